@@ -1,0 +1,178 @@
+//! Protobuf's wire format, as far as reading without decoding needs it.
+
+use crate::v1::Code;
+
+/// Why bytes were refused: a code from the error table and a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The code that the sender is told.
+    pub code: Code,
+    /// What is wrong, where, and what to do.
+    pub detail: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+        }
+    }
+
+    pub(crate) fn undecodable(detail: impl Into<String>) -> Self {
+        Self::new(Code::Undecodable, detail)
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code.as_str_name(), self.detail)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// The value of one field, borrowed from the bytes that were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// Wire type 0.
+    Varint(u64),
+    /// Wire type 1.
+    Fixed64(u64),
+    /// Wire type 2.
+    Bytes(&'a [u8]),
+    /// Wire type 5.
+    Fixed32(u32),
+}
+
+/// Walks the fields of an encoded message in order.
+pub struct Fields<'a> {
+    all: &'a [u8],
+    at: usize,
+}
+
+/// One field of an encoded message.
+pub struct Field<'a> {
+    /// The field's number.
+    pub number: u32,
+    /// Its value.
+    pub value: Value<'a>,
+    /// Where the field's tag starts, in bytes from the beginning.
+    pub start: usize,
+    /// Where the field ends.
+    pub end: usize,
+}
+
+impl<'a> Fields<'a> {
+    /// Starts at the first field of `message`.
+    pub fn new(message: &'a [u8]) -> Self {
+        Self { all: message, at: 0 }
+    }
+
+    /// The next field, `None` at the end, or a refusal at the first byte that is not protobuf.
+    #[inline]
+    pub fn next_field(&mut self) -> Result<Option<Field<'a>>, Refusal> {
+        if self.at == self.all.len() {
+            return Ok(None);
+        }
+        let start = self.at;
+        let tag = self.varint()?;
+        let number = u32::try_from(tag >> 3).ok().filter(|n| (1..1 << 29).contains(n));
+        let Some(number) = number else {
+            return Err(Refusal::undecodable(format!(
+                "byte {start}: {} is not a field number",
+                tag >> 3
+            )));
+        };
+        let value = match tag & 7 {
+            0 => Value::Varint(self.varint()?),
+            1 => Value::Fixed64(u64::from_le_bytes(self.take(8)?.try_into().expect("8 bytes"))),
+            2 => {
+                let len = self.varint()?;
+                let left = self.all.len() - self.at;
+                if len > left as u64 {
+                    return Err(Refusal::undecodable(format!(
+                        "field {number} at byte {start} says {len} bytes, and {left} are left"
+                    )));
+                }
+                Value::Bytes(self.take(len as usize)?)
+            }
+            5 => Value::Fixed32(u32::from_le_bytes(self.take(4)?.try_into().expect("4 bytes"))),
+            wire => {
+                return Err(Refusal::undecodable(format!(
+                    "field {number} at byte {start} has wire type {wire}"
+                )));
+            }
+        };
+        Ok(Some(Field {
+            number,
+            value,
+            start,
+            end: self.at,
+        }))
+    }
+
+    fn take(&mut self, len: usize) -> Result<&'a [u8], Refusal> {
+        let end = self.at + len;
+        let Some(bytes) = self.all.get(self.at..end) else {
+            return Err(Refusal::undecodable(format!(
+                "the bytes end inside a field at byte {}",
+                self.at
+            )));
+        };
+        self.at = end;
+        Ok(bytes)
+    }
+
+    #[inline]
+    fn varint(&mut self) -> Result<u64, Refusal> {
+        let mut value = 0_u64;
+        for (i, byte) in self.all[self.at..].iter().take(10).enumerate() {
+            value |= u64::from(byte & 0x7f) << (7 * i);
+            if byte & 0x80 == 0 {
+                if i == 9 && *byte > 1 {
+                    break;
+                }
+                self.at += i + 1;
+                return Ok(value);
+            }
+        }
+        Err(Refusal::undecodable(format!(
+            "the varint at byte {} does not end",
+            self.at
+        )))
+    }
+}
+
+/// Appends a varint.
+#[inline]
+pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Appends field `number` as a varint, unless it is zero.
+#[inline]
+pub fn put_uint(out: &mut Vec<u8>, number: u32, value: u64) {
+    if value != 0 {
+        put_varint(out, u64::from(number) << 3);
+        put_varint(out, value);
+    }
+}
+
+/// Appends field `number` with these bytes, also when they are empty.
+#[inline]
+pub fn put_bytes(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
+    put_varint(out, u64::from(number) << 3 | 2);
+    put_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+/// How many bytes a varint takes.
+#[inline]
+pub fn varint_len(value: u64) -> usize {
+    (70 - (value | 1).leading_zeros() as usize) / 7
+}
