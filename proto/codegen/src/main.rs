@@ -47,7 +47,10 @@ const TARGETS: &[Target] = &[
         files: &["flights/v1/flights.proto"],
         includes: &["examples/handover/proto", "proto"],
         rust: "examples/handover/rust/src/generated",
-        go: ("examples/handover", "github.com/actorbridge/actorbridge/examples/handover"),
+        go: (
+            "examples/handover",
+            "github.com/actorbridge/actorbridge/examples/handover",
+        ),
         extern_paths: &[(".actorbridge.v1", "::actorbridge_proto::v1")],
     },
 ];

@@ -35,7 +35,11 @@ fn append_versions(file: &Path, package: &str, target: &Target, encoded: &[u8]) 
     if text.contains("impl ::actorbridge_proto::Versioned") || text.contains("impl crate::Versioned") {
         return Ok(());
     }
-    let krate = if target.extern_paths.is_empty() { "crate" } else { "::actorbridge_proto" };
+    let krate = if target.extern_paths.is_empty() {
+        "crate"
+    } else {
+        "::actorbridge_proto"
+    };
     for message in pool.all_messages() {
         let in_target = target.files.contains(&message.parent_file().name());
         if !in_target || message.package_name() != package || message.parent_message().is_some() {
@@ -58,7 +62,15 @@ fn versions(pool: &DescriptorPool, message: &MessageDescriptor) -> (u32, u32) {
     };
     let options = message.options();
     let value = options.get_extension(&extension);
-    let Value::Message(inner) = value.as_ref() else { return (1, 1) };
-    let read = |name: &str| inner.get_field_by_name(name).and_then(|v| v.as_u32()).unwrap_or(0).max(1);
+    let Value::Message(inner) = value.as_ref() else {
+        return (1, 1);
+    };
+    let read = |name: &str| {
+        inner
+            .get_field_by_name(name)
+            .and_then(|v| v.as_u32())
+            .unwrap_or(0)
+            .max(1)
+    };
     (read("version"), read("min_reader"))
 }

@@ -1,0 +1,114 @@
+//! Ask slots: each ask has exactly one outcome, and a late answer matches nothing.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::Millis;
+
+const SLOT_BITS: u32 = 20;
+
+/// Most asks that one node may wait for at once.
+pub const MAX_ASKS: usize = 1 << SLOT_BITS;
+
+struct Slot<T> {
+    generation: u64,
+    waiter: Option<T>,
+}
+
+/// The asks of one node's incarnation. `T` is what the shell needs to hand over an answer.
+///
+/// A correlation is `slot | generation << 20`. The generation rises each time a slot is used, so that an answer to an
+/// earlier ask never reaches a later one.
+pub struct Asks<T> {
+    slots: Vec<Slot<T>>,
+    free: Vec<u32>,
+    deadlines: BinaryHeap<Reverse<(Millis, u64)>>,
+}
+
+impl<T> Default for Asks<T> {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            deadlines: BinaryHeap::new(),
+        }
+    }
+}
+
+impl<T> Asks<T> {
+    /// Takes a slot; its correlation is never 0. Gives `waiter` back if all slots are taken.
+    ///
+    /// # Errors
+    /// The waiter, when a million asks are waiting.
+    pub fn begin(&mut self, deadline: Millis, waiter: T) -> Result<u64, T> {
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None if self.slots.len() < MAX_ASKS => {
+                self.slots.push(Slot {
+                    generation: 0,
+                    waiter: None,
+                });
+                (self.slots.len() - 1) as u32
+            }
+            None => return Err(waiter),
+        };
+        let entry = &mut self.slots[slot as usize];
+        entry.generation += 1;
+        entry.waiter = Some(waiter);
+        let correlation = u64::from(slot) | entry.generation << SLOT_BITS;
+        self.deadlines.push(Reverse((deadline, correlation)));
+        Ok(correlation)
+    }
+
+    /// Ends an ask and gives its waiter, or `None` if it has ended before.
+    pub fn end(&mut self, correlation: u64) -> Option<T> {
+        let slot = correlation as u32 & (MAX_ASKS as u32 - 1);
+        let entry = self.slots.get_mut(slot as usize)?;
+        if entry.generation != correlation >> SLOT_BITS {
+            return None;
+        }
+        let waiter = entry.waiter.take()?;
+        self.free.push(slot);
+        Some(waiter)
+    }
+
+    /// The waiter of an ask that has not ended.
+    pub fn get_mut(&mut self, correlation: u64) -> Option<&mut T> {
+        let entry = self
+            .slots
+            .get_mut((correlation as u32 & (MAX_ASKS as u32 - 1)) as usize)?;
+        if entry.generation == correlation >> SLOT_BITS {
+            entry.waiter.as_mut()
+        } else {
+            None
+        }
+    }
+
+    /// Ends the asks whose deadline has passed, earliest first.
+    pub fn expire(&mut self, now: Millis) -> Vec<(u64, T)> {
+        let mut ended = Vec::new();
+        while let Some(Reverse((deadline, correlation))) = self.deadlines.peek().copied() {
+            if deadline > now {
+                break;
+            }
+            self.deadlines.pop();
+            ended.extend(self.end(correlation).map(|w| (correlation, w)));
+        }
+        ended
+    }
+
+    /// Ends the asks that `which` picks, in slot order.
+    pub fn end_where(&mut self, which: impl Fn(&T) -> bool) -> Vec<(u64, T)> {
+        let picked: Vec<u64> = (0_u64..)
+            .zip(&self.slots)
+            .filter(|(_, s)| s.waiter.as_ref().is_some_and(&which))
+            .map(|(slot, s)| slot | s.generation << SLOT_BITS)
+            .collect();
+        picked.into_iter().filter_map(|c| self.end(c).map(|w| (c, w))).collect()
+    }
+
+    /// Asks that wait.
+    pub fn waiting(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+}

@@ -1,0 +1,346 @@
+//! One lane of a link: handshake, numbering, credit, and the end.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use actorbridge_proto::v1::{self, Code, Effect, GoodbyeCode, Kind};
+use actorbridge_proto::view::MAX_WHO_BYTES;
+use actorbridge_proto::{EnvelopeView, Item, Packet, Refusal, Run, What, Who, writer};
+use bytes::Bytes;
+
+use super::Millis;
+
+mod handshake;
+mod inbound;
+mod outbound;
+
+pub use outbound::Send;
+
+/// The protocol versions that this code speaks.
+pub const PROTOCOL: (u32, u32) = (1, 1);
+/// Most bytes of items that wait for the writer; beyond it `send` answers NoRoom.
+pub const MAX_QUEUED_BYTES: usize = 256 << 10;
+/// Where `poll` stops adding items to a packet.
+pub const PACKET_BYTES: usize = 64 << 10;
+/// Most TypeDefs in one direction.
+pub const MAX_TYPES: u32 = 4096;
+/// A link is dead after this many pings without an answer.
+const MAX_SILENT_PINGS: u32 = 3;
+/// A run that was forwarded more often than this goes in circles.
+pub const MAX_HOPS: u32 = 8;
+
+/// Which side of the handshake a machine plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Says Hello.
+    Dialer,
+    /// Answers Welcome.
+    Acceptor,
+}
+
+/// What a side says of itself at the handshake.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Which side.
+    pub role: Role,
+    /// Node name.
+    pub node: String,
+    /// Random for each process start.
+    pub incarnation: u64,
+    /// Protocol versions, lowest and highest.
+    pub protocol: (u32, u32),
+    /// See `v1::Capability`.
+    pub capabilities: Vec<u32>,
+    /// Capabilities without which there is no link.
+    pub required: Vec<u32>,
+    /// What this side accepts; zeros are defaults.
+    pub limits: v1::Limits,
+    /// For people.
+    pub software: String,
+}
+
+/// Where a link is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Before the handshake ends.
+    Handshake,
+    /// Messages flow.
+    Up,
+    /// Over.
+    Down,
+}
+
+/// What the shell has to do, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// The handshake is over.
+    Up {
+        /// The peer's node name.
+        peer: String,
+        /// The peer's incarnation.
+        incarnation: u64,
+    },
+    /// The peer bound a stream; answer with `state` or `reset`.
+    Opened {
+        /// The flow.
+        flow: u32,
+        /// Its stream number.
+        stream: u64,
+        /// The first seq that will come.
+        first_seq: u64,
+        /// Source, target, reply address.
+        who: Who,
+    },
+    /// One good item came.
+    Deliver(Delivery),
+    /// The peer will send nothing more on this binding.
+    Closed {
+        /// The flow.
+        flow: u32,
+        /// Its stream number.
+        stream: u64,
+        /// The last seq that was sent on it.
+        last_seq: u64,
+    },
+    /// The peer withdraws one of its messages, or has stopped waiting for its answer.
+    Skipped {
+        /// The flow.
+        flow: u32,
+        /// The seq.
+        seq: u64,
+    },
+    /// An outgoing flow may send up to this seq.
+    Credit {
+        /// The flow.
+        flow: u32,
+    },
+    /// The receiver refused one of our messages.
+    Refused {
+        /// The flow.
+        flow: u32,
+        /// What became of it.
+        outcome: v1::Outcome,
+    },
+    /// Our outgoing binding was ended by the receiver.
+    Rebind {
+        /// The flow, free again.
+        flow: u32,
+        /// The last seq that was sent on it.
+        last_seq: u64,
+        /// Why.
+        code: Code,
+        /// With `Code::Moved`: where to.
+        moved: Option<v1::Moved>,
+    },
+    /// An inbound item was refused here; the peer has been answered.
+    BadItem {
+        /// The flow, 0 = off-stream.
+        flow: u32,
+        /// The seq.
+        seq: u64,
+        /// Why.
+        refusal: Refusal,
+        /// The item's bytes, for the dead letters.
+        body: Bytes,
+    },
+    /// A step of an actor's move came.
+    Moved(v1::Move),
+    /// There is room again for items.
+    Room,
+    /// The link is over.
+    Down {
+        /// Why, as a number of `v1::Status`.
+        status: v1::Status,
+        /// Why, as a sentence.
+        detail: String,
+        /// The last of our frames that the peer acted on, if it said so.
+        last_frame: Option<u64>,
+    },
+}
+
+/// One good item.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// The flow; 0 = off-stream.
+    pub flow: u32,
+    /// The seq; 0 off-stream.
+    pub seq: u64,
+    /// TypeDef id; 0 = in the body.
+    pub type_id: u32,
+    /// Milliseconds left; 0 = no deadline.
+    pub ttl_ms: u32,
+    /// 0 = first try.
+    pub attempt: u32,
+    /// Nodes that forwarded it.
+    pub hops: u32,
+    /// The kind, from the type or the body.
+    pub kind: u32,
+    /// The correlation; 0 = none.
+    pub correlation: u64,
+    /// The body.
+    pub body: Bytes,
+}
+
+#[derive(Debug)]
+struct OutFlow {
+    stream: u64,
+    next_seq: u64,
+    credit: u64,
+    processed: u64,
+    received: u64,
+    /// (last seq, frame number) of frames that carried its messages and are not processed yet.
+    frames: VecDeque<(u64, u64)>,
+}
+
+#[derive(Debug)]
+struct InFlow {
+    stream: u64,
+    who_present: u32,
+    last_seq: u64,
+    credit: u64,
+}
+
+#[derive(Debug)]
+enum Queued {
+    Open(v1::StreamOpen),
+    Type(v1::TypeDef),
+    Skip(v1::Skip),
+    Reset(v1::StreamReset),
+    Move(v1::Move),
+    Item {
+        flow: u32,
+        seq: u64,
+        attempt: u32,
+        hops: u32,
+        deadline: Option<Millis>,
+        item: Item,
+    },
+}
+
+/// The machine of one lane.
+#[derive(Debug)]
+pub struct Link {
+    config: Config,
+    phase: Phase,
+    opened_at: Millis,
+    peer_limits: v1::Limits,
+    // Out.
+    number: u64,
+    queue: VecDeque<Queued>,
+    queued_bytes: usize,
+    no_room_said: bool,
+    head: v1::Frame,
+    states: BTreeMap<u32, v1::StreamState>,
+    flows: Vec<Option<OutFlow>>,
+    free: Vec<u32>,
+    types: HashMap<Bytes, (u32, u32)>,
+    // In.
+    last_number: u64,
+    in_flows: BTreeMap<u32, InFlow>,
+    in_types: Vec<What>,
+    // Liveness.
+    next_ping: Millis,
+    silent_pings: u32,
+    goodbye_said: bool,
+}
+
+impl Link {
+    /// A machine at the beginning of its handshake. A dialer has a Hello to poll.
+    pub fn new(config: Config, now: Millis) -> Self {
+        let mut link = Self {
+            phase: Phase::Handshake,
+            opened_at: now,
+            peer_limits: handshake::with_defaults(&v1::Limits::default()),
+            number: 0,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            no_room_said: false,
+            head: v1::Frame::default(),
+            states: BTreeMap::new(),
+            flows: Vec::new(),
+            free: Vec::new(),
+            types: HashMap::new(),
+            last_number: 0,
+            in_flows: BTreeMap::new(),
+            in_types: Vec::new(),
+            next_ping: now + u64::from(handshake::with_defaults(&config.limits).ping_ms),
+            silent_pings: 0,
+            goodbye_said: false,
+            config,
+        };
+        if link.config.role == Role::Dialer {
+            link.head.hello = Some(link.hello());
+        }
+        link
+    }
+
+    /// Where the link is in its life.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Time passes: pings, and the end of a silent link. Call it about once a second.
+    pub fn tick(&mut self, now: Millis, out: &mut Vec<Action>) {
+        if self.phase == Phase::Down || now < self.next_ping {
+            return;
+        }
+        self.next_ping = now + u64::from(handshake::with_defaults(&self.config.limits).ping_ms);
+        if self.silent_pings == MAX_SILENT_PINGS {
+            self.go_down(
+                v1::Status::LinkDown,
+                "the peer answered no ping three times in a row".into(),
+                None,
+                out,
+            );
+            return;
+        }
+        self.silent_pings += 1;
+        if self.phase == Phase::Up {
+            self.head.ping = Some(v1::Ping {
+                token: now,
+                mem_permille: 0,
+            });
+        }
+    }
+
+    /// Ends the link gracefully: what is queued leaves, then a Goodbye.
+    pub fn drain(&mut self, out: &mut Vec<Action>) {
+        if self.phase != Phase::Down {
+            self.say_goodbye(GoodbyeCode::GoodbyeNormal, "the node is shutting down");
+            self.go_down(v1::Status::LinkDown, "this node closed the link".into(), None, out);
+        }
+    }
+
+    /// The transport is gone.
+    pub fn lost(&mut self, detail: &str, out: &mut Vec<Action>) {
+        self.go_down(v1::Status::LinkDown, detail.to_owned(), None, out);
+    }
+
+    /// The peer broke the protocol: a frame did not parse, or made no sense.
+    pub fn bad_frame(&mut self, detail: &str, out: &mut Vec<Action>) {
+        if self.phase != Phase::Down {
+            self.say_goodbye(GoodbyeCode::GoodbyeProtocol, detail);
+            self.go_down(v1::Status::Protocol, detail.to_owned(), None, out);
+        }
+    }
+
+    fn say_goodbye(&mut self, code: GoodbyeCode, detail: &str) {
+        self.head.goodbye = Some(v1::Goodbye {
+            code: code as i32,
+            detail: detail.to_owned(),
+            last_frame: self.last_number,
+            reconnect_after_ms: 0,
+        });
+        self.goodbye_said = true;
+    }
+
+    fn go_down(&mut self, status: v1::Status, detail: String, last_frame: Option<u64>, out: &mut Vec<Action>) {
+        if self.phase != Phase::Down {
+            self.phase = Phase::Down;
+            out.push(Action::Down {
+                status,
+                detail,
+                last_frame,
+            });
+        }
+    }
+}

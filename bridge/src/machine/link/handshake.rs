@@ -1,0 +1,141 @@
+//! Hello and Welcome.
+
+use super::{Action, GoodbyeCode, Link, Phase, Role, v1};
+
+/// Limits with each zero replaced by its default.
+pub(crate) fn with_defaults(limits: &v1::Limits) -> v1::Limits {
+    fn or<T: Default + PartialEq>(value: T, default: T) -> T {
+        if value == T::default() { default } else { value }
+    }
+    v1::Limits {
+        max_frame_bytes: or(limits.max_frame_bytes, 256 << 10),
+        inline_bytes: or(limits.inline_bytes, 64 << 10),
+        max_message_bytes: or(limits.max_message_bytes, 16 << 20),
+        max_flows: or(limits.max_flows, 65_536),
+        initial_credit: or(limits.initial_credit, 16),
+        assembly_bytes: or(limits.assembly_bytes, 64 << 20),
+        ping_ms: or(limits.ping_ms, 5_000),
+    }
+}
+
+impl Link {
+    pub(super) fn hello(&self) -> v1::Hello {
+        v1::Hello {
+            min_protocol: self.config.protocol.0,
+            max_protocol: self.config.protocol.1,
+            node: self.config.node.clone(),
+            incarnation: self.config.incarnation,
+            link_epoch: 1,
+            lane: 0,
+            lanes: 1,
+            capabilities: self.config.capabilities.clone(),
+            required: self.config.required.clone(),
+            limits: Some(self.config.limits),
+            software: self.config.software.clone(),
+            types: Vec::new(),
+        }
+    }
+
+    /// The limits that this side accepts.
+    pub fn limits(&self) -> v1::Limits {
+        with_defaults(&self.config.limits)
+    }
+
+    pub(super) fn on_hello(&mut self, hello: &v1::Hello, out: &mut Vec<Action>) {
+        if self.config.role == Role::Dialer {
+            return self.bad_frame("a Hello came to the side that dialled", out);
+        }
+        let (low, high) = self.config.protocol;
+        let version = high.min(hello.max_protocol);
+        if version < low.max(hello.min_protocol) {
+            let detail = format!(
+                "no protocol version in common: {} speaks {} to {}, {} speaks {low} to {high}",
+                hello.node, hello.min_protocol, hello.max_protocol, self.config.node
+            );
+            self.say_goodbye(GoodbyeCode::GoodbyeVersion, &detail);
+            return self.go_down(v1::Status::Version, detail, None, out);
+        }
+        if hello.node.is_empty() || hello.node == self.config.node {
+            let detail = format!(
+                "two nodes named {:?} cannot be linked; give each its own name",
+                hello.node
+            );
+            self.say_goodbye(GoodbyeCode::GoodbyeForbidden, &detail);
+            return self.go_down(v1::Status::Protocol, detail, None, out);
+        }
+        if let Some(detail) = self.missing(&hello.required, &hello.capabilities, &hello.node) {
+            self.say_goodbye(GoodbyeCode::GoodbyeCapability, &detail);
+            return self.go_down(v1::Status::Capability, detail, None, out);
+        }
+        self.peer_limits = with_defaults(&hello.limits.unwrap_or_default());
+        let both = self
+            .config
+            .capabilities
+            .iter()
+            .filter(|c| hello.capabilities.contains(c))
+            .copied();
+        self.head.welcome = Some(v1::Welcome {
+            protocol: version,
+            node: self.config.node.clone(),
+            incarnation: self.config.incarnation,
+            capabilities: both.collect(),
+            limits: Some(self.config.limits),
+            types: Vec::new(),
+        });
+        self.phase = Phase::Up;
+        out.push(Action::Up {
+            peer: hello.node.clone(),
+            incarnation: hello.incarnation,
+        });
+    }
+
+    pub(super) fn on_welcome(&mut self, welcome: &v1::Welcome, out: &mut Vec<Action>) {
+        if self.config.role == Role::Acceptor || self.phase != Phase::Handshake {
+            return self.bad_frame("a Welcome came that answers no Hello", out);
+        }
+        let (low, high) = self.config.protocol;
+        if welcome.protocol < low || welcome.protocol > high || welcome.node.is_empty() {
+            return self.bad_frame(
+                &format!(
+                    "the Welcome chose protocol {}, not one of {low} to {high}",
+                    welcome.protocol
+                ),
+                out,
+            );
+        }
+        self.peer_limits = with_defaults(&welcome.limits.unwrap_or_default());
+        self.phase = Phase::Up;
+        out.push(Action::Up {
+            peer: welcome.node.clone(),
+            incarnation: welcome.incarnation,
+        });
+    }
+
+    /// What one side requires and the other lacks, as a sentence that both are told.
+    fn missing(&self, peer_requires: &[u32], peer_has: &[u32], peer: &str) -> Option<String> {
+        let lacks = |wanted: &[u32], has: &[u32]| wanted.iter().find(|c| !has.contains(c)).copied();
+        let say = |who: &str, what: u32, other: &str| {
+            let name = v1::Capability::try_from(what as i32).map_or("unknown", |c| c.as_str_name());
+            format!("{who} requires capability {what} ({name}), which {other} lacks")
+        };
+        let node = &self.config.node;
+        lacks(peer_requires, &self.config.capabilities)
+            .map(|c| say(peer, c, node))
+            .or_else(|| lacks(&self.config.required, peer_has).map(|c| say(node, c, peer)))
+    }
+
+    pub(super) fn on_goodbye(&mut self, goodbye: &v1::Goodbye, out: &mut Vec<Action>) {
+        let status = match goodbye.code() {
+            GoodbyeCode::GoodbyeNormal => v1::Status::LinkDown,
+            GoodbyeCode::GoodbyeVersion => v1::Status::Version,
+            GoodbyeCode::GoodbyeCapability => v1::Status::Capability,
+            GoodbyeCode::GoodbyeProtocol | GoodbyeCode::GoodbyeForbidden => v1::Status::Protocol,
+        };
+        self.go_down(
+            status,
+            format!("the peer said goodbye: {}", goodbye.detail),
+            Some(goodbye.last_frame),
+            out,
+        );
+    }
+}

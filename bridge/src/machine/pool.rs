@@ -1,0 +1,220 @@
+//! One actor's mailbox permits, shared by local senders and by the credit of incoming streams.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Credit that a new stream may use before it has heard from the receiver.
+pub const INITIAL_CREDIT: u64 = 16;
+
+/// An incoming stream: (link, flow).
+pub type StreamKey = (u64, u32);
+
+/// What became of an arriving message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// There is room; a permit is taken until it is released.
+    Accepted,
+    /// Within the initial credit of a new stream, but the pool has no room: refuse with MAILBOX_FULL.
+    Full,
+    /// The stream is not bound here.
+    Unknown,
+}
+
+/// What a stream's sender should be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// The stream.
+    pub key: StreamKey,
+    /// All seqs up to this are terminal.
+    pub processed: u64,
+    /// The highest seq that may be sent.
+    pub credit: u64,
+}
+
+#[derive(Debug)]
+struct Stream {
+    processed: u64,
+    /// Arrived and not released.
+    held: u64,
+    last_seq: u64,
+    credit: u64,
+    /// Credit up to here was given at the opening, without permits behind it.
+    initial: u64,
+    /// (processed, credit) as the sender knows them.
+    told: (u64, u64),
+}
+
+impl Stream {
+    /// Permits that are reserved for what the sender may still send.
+    fn promised(&self) -> u64 {
+        self.credit - self.last_seq.max(self.initial).min(self.credit)
+    }
+}
+
+/// Bounds everything that one actor holds.
+///
+/// `capacity` permits: a local message holds one until it is handled; a stream reserves what its sender may still send. A
+/// stream's window is `max(1, capacity / (streams + 1))`, so that neither a stream nor local senders can starve the others.
+/// Credit is raised when half the window is used up, or when the mailbox drains. The initial credit of a new stream has no
+/// permits behind it: what finds no room is refused.
+#[derive(Debug)]
+pub struct Pool {
+    capacity: u64,
+    /// Messages held.
+    used: u64,
+    /// Permits reserved by streams.
+    promised: u64,
+    frozen: bool,
+    streams: BTreeMap<StreamKey, Stream>,
+    /// Streams that may have something to be told.
+    dirty: BTreeSet<StreamKey>,
+}
+
+impl Pool {
+    /// A pool of `capacity` permits, at least one.
+    pub fn new(capacity: u32) -> Self {
+        Self {
+            capacity: u64::from(capacity.max(1)),
+            used: 0,
+            promised: 0,
+            frozen: false,
+            streams: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+        }
+    }
+
+    /// Takes a permit for a local message, if there is one.
+    pub fn take_local(&mut self) -> bool {
+        let room = !self.frozen && self.used + self.promised < self.capacity;
+        self.used += u64::from(room);
+        room
+    }
+
+    /// Takes a permit for a message that must not be refused: what a moved actor held.
+    pub fn force_local(&mut self) {
+        self.used += 1;
+    }
+
+    /// A local message was handled, or left.
+    pub fn release_local(&mut self) {
+        self.used -= 1;
+    }
+
+    /// A stream was bound; its first message will have `first_seq`.
+    pub fn open(&mut self, key: StreamKey, first_seq: u64, initial_credit: u64) {
+        let processed = first_seq.saturating_sub(1);
+        let credit = processed + initial_credit;
+        let stream = Stream {
+            processed,
+            held: 0,
+            last_seq: processed,
+            credit,
+            initial: credit,
+            told: (processed, credit),
+        };
+        self.close(key);
+        self.streams.insert(key, stream);
+        self.dirty.insert(key);
+    }
+
+    /// A stream is not bound any more. What it holds stays until it is released.
+    pub fn close(&mut self, key: StreamKey) {
+        if let Some(stream) = self.streams.remove(&key) {
+            self.promised -= stream.promised();
+            self.dirty.remove(&key);
+        }
+    }
+
+    /// A message arrived within the stream's credit.
+    pub fn arrive(&mut self, key: StreamKey, seq: u64) -> Arrival {
+        let Some(stream) = self.streams.get_mut(&key) else {
+            return Arrival::Unknown;
+        };
+        let before = stream.promised();
+        stream.last_seq = stream.last_seq.max(seq);
+        self.promised -= before - stream.promised();
+        self.dirty.insert(key);
+        if seq <= stream.initial && self.used + self.promised >= self.capacity {
+            if stream.held == 0 {
+                stream.processed = stream.last_seq;
+            }
+            return Arrival::Full;
+        }
+        stream.held += 1;
+        self.used += 1;
+        Arrival::Accepted
+    }
+
+    /// A message that had arrived on `key` is terminal.
+    pub fn release(&mut self, key: StreamKey, seq: u64) {
+        self.used -= 1;
+        if let Some(stream) = self.streams.get_mut(&key).filter(|s| s.held > 0) {
+            stream.held -= 1;
+            stream.processed = if stream.held == 0 {
+                stream.last_seq
+            } else {
+                stream.processed.max(seq)
+            };
+            self.dirty.insert(key);
+        }
+    }
+
+    /// While frozen, nothing is granted and no local permit is given.
+    pub fn set_frozen(&mut self, frozen: bool) {
+        self.frozen = frozen;
+    }
+
+    /// Messages held.
+    pub fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// The most messages it may hold.
+    pub fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// What to tell the senders now. `drained`: the mailbox is empty, so say all there is to say.
+    pub fn grants(&mut self, drained: bool) -> Vec<Grant> {
+        let mut grants = Vec::new();
+        if self.frozen {
+            return grants;
+        }
+        let window = (self.capacity / (self.streams.len() as u64 + 1)).max(1);
+        let mut waiting = BTreeSet::new();
+        for key in std::mem::take(&mut self.dirty) {
+            let Some(stream) = self.streams.get_mut(&key) else {
+                continue;
+            };
+            let ahead = stream.credit.saturating_sub(stream.last_seq);
+            if ahead <= window / 2 || (drained && ahead < window) {
+                let room = self.capacity.saturating_sub(self.used + self.promised);
+                let wanted = window.saturating_sub(ahead);
+                let before = stream.promised();
+                stream.credit = stream.credit.max(stream.last_seq) + wanted.min(room);
+                self.promised += stream.promised() - before;
+                if wanted > room {
+                    waiting.insert(key);
+                }
+            }
+            let (processed, credit) = stream.told;
+            let half = stream.processed >= processed + window.div_ceil(2);
+            if stream.credit > credit || half || (drained && stream.processed > processed) {
+                stream.told = (stream.processed, stream.credit);
+                grants.push(Grant {
+                    key,
+                    processed: stream.processed,
+                    credit: stream.credit,
+                });
+            } else if stream.processed > processed {
+                waiting.insert(key);
+            }
+        }
+        self.dirty = waiting;
+        grants
+    }
+
+    /// The streams that are bound, with the last seq that came on each.
+    pub fn streams(&self) -> impl Iterator<Item = (StreamKey, u64)> + '_ {
+        self.streams.iter().map(|(k, s)| (*k, s.last_seq))
+    }
+}
