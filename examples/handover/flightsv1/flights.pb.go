@@ -24,29 +24,29 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// One departure. Absent = empty in the file.
+// One departure, field by field as the file has it. Absent = empty in the file.
 type Departure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Number of the good row, from 1.
 	Row           uint64 `protobuf:"varint,1,opt,name=row,proto3" json:"row,omitempty"`
-	Year          int32  `protobuf:"varint,2,opt,name=year,proto3" json:"year,omitempty"`
-	Month         int32  `protobuf:"varint,3,opt,name=month,proto3" json:"month,omitempty"`
-	Day           int32  `protobuf:"varint,4,opt,name=day,proto3" json:"day,omitempty"`
-	DepTime       *int32 `protobuf:"varint,5,opt,name=dep_time,json=depTime,proto3,oneof" json:"dep_time,omitempty"`
-	SchedDepTime  *int32 `protobuf:"varint,6,opt,name=sched_dep_time,json=schedDepTime,proto3,oneof" json:"sched_dep_time,omitempty"`
-	DepDelay      *int32 `protobuf:"varint,7,opt,name=dep_delay,json=depDelay,proto3,oneof" json:"dep_delay,omitempty"`
-	ArrTime       *int32 `protobuf:"varint,8,opt,name=arr_time,json=arrTime,proto3,oneof" json:"arr_time,omitempty"`
-	SchedArrTime  *int32 `protobuf:"varint,9,opt,name=sched_arr_time,json=schedArrTime,proto3,oneof" json:"sched_arr_time,omitempty"`
-	ArrDelay      *int32 `protobuf:"varint,10,opt,name=arr_delay,json=arrDelay,proto3,oneof" json:"arr_delay,omitempty"`
+	Year          *int64 `protobuf:"zigzag64,2,opt,name=year,proto3,oneof" json:"year,omitempty"`
+	Month         *int64 `protobuf:"zigzag64,3,opt,name=month,proto3,oneof" json:"month,omitempty"`
+	Day           *int64 `protobuf:"zigzag64,4,opt,name=day,proto3,oneof" json:"day,omitempty"`
+	DepTime       *int64 `protobuf:"zigzag64,5,opt,name=dep_time,json=depTime,proto3,oneof" json:"dep_time,omitempty"`
+	SchedDepTime  *int64 `protobuf:"zigzag64,6,opt,name=sched_dep_time,json=schedDepTime,proto3,oneof" json:"sched_dep_time,omitempty"`
+	DepDelay      *int64 `protobuf:"zigzag64,7,opt,name=dep_delay,json=depDelay,proto3,oneof" json:"dep_delay,omitempty"`
+	ArrTime       *int64 `protobuf:"zigzag64,8,opt,name=arr_time,json=arrTime,proto3,oneof" json:"arr_time,omitempty"`
+	SchedArrTime  *int64 `protobuf:"zigzag64,9,opt,name=sched_arr_time,json=schedArrTime,proto3,oneof" json:"sched_arr_time,omitempty"`
+	ArrDelay      *int64 `protobuf:"zigzag64,10,opt,name=arr_delay,json=arrDelay,proto3,oneof" json:"arr_delay,omitempty"`
 	Carrier       string `protobuf:"bytes,11,opt,name=carrier,proto3" json:"carrier,omitempty"`
-	Flight        *int32 `protobuf:"varint,12,opt,name=flight,proto3,oneof" json:"flight,omitempty"`
+	Flight        *int64 `protobuf:"zigzag64,12,opt,name=flight,proto3,oneof" json:"flight,omitempty"`
 	Tailnum       string `protobuf:"bytes,13,opt,name=tailnum,proto3" json:"tailnum,omitempty"`
 	Origin        string `protobuf:"bytes,14,opt,name=origin,proto3" json:"origin,omitempty"`
 	Dest          string `protobuf:"bytes,15,opt,name=dest,proto3" json:"dest,omitempty"`
-	AirTime       *int32 `protobuf:"varint,16,opt,name=air_time,json=airTime,proto3,oneof" json:"air_time,omitempty"`
-	Distance      *int32 `protobuf:"varint,17,opt,name=distance,proto3,oneof" json:"distance,omitempty"`
-	Hour          *int32 `protobuf:"varint,18,opt,name=hour,proto3,oneof" json:"hour,omitempty"`
-	Minute        *int32 `protobuf:"varint,19,opt,name=minute,proto3,oneof" json:"minute,omitempty"`
+	AirTime       *int64 `protobuf:"zigzag64,16,opt,name=air_time,json=airTime,proto3,oneof" json:"air_time,omitempty"`
+	Distance      *int64 `protobuf:"zigzag64,17,opt,name=distance,proto3,oneof" json:"distance,omitempty"`
+	Hour          *int64 `protobuf:"zigzag64,18,opt,name=hour,proto3,oneof" json:"hour,omitempty"`
+	Minute        *int64 `protobuf:"zigzag64,19,opt,name=minute,proto3,oneof" json:"minute,omitempty"`
 	TimeHour      string `protobuf:"bytes,20,opt,name=time_hour,json=timeHour,proto3" json:"time_hour,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -89,63 +89,63 @@ func (x *Departure) GetRow() uint64 {
 	return 0
 }
 
-func (x *Departure) GetYear() int32 {
-	if x != nil {
-		return x.Year
+func (x *Departure) GetYear() int64 {
+	if x != nil && x.Year != nil {
+		return *x.Year
 	}
 	return 0
 }
 
-func (x *Departure) GetMonth() int32 {
-	if x != nil {
-		return x.Month
+func (x *Departure) GetMonth() int64 {
+	if x != nil && x.Month != nil {
+		return *x.Month
 	}
 	return 0
 }
 
-func (x *Departure) GetDay() int32 {
-	if x != nil {
-		return x.Day
+func (x *Departure) GetDay() int64 {
+	if x != nil && x.Day != nil {
+		return *x.Day
 	}
 	return 0
 }
 
-func (x *Departure) GetDepTime() int32 {
+func (x *Departure) GetDepTime() int64 {
 	if x != nil && x.DepTime != nil {
 		return *x.DepTime
 	}
 	return 0
 }
 
-func (x *Departure) GetSchedDepTime() int32 {
+func (x *Departure) GetSchedDepTime() int64 {
 	if x != nil && x.SchedDepTime != nil {
 		return *x.SchedDepTime
 	}
 	return 0
 }
 
-func (x *Departure) GetDepDelay() int32 {
+func (x *Departure) GetDepDelay() int64 {
 	if x != nil && x.DepDelay != nil {
 		return *x.DepDelay
 	}
 	return 0
 }
 
-func (x *Departure) GetArrTime() int32 {
+func (x *Departure) GetArrTime() int64 {
 	if x != nil && x.ArrTime != nil {
 		return *x.ArrTime
 	}
 	return 0
 }
 
-func (x *Departure) GetSchedArrTime() int32 {
+func (x *Departure) GetSchedArrTime() int64 {
 	if x != nil && x.SchedArrTime != nil {
 		return *x.SchedArrTime
 	}
 	return 0
 }
 
-func (x *Departure) GetArrDelay() int32 {
+func (x *Departure) GetArrDelay() int64 {
 	if x != nil && x.ArrDelay != nil {
 		return *x.ArrDelay
 	}
@@ -159,7 +159,7 @@ func (x *Departure) GetCarrier() string {
 	return ""
 }
 
-func (x *Departure) GetFlight() int32 {
+func (x *Departure) GetFlight() int64 {
 	if x != nil && x.Flight != nil {
 		return *x.Flight
 	}
@@ -187,28 +187,28 @@ func (x *Departure) GetDest() string {
 	return ""
 }
 
-func (x *Departure) GetAirTime() int32 {
+func (x *Departure) GetAirTime() int64 {
 	if x != nil && x.AirTime != nil {
 		return *x.AirTime
 	}
 	return 0
 }
 
-func (x *Departure) GetDistance() int32 {
+func (x *Departure) GetDistance() int64 {
 	if x != nil && x.Distance != nil {
 		return *x.Distance
 	}
 	return 0
 }
 
-func (x *Departure) GetHour() int32 {
+func (x *Departure) GetHour() int64 {
 	if x != nil && x.Hour != nil {
 		return *x.Hour
 	}
 	return 0
 }
 
-func (x *Departure) GetMinute() int32 {
+func (x *Departure) GetMinute() int64 {
 	if x != nil && x.Minute != nil {
 		return *x.Minute
 	}
@@ -222,9 +222,10 @@ func (x *Departure) GetTimeHour() string {
 	return ""
 }
 
-// Asks for the Report.
+// Asks for a page of the Report: the carriers after the one named, from the first if absent.
 type GetReport struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	After         *string                `protobuf:"bytes,1,opt,name=after,proto3,oneof" json:"after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -259,7 +260,14 @@ func (*GetReport) Descriptor() ([]byte, []int) {
 	return file_flights_v1_flights_proto_rawDescGZIP(), []int{1}
 }
 
-// The actor's answer, and its snapshot state.
+func (x *GetReport) GetAfter() string {
+	if x != nil && x.After != nil {
+		return *x.After
+	}
+	return ""
+}
+
+// The actor's answer, and (complete) its snapshot state.
 type Report struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Sorted by carrier.
@@ -269,9 +277,16 @@ type Report struct {
 	Twice uint64 `protobuf:"varint,3,opt,name=twice,proto3" json:"twice,omitempty"`
 	// Rows that came after a higher one.
 	OutOfOrder uint64 `protobuf:"varint,4,opt,name=out_of_order,json=outOfOrder,proto3" json:"out_of_order,omitempty"`
-	LastRow    uint64 `protobuf:"varint,5,opt,name=last_row,json=lastRow,proto3" json:"last_row,omitempty"`
-	// Order-sensitive: FNV-1a 64 over the encoded fields of each departure, chained.
-	Digest        uint64 `protobuf:"fixed64,6,opt,name=digest,proto3" json:"digest,omitempty"`
+	// The highest row so far.
+	LastRow uint64 `protobuf:"varint,5,opt,name=last_row,json=lastRow,proto3" json:"last_row,omitempty"`
+	// Order-sensitive: FNV-1a 64 over all fields of each departure, chained.
+	Digest uint64 `protobuf:"fixed64,6,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Rows below last_row that have not come, lowest first.
+	Gaps []*Gap `protobuf:"bytes,7,rep,name=gaps,proto3" json:"gaps,omitempty"`
+	// Where the actor has lived, oldest first.
+	Stays []*Stay `protobuf:"bytes,8,rep,name=stays,proto3" json:"stays,omitempty"`
+	// There are carriers after the last one here: ask again.
+	More          bool `protobuf:"varint,9,opt,name=more,proto3" json:"more,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -348,6 +363,27 @@ func (x *Report) GetDigest() uint64 {
 	return 0
 }
 
+func (x *Report) GetGaps() []*Gap {
+	if x != nil {
+		return x.Gaps
+	}
+	return nil
+}
+
+func (x *Report) GetStays() []*Stay {
+	if x != nil {
+		return x.Stays
+	}
+	return nil
+}
+
+func (x *Report) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
 type Carrier struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Carrier string                 `protobuf:"bytes,1,opt,name=carrier,proto3" json:"carrier,omitempty"`
@@ -355,14 +391,16 @@ type Carrier struct {
 	// No dep_time.
 	Cancelled uint64 `protobuf:"varint,3,opt,name=cancelled,proto3" json:"cancelled,omitempty"`
 	// arr_delay present.
-	Arrived     uint64 `protobuf:"varint,4,opt,name=arrived,proto3" json:"arrived,omitempty"`
-	ArrDelaySum int64  `protobuf:"varint,5,opt,name=arr_delay_sum,json=arrDelaySum,proto3" json:"arr_delay_sum,omitempty"`
-	ArrDelayMax *int32 `protobuf:"varint,6,opt,name=arr_delay_max,json=arrDelayMax,proto3,oneof" json:"arr_delay_max,omitempty"`
+	Arrived uint64 `protobuf:"varint,4,opt,name=arrived,proto3" json:"arrived,omitempty"`
+	// Minutes; saturates.
+	ArrDelaySum int64  `protobuf:"zigzag64,5,opt,name=arr_delay_sum,json=arrDelaySum,proto3" json:"arr_delay_sum,omitempty"`
+	ArrDelayMax *int64 `protobuf:"zigzag64,6,opt,name=arr_delay_max,json=arrDelayMax,proto3,oneof" json:"arr_delay_max,omitempty"`
 	// Arrival delays in minutes: < -30, -30..-16, -15..-1, 0..14, 15..29, 30..59, 60..119, >= 120.
 	ArrDelayHistogram []uint64 `protobuf:"varint,7,rep,packed,name=arr_delay_histogram,json=arrDelayHistogram,proto3" json:"arr_delay_histogram,omitempty"`
-	DepDelaySum       int64    `protobuf:"varint,8,opt,name=dep_delay_sum,json=depDelaySum,proto3" json:"dep_delay_sum,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Minutes; saturates.
+	DepDelaySum   int64 `protobuf:"zigzag64,8,opt,name=dep_delay_sum,json=depDelaySum,proto3" json:"dep_delay_sum,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Carrier) Reset() {
@@ -430,7 +468,7 @@ func (x *Carrier) GetArrDelaySum() int64 {
 	return 0
 }
 
-func (x *Carrier) GetArrDelayMax() int32 {
+func (x *Carrier) GetArrDelayMax() int64 {
 	if x != nil && x.ArrDelayMax != nil {
 		return *x.ArrDelayMax
 	}
@@ -451,35 +489,145 @@ func (x *Carrier) GetDepDelaySum() int64 {
 	return 0
 }
 
+// Rows from..to, both included.
+type Gap struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	To            uint64                 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Gap) Reset() {
+	*x = Gap{}
+	mi := &file_flights_v1_flights_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Gap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Gap) ProtoMessage() {}
+
+func (x *Gap) ProtoReflect() protoreflect.Message {
+	mi := &file_flights_v1_flights_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Gap.ProtoReflect.Descriptor instead.
+func (*Gap) Descriptor() ([]byte, []int) {
+	return file_flights_v1_flights_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Gap) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *Gap) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+// One stay of the actor in one node.
+type Stay struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "go" or "rust".
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	Handled       uint64 `protobuf:"varint,2,opt,name=handled,proto3" json:"handled,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stay) Reset() {
+	*x = Stay{}
+	mi := &file_flights_v1_flights_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stay) ProtoMessage() {}
+
+func (x *Stay) ProtoReflect() protoreflect.Message {
+	mi := &file_flights_v1_flights_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stay.ProtoReflect.Descriptor instead.
+func (*Stay) Descriptor() ([]byte, []int) {
+	return file_flights_v1_flights_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Stay) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *Stay) GetHandled() uint64 {
+	if x != nil {
+		return x.Handled
+	}
+	return 0
+}
+
 var File_flights_v1_flights_proto protoreflect.FileDescriptor
 
 const file_flights_v1_flights_proto_rawDesc = "" +
 	"\n" +
 	"\x18flights/v1/flights.proto\x12\n" +
-	"flights.v1\x1a\x1cactorbridge/v1/options.proto\"\xe3\x05\n" +
+	"flights.v1\x1a\x1cactorbridge/v1/options.proto\"\x8d\x06\n" +
 	"\tDeparture\x12\x10\n" +
-	"\x03row\x18\x01 \x01(\x04R\x03row\x12\x12\n" +
-	"\x04year\x18\x02 \x01(\x05R\x04year\x12\x14\n" +
-	"\x05month\x18\x03 \x01(\x05R\x05month\x12\x10\n" +
-	"\x03day\x18\x04 \x01(\x05R\x03day\x12\x1e\n" +
-	"\bdep_time\x18\x05 \x01(\x05H\x00R\adepTime\x88\x01\x01\x12)\n" +
-	"\x0esched_dep_time\x18\x06 \x01(\x05H\x01R\fschedDepTime\x88\x01\x01\x12 \n" +
-	"\tdep_delay\x18\a \x01(\x05H\x02R\bdepDelay\x88\x01\x01\x12\x1e\n" +
-	"\barr_time\x18\b \x01(\x05H\x03R\aarrTime\x88\x01\x01\x12)\n" +
-	"\x0esched_arr_time\x18\t \x01(\x05H\x04R\fschedArrTime\x88\x01\x01\x12 \n" +
+	"\x03row\x18\x01 \x01(\x04R\x03row\x12\x17\n" +
+	"\x04year\x18\x02 \x01(\x12H\x00R\x04year\x88\x01\x01\x12\x19\n" +
+	"\x05month\x18\x03 \x01(\x12H\x01R\x05month\x88\x01\x01\x12\x15\n" +
+	"\x03day\x18\x04 \x01(\x12H\x02R\x03day\x88\x01\x01\x12\x1e\n" +
+	"\bdep_time\x18\x05 \x01(\x12H\x03R\adepTime\x88\x01\x01\x12)\n" +
+	"\x0esched_dep_time\x18\x06 \x01(\x12H\x04R\fschedDepTime\x88\x01\x01\x12 \n" +
+	"\tdep_delay\x18\a \x01(\x12H\x05R\bdepDelay\x88\x01\x01\x12\x1e\n" +
+	"\barr_time\x18\b \x01(\x12H\x06R\aarrTime\x88\x01\x01\x12)\n" +
+	"\x0esched_arr_time\x18\t \x01(\x12H\aR\fschedArrTime\x88\x01\x01\x12 \n" +
 	"\tarr_delay\x18\n" +
-	" \x01(\x05H\x05R\barrDelay\x88\x01\x01\x12\x18\n" +
+	" \x01(\x12H\bR\barrDelay\x88\x01\x01\x12\x18\n" +
 	"\acarrier\x18\v \x01(\tR\acarrier\x12\x1b\n" +
-	"\x06flight\x18\f \x01(\x05H\x06R\x06flight\x88\x01\x01\x12\x18\n" +
+	"\x06flight\x18\f \x01(\x12H\tR\x06flight\x88\x01\x01\x12\x18\n" +
 	"\atailnum\x18\r \x01(\tR\atailnum\x12\x16\n" +
 	"\x06origin\x18\x0e \x01(\tR\x06origin\x12\x12\n" +
 	"\x04dest\x18\x0f \x01(\tR\x04dest\x12\x1e\n" +
-	"\bair_time\x18\x10 \x01(\x05H\aR\aairTime\x88\x01\x01\x12\x1f\n" +
-	"\bdistance\x18\x11 \x01(\x05H\bR\bdistance\x88\x01\x01\x12\x17\n" +
-	"\x04hour\x18\x12 \x01(\x05H\tR\x04hour\x88\x01\x01\x12\x1b\n" +
-	"\x06minute\x18\x13 \x01(\x05H\n" +
-	"R\x06minute\x88\x01\x01\x12\x1b\n" +
-	"\ttime_hour\x18\x14 \x01(\tR\btimeHour:\b\xaa\xb8\x19\x04\b\x01\x10\x01B\v\n" +
+	"\bair_time\x18\x10 \x01(\x12H\n" +
+	"R\aairTime\x88\x01\x01\x12\x1f\n" +
+	"\bdistance\x18\x11 \x01(\x12H\vR\bdistance\x88\x01\x01\x12\x17\n" +
+	"\x04hour\x18\x12 \x01(\x12H\fR\x04hour\x88\x01\x01\x12\x1b\n" +
+	"\x06minute\x18\x13 \x01(\x12H\rR\x06minute\x88\x01\x01\x12\x1b\n" +
+	"\ttime_hour\x18\x14 \x01(\tR\btimeHour:\b\xaa\xb8\x19\x04\b\x01\x10\x01B\a\n" +
+	"\x05_yearB\b\n" +
+	"\x06_monthB\x06\n" +
+	"\x04_dayB\v\n" +
 	"\t_dep_timeB\x11\n" +
 	"\x0f_sched_dep_timeB\f\n" +
 	"\n" +
@@ -492,8 +640,10 @@ const file_flights_v1_flights_proto_rawDesc = "" +
 	"\t_air_timeB\v\n" +
 	"\t_distanceB\a\n" +
 	"\x05_hourB\t\n" +
-	"\a_minute\"\v\n" +
-	"\tGetReport\"\xc8\x01\n" +
+	"\a_minute\":\n" +
+	"\tGetReport\x12\x19\n" +
+	"\x05after\x18\x01 \x01(\tH\x00R\x05after\x88\x01\x01:\b\xaa\xb8\x19\x04\b\x01\x10\x01B\b\n" +
+	"\x06_after\"\xa9\x02\n" +
 	"\x06Report\x12/\n" +
 	"\bcarriers\x18\x01 \x03(\v2\x13.flights.v1.CarrierR\bcarriers\x12\x18\n" +
 	"\ahandled\x18\x02 \x01(\x04R\ahandled\x12\x14\n" +
@@ -501,17 +651,26 @@ const file_flights_v1_flights_proto_rawDesc = "" +
 	"\fout_of_order\x18\x04 \x01(\x04R\n" +
 	"outOfOrder\x12\x19\n" +
 	"\blast_row\x18\x05 \x01(\x04R\alastRow\x12\x16\n" +
-	"\x06digest\x18\x06 \x01(\x06R\x06digest:\b\xaa\xb8\x19\x04\b\x01\x10\x01\"\xa8\x02\n" +
+	"\x06digest\x18\x06 \x01(\x06R\x06digest\x12#\n" +
+	"\x04gaps\x18\a \x03(\v2\x0f.flights.v1.GapR\x04gaps\x12&\n" +
+	"\x05stays\x18\b \x03(\v2\x10.flights.v1.StayR\x05stays\x12\x12\n" +
+	"\x04more\x18\t \x01(\bR\x04more:\b\xaa\xb8\x19\x04\b\x01\x10\x01\"\xa8\x02\n" +
 	"\aCarrier\x12\x18\n" +
 	"\acarrier\x18\x01 \x01(\tR\acarrier\x12\x18\n" +
 	"\aflights\x18\x02 \x01(\x04R\aflights\x12\x1c\n" +
 	"\tcancelled\x18\x03 \x01(\x04R\tcancelled\x12\x18\n" +
 	"\aarrived\x18\x04 \x01(\x04R\aarrived\x12\"\n" +
-	"\rarr_delay_sum\x18\x05 \x01(\x03R\varrDelaySum\x12'\n" +
-	"\rarr_delay_max\x18\x06 \x01(\x05H\x00R\varrDelayMax\x88\x01\x01\x12.\n" +
+	"\rarr_delay_sum\x18\x05 \x01(\x12R\varrDelaySum\x12'\n" +
+	"\rarr_delay_max\x18\x06 \x01(\x12H\x00R\varrDelayMax\x88\x01\x01\x12.\n" +
 	"\x13arr_delay_histogram\x18\a \x03(\x04R\x11arrDelayHistogram\x12\"\n" +
-	"\rdep_delay_sum\x18\b \x01(\x03R\vdepDelaySumB\x10\n" +
-	"\x0e_arr_delay_maxBJZHgithub.com/actorbridge/actorbridge/examples/handover/flightsv1;flightsv1b\x06proto3"
+	"\rdep_delay_sum\x18\b \x01(\x12R\vdepDelaySumB\x10\n" +
+	"\x0e_arr_delay_max\")\n" +
+	"\x03Gap\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\x04R\x02to\"<\n" +
+	"\x04Stay\x12\x1a\n" +
+	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x18\n" +
+	"\ahandled\x18\x02 \x01(\x04R\ahandledBJZHgithub.com/actorbridge/actorbridge/examples/handover/flightsv1;flightsv1b\x06proto3"
 
 var (
 	file_flights_v1_flights_proto_rawDescOnce sync.Once
@@ -525,20 +684,24 @@ func file_flights_v1_flights_proto_rawDescGZIP() []byte {
 	return file_flights_v1_flights_proto_rawDescData
 }
 
-var file_flights_v1_flights_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_flights_v1_flights_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_flights_v1_flights_proto_goTypes = []any{
 	(*Departure)(nil), // 0: flights.v1.Departure
 	(*GetReport)(nil), // 1: flights.v1.GetReport
 	(*Report)(nil),    // 2: flights.v1.Report
 	(*Carrier)(nil),   // 3: flights.v1.Carrier
+	(*Gap)(nil),       // 4: flights.v1.Gap
+	(*Stay)(nil),      // 5: flights.v1.Stay
 }
 var file_flights_v1_flights_proto_depIdxs = []int32{
 	3, // 0: flights.v1.Report.carriers:type_name -> flights.v1.Carrier
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	4, // 1: flights.v1.Report.gaps:type_name -> flights.v1.Gap
+	5, // 2: flights.v1.Report.stays:type_name -> flights.v1.Stay
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_flights_v1_flights_proto_init() }
@@ -547,6 +710,7 @@ func file_flights_v1_flights_proto_init() {
 		return
 	}
 	file_flights_v1_flights_proto_msgTypes[0].OneofWrappers = []any{}
+	file_flights_v1_flights_proto_msgTypes[1].OneofWrappers = []any{}
 	file_flights_v1_flights_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -554,7 +718,7 @@ func file_flights_v1_flights_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_flights_v1_flights_proto_rawDesc), len(file_flights_v1_flights_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
