@@ -1,0 +1,25 @@
+//! The remote door: one gRPC stream of frames, over TCP or a Unix socket.
+//!
+//! Nothing is decoded by the gRPC library: its messages are the frames' bytes. A response stream builds its next packet
+//! when HTTP/2 asks for it, so that what was sent meanwhile shares a frame.
+//!
+//! - [`connect`] and [`listen`]: the two ends of a connection.
+//! - `codec`: frames as raw bytes. `frames`: a link's outgoing packets as a stream.
+
+mod address;
+mod client;
+mod codec;
+mod frames;
+mod server;
+mod waker;
+
+pub use address::Options;
+pub use client::connect;
+pub use server::{Bound, listen};
+
+/// The gRPC method that carries a link.
+const LINK_PATH: &str = "/actorbridge.v1.Bridge/Link";
+/// HTTP/2 windows: a stream's must exceed the largest frame, and small unread frames must not end the connection
+/// (`too_many_data_frames` with h2's default windows).
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 8 << 20;

@@ -1,0 +1,147 @@
+//! Listening for remote doors.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::net::UnixListener;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::UnixListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+use tonic::server::{Grpc, NamedService, StreamingService};
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::address::{Address, Options};
+use super::codec::RawCodec;
+use super::frames::{Frames, read};
+use super::{CONNECTION_WINDOW, LINK_PATH, STREAM_WINDOW};
+use crate::door::LinkEnd;
+
+/// A listening door.
+#[derive(Debug)]
+pub struct Bound {
+    /// Where it listens, with the port that the system chose.
+    pub address: String,
+    /// Ends after the token was cancelled and every connection is closed.
+    pub task: JoinHandle<()>,
+}
+
+/// Listens at `address`; `accept` makes the node's end of each link that is dialled. Ends when `until` is cancelled.
+///
+/// A Unix socket that nobody listens on any more is replaced; its file is removed at the end.
+///
+/// # Errors
+/// A sentence that names the address: it is not valid, or taken.
+pub async fn listen<A>(address: &str, accept: A, until: CancellationToken, options: &Options) -> Result<Bound, String>
+where
+    A: Fn() -> Arc<LinkEnd> + Clone + Send + Sync + 'static,
+{
+    let service = BridgeService { accept, frame_limit: options.frame_limit() };
+    let router = Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .add_service(service);
+    let stop = until.cancelled_owned();
+    match Address::parse(address, options)? {
+        Address::Tcp(host) => {
+            let listener = tokio::net::TcpListener::bind(&host).await.map_err(|e| format!("{address}: {e}"))?;
+            let bound = listener.local_addr().map_err(|e| format!("{address}: {e}"))?;
+            // Not TcpListenerStream: it ignores TCP_NODELAY.
+            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+            let task = tokio::spawn(async move {
+                let _ = router.serve_with_incoming_shutdown(incoming, stop).await;
+            });
+            Ok(Bound { address: format!("tcp://{bound}"), task })
+        }
+        Address::Unix(path) => {
+            let listener = bind_unix(&path).await.map_err(|e| format!("{address}: {e}"))?;
+            let file = SocketFile(path);
+            let task = tokio::spawn(async move {
+                let _ = router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop).await;
+                drop(file);
+            });
+            Ok(Bound { address: address.to_owned(), task })
+        }
+    }
+}
+
+async fn bind_unix(path: &Path) -> std::io::Result<UnixListener> {
+    match UnixListener::bind(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => {
+            if tokio::net::UnixStream::connect(path).await.is_ok() {
+                return Err(e);
+            }
+            std::fs::remove_file(path)?;
+            UnixListener::bind(path)
+        }
+        other => other,
+    }
+}
+
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[derive(Clone)]
+struct BridgeService<A> {
+    accept: A,
+    frame_limit: usize,
+}
+
+impl<A> NamedService for BridgeService<A> {
+    const NAME: &'static str = "actorbridge.v1.Bridge";
+}
+
+impl<A> tower::Service<http::Request<Body>> for BridgeService<A>
+where
+    A: Fn() -> Arc<LinkEnd> + Clone + Send + Sync + 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move {
+            if request.uri().path() != LINK_PATH {
+                return Ok(Status::unimplemented("this node has only the method Link").into_http());
+            }
+            let limit = service.frame_limit;
+            let mut grpc = Grpc::new(RawCodec).max_decoding_message_size(limit);
+            Ok(grpc.streaming(LinkMethod(service.accept), request).await)
+        })
+    }
+}
+
+struct LinkMethod<A>(A);
+
+impl<A> StreamingService<Bytes> for LinkMethod<A>
+where
+    A: Fn() -> Arc<LinkEnd>,
+{
+    type Response = Bytes;
+    type ResponseStream = tokio_stream::adapters::Map<Frames, fn(Bytes) -> Result<Bytes, Status>>;
+    type Future = Ready<Result<Response<Self::ResponseStream>, Status>>;
+
+    fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
+        let end = (self.0)();
+        let frames = Frames::of(end.clone());
+        tokio::spawn(read(end, request.into_inner()));
+        ready(Ok(Response::new(tokio_stream::StreamExt::map(frames, Ok))))
+    }
+}

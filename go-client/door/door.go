@@ -1,0 +1,37 @@
+// Package door is the contract between a node and the ways to make a link.
+//
+// A door moves packets between two link machines and knows nothing of actors, credit or delivery. So every door gives
+// the same promises, and a new one is a few calls.
+package door
+
+import (
+	"context"
+
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+// A Door makes links to one other node.
+type Door interface {
+	// Dial makes a link. It blocks until the transport is there, or ctx is done; the nodes' handshake comes after it.
+	Dial(ctx context.Context) (Link, error)
+	// String is the door's address, for logs and errors.
+	String() string
+}
+
+// A Link carries packets, in order, both ways, until one side closes it.
+type Link interface {
+	// Send hands over one packet. It blocks while the transport is busy. The packet must not be changed afterwards.
+	// One goroutine sends.
+	Send(*wire.Packet) error
+	// Recv waits for the next packet. Its items stay valid. After an error the link is over. A *wire.Refusal means that
+	// the peer sent a frame that does not parse. One goroutine receives.
+	Recv() (*wire.Packet, error)
+	// Close ends the link and unblocks Send and Recv. Packets that were sent before may still arrive.
+	Close() error
+}
+
+// An Acceptor takes links that other nodes dialled; *actorbridge.Node is one.
+type Acceptor interface {
+	// Accept runs the link until it ends.
+	Accept(Link) error
+}

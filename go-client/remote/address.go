@@ -1,0 +1,65 @@
+package remote
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+// An Option changes how a door or a server behaves.
+type Option func(*options)
+
+type options struct {
+	plainTCPBeyondLoopback bool
+	maxFrameBytes          int
+}
+
+// PlainTCPBeyondLoopback allows TCP without TLS to and from other machines. Anyone on the way can then read and forge
+// messages.
+func PlainTCPBeyondLoopback() Option {
+	return func(o *options) { o.plainTCPBeyondLoopback = true }
+}
+
+// MaxFrameBytes is the size above which a frame ends its link before it is read into memory. Default 256 KiB, at most
+// 4 MiB.
+func MaxFrameBytes(n int) Option {
+	return func(o *options) { o.maxFrameBytes = min(n, wire.MaxFrameBytes) }
+}
+
+func optionsOf(opts []Option) options {
+	o := options{maxFrameBytes: 256 << 10}
+	for _, set := range opts {
+		set(&o)
+	}
+	return o
+}
+
+// An address is what net.Dial and net.Listen take.
+type address struct {
+	network, address string
+}
+
+func parseAddress(text string, o options) (address, error) {
+	if path, ok := strings.CutPrefix(text, "unix://"); ok {
+		if !strings.HasPrefix(path, "/") {
+			return address{}, fmt.Errorf("%s: a Unix socket's path must be absolute, as in unix:///run/shop.sock", text)
+		}
+		return address{"unix", path}, nil
+	}
+	hostPort, ok := strings.CutPrefix(text, "tcp://")
+	if !ok {
+		return address{}, fmt.Errorf("%s: an address begins with tcp:// or unix:///", text)
+	}
+	host, port, err := net.SplitHostPort(hostPort)
+	if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil || host == "" {
+		return address{}, fmt.Errorf("%s: a TCP address has a host and a port, as in tcp://127.0.0.1:7443", text)
+	}
+	if ip := net.ParseIP(host); !o.plainTCPBeyondLoopback && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return address{}, fmt.Errorf(
+			"%s: TCP without TLS is for this machine only; use remote.PlainTCPBeyondLoopback if the network is trusted", text)
+	}
+	return address{"tcp", hostPort}, nil
+}

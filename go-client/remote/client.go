@@ -1,0 +1,88 @@
+// Package remote is the door to a node in another process: one gRPC stream of frames, over TCP or a Unix socket.
+//
+// Nothing is decoded by gRPC: its messages are the frames' bytes. The peer may be a Go or a Rust node.
+package remote
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	"github.com/actorbridge/actorbridge/go-client/door"
+)
+
+const (
+	linkMethod = "/actorbridge.v1.Bridge/Link"
+	// Windows larger than the largest frame, so that one frame never waits for half of itself.
+	streamWindow     = 4 << 20
+	connectionWindow = 8 << 20
+	// How long a closed link waits for its peer to have read the Goodbye.
+	closeGrace = time.Second
+)
+
+var linkStream = grpc.StreamDesc{StreamName: "Link", ServerStreams: true, ClientStreams: true}
+
+// Door dials the node that listens at addr: "tcp://host:port" or "unix:///path". A bad address is an error of Dial.
+func Door(addr string, opts ...Option) door.Door {
+	return &remoteDoor{addr: addr, options: optionsOf(opts)}
+}
+
+type remoteDoor struct {
+	addr    string
+	options options
+}
+
+func (d *remoteDoor) String() string { return d.addr }
+
+func (d *remoteDoor) Dial(ctx context.Context) (door.Link, error) {
+	at, err := parseAddress(d.addr, d.options)
+	if err != nil {
+		return nil, err
+	}
+	target := "passthrough:///" + at.address
+	if at.network == "unix" {
+		target = "unix://" + at.address
+	}
+	conn, err := grpc.NewClient(target,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithInitialWindowSize(streamWindow),
+		grpc.WithInitialConnWindowSize(connectionWindow),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{}), grpc.MaxCallRecvMsgSize(d.options.maxFrameBytes)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.addr, err)
+	}
+	// The stream outlives ctx, which is for dialling only.
+	life, end := context.WithCancel(context.Background())
+	stop := context.AfterFunc(ctx, end)
+	stream, err := conn.NewStream(life, &linkStream, linkMethod)
+	if err == nil && !stop() {
+		err = ctx.Err()
+	}
+	if err != nil {
+		end()
+		_ = conn.Close()
+		return nil, fmt.Errorf("%s: %s", d.addr, status.Convert(err).Message())
+	}
+	var l *link
+	l = newLink(stream, d.options.maxFrameBytes, func() {
+		_ = stream.CloseSend()
+		l.awaitEnd(closeGrace)
+		end()
+		_ = conn.Close()
+	})
+	return l, nil
+}
+
+// awaitEnd waits until the peer has ended the stream, but not longer than grace.
+func (l *link) awaitEnd(grace time.Duration) {
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-l.ended:
+	case <-timer.C:
+	}
+}

@@ -1,0 +1,109 @@
+package remote
+
+import (
+	"errors"
+	"io"
+	"sync"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	actorbridgev1 "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+// stream is what client and server streams have in common.
+type stream interface {
+	SendMsg(any) error
+	RecvMsg(any) error
+}
+
+// link is a door.Link on a gRPC stream.
+//
+// A goroutine of its own reads the stream, because Close must end Recv and gRPC cannot be told to stop reading. It holds
+// at most one packet.
+type link struct {
+	stream  stream
+	limit   int
+	packets chan received
+	closed  chan struct{}
+	ended   chan struct{} // the reader is gone
+	once    sync.Once
+	// onClose ends the transport; it must make the reader's RecvMsg return.
+	onClose func()
+}
+
+type received struct {
+	packet *wire.Packet
+	err    error
+}
+
+func newLink(s stream, limit int, onClose func()) *link {
+	l := &link{
+		stream: s, limit: limit, onClose: onClose,
+		packets: make(chan received), closed: make(chan struct{}), ended: make(chan struct{}),
+	}
+	go l.read()
+	return l
+}
+
+func (l *link) read() {
+	defer close(l.ended)
+	for {
+		var frame []byte
+		err := l.stream.RecvMsg(&frame)
+		var next received
+		if err == nil {
+			next.packet, next.err = wire.ReadPacket(frame, l.limit)
+		} else {
+			next.err = readError(err)
+		}
+		select {
+		case l.packets <- next:
+		case <-l.closed:
+			// What still comes is dropped, until the stream ends: then the peer has seen what was sent before.
+		}
+		if err != nil {
+			close(l.packets)
+			return
+		}
+	}
+}
+
+// readError tells a frame that gRPC refused to read from a connection that is gone.
+func readError(err error) error {
+	switch {
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	case status.Code(err) == codes.ResourceExhausted:
+		return &wire.Refusal{Code: actorbridgev1.Code_CODE_TOO_LARGE, Detail: status.Convert(err).Message()}
+	}
+	return err
+}
+
+// Send implements door.Link.
+func (l *link) Send(p *wire.Packet) error {
+	return l.stream.SendMsg(p.Append(nil))
+}
+
+// Recv implements door.Link.
+func (l *link) Recv() (*wire.Packet, error) {
+	select {
+	case next, ok := <-l.packets:
+		if !ok {
+			return nil, io.EOF
+		}
+		return next.packet, next.err
+	case <-l.closed:
+		return nil, io.EOF
+	}
+}
+
+// Close implements door.Link.
+func (l *link) Close() error {
+	l.once.Do(func() {
+		close(l.closed)
+		l.onClose()
+	})
+	return nil
+}
