@@ -18,6 +18,7 @@ pub use wire::Refusal;
 #[allow(missing_docs, clippy::all)]
 pub mod v1 {
     include!("generated/actorbridge.v1.rs");
+    include!("generated/errors.rs");
 }
 
 /// The revision of a message type, from `option (actorbridge.v1.message)`.

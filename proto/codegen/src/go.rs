@@ -1,20 +1,19 @@
 //! Go types, by driving protoc-gen-go (a `tool` of the Go module) with a CodeGeneratorRequest.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use prost::Message;
-use prost_types::FileDescriptorSet;
 use prost_types::compiler::{CodeGeneratorRequest, CodeGeneratorResponse};
 
-use crate::{Target, decode, pipe};
+use crate::output::Output;
+use crate::target::Target;
+use crate::{decode, pipe};
 
-/// Writes the Go types of `target` below its module's folder.
-pub fn write(root: &Path, target: &Target, encoded: &[u8]) -> Result<(), String> {
+/// The Go types of `target`, below its module's folder.
+pub(crate) fn render(root: &Path, target: &Target, encoded: &[u8]) -> Result<Vec<Output>, String> {
     let (folder, module) = target.go;
     // protoc-gen-go needs the raw options, which prost-types drops: re-encode nothing, splice the raw set.
-    let set: FileDescriptorSet = decode(encoded)?;
     let head = CodeGeneratorRequest {
         file_to_generate: target.files.iter().map(|f| (*f).to_owned()).collect(),
         parameter: Some(format!("module={module}")),
@@ -27,19 +26,17 @@ pub fn write(root: &Path, target: &Target, encoded: &[u8]) -> Result<(), String>
         prost::encoding::encode_varint(file.len() as u64, &mut request);
         request.extend_from_slice(file);
     }
-    debug_assert!(!set.file.is_empty());
     let mut tool = Command::new("go");
     tool.args(["tool", "protoc-gen-go"]).current_dir(root.join("go-client"));
     let response: CodeGeneratorResponse = decode(&pipe(&mut tool, &request)?)?;
     if let Some(error) = response.error {
         return Err(error);
     }
-    for file in response.file {
-        let path = root.join(folder).join(file.name());
-        fs::create_dir_all(path.parent().expect("a file has a folder")).map_err(|e| e.to_string())?;
-        fs::write(&path, file.content()).map_err(|e| format!("{}: {e}", path.display()))?;
-    }
-    Ok(())
+    Ok(response
+        .file
+        .into_iter()
+        .map(|file| Output::new(Path::new(folder).join(file.name()), file.content()))
+        .collect())
 }
 
 /// The encoded FileDescriptorProtos of an encoded FileDescriptorSet, options and all.

@@ -1,85 +1,129 @@
-//! Makes the generated sources that are committed: Rust and Go types, without protoc.
+//! Makes the generated sources that are committed: Rust and Go types without protoc, the error tables, and the descriptor
+//! set that the breaking check compares with. `make generate` runs it.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
+use clap::{Parser, Subcommand};
 use prost::Message;
+use prost_types::FileDescriptorSet;
 
+mod breaking;
+mod errors;
 mod go;
+mod output;
 mod rust;
+mod target;
 
-/// One set of schema files with one place for each language's output.
-pub struct Target {
-    /// Files, relative to their include folder.
-    pub files: &'static [&'static str],
-    /// Include folders, the files' own first.
-    pub includes: &'static [&'static str],
-    /// Where the Rust types go.
-    pub rust: &'static str,
-    /// Where the Go module that holds the Go types starts, and its import path.
-    pub go: (&'static str, &'static str),
-    /// Paths of types that live in another crate, for prost.
-    pub extern_paths: &'static [(&'static str, &'static str)],
+use output::Output;
+
+/// The last accepted schema, relative to the repository's root.
+const ACCEPTED: &str = "proto/descriptor.binpb";
+
+/// Generates what is committed, and watches the schema for breaking changes.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
 }
 
-const TARGETS: &[Target] = &[
-    Target {
-        files: &[
-            "actorbridge/v1/envelope.proto",
-            "actorbridge/v1/errors.proto",
-            "actorbridge/v1/frame.proto",
-            "actorbridge/v1/options.proto",
-            "actorbridge/v1/system.proto",
-        ],
-        includes: &["proto"],
-        rust: "proto/src/generated",
-        go: ("go-client", "github.com/actorbridge/actorbridge/go-client"),
-        extern_paths: &[],
+#[derive(Subcommand)]
+enum Task {
+    /// Write every generated file. Refused when the schema breaks with the last accepted one.
+    Generate {
+        /// Write nothing; fail and name the files that differ from what would be written.
+        #[arg(long)]
+        check: bool,
+        /// Accept a breaking change: only before anything that speaks the old schema was released.
+        #[arg(long, conflicts_with = "check")]
+        accept_breaking: bool,
     },
-    Target {
-        files: &["actorbridge/test/v1/test.proto"],
-        includes: &["compat-tests/proto", "proto"],
-        rust: "compat-tests/src/generated",
-        go: ("go-client", "github.com/actorbridge/actorbridge/go-client"),
-        extern_paths: &[(".actorbridge.v1", "::actorbridge_proto::v1")],
+    /// Compare the schema with the last accepted descriptor set; fail and name each break.
+    CheckBreaking {
+        /// Another descriptor set to compare with.
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
     },
-    Target {
-        files: &["flights/v1/flights.proto"],
-        includes: &["examples/handover/proto", "proto"],
-        rust: "examples/handover/rust/src/generated",
-        go: (
-            "examples/handover",
-            "github.com/actorbridge/actorbridge/examples/handover",
-        ),
-        extern_paths: &[(".actorbridge.v1", "::actorbridge_proto::v1")],
-    },
-];
+}
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    for target in TARGETS {
-        if let Err(problem) = generate(&root, target) {
-            eprintln!("generate: {}: {problem}", target.files[0]);
-            return ExitCode::FAILURE;
+    let done = match Cli::parse().command {
+        Task::Generate { check: true, .. } => check(&root),
+        Task::Generate { accept_breaking, .. } => generate(&root, accept_breaking),
+        Task::CheckBreaking { against } => check_breaking(&root, &against.unwrap_or_else(|| root.join(ACCEPTED))),
+    };
+    match done {
+        Ok(said) => {
+            println!("{said}");
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            eprintln!("actorbridge-codegen: {problem}");
+            ExitCode::FAILURE
         }
     }
-    ExitCode::SUCCESS
 }
 
-fn generate(root: &Path, target: &Target) -> Result<(), String> {
-    let includes: Vec<PathBuf> = target.includes.iter().map(|i| root.join(i)).collect();
-    let mut compiler = protox::Compiler::new(&includes).map_err(|e| e.to_string())?;
-    compiler.include_imports(true).include_source_info(true);
-    for file in target.files {
-        compiler.open_file(file).map_err(|e| format!("{e:?}"))?;
+fn generate(root: &Path, accept_breaking: bool) -> Result<String, String> {
+    let accepted = root.join(ACCEPTED);
+    if accepted.exists() && !accept_breaking {
+        check_breaking(root, &accepted)?;
     }
-    let encoded = compiler.encode_file_descriptor_set();
-    rust::write(root, target, &encoded)?;
-    go::write(root, target, &encoded)
+    let outputs = render(root)?;
+    for output in &outputs {
+        output.write(root)?;
+    }
+    Ok(format!("{} generated files are up to date", outputs.len()))
+}
+
+fn check(root: &Path) -> Result<String, String> {
+    let outputs = render(root)?;
+    let stale: Vec<String> = outputs
+        .iter()
+        .filter(|output| output.is_stale(root))
+        .map(|output| format!("\n  {}", output.path.display()))
+        .collect();
+    if stale.is_empty() {
+        return Ok(format!("{} generated files are up to date", outputs.len()));
+    }
+    Err(format!("stale, run `make generate` and commit:{}", stale.concat()))
+}
+
+fn check_breaking(root: &Path, against: &Path) -> Result<String, String> {
+    let bytes = fs::read(against).map_err(|e| format!("{}: {e}", against.display()))?;
+    let old: FileDescriptorSet = decode(&bytes)?;
+    let new: FileDescriptorSet = decode(&target::SCHEMA.fingerprint(root)?)?;
+    let breaks = breaking::compare(&old, &new);
+    if breaks.is_empty() {
+        return Ok("the schema breaks nothing that was accepted".into());
+    }
+    Err(format!(
+        "the schema breaks with the last accepted one (add instead of changing; or, if nothing that speaks it was \
+         released, `make generate ACCEPT_BREAKING=1`):\n  {}",
+        breaks.join("\n  ")
+    ))
+}
+
+/// Everything that is generated, in memory.
+fn render(root: &Path) -> Result<Vec<Output>, String> {
+    let mut outputs = vec![Output::new(ACCEPTED, target::SCHEMA.fingerprint(root)?)];
+    for target in target::ALL {
+        let say = |problem| format!("{}: {problem}", target.files[0]);
+        let encoded = target.compile(root).map_err(say)?;
+        outputs.extend(rust::render(target, &encoded).map_err(say)?);
+        outputs.extend(go::render(root, target, &encoded).map_err(say)?);
+        if std::ptr::eq(*target, target::SCHEMA) {
+            outputs.extend(errors::render(&encoded)?);
+        }
+    }
+    Ok(outputs)
 }
 
 /// Runs a command with `input` on its standard input and returns its standard output.
-pub fn pipe(command: &mut Command, input: &[u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn pipe(command: &mut Command, input: &[u8]) -> Result<Vec<u8>, String> {
     use std::io::Write;
     let mut child = command
         .stdin(Stdio::piped())
@@ -98,6 +142,6 @@ pub fn pipe(command: &mut Command, input: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 /// Decodes any protobuf message with a readable error.
-pub fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, String> {
+pub(crate) fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, String> {
     M::decode(bytes).map_err(|e| format!("{} does not decode: {e}", std::any::type_name::<M>()))
 }

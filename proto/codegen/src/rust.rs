@@ -1,40 +1,50 @@
 //! Rust types by prost, and the version constants of each message.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 
+use prost_build::Module;
 use prost_reflect::{DescriptorPool, MessageDescriptor, Value};
 use prost_types::FileDescriptorSet;
 
-use crate::{Target, decode};
+use crate::decode;
+use crate::output::Output;
+use crate::target::Target;
 
-/// Writes the Rust types of `target` to its folder.
-pub fn write(root: &Path, target: &Target, encoded: &[u8]) -> Result<(), String> {
-    let out = root.join(target.rust);
-    fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
+/// The Rust types of `target`: one file for each package.
+pub(crate) fn render(target: &Target, encoded: &[u8]) -> Result<Vec<Output>, String> {
     let mut set: FileDescriptorSet = decode(encoded)?;
     set.file.retain(|f| target.files.contains(&f.name()));
-    let packages: Vec<String> = set.file.iter().map(|f| f.package().to_owned()).collect();
+    let packages: BTreeMap<Module, String> = set
+        .file
+        .iter()
+        .map(|f| (Module::from_protobuf_package_name(f.package()), f.package().to_owned()))
+        .collect();
     let mut config = prost_build::Config::new();
-    config.out_dir(&out).bytes(["."]).enable_type_names();
+    config.bytes(["."]).enable_type_names();
     for (proto, rust) in target.extern_paths {
         config.extern_path(*proto, *rust);
     }
-    config.compile_fds(set).map_err(|e| e.to_string())?;
-    for package in packages {
-        append_versions(&out.join(format!("{package}.rs")), &package, target, encoded)?;
+    let requests = set
+        .file
+        .into_iter()
+        .map(|f| (Module::from_protobuf_package_name(f.package()), f))
+        .collect();
+    let mut outputs = Vec::new();
+    for (module, mut text) in config.generate(requests).map_err(|e| e.to_string())? {
+        let package = packages
+            .get(&module)
+            .ok_or("prost made a package that was not asked for")?;
+        append_versions(&mut text, package, target, encoded)?;
+        outputs.push(Output::new(Path::new(target.rust).join(format!("{package}.rs")), text));
     }
-    Ok(())
+    Ok(outputs)
 }
 
 /// Adds `impl Versioned` for each message: prost itself drops custom options, the pool keeps them.
-fn append_versions(file: &Path, package: &str, target: &Target, encoded: &[u8]) -> Result<(), String> {
+fn append_versions(text: &mut String, package: &str, target: &Target, encoded: &[u8]) -> Result<(), String> {
     let pool = DescriptorPool::decode(encoded).map_err(|e| e.to_string())?;
-    let mut text = fs::read_to_string(file).map_err(|e| e.to_string())?;
-    if text.contains("impl ::actorbridge_proto::Versioned") || text.contains("impl crate::Versioned") {
-        return Ok(());
-    }
     let krate = if target.extern_paths.is_empty() {
         "crate"
     } else {
@@ -53,7 +63,7 @@ fn append_versions(file: &Path, package: &str, target: &Target, encoded: &[u8]) 
         )
         .expect("writing to a string");
     }
-    fs::write(file, text).map_err(|e| e.to_string())
+    Ok(())
 }
 
 fn versions(pool: &DescriptorPool, message: &MessageDescriptor) -> (u32, u32) {
