@@ -1,0 +1,95 @@
+# Two commands matter: `make demo` and `make test`. The rooms own their rules (*/*.mk) and add their steps to `make test`:
+#
+#   CHECKS += name   fast, needs no built library     BUILDS += name   makes what the tests need
+#   TESTS  += name   tests                            RUNS   += name   whole programs: demo, examples, documents
+#
+# A step is a target; scripts/steps runs each one, in this order, and counts the tests in its output.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# One cargo profile for tests, libraries and the demo, so that dependencies are compiled once. `make lib PROFILE=release`
+# makes the small, fast archives.
+PROFILE ?= ci
+CARGO ?= cargo
+GO ?= go
+PREFIX ?= /usr/local
+# Where cargo puts the profile's files; `dev` is the one whose folder has another name.
+TARGET_DIR := $(CURDIR)/target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+export PROFILE TARGET_DIR
+
+# Each folder with a go.mod is a module of its own; testdata is not ours to build.
+GO_MODULES := $(filter-out %/testdata,$(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod */*/*/go.mod)))
+CODEGEN := $(CARGO) run --quiet --profile $(PROFILE) -p actorbridge-codegen --
+
+CHECKS := tools fmt-check stale-check breaking-check clippy go-vet deny
+BUILDS :=
+TESTS := test-rust test-go test-go-pure
+RUNS :=
+
+include $(wildcard */*.mk */*/*.mk)
+
+##@ Everyday
+.PHONY: help demo test
+help: ## what can be made (default)
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: ## everything: checks, tests in both languages, C, examples, demo, documents
+	@scripts/steps $(CHECKS) $(BUILDS) $(TESTS) $(RUNS) docs-run
+
+##@ Sources
+.PHONY: generate lint fmt fmt-check stale-check breaking-check clippy go-vet deny tools
+generate: ## make every generated file again (ACCEPT_BREAKING=1 accepts a break of the schema)
+	@$(CODEGEN) generate $(if $(ACCEPT_BREAKING),--accept-breaking)
+
+lint: $(CHECKS) ## every check that `make test` runs before the tests
+
+fmt: ## format Rust and Go
+	@$(CARGO) fmt --all
+	@gofmt -w $(GO_MODULES)
+
+fmt-check:
+	@$(CARGO) fmt --all --check
+	@files=$$(gofmt -l $(GO_MODULES)); \
+	if [ -n "$$files" ]; then echo "gofmt would change, run \`make fmt\`:"; echo "$$files"; exit 1; fi
+
+stale-check:
+	@$(CODEGEN) generate --check
+
+breaking-check:
+	@$(CODEGEN) check-breaking
+
+clippy:
+	@$(CARGO) clippy --quiet --profile $(PROFILE) --workspace --all-targets -- -D warnings
+
+go-vet:
+	@for module in $(GO_MODULES); do (cd $$module && echo "go vet: $$module" && $(GO) vet ./...); done
+
+# cargo-deny takes minutes to compile on a new machine, so it is used where it is and not installed.
+deny:
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline --log-level error check bans licenses sources; \
+	else echo "not run: cargo-deny is not installed (cargo install cargo-deny --locked)"; fi
+
+tools:
+	@scripts/tools
+
+##@ Tests, one by one
+.PHONY: test-rust test-go test-go-pure docs-run
+test-rust: ## cargo test
+	@$(CARGO) test --profile $(PROFILE) --workspace
+
+test-go: ## go test -race in every module
+	@for module in $(GO_MODULES); do (cd $$module && $(GO) test -race -v ./...); done
+
+test-go-pure: ## every module also builds without cgo
+	@for module in $(GO_MODULES); do (cd $$module && echo "CGO_ENABLED=0 go build: $$module" && CGO_ENABLED=0 $(GO) build ./...); done
+
+docs-run: ## run every command of the documents, compare their listings
+	@scripts/docs
+
+##@ Longer
+.PHONY: clean
+clean: ## remove what was built
+	@rm -rf target
