@@ -90,6 +90,15 @@ docs-run: ## run every command of the documents, compare their listings
 	@scripts/docs
 
 ##@ Longer
-.PHONY: clean
+.PHONY: bench soak fuzz clean
+bench: ## Go benchmarks of every module
+	@for module in $(GO_MODULES); do (cd $$module && $(GO) test -run '^$$' -bench . ./...); done
+
+soak: ## Go tests with -race and a collection at every allocation, SOAK times (default 20)
+	@for module in $(GO_MODULES); do (cd $$module && GOGC=1 $(GO) test -race -count $(or $(SOAK),20) ./...); done
+
+fuzz: ## every fuzz target, FUZZTIME each (default 1m)
+	@scripts/fuzz $(GO_MODULES)
+
 clean: ## remove what was built
 	@rm -rf target
