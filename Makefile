@@ -94,7 +94,7 @@ docs-run: ## run every command of the documents, compare their listings
 bench: ## Go benchmarks of every module
 	@for module in $(GO_MODULES); do (cd $$module && $(GO) test -run '^$$' -bench . ./...); done
 
-soak: ## Go tests with -race and a collection at every allocation, SOAK times (default 20)
+soak: ## Go tests with -race and GOGC=1, SOAK times (default 20)
 	@for module in $(GO_MODULES); do (cd $$module && GOGC=1 $(GO) test -race -count $(or $(SOAK),20) ./...); done
 
 fuzz: ## every fuzz target, FUZZTIME each (default 1m)

@@ -12,6 +12,8 @@ use prost_types::FileDescriptorSet;
 mod breaking;
 mod errors;
 mod go;
+#[cfg(test)]
+mod memory;
 mod output;
 mod rust;
 mod target;

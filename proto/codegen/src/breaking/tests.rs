@@ -1,10 +1,10 @@
 //! Each rule is broken once, and what is allowed is done once.
 
 use prost_types::FileDescriptorSet;
-use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
 use super::compare;
 use crate::decode;
+use crate::memory::compile;
 
 const BEFORE: &str = r#"
 syntax = "proto3";
@@ -27,26 +27,8 @@ service Till { rpc Open(Item) returns (Item); }
 extend google.protobuf.FieldOptions { string note = 50001; }
 "#;
 
-/// One schema file in memory.
-struct Source(String);
-
-impl FileResolver for Source {
-    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-        match name {
-            "shop.proto" => File::from_source(name, &self.0),
-            _ => Err(protox::Error::file_not_found(name)),
-        }
-    }
-}
-
 fn schema(source: &str) -> FileDescriptorSet {
-    let mut files = ChainFileResolver::new();
-    files.add(Source(source.to_owned()));
-    files.add(GoogleFileResolver::new());
-    let mut compiler = protox::Compiler::with_file_resolver(files);
-    compiler.include_imports(false);
-    compiler.open_file("shop.proto").expect("the test's schema compiles");
-    decode(&compiler.encode_file_descriptor_set()).expect("a descriptor set")
+    decode(&compile(source, false)).expect("a descriptor set")
 }
 
 /// What is said when `from` becomes `to` in the schema above.
@@ -84,58 +66,58 @@ macro_rules! rules {
 
 rules! {
     a_removed_field_breaks: "string sku = 1;" => "",
-        ["shop.proto: field shop.v1.Item.sku = 1 was removed"];
+        ["memory.proto: field shop.v1.Item.sku = 1 was removed"];
     a_renumbered_field_breaks: "string sku = 1;" => "string sku = 8;",
-        ["shop.proto: field shop.v1.Item.sku was number 1 and is 8"];
+        ["memory.proto: field shop.v1.Item.sku was number 1 and is 8"];
     a_number_given_to_another_field_breaks: "string sku = 1;" => "string id = 1;",
-        ["shop.proto: field shop.v1.Item.sku lost its number 1 to id"];
+        ["memory.proto: field shop.v1.Item.sku lost its number 1 to id"];
     a_retyped_field_breaks: "uint32 qty = 2;" => "uint64 qty = 2;",
-        ["shop.proto: field shop.v1.Item.qty was uint32 and is uint64"];
+        ["memory.proto: field shop.v1.Item.qty was uint32 and is uint64"];
     a_field_of_another_message_type_breaks: "Inner inner = 5;" => "Gone inner = 5;",
-        ["shop.proto: field shop.v1.Item.inner was shop.v1.Item.Inner and is shop.v1.Gone"];
+        ["memory.proto: field shop.v1.Item.inner was shop.v1.Item.Inner and is shop.v1.Gone"];
     a_field_that_becomes_repeated_breaks: "uint32 qty = 2;" => "repeated uint32 qty = 2;",
-        ["shop.proto: field shop.v1.Item.qty was singular and is repeated"];
+        ["memory.proto: field shop.v1.Item.qty was singular and is repeated"];
     a_field_that_becomes_optional_breaks: "uint32 qty = 2;" => "optional uint32 qty = 2;",
-        ["shop.proto: field shop.v1.Item.qty was singular and is optional"];
+        ["memory.proto: field shop.v1.Item.qty was singular and is optional"];
     a_field_that_leaves_its_oneof_breaks: "uint64 cents = 3; string words = 4; }" => "string words = 4; } uint64 cents = 3;",
-        ["shop.proto: field shop.v1.Item.cents was in oneof price and is in no oneof"];
+        ["memory.proto: field shop.v1.Item.cents was in oneof price and is in no oneof"];
     a_field_of_a_nested_message_is_watched: "bool set = 1;" => "",
-        ["shop.proto: field shop.v1.Item.Inner.set = 1 was removed"];
+        ["memory.proto: field shop.v1.Item.Inner.set = 1 was removed"];
     a_reused_reserved_number_breaks: "reserved 9, 20 to 29;" => "reserved 20 to 29; string x = 9;",
-        ["shop.proto: message shop.v1.Item uses its reserved number 9 for x"];
+        ["memory.proto: message shop.v1.Item uses its reserved number 9 for x"];
     a_number_that_is_no_longer_reserved_breaks: "reserved 9, 20 to 29;" => "reserved 9, 20 to 28;",
-        ["shop.proto: message shop.v1.Item no longer reserves number 29"];
+        ["memory.proto: message shop.v1.Item no longer reserves number 29"];
     a_name_that_is_no_longer_reserved_breaks: "reserved \"old_price\";" => "",
-        ["shop.proto: message shop.v1.Item no longer reserves the name old_price"];
+        ["memory.proto: message shop.v1.Item no longer reserves the name old_price"];
     a_removed_message_breaks: "message Gone { string a = 1; }" => "",
-        ["shop.proto: message shop.v1.Gone was removed"];
+        ["memory.proto: message shop.v1.Gone was removed"];
     a_removed_enum_breaks: "enum Size { SIZE_UNSPECIFIED = 0; }" => "",
-        ["shop.proto: enum shop.v1.Size was removed"];
+        ["memory.proto: enum shop.v1.Size was removed"];
     a_removed_enum_value_breaks: "COLOR_BLUE = 2;" => "",
-        ["shop.proto: value shop.v1.Color.COLOR_BLUE = 2 was removed"];
+        ["memory.proto: value shop.v1.Color.COLOR_BLUE = 2 was removed"];
     a_renumbered_enum_value_breaks: "COLOR_BLUE = 2;" => "COLOR_BLUE = 3;",
-        ["shop.proto: value shop.v1.Color.COLOR_BLUE was 2 and is 3"];
+        ["memory.proto: value shop.v1.Color.COLOR_BLUE was 2 and is 3"];
     a_reused_reserved_enum_number_breaks: "reserved 7; COLOR_UNSPECIFIED = 0;" => "COLOR_UNSPECIFIED = 0; COLOR_PINK = 7;",
-        ["shop.proto: enum shop.v1.Color uses its reserved number 7 for COLOR_PINK"];
+        ["memory.proto: enum shop.v1.Color uses its reserved number 7 for COLOR_PINK"];
     a_removed_service_breaks: "service Till { rpc Open(Item) returns (Item); }" => "",
-        ["shop.proto: service shop.v1.Till was removed"];
+        ["memory.proto: service shop.v1.Till was removed"];
     a_removed_method_breaks: "rpc Buy(Item) returns (Item);" => "",
-        ["shop.proto: method shop.v1.Shop.Buy was removed"];
+        ["memory.proto: method shop.v1.Shop.Buy was removed"];
     a_method_with_another_signature_breaks: "rpc Look(Item) returns (stream Item);" => "rpc Look(Item) returns (Item);",
-        ["shop.proto: method shop.v1.Shop.Look was (shop.v1.Item) returns (stream shop.v1.Item) and is (shop.v1.Item) returns (shop.v1.Item)"];
+        ["memory.proto: method shop.v1.Shop.Look was (shop.v1.Item) returns (stream shop.v1.Item) and is (shop.v1.Item) returns (shop.v1.Item)"];
     a_changed_package_breaks: "package shop.v1;" => "package shop.v2;",
-        ["shop.proto: package shop.v1 is now shop.v2"];
+        ["memory.proto: package shop.v1 is now shop.v2"];
     a_removed_option_breaks: "string note = 50001;" => "string memo = 50002;",
-        ["shop.proto: extension shop.v1.note was removed"];
+        ["memory.proto: extension shop.v1.note was removed"];
     a_renumbered_option_breaks: "string note = 50001;" => "string note = 50002;",
-        ["shop.proto: extension shop.v1.note was number 50001 and is 50002"];
+        ["memory.proto: extension shop.v1.note was number 50001 and is 50002"];
 }
 
 #[test]
 fn a_file_that_is_gone_takes_its_declarations_with_it() {
     let said = compare(&schema(BEFORE), &FileDescriptorSet::default());
     assert!(
-        said.contains(&"shop.proto: message shop.v1.Item was removed".to_owned()),
+        said.contains(&"memory.proto: message shop.v1.Item was removed".to_owned()),
         "{said:?}"
     );
     assert_eq!(

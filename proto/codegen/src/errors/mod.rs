@@ -12,6 +12,8 @@ mod c;
 mod docs;
 mod golang;
 mod rust;
+#[cfg(test)]
+mod tests;
 
 const MADE: &str = "Made by `make generate` from proto/actorbridge/v1/errors.proto. Do not edit.";
 
