@@ -23,7 +23,7 @@ export PROFILE TARGET_DIR
 GO_MODULES := $(filter-out %/testdata,$(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod */*/*/go.mod)))
 CODEGEN := $(CARGO) run --quiet --profile $(PROFILE) -p actorbridge-codegen --
 
-CHECKS := tools fmt-check stale-check breaking-check clippy go-vet deny
+CHECKS := tools scripts-test fmt-check stale-check breaking-check clippy go-vet deny
 BUILDS :=
 TESTS := test-rust test-go test-go-pure
 RUNS :=
@@ -40,7 +40,7 @@ test: ## everything: checks, tests in both languages, C, examples, demo, documen
 	@scripts/steps $(CHECKS) $(BUILDS) $(TESTS) $(RUNS) docs-run
 
 ##@ Sources
-.PHONY: generate lint fmt fmt-check stale-check breaking-check clippy go-vet deny tools
+.PHONY: generate lint fmt scripts-test fmt-check stale-check breaking-check clippy go-vet deny tools
 generate: ## make every generated file again (ACCEPT_BREAKING=1 accepts a break of the schema)
 	@$(CODEGEN) generate $(if $(ACCEPT_BREAKING),--accept-breaking)
 
@@ -74,6 +74,9 @@ deny:
 
 tools:
 	@scripts/tools
+
+scripts-test:
+	@scripts/test
 
 ##@ Tests, one by one
 .PHONY: test-rust test-go test-go-pure docs-run
