@@ -23,7 +23,7 @@ export PROFILE TARGET_DIR
 GO_MODULES := $(filter-out %/testdata,$(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod */*/*/go.mod)))
 CODEGEN := $(CARGO) run --quiet --profile $(PROFILE) -p actorbridge-codegen --
 
-CHECKS := tools scripts-test fmt-check stale-check breaking-check clippy go-vet deny
+CHECKS := tools scripts-test fmt-check stale-check breaking-check clippy rustdoc go-vet deny
 BUILDS :=
 TESTS := test-rust test-go test-go-pure
 RUNS :=
@@ -40,7 +40,7 @@ test: ## everything: checks, tests in both languages, C, examples, demo, documen
 	@scripts/steps $(CHECKS) $(BUILDS) $(TESTS) $(RUNS) docs-run
 
 ##@ Sources
-.PHONY: generate lint fmt scripts-test fmt-check stale-check breaking-check clippy go-vet deny tools
+.PHONY: generate lint fmt scripts-test fmt-check stale-check breaking-check clippy rustdoc go-vet deny tools
 generate: ## make every generated file again (ACCEPT_BREAKING=1 accepts a break of the schema)
 	@$(CODEGEN) generate $(if $(ACCEPT_BREAKING),--accept-breaking)
 
@@ -63,6 +63,10 @@ breaking-check:
 
 clippy:
 	@$(CARGO) clippy --quiet --profile $(PROFILE) --workspace --all-targets -- -D warnings
+
+# Public documentation without dead links.
+rustdoc:
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --profile $(PROFILE) --no-deps --workspace
 
 go-vet:
 	@for module in $(GO_MODULES); do (cd $$module && echo "go vet: $$module" && $(GO) vet ./...); done

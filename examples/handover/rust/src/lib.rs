@@ -1,7 +1,7 @@
 //! The Rust half of the handover: the actor `carriers`, in a static library that a Go program links and in a program of
 //! its own (`handover-rust`).
 //!
-//! Read [`tally`] first (what the actor knows), then [`digest`].
+//! Read [`tally`] first (what the actor knows), then `digest`.
 
 mod digest;
 pub mod tally;
