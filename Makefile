@@ -15,6 +15,7 @@ PROFILE ?= ci
 CARGO ?= cargo
 GO ?= go
 PREFIX ?= /usr/local
+CARGO_DENY := 0.20.2
 # Where cargo puts the profile's files; `dev` is the one whose folder has another name.
 TARGET_DIR := $(CURDIR)/target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 export PROFILE TARGET_DIR
@@ -71,10 +72,13 @@ rustdoc:
 go-vet:
 	@for module in $(GO_MODULES); do (cd $$module && echo "go vet: $$module" && $(GO) vet ./...); done
 
-# cargo-deny takes minutes to compile on a new machine, so it is used where it is and not installed.
-deny:
-	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline --log-level error check bans licenses sources; \
-	else echo "not run: cargo-deny is not installed (cargo install cargo-deny --locked)"; fi
+# Licences, sources and banned crates. Where cargo-deny is not installed it is compiled once (2 minutes on 2 cores).
+deny: $(if $(shell command -v cargo-deny),,target/tools/bin/cargo-deny)
+	@PATH="$(CURDIR)/target/tools/bin:$$PATH" $(CARGO) deny --log-level error check bans licenses sources
+
+target/tools/bin/cargo-deny:
+	@$(CARGO) install --quiet cargo-deny --version $(CARGO_DENY) --locked --root target/tools --target-dir target/tools/build
+	@rm -rf target/tools/build
 
 tools:
 	@scripts/tools
