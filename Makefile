@@ -24,7 +24,7 @@ export PROFILE TARGET_DIR
 GO_MODULES := $(filter-out %/testdata,$(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod */*/*/go.mod)))
 CODEGEN := $(CARGO) run --quiet --profile $(PROFILE) -p actorbridge-codegen --
 
-CHECKS := tools scripts-test fmt-check stale-check breaking-check clippy rustdoc go-vet deny
+CHECKS := tools scripts-test tree-check fmt-check stale-check breaking-check clippy rustdoc go-vet deny
 BUILDS :=
 TESTS := test-rust test-go test-go-pure
 RUNS :=
@@ -41,7 +41,7 @@ test: ## everything: checks, tests in both languages, C, examples, demo, documen
 	@scripts/steps $(CHECKS) $(BUILDS) $(TESTS) $(RUNS) docs-run
 
 ##@ Sources
-.PHONY: generate lint fmt scripts-test fmt-check stale-check breaking-check clippy rustdoc go-vet deny tools
+.PHONY: generate lint fmt scripts-test tree-check fmt-check stale-check breaking-check clippy rustdoc go-vet deny tools
 generate: ## make every generated file again (ACCEPT_BREAKING=1 accepts a break of the schema)
 	@$(CODEGEN) generate $(if $(ACCEPT_BREAKING),--accept-breaking)
 
@@ -82,6 +82,9 @@ target/tools/bin/cargo-deny:
 
 tools:
 	@scripts/tools
+
+tree-check:
+	@scripts/tree
 
 scripts-test:
 	@scripts/test
