@@ -171,13 +171,55 @@ impl ::prost::Name for Release {
         "/actorbridge.test.v1.Release".into()
     }
 }
-/// Asks the target (an address) with an EchoRequest and replies with what came.
+/// Asks the gate of a process who has come to the holds with this key.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetGate {
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetGate {
+    const NAME: &'static str = "GetGate";
+    const PACKAGE: &'static str = "actorbridge.test.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.test.v1.GetGate".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.test.v1.GetGate".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Gate {
+    /// Handlers that began to wait, ended by a release, and ended by their context.
+    #[prost(uint32, tag = "1")]
+    pub entered: u32,
+    #[prost(uint32, tag = "2")]
+    pub released: u32,
+    #[prost(uint32, tag = "3")]
+    pub cancelled: u32,
+}
+impl ::prost::Name for Gate {
+    const NAME: &'static str = "Gate";
+    const PACKAGE: &'static str = "actorbridge.test.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.test.v1.Gate".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.test.v1.Gate".into()
+    }
+}
+/// Asks the target (an address) with an EchoRequest and replies with what came. With `via`, asks the first of them to do
+/// the same with the rest.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AskThrough {
     #[prost(string, tag = "1")]
     pub target: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub text: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "3")]
+    pub via: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Deadline of the ask; 0 = the node's default.
+    #[prost(uint32, tag = "4")]
+    pub timeout_ms: u32,
 }
 impl ::prost::Name for AskThrough {
     const NAME: &'static str = "AskThrough";
@@ -187,6 +229,113 @@ impl ::prost::Name for AskThrough {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/actorbridge.test.v1.AskThrough".into()
+    }
+}
+/// Tells a forwarder where every other message goes, bytes untouched.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ForwardTo {
+    #[prost(string, tag = "1")]
+    pub target: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ForwardTo {
+    const NAME: &'static str = "ForwardTo";
+    const PACKAGE: &'static str = "actorbridge.test.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.test.v1.ForwardTo".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.test.v1.ForwardTo".into()
+    }
+}
+/// Tells a parent to spawn a child of this name.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SpawnChild {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SpawnChild {
+    const NAME: &'static str = "SpawnChild";
+    const PACKAGE: &'static str = "actorbridge.test.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.test.v1.SpawnChild".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.test.v1.SpawnChild".into()
+    }
+}
+/// Asks the gate of a process which actors below this path have run their stop hook, in order.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetStops {
+    #[prost(string, tag = "1")]
+    pub prefix: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetStops {
+    const NAME: &'static str = "GetStops";
+    const PACKAGE: &'static str = "actorbridge.test.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.test.v1.GetStops".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.test.v1.GetStops".into()
+    }
+}
+/// Asks a watcher what it has been told: "CODE address" for each Terminated, in order.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSeen {}
+impl ::prost::Name for GetSeen {
+    const NAME: &'static str = "GetSeen";
+    const PACKAGE: &'static str = "actorbridge.test.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.test.v1.GetSeen".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.test.v1.GetSeen".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Lines {
+    #[prost(string, repeated, tag = "1")]
+    pub line: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for Lines {
+    const NAME: &'static str = "Lines";
+    const PACKAGE: &'static str = "actorbridge.test.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.test.v1.Lines".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.test.v1.Lines".into()
+    }
+}
+/// Runs one operation of the driver (JSON, see compat-tests/README.md) at the node that hosts the actor.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Drive {
+    #[prost(string, tag = "1")]
+    pub operation: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Drive {
+    const NAME: &'static str = "Drive";
+    const PACKAGE: &'static str = "actorbridge.test.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.test.v1.Drive".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.test.v1.Drive".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Driven {
+    #[prost(string, tag = "1")]
+    pub answer: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Driven {
+    const NAME: &'static str = "Driven";
+    const PACKAGE: &'static str = "actorbridge.test.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.test.v1.Driven".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.test.v1.Driven".into()
     }
 }
 /// A message that a reader of version 1 must refuse.
@@ -245,7 +394,43 @@ impl ::actorbridge_proto::Versioned for Release {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
+impl ::actorbridge_proto::Versioned for GetGate {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl ::actorbridge_proto::Versioned for Gate {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
 impl ::actorbridge_proto::Versioned for AskThrough {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl ::actorbridge_proto::Versioned for ForwardTo {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl ::actorbridge_proto::Versioned for SpawnChild {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl ::actorbridge_proto::Versioned for GetStops {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl ::actorbridge_proto::Versioned for GetSeen {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl ::actorbridge_proto::Versioned for Lines {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl ::actorbridge_proto::Versioned for Drive {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl ::actorbridge_proto::Versioned for Driven {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }

@@ -529,18 +529,128 @@ func (x *Release) GetKey() string {
 	return ""
 }
 
-// Asks the target (an address) with an EchoRequest and replies with what came.
-type AskThrough struct {
+// Asks the gate of a process who has come to the holds with this key.
+type GetGate struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Target        string                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
-	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetGate) Reset() {
+	*x = GetGate{}
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetGate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetGate) ProtoMessage() {}
+
+func (x *GetGate) ProtoReflect() protoreflect.Message {
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetGate.ProtoReflect.Descriptor instead.
+func (*GetGate) Descriptor() ([]byte, []int) {
+	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GetGate) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+type Gate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Handlers that began to wait, ended by a release, and ended by their context.
+	Entered       uint32 `protobuf:"varint,1,opt,name=entered,proto3" json:"entered,omitempty"`
+	Released      uint32 `protobuf:"varint,2,opt,name=released,proto3" json:"released,omitempty"`
+	Cancelled     uint32 `protobuf:"varint,3,opt,name=cancelled,proto3" json:"cancelled,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Gate) Reset() {
+	*x = Gate{}
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Gate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Gate) ProtoMessage() {}
+
+func (x *Gate) ProtoReflect() protoreflect.Message {
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Gate.ProtoReflect.Descriptor instead.
+func (*Gate) Descriptor() ([]byte, []int) {
+	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Gate) GetEntered() uint32 {
+	if x != nil {
+		return x.Entered
+	}
+	return 0
+}
+
+func (x *Gate) GetReleased() uint32 {
+	if x != nil {
+		return x.Released
+	}
+	return 0
+}
+
+func (x *Gate) GetCancelled() uint32 {
+	if x != nil {
+		return x.Cancelled
+	}
+	return 0
+}
+
+// Asks the target (an address) with an EchoRequest and replies with what came. With `via`, asks the first of them to do
+// the same with the rest.
+type AskThrough struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Target string                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	Text   string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	Via    []string               `protobuf:"bytes,3,rep,name=via,proto3" json:"via,omitempty"`
+	// Deadline of the ask; 0 = the node's default.
+	TimeoutMs     uint32 `protobuf:"varint,4,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AskThrough) Reset() {
 	*x = AskThrough{}
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[10]
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -552,7 +662,7 @@ func (x *AskThrough) String() string {
 func (*AskThrough) ProtoMessage() {}
 
 func (x *AskThrough) ProtoReflect() protoreflect.Message {
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[10]
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -565,7 +675,7 @@ func (x *AskThrough) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskThrough.ProtoReflect.Descriptor instead.
 func (*AskThrough) Descriptor() ([]byte, []int) {
-	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{10}
+	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AskThrough) GetTarget() string {
@@ -582,6 +692,325 @@ func (x *AskThrough) GetText() string {
 	return ""
 }
 
+func (x *AskThrough) GetVia() []string {
+	if x != nil {
+		return x.Via
+	}
+	return nil
+}
+
+func (x *AskThrough) GetTimeoutMs() uint32 {
+	if x != nil {
+		return x.TimeoutMs
+	}
+	return 0
+}
+
+// Tells a forwarder where every other message goes, bytes untouched.
+type ForwardTo struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        string                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForwardTo) Reset() {
+	*x = ForwardTo{}
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForwardTo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForwardTo) ProtoMessage() {}
+
+func (x *ForwardTo) ProtoReflect() protoreflect.Message {
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForwardTo.ProtoReflect.Descriptor instead.
+func (*ForwardTo) Descriptor() ([]byte, []int) {
+	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ForwardTo) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+// Tells a parent to spawn a child of this name.
+type SpawnChild struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SpawnChild) Reset() {
+	*x = SpawnChild{}
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SpawnChild) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SpawnChild) ProtoMessage() {}
+
+func (x *SpawnChild) ProtoReflect() protoreflect.Message {
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SpawnChild.ProtoReflect.Descriptor instead.
+func (*SpawnChild) Descriptor() ([]byte, []int) {
+	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *SpawnChild) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// Asks the gate of a process which actors below this path have run their stop hook, in order.
+type GetStops struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Prefix        string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetStops) Reset() {
+	*x = GetStops{}
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetStops) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetStops) ProtoMessage() {}
+
+func (x *GetStops) ProtoReflect() protoreflect.Message {
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetStops.ProtoReflect.Descriptor instead.
+func (*GetStops) Descriptor() ([]byte, []int) {
+	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *GetStops) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+// Asks a watcher what it has been told: "CODE address" for each Terminated, in order.
+type GetSeen struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSeen) Reset() {
+	*x = GetSeen{}
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSeen) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSeen) ProtoMessage() {}
+
+func (x *GetSeen) ProtoReflect() protoreflect.Message {
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSeen.ProtoReflect.Descriptor instead.
+func (*GetSeen) Descriptor() ([]byte, []int) {
+	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{16}
+}
+
+type Lines struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Line          []string               `protobuf:"bytes,1,rep,name=line,proto3" json:"line,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Lines) Reset() {
+	*x = Lines{}
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Lines) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Lines) ProtoMessage() {}
+
+func (x *Lines) ProtoReflect() protoreflect.Message {
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Lines.ProtoReflect.Descriptor instead.
+func (*Lines) Descriptor() ([]byte, []int) {
+	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Lines) GetLine() []string {
+	if x != nil {
+		return x.Line
+	}
+	return nil
+}
+
+// Runs one operation of the driver (JSON, see compat-tests/README.md) at the node that hosts the actor.
+type Drive struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Operation     string                 `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Drive) Reset() {
+	*x = Drive{}
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Drive) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Drive) ProtoMessage() {}
+
+func (x *Drive) ProtoReflect() protoreflect.Message {
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Drive.ProtoReflect.Descriptor instead.
+func (*Drive) Descriptor() ([]byte, []int) {
+	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Drive) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+type Driven struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Answer        string                 `protobuf:"bytes,1,opt,name=answer,proto3" json:"answer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Driven) Reset() {
+	*x = Driven{}
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Driven) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Driven) ProtoMessage() {}
+
+func (x *Driven) ProtoReflect() protoreflect.Message {
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Driven.ProtoReflect.Descriptor instead.
+func (*Driven) Descriptor() ([]byte, []int) {
+	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Driven) GetAnswer() string {
+	if x != nil {
+		return x.Answer
+	}
+	return ""
+}
+
 // A message that a reader of version 1 must refuse.
 type TooNew struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -592,7 +1021,7 @@ type TooNew struct {
 
 func (x *TooNew) Reset() {
 	*x = TooNew{}
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[11]
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -604,7 +1033,7 @@ func (x *TooNew) String() string {
 func (*TooNew) ProtoMessage() {}
 
 func (x *TooNew) ProtoReflect() protoreflect.Message {
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[11]
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -617,7 +1046,7 @@ func (x *TooNew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TooNew.ProtoReflect.Descriptor instead.
 func (*TooNew) Descriptor() ([]byte, []int) {
-	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{11}
+	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TooNew) GetText() string {
@@ -659,13 +1088,36 @@ const file_actorbridge_test_v1_test_proto_rawDesc = "" +
 	"\x04Held\x12\x1c\n" +
 	"\tcancelled\x18\x01 \x01(\bR\tcancelled\"\x1b\n" +
 	"\aRelease\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\"8\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\"\x1b\n" +
+	"\aGetGate\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\"Z\n" +
+	"\x04Gate\x12\x18\n" +
+	"\aentered\x18\x01 \x01(\rR\aentered\x12\x1a\n" +
+	"\breleased\x18\x02 \x01(\rR\breleased\x12\x1c\n" +
+	"\tcancelled\x18\x03 \x01(\rR\tcancelled\"i\n" +
 	"\n" +
 	"AskThrough\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"&\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x10\n" +
+	"\x03via\x18\x03 \x03(\tR\x03via\x12\x1d\n" +
+	"\n" +
+	"timeout_ms\x18\x04 \x01(\rR\ttimeoutMs\"#\n" +
+	"\tForwardTo\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\tR\x06target\" \n" +
+	"\n" +
+	"SpawnChild\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\"\n" +
+	"\bGetStops\x12\x16\n" +
+	"\x06prefix\x18\x01 \x01(\tR\x06prefix\"\t\n" +
+	"\aGetSeen\"\x1b\n" +
+	"\x05Lines\x12\x12\n" +
+	"\x04line\x18\x01 \x03(\tR\x04line\"%\n" +
+	"\x05Drive\x12\x1c\n" +
+	"\toperation\x18\x01 \x01(\tR\toperation\" \n" +
+	"\x06Driven\x12\x16\n" +
+	"\x06answer\x18\x01 \x01(\tR\x06answer\"&\n" +
 	"\x06TooNew\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\tR\x04text:\b\xaa\xb8\x19\x04\b\t\x10\tBEZCgithub.com/actorbridge/actorbridge/go-client/internal/testpb;testpbb\x06proto3"
+	"\x04text\x18\x01 \x01(\tR\x04text:\b\xaa\xb8\x19\x04\b\t\x10\tBCZAgithub.com/actorbridge/actorbridge/go-client/abtest/testpb;testpbb\x06proto3"
 
 var (
 	file_actorbridge_test_v1_test_proto_rawDescOnce sync.Once
@@ -679,7 +1131,7 @@ func file_actorbridge_test_v1_test_proto_rawDescGZIP() []byte {
 	return file_actorbridge_test_v1_test_proto_rawDescData
 }
 
-var file_actorbridge_test_v1_test_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_actorbridge_test_v1_test_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_actorbridge_test_v1_test_proto_goTypes = []any{
 	(*EchoRequest)(nil), // 0: actorbridge.test.v1.EchoRequest
 	(*EchoReply)(nil),   // 1: actorbridge.test.v1.EchoReply
@@ -691,8 +1143,17 @@ var file_actorbridge_test_v1_test_proto_goTypes = []any{
 	(*Hold)(nil),        // 7: actorbridge.test.v1.Hold
 	(*Held)(nil),        // 8: actorbridge.test.v1.Held
 	(*Release)(nil),     // 9: actorbridge.test.v1.Release
-	(*AskThrough)(nil),  // 10: actorbridge.test.v1.AskThrough
-	(*TooNew)(nil),      // 11: actorbridge.test.v1.TooNew
+	(*GetGate)(nil),     // 10: actorbridge.test.v1.GetGate
+	(*Gate)(nil),        // 11: actorbridge.test.v1.Gate
+	(*AskThrough)(nil),  // 12: actorbridge.test.v1.AskThrough
+	(*ForwardTo)(nil),   // 13: actorbridge.test.v1.ForwardTo
+	(*SpawnChild)(nil),  // 14: actorbridge.test.v1.SpawnChild
+	(*GetStops)(nil),    // 15: actorbridge.test.v1.GetStops
+	(*GetSeen)(nil),     // 16: actorbridge.test.v1.GetSeen
+	(*Lines)(nil),       // 17: actorbridge.test.v1.Lines
+	(*Drive)(nil),       // 18: actorbridge.test.v1.Drive
+	(*Driven)(nil),      // 19: actorbridge.test.v1.Driven
+	(*TooNew)(nil),      // 20: actorbridge.test.v1.TooNew
 }
 var file_actorbridge_test_v1_test_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -713,7 +1174,7 @@ func file_actorbridge_test_v1_test_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actorbridge_test_v1_test_proto_rawDesc), len(file_actorbridge_test_v1_test_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
