@@ -1,0 +1,90 @@
+package wire
+
+import (
+	"encoding/binary"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+)
+
+// NewWho writes a who prefix. Empty strings are left out. One above MaxWhoBytes is refused when its stream is opened.
+func NewWho(source, target, replyTo string) *Who {
+	who := &Who{Source: source, Target: target, ReplyTo: replyTo}
+	out := make([]byte, 0, len(source)+len(target)+len(replyTo)+9)
+	out = who.put(out, 4, source)
+	out = who.put(out, 5, target)
+	who.Bytes = who.put(out, 10, replyTo)
+	return who
+}
+
+func (w *Who) put(out []byte, number uint32, value string) []byte {
+	if value == "" {
+		return out
+	}
+	w.Present |= 1 << number
+	return appendBytes(out, number, value)
+}
+
+// NewWhat writes a what prefix. Versions of 1 and defaults are left out.
+func NewWhat(kind pb.Kind, typeName string, version, minReader uint32, content pb.ContentType) *What {
+	what := &What{
+		Kind: uint32(kind), TypeName: typeName, Version: max(version, 1), MinReader: max(minReader, 1),
+		ContentType: uint32(content),
+	}
+	out := make([]byte, 0, len(typeName)+16)
+	out = what.put(out, 1, what.Kind)
+	if typeName != "" {
+		what.Present |= 1 << 6
+		out = appendBytes(out, 6, typeName)
+	}
+	if what.Version > 1 {
+		out = what.put(out, 7, what.Version)
+	}
+	if what.MinReader > 1 {
+		out = what.put(out, 8, what.MinReader)
+	}
+	what.Bytes = what.put(out, 9, what.ContentType)
+	return what
+}
+
+func (w *What) put(out []byte, number, value uint32) []byte {
+	if value == 0 {
+		return out
+	}
+	w.Present |= 1 << number
+	return appendUint(out, number, uint64(value))
+}
+
+// BodyFields is what a body may hold beside its payload.
+type BodyFields struct {
+	// Correlation is slot | generation << 20; 0 = none.
+	Correlation uint64
+	// AskPath is the actors that wait in this chain of asks.
+	AskPath []uint64
+	// Failure is an encoded Failure.
+	Failure []byte
+}
+
+// AppendBody appends a body: the fields in number order, the payload last (left out when empty).
+func AppendBody(out []byte, f BodyFields, payload []byte) []byte {
+	out = appendUint(out, 3, f.Correlation)
+	if len(f.Failure) > 0 {
+		out = appendBytes(out, 21, f.Failure)
+	}
+	if len(f.AskPath) > 0 {
+		out = binary.AppendUvarint(out, 25<<3|uint64(bytesType))
+		out = binary.AppendUvarint(out, uint64(8*len(f.AskPath)))
+		for _, hash := range f.AskPath {
+			out = binary.LittleEndian.AppendUint64(out, hash)
+		}
+	}
+	if len(payload) > 0 {
+		out = appendBytes(out, 2, payload)
+	}
+	return out
+}
+
+// Join is the complete envelope, newly allocated.
+func Join(who, what, body []byte) []byte {
+	out := make([]byte, 0, len(who)+len(what)+len(body))
+	return append(append(append(out, who...), what...), body...)
+}
