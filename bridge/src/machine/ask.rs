@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 use super::Millis;
 
 const SLOT_BITS: u32 = 20;
+const GENERATIONS: u64 = 1 << (64 - SLOT_BITS);
 
 /// Most asks that one node may wait for at once.
 pub const MAX_ASKS: usize = 1 << SLOT_BITS;
@@ -53,11 +54,26 @@ impl<T> Asks<T> {
             None => return Err(waiter),
         };
         let entry = &mut self.slots[slot as usize];
-        entry.generation += 1;
+        // 0 is left out, so that no correlation is 0.
+        entry.generation = (entry.generation + 1) % GENERATIONS;
+        entry.generation += u64::from(entry.generation == 0);
         entry.waiter = Some(waiter);
         let correlation = u64::from(slot) | entry.generation << SLOT_BITS;
+        self.forget_ended();
         self.deadlines.push(Reverse((deadline, correlation)));
         Ok(correlation)
+    }
+
+    /// Drops the deadlines of asks that have ended once they outnumber those that wait, so that the heap stays bounded
+    /// however long the deadlines are.
+    fn forget_ended(&mut self) {
+        if self.deadlines.len() > 2 * self.waiting() + 1_024 {
+            let slots = &self.slots;
+            self.deadlines.retain(|Reverse((_, correlation))| {
+                let slot = &slots[(correlation & (MAX_ASKS as u64 - 1)) as usize];
+                slot.generation == correlation >> SLOT_BITS && slot.waiter.is_some()
+            });
+        }
     }
 
     /// Ends an ask and gives its waiter, or `None` if it has ended before.

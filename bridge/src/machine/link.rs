@@ -21,6 +21,16 @@ pub const PROTOCOL: (u32, u32) = (1, 1);
 pub const MAX_QUEUED_BYTES: usize = 256 << 10;
 /// Where `poll` stops adding items to a packet.
 pub const PACKET_BYTES: usize = 64 << 10;
+/// Most bytes of answers that wait for the writer: far above what an honest peer can ask for while it reads.
+pub const MAX_QUEUED_ANSWERS: usize = 16 << 20;
+/// Most outcomes that wait for the writer; a peer that causes more and reads none loses its link.
+pub const MAX_OUTCOMES: usize = 65_536;
+/// The highest seq: far from where adding to it could wrap.
+pub const MAX_SEQ: u64 = 1 << 62;
+/// Most outcomes in one StreamState; more follow in the next.
+const OUTCOMES_IN_STATE: usize = 64;
+/// Most bytes of a detail on the wire.
+const MAX_DETAIL: usize = 1024;
 /// Most TypeDefs in one direction.
 pub const MAX_TYPES: u32 = 4096;
 /// A link is dead after this many pings without an answer.
@@ -78,6 +88,10 @@ pub enum Action {
         peer: String,
         /// The peer's incarnation.
         incarnation: u64,
+        /// The protocol version that both speak.
+        protocol: u32,
+        /// The capabilities that both have.
+        capabilities: Vec<u32>,
     },
     /// The peer bound a stream; answer with `state` or `reset`.
     Opened {
@@ -92,7 +106,7 @@ pub enum Action {
     },
     /// One good item came.
     Deliver(Delivery),
-    /// The peer will send nothing more on this binding.
+    /// The peer will send nothing more on this binding, and the flow is gone: no state or outcome can be told any more.
     Closed {
         /// The flow.
         flow: u32,
@@ -120,9 +134,9 @@ pub enum Action {
         /// What became of it.
         outcome: v1::Outcome,
     },
-    /// Our outgoing binding was ended by the receiver.
+    /// Our outgoing binding was ended by the receiver, and has been closed.
     Rebind {
-        /// The flow, free again.
+        /// The flow.
         flow: u32,
         /// The last seq that was sent on it.
         last_seq: u64,
@@ -131,7 +145,7 @@ pub enum Action {
         /// With `Code::Moved`: where to.
         moved: Option<v1::Moved>,
     },
-    /// An inbound item was refused here; the peer has been answered.
+    /// An inbound item was refused here; the peer has been answered. The actor's pool has to be told (`Pool::refused`).
     BadItem {
         /// The flow, 0 = off-stream.
         flow: u32,
@@ -183,10 +197,13 @@ pub struct Delivery {
 #[derive(Debug)]
 struct OutFlow {
     stream: u64,
+    who_len: usize,
     next_seq: u64,
     credit: u64,
     processed: u64,
     received: u64,
+    /// Closed by us; the number stays taken until the peer has confirmed it.
+    closing: bool,
     /// (last seq, frame number) of frames that carried its messages and are not processed yet.
     frames: VecDeque<(u64, u64)>,
 }
@@ -195,6 +212,7 @@ struct OutFlow {
 struct InFlow {
     stream: u64,
     who_present: u32,
+    who_len: usize,
     last_seq: u64,
     credit: u64,
 }
@@ -203,6 +221,7 @@ struct InFlow {
 enum Queued {
     Open(v1::StreamOpen),
     Type(v1::TypeDef),
+    State(v1::StreamState),
     Skip(v1::Skip),
     Reset(v1::StreamReset),
     Move(v1::Move),
@@ -230,9 +249,13 @@ pub struct Link {
     no_room_said: bool,
     head: v1::Frame,
     states: BTreeMap<u32, v1::StreamState>,
+    /// The flow whose state is told next.
+    state_turn: u32,
+    /// Outcomes in `states`.
+    outcomes: usize,
     flows: Vec<Option<OutFlow>>,
     free: Vec<u32>,
-    types: HashMap<Bytes, (u32, u32)>,
+    types: HashMap<Bytes, u32>,
     // In.
     last_number: u64,
     in_flows: BTreeMap<u32, InFlow>,
@@ -241,6 +264,7 @@ pub struct Link {
     next_ping: Millis,
     silent_pings: u32,
     goodbye_said: bool,
+    draining: bool,
 }
 
 impl Link {
@@ -256,6 +280,8 @@ impl Link {
             no_room_said: false,
             head: v1::Frame::default(),
             states: BTreeMap::new(),
+            state_turn: 0,
+            outcomes: 0,
             flows: Vec::new(),
             free: Vec::new(),
             types: HashMap::new(),
@@ -265,6 +291,7 @@ impl Link {
             next_ping: now + u64::from(handshake::with_defaults(&config.limits).ping_ms),
             silent_pings: 0,
             goodbye_said: false,
+            draining: false,
             config,
         };
         if link.config.role == Role::Dialer {
@@ -302,12 +329,14 @@ impl Link {
         }
     }
 
-    /// Ends the link gracefully: what is queued leaves, then a Goodbye.
-    pub fn drain(&mut self, out: &mut Vec<Action>) {
-        if self.phase != Phase::Down {
-            self.say_goodbye(GoodbyeCode::GoodbyeNormal, "the node is shutting down");
-            self.go_down(v1::Status::LinkDown, "this node closed the link".into(), None, out);
-        }
+    /// Ends the link gracefully: nothing new is taken; `poll` gives what is queued, then a Goodbye with `Action::Down`.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    fn end_drain(&mut self, out: &mut Vec<Action>) {
+        self.say_goodbye(GoodbyeCode::GoodbyeNormal, "the node is shutting down");
+        self.go_down(v1::Status::LinkDown, "this node closed the link".into(), None, out);
     }
 
     /// The transport is gone.
@@ -326,7 +355,7 @@ impl Link {
     fn say_goodbye(&mut self, code: GoodbyeCode, detail: &str) {
         self.head.goodbye = Some(v1::Goodbye {
             code: code as i32,
-            detail: detail.to_owned(),
+            detail: short(detail),
             last_frame: self.last_number,
             reconnect_after_ms: 0,
         });
@@ -343,4 +372,13 @@ impl Link {
             });
         }
     }
+}
+
+/// A detail as it may travel: at most 1 KiB.
+fn short(detail: &str) -> String {
+    let mut end = detail.len().min(MAX_DETAIL);
+    while !detail.is_char_boundary(end) {
+        end -= 1;
+    }
+    detail[..end].to_owned()
 }

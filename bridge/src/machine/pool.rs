@@ -1,6 +1,6 @@
 //! One actor's mailbox permits, shared by local senders and by the credit of incoming streams.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Credit that a new stream may use before it has heard from the receiver.
 pub const INITIAL_CREDIT: u64 = 16;
@@ -32,9 +32,8 @@ pub struct Grant {
 
 #[derive(Debug)]
 struct Stream {
-    processed: u64,
-    /// Arrived and not released.
-    held: u64,
+    /// Arrived and not released, rising.
+    held: VecDeque<u64>,
     last_seq: u64,
     credit: u64,
     /// Credit up to here was given at the opening, without permits behind it.
@@ -44,6 +43,11 @@ struct Stream {
 }
 
 impl Stream {
+    /// All seqs up to this are terminal.
+    fn processed(&self) -> u64 {
+        self.held.front().map_or(self.last_seq, |first| first - 1)
+    }
+
     /// Permits that are reserved for what the sender may still send.
     fn promised(&self) -> u64 {
         self.credit - self.last_seq.max(self.initial).min(self.credit)
@@ -67,6 +71,8 @@ pub struct Pool {
     streams: BTreeMap<StreamKey, Stream>,
     /// Streams that may have something to be told.
     dirty: BTreeSet<StreamKey>,
+    /// The stream that was granted something last: where room is short, the others come first.
+    turn: StreamKey,
 }
 
 impl Pool {
@@ -79,6 +85,7 @@ impl Pool {
             frozen: false,
             streams: BTreeMap::new(),
             dirty: BTreeSet::new(),
+            turn: (0, 0),
         }
     }
 
@@ -104,8 +111,7 @@ impl Pool {
         let processed = first_seq.saturating_sub(1);
         let credit = processed + initial_credit;
         let stream = Stream {
-            processed,
-            held: 0,
+            held: VecDeque::new(),
             last_seq: processed,
             credit,
             initial: credit,
@@ -134,26 +140,30 @@ impl Pool {
         self.promised -= before - stream.promised();
         self.dirty.insert(key);
         if seq <= stream.initial && self.used + self.promised >= self.capacity {
-            if stream.held == 0 {
-                stream.processed = stream.last_seq;
-            }
             return Arrival::Full;
         }
-        stream.held += 1;
+        stream.held.push_back(seq);
         self.used += 1;
         Arrival::Accepted
     }
 
-    /// A message that had arrived on `key` is terminal.
+    /// A seq came and was refused before it could arrive: its credit is used up, and no permit was taken.
+    pub fn refused(&mut self, key: StreamKey, seq: u64) {
+        if let Some(stream) = self.streams.get_mut(&key).filter(|s| seq <= s.credit) {
+            let before = stream.promised();
+            stream.last_seq = stream.last_seq.max(seq);
+            self.promised -= before - stream.promised();
+            self.dirty.insert(key);
+        }
+    }
+
+    /// A message that had arrived on `key` is terminal, in whatever order.
     pub fn release(&mut self, key: StreamKey, seq: u64) {
         self.used -= 1;
-        if let Some(stream) = self.streams.get_mut(&key).filter(|s| s.held > 0) {
-            stream.held -= 1;
-            stream.processed = if stream.held == 0 {
-                stream.last_seq
-            } else {
-                stream.processed.max(seq)
-            };
+        if let Some(stream) = self.streams.get_mut(&key)
+            && let Ok(at) = stream.held.binary_search(&seq)
+        {
+            stream.held.remove(at);
             self.dirty.insert(key);
         }
     }
@@ -181,7 +191,9 @@ impl Pool {
         }
         let window = (self.capacity / (self.streams.len() as u64 + 1)).max(1);
         let mut waiting = BTreeSet::new();
-        for key in std::mem::take(&mut self.dirty) {
+        let dirty = std::mem::take(&mut self.dirty);
+        let (first, then): (Vec<_>, Vec<_>) = dirty.into_iter().partition(|key| *key > self.turn);
+        for key in first.into_iter().chain(then) {
             let Some(stream) = self.streams.get_mut(&key) else {
                 continue;
             };
@@ -192,20 +204,24 @@ impl Pool {
                 let before = stream.promised();
                 stream.credit = stream.credit.max(stream.last_seq) + wanted.min(room);
                 self.promised += stream.promised() - before;
+                if wanted.min(room) > 0 {
+                    self.turn = key;
+                }
                 if wanted > room {
                     waiting.insert(key);
                 }
             }
-            let (processed, credit) = stream.told;
-            let half = stream.processed >= processed + window.div_ceil(2);
-            if stream.credit > credit || half || (drained && stream.processed > processed) {
-                stream.told = (stream.processed, stream.credit);
+            let (told_processed, told_credit) = stream.told;
+            let processed = stream.processed();
+            let half = processed >= told_processed + window.div_ceil(2);
+            if stream.credit > told_credit || half || (drained && processed > told_processed) {
+                stream.told = (processed, stream.credit);
                 grants.push(Grant {
                     key,
-                    processed: stream.processed,
+                    processed,
                     credit: stream.credit,
                 });
-            } else if stream.processed > processed {
+            } else if processed > told_processed {
                 waiting.insert(key);
             }
         }

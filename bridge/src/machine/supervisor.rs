@@ -33,7 +33,11 @@ impl Supervisor {
 
     /// A handler panicked.
     pub fn panicked(&mut self, now: Millis) -> Directive {
-        while self.restarts.front().is_some_and(|t| now - t >= self.window) {
+        while self
+            .restarts
+            .front()
+            .is_some_and(|t| now.saturating_sub(*t) >= self.window)
+        {
             self.restarts.pop_front();
         }
         if self.restarts.len() >= self.max_restarts as usize {

@@ -1,6 +1,13 @@
 //! Hello and Welcome.
 
+use actorbridge_proto::packet::MAX_FRAME_BYTES;
+
 use super::{Action, GoodbyeCode, Link, Phase, Role, v1};
+
+/// The least `max_frame_bytes` of a peer.
+const MIN_FRAME: u32 = 16 << 10;
+/// What a frame with one item may hold beside it.
+const FRAME_OVERHEAD: u32 = 8 << 10;
 
 /// Limits with each zero replaced by its default.
 pub(crate) fn with_defaults(limits: &v1::Limits) -> v1::Limits {
@@ -41,6 +48,25 @@ impl Link {
         with_defaults(&self.config.limits)
     }
 
+    /// What the peer accepts, with defaults filled in; the defaults before the handshake.
+    pub fn peer_limits(&self) -> v1::Limits {
+        self.peer_limits
+    }
+
+    /// Takes over what the peer accepts. An envelope always fits into a frame with 8 KiB to spare.
+    fn adopt_limits(&mut self, limits: Option<v1::Limits>) -> Result<(), String> {
+        let mut limits = with_defaults(&limits.unwrap_or_default());
+        if !(MIN_FRAME..=MAX_FRAME_BYTES as u32).contains(&limits.max_frame_bytes) {
+            return Err(format!(
+                "the peer's max_frame_bytes is {}; it must be from {MIN_FRAME} to {MAX_FRAME_BYTES}",
+                limits.max_frame_bytes
+            ));
+        }
+        limits.inline_bytes = limits.inline_bytes.min(limits.max_frame_bytes - FRAME_OVERHEAD);
+        self.peer_limits = limits;
+        Ok(())
+    }
+
     pub(super) fn on_hello(&mut self, hello: &v1::Hello, out: &mut Vec<Action>) {
         if self.config.role == Role::Dialer {
             return self.bad_frame("a Hello came to the side that dialled", out);
@@ -67,18 +93,16 @@ impl Link {
             self.say_goodbye(GoodbyeCode::GoodbyeCapability, &detail);
             return self.go_down(v1::Status::Capability, detail, None, out);
         }
-        self.peer_limits = with_defaults(&hello.limits.unwrap_or_default());
-        let both = self
-            .config
-            .capabilities
-            .iter()
-            .filter(|c| hello.capabilities.contains(c))
-            .copied();
+        if let Err(detail) = self.adopt_limits(hello.limits) {
+            return self.bad_frame(&detail, out);
+        }
+        let mut both = self.config.capabilities.clone();
+        both.retain(|c| hello.capabilities.contains(c));
         self.head.welcome = Some(v1::Welcome {
             protocol: version,
             node: self.config.node.clone(),
             incarnation: self.config.incarnation,
-            capabilities: both.collect(),
+            capabilities: both.clone(),
             limits: Some(self.config.limits),
             types: Vec::new(),
         });
@@ -86,6 +110,8 @@ impl Link {
         out.push(Action::Up {
             peer: hello.node.clone(),
             incarnation: hello.incarnation,
+            protocol: version,
+            capabilities: both,
         });
     }
 
@@ -94,20 +120,33 @@ impl Link {
             return self.bad_frame("a Welcome came that answers no Hello", out);
         }
         let (low, high) = self.config.protocol;
-        if welcome.protocol < low || welcome.protocol > high || welcome.node.is_empty() {
-            return self.bad_frame(
-                &format!(
-                    "the Welcome chose protocol {}, not one of {low} to {high}",
-                    welcome.protocol
-                ),
-                out,
-            );
+        if welcome.protocol < low || welcome.protocol > high {
+            let chosen = welcome.protocol;
+            let detail = format!("the Welcome chose protocol {chosen}, not one of {low} to {high}");
+            return self.bad_frame(&detail, out);
         }
-        self.peer_limits = with_defaults(&welcome.limits.unwrap_or_default());
+        if welcome.node.is_empty() || welcome.node == self.config.node {
+            let detail = format!(
+                "the Welcome came from a node named {:?}; give each its own name",
+                welcome.node
+            );
+            return self.bad_frame(&detail, out);
+        }
+        if let Some(detail) = self.missing(&[], &welcome.capabilities, &welcome.node) {
+            self.say_goodbye(GoodbyeCode::GoodbyeCapability, &detail);
+            return self.go_down(v1::Status::Capability, detail, None, out);
+        }
+        if let Err(detail) = self.adopt_limits(welcome.limits) {
+            return self.bad_frame(&detail, out);
+        }
+        let mut both = self.config.capabilities.clone();
+        both.retain(|c| welcome.capabilities.contains(c));
         self.phase = Phase::Up;
         out.push(Action::Up {
             peer: welcome.node.clone(),
             incarnation: welcome.incarnation,
+            protocol: welcome.protocol,
+            capabilities: both,
         });
     }
 

@@ -1,13 +1,18 @@
 //! What comes: frames are checked and acted on in field order; a bad item costs that item, a bad frame the link.
 
+use actorbridge_proto::wire::Value;
+
 use super::{
-    Action, Bytes, Code, Delivery, Effect, EnvelopeView, InFlow, Item, Kind, Link, MAX_HOPS, MAX_TYPES, Millis, Packet,
-    Phase, Refusal, Run, Send, What, Who, v1, writer,
+    Action, Code, Delivery, Effect, EnvelopeView, InFlow, Item, Kind, Link, MAX_HOPS, MAX_OUTCOMES, MAX_SEQ, MAX_TYPES,
+    OUTCOMES_IN_STATE, Packet, Phase, Queued, Refusal, Run, Send, What, Who, short, v1, writer,
 };
+
+/// Most seqs that one Skip may withdraw.
+const MAX_SKIPS: u32 = 1_024;
 
 impl Link {
     /// A frame came.
-    pub fn receive(&mut self, packet: Packet, now: Millis, out: &mut Vec<Action>) {
+    pub fn receive(&mut self, packet: Packet, out: &mut Vec<Action>) {
         if self.phase == Phase::Down {
             return;
         }
@@ -16,44 +21,55 @@ impl Link {
             let detail = format!("frame {} came after frame {}", head.number, self.last_number);
             return self.bad_frame(&detail, out);
         }
+        // Also a frame that turns out bad may have been acted on in part: nobody may say NONE of what it carried.
+        self.last_number = head.number;
         self.silent_pings = 0;
-        self.receive_head(head, out);
-        for run in runs {
-            if self.phase != Phase::Up {
-                break;
-            }
-            self.receive_run(run, out);
+        let acted = self.receive_head(head, out).and_then(|()| self.receive_runs(runs, out));
+        if let Err(detail) = acted {
+            self.bad_frame(&detail, out);
         }
-        if self.phase == Phase::Up {
-            self.last_number += 1;
-        }
-        let _ = now;
     }
 
-    fn receive_head(&mut self, head: v1::Frame, out: &mut Vec<Action>) {
+    /// Acts on the head in field order. An error costs the link.
+    fn receive_head(&mut self, head: v1::Frame, out: &mut Vec<Action>) -> Result<(), String> {
         if let Some(hello) = &head.hello {
             if self.phase != Phase::Handshake {
-                return self.bad_frame("a second Hello came on the same link", out);
+                return Err("a second Hello came on the same link".into());
             }
             self.on_hello(hello, out);
         }
-        if let Some(welcome) = &head.welcome {
+        if let Some(welcome) = head.welcome.as_ref().filter(|_| self.phase != Phase::Down) {
             self.on_welcome(welcome, out);
         }
         if self.phase == Phase::Handshake && head.goodbye.is_none() {
-            return self.bad_frame("the first frame holds neither Hello nor Welcome", out);
+            return Err("the first frame holds neither Hello nor Welcome".into());
         }
+        if self.phase == Phase::Up {
+            self.receive_up(head, out)
+        } else {
+            head.goodbye.iter().for_each(|g| self.on_goodbye(g, out));
+            Ok(())
+        }
+    }
+
+    fn receive_up(&mut self, head: v1::Frame, out: &mut Vec<Action>) -> Result<(), String> {
         for open in head.open {
-            self.on_open(open, out);
+            self.on_open(open, out)?;
         }
         for definition in head.r#type {
-            self.on_type(definition, out);
+            self.on_type(definition)?;
         }
         for state in head.state {
-            self.on_state(state, out);
+            self.on_state(state, out)?;
         }
-        for skip in head.skip.into_iter().filter(|s| s.count > 0) {
-            let last = skip.first.saturating_add(u64::from(skip.count.min(1_024)));
+        for skip in head.skip {
+            let last = skip
+                .first
+                .checked_add(u64::from(skip.count))
+                .filter(|_| skip.count <= MAX_SKIPS);
+            let Some(last) = last else {
+                return Err(format!("a Skip names {} seqs; at most {MAX_SKIPS}", skip.count));
+            };
             out.extend((skip.first..last).map(|seq| Action::Skipped { flow: skip.flow, seq }));
         }
         for reset in head.reset {
@@ -70,48 +86,38 @@ impl Link {
             self.on_goodbye(goodbye, out);
         }
         if !head.fragment.is_empty() {
-            self.bad_frame("a Fragment came, and fragments were not negotiated", out);
+            return Err("a Fragment came, and fragments were not negotiated".into());
         }
+        Ok(())
     }
 
-    fn on_open(&mut self, open: v1::StreamOpen, out: &mut Vec<Action>) {
+    fn on_open(&mut self, open: v1::StreamOpen, out: &mut Vec<Action>) -> Result<(), String> {
         let flow = open.flow;
         if open.close {
-            let Some(closed) = self.in_flows.remove(&flow) else {
-                return self.bad_frame(&format!("flow {flow} was closed and is not open"), out);
-            };
-            self.states.remove(&flow);
-            let last_seq = open.first_seq.saturating_sub(1);
-            return out.push(Action::Closed {
-                flow,
-                stream: closed.stream,
-                last_seq,
-            });
+            return self.on_close(flow, open.first_seq.saturating_sub(1), out);
         }
         let limits = self.limits();
         if flow == 0 || flow > limits.max_flows || self.in_flows.contains_key(&flow) {
-            return self.bad_frame(&format!("flow {flow} is open already, or over the limit"), out);
+            return Err(format!("flow {flow} is open already, or over the limit"));
         }
-        if open.mode() != v1::Mode::Flow || open.first_seq == 0 {
-            return self.bad_frame(
-                &format!("flow {flow}: only streams in mode FLOW with a first_seq are known"),
-                out,
-            );
+        if open.mode() != v1::Mode::Flow || open.first_seq == 0 || open.first_seq > MAX_SEQ {
+            return Err(format!(
+                "flow {flow}: only streams in mode FLOW with a first_seq are known"
+            ));
         }
-        let who = match Who::parse(open.prefix.clone()) {
-            Ok(who) if !who.target.is_empty() => who,
-            Ok(_) => return self.bad_frame(&format!("flow {flow} names no target"), out),
-            Err(refusal) => return self.bad_frame(&format!("flow {flow}: {refusal}"), out),
-        };
+        let who = Who::parse(open.prefix).map_err(|refusal| format!("flow {flow}: {refusal}"))?;
+        if who.target.is_empty() {
+            return Err(format!("flow {flow} names no target"));
+        }
         let last_seq = open.first_seq - 1;
-        let credit = last_seq + u64::from(limits.initial_credit);
         self.in_flows.insert(
             flow,
             InFlow {
                 stream: open.stream,
                 who_present: who.present,
+                who_len: who.bytes.len(),
                 last_seq,
-                credit,
+                credit: last_seq + u64::from(limits.initial_credit),
             },
         );
         out.push(Action::Opened {
@@ -120,17 +126,54 @@ impl Link {
             first_seq: open.first_seq,
             who,
         });
+        Ok(())
     }
 
-    fn on_type(&mut self, definition: v1::TypeDef, out: &mut Vec<Action>) {
+    /// The end of a binding: the peer is told what became of it, and that the flow's number is free again.
+    fn on_close(&mut self, flow: u32, last_seq: u64, out: &mut Vec<Action>) -> Result<(), String> {
+        let Some(closed) = self.in_flows.remove(&flow) else {
+            return Err(format!("flow {flow} was closed and is not open"));
+        };
+        if last_seq < closed.last_seq {
+            let came = closed.last_seq;
+            return Err(format!(
+                "flow {flow} was closed at seq {last_seq}, and seq {came} has come"
+            ));
+        }
+        let mut state = self.states.remove(&flow).unwrap_or_default();
+        self.outcomes -= state.outcomes.len();
+        state.flow = flow;
+        state.received = closed.last_seq;
+        while state.outcomes.len() > OUTCOMES_IN_STATE {
+            let rest = state.outcomes.split_off(OUTCOMES_IN_STATE);
+            let outcomes = std::mem::replace(&mut state.outcomes, rest);
+            self.queue.push_back(Queued::State(v1::StreamState {
+                outcomes,
+                ..state.clone()
+            }));
+        }
+        self.queue.push_back(Queued::State(state));
+        self.queue.push_back(Queued::Reset(v1::StreamReset {
+            flow,
+            code: Code::Ok as i32,
+            moved: None,
+        }));
+        out.push(Action::Closed {
+            flow,
+            stream: closed.stream,
+            last_seq,
+        });
+        Ok(())
+    }
+
+    fn on_type(&mut self, definition: v1::TypeDef) -> Result<(), String> {
         let next = self.in_types.len() as u32 + 1;
         if definition.id != next || next > MAX_TYPES {
-            return self.bad_frame(&format!("TypeDef {} came where {next} was next", definition.id), out);
+            return Err(format!("TypeDef {} came where {next} was next", definition.id));
         }
-        match What::parse(definition.prefix) {
-            Ok(what) => self.in_types.push(what),
-            Err(refusal) => self.bad_frame(&format!("TypeDef {next}: {refusal}"), out),
-        }
+        let what = What::parse(definition.prefix).map_err(|refusal| format!("TypeDef {next}: {refusal}"))?;
+        self.in_types.push(what);
+        Ok(())
     }
 
     /// The `what` of a delivery's type id.
@@ -138,15 +181,15 @@ impl Link {
         self.in_types.get((type_id as usize).wrapping_sub(1))
     }
 
-    fn on_state(&mut self, state: v1::StreamState, out: &mut Vec<Action>) {
+    fn on_state(&mut self, state: v1::StreamState, out: &mut Vec<Action>) -> Result<(), String> {
         let flow = state.flow;
-        // A state for a flow that was closed meanwhile crossed our close: it says nothing any more.
-        let Some(sent) = self.flow_mut(flow) else { return };
-        if state.processed >= sent.next_seq || state.received >= sent.next_seq {
-            return self.bad_frame(
-                &format!("the state of flow {flow} names a seq that was never sent"),
-                out,
-            );
+        // A flow that we have never opened, or that the peer has confirmed closed.
+        let Some(sent) = self.flow_mut(flow) else {
+            return Err(format!("a state came of flow {flow}, which is not open"));
+        };
+        let outcomes = state.outcomes.iter().map(|o| o.seq).max().unwrap_or(0);
+        if state.processed.max(state.received).max(outcomes) >= sent.next_seq {
+            return Err(format!("the state of flow {flow} names a seq that was never sent"));
         }
         sent.processed = sent.processed.max(state.processed);
         sent.received = sent.received.max(state.received).max(sent.processed);
@@ -155,62 +198,78 @@ impl Link {
         }
         if state.credit > sent.credit {
             sent.credit = state.credit;
-            out.push(Action::Credit { flow });
+            if !sent.closing {
+                out.push(Action::Credit { flow });
+            }
         }
-        out.extend(
-            state
-                .outcomes
-                .into_iter()
-                .map(|outcome| Action::Refused { flow, outcome }),
-        );
+        let refused = |outcome| Action::Refused { flow, outcome };
+        out.extend(state.outcomes.into_iter().map(refused));
+        Ok(())
     }
 
     fn on_reset(&mut self, reset: v1::StreamReset, out: &mut Vec<Action>) {
         let flow = reset.flow;
         let Some(sent) = self.flow_mut(flow) else { return };
-        let last_seq = sent.next_seq - 1;
+        let (last_seq, closing) = (sent.next_seq - 1, sent.closing);
         let code = reset.code();
-        self.close(flow);
-        out.push(Action::Rebind {
-            flow,
-            last_seq,
-            code,
-            moved: reset.moved,
-        });
-    }
-
-    fn receive_run(&mut self, run: Run, out: &mut Vec<Action>) {
-        let Run {
-            flow,
-            first_seq,
-            attempt,
-            hops,
-            items,
-            ..
-        } = run;
-        let who_present = match self.in_flows.get(&flow) {
-            _ if flow == 0 => 0,
-            Some(inbound) => inbound.who_present,
-            None => return self.bad_frame(&format!("a run came on flow {flow}, which is not open"), out),
-        };
-        for (i, item) in items.into_iter().enumerate() {
-            let seq = if flow == 0 { 0 } else { first_seq + i as u64 };
-            let body = item.body.clone();
-            match self.check(flow, seq, hops, who_present, &item) {
-                Ok(None) => {}
-                Ok(Some(mut delivery)) => {
-                    delivery.attempt = attempt;
-                    out.push(Action::Deliver(delivery));
-                }
-                Err(refusal) => self.refuse_item(flow, seq, refusal, &item, body, out),
-            }
+        if !closing {
+            self.close(flow);
+            let moved = reset.moved;
+            out.push(Action::Rebind {
+                flow,
+                last_seq,
+                code,
+                moved,
+            });
+        } else if code == Code::Ok {
+            self.flows[flow as usize - 1] = None;
+            self.free.push(flow);
         }
     }
 
+    fn receive_runs(&mut self, runs: Vec<Run>, out: &mut Vec<Action>) -> Result<(), String> {
+        for run in runs {
+            if self.phase != Phase::Up {
+                break;
+            }
+            self.receive_run(run, out)?;
+        }
+        Ok(())
+    }
+
+    fn receive_run(&mut self, run: Run, out: &mut Vec<Action>) -> Result<(), String> {
+        let Run { flow, first_seq, .. } = run;
+        let open = flow == 0 || self.in_flows.contains_key(&flow);
+        if !open {
+            return Err(format!("a run came on flow {flow}, which is not open"));
+        }
+        if flow != 0 && (first_seq == 0 || first_seq > MAX_SEQ) {
+            return Err(format!("a run of flow {flow} begins at seq {first_seq}"));
+        }
+        for (i, item) in (0_u64..).zip(run.items) {
+            let seq = if flow == 0 { 0 } else { first_seq + i };
+            match self.check(flow, seq, run.hops, &item) {
+                Ok(None) => {}
+                Ok(Some(mut delivery)) => {
+                    delivery.attempt = run.attempt;
+                    out.push(Action::Deliver(delivery));
+                }
+                Err(refusal) => self.refuse_item(flow, seq, refusal, item, out),
+            }
+        }
+        if self.outcomes > MAX_OUTCOMES {
+            return Err(format!(
+                "more than {MAX_OUTCOMES} refusals wait; the peer sends and does not read"
+            ));
+        }
+        Ok(())
+    }
+
     /// Checks one item. `None` = a duplicate, dropped.
-    fn check(&mut self, flow: u32, seq: u64, hops: u32, who: u32, item: &Item) -> Result<Option<Delivery>, Refusal> {
+    fn check(&mut self, flow: u32, seq: u64, hops: u32, item: &Item) -> Result<Option<Delivery>, Refusal> {
         let refuse = |code, detail: String| Err(Refusal { code, detail });
         let inline = self.limits().inline_bytes;
+        let (mut prefixes, mut size) = (0, item.body.len());
         if let Some(inbound) = self.in_flows.get_mut(&flow) {
             if seq <= inbound.last_seq {
                 return Ok(None);
@@ -223,17 +282,13 @@ impl Link {
                 return refuse(Code::MailboxFull, detail);
             }
             inbound.last_seq = seq;
+            prefixes = inbound.who_present;
+            size += inbound.who_len;
         }
         if hops > MAX_HOPS {
             return refuse(
                 Code::NoSuchActor,
                 format!("forwarded {hops} times: a routing loop; check who owns the actor"),
-            );
-        }
-        if item.body.len() > inline as usize {
-            return refuse(
-                Code::TooLarge,
-                format!("an item of {} bytes is over the limit of {inline}", item.body.len()),
             );
         }
         let what = match item.type_id {
@@ -248,7 +303,21 @@ impl Link {
                 }
             },
         };
-        let view = EnvelopeView::read_body(&item.body, who | what.map_or(0, |w| w.present))?;
+        if let Some(what) = what {
+            size += what.bytes.len();
+            if prefixes & what.present != 0 {
+                let detail = "the stream's prefix and the type's prefix set the same field; set it in one of them";
+                return refuse(Code::BadOverride, detail.into());
+            }
+            prefixes |= what.present;
+        }
+        if size > inline as usize {
+            return refuse(
+                Code::TooLarge,
+                format!("a message of {size} bytes is over the limit of {inline}"),
+            );
+        }
+        let view = EnvelopeView::read_body(&item.body, prefixes)?;
         let kind = what.map_or(0, |w| w.kind).max(view.kind);
         match Kind::try_from(kind as i32) {
             Ok(Kind::Unspecified) => return refuse(Code::Undecodable, "the envelope has no kind; set one".into()),
@@ -257,6 +326,9 @@ impl Link {
                     Code::UnsupportedKind,
                     format!("kind {kind} is not known here; upgrade this node"),
                 );
+            }
+            Ok(Kind::Ask) if view.correlation == 0 => {
+                return refuse(Code::Undecodable, "an ask has no correlation; set one".into());
             }
             Ok(_) => {}
         }
@@ -273,20 +345,19 @@ impl Link {
         }))
     }
 
-    fn refuse_item(&mut self, flow: u32, seq: u64, refusal: Refusal, item: &Item, body: Bytes, out: &mut Vec<Action>) {
-        let is_ask = self.what(item.type_id).is_some_and(|w| w.kind == Kind::Ask as u32);
-        // The body may be what is wrong with it: read the correlation as far as it goes.
-        let correlation = correlation_of(&item.body);
-        if is_ask && correlation != 0 {
+    fn refuse_item(&mut self, flow: u32, seq: u64, refusal: Refusal, item: Item, out: &mut Vec<Action>) {
+        // The body may be what is wrong with it: read it as far as it goes.
+        let (kind, correlation) = peek(&item.body);
+        let kind = self.what(item.type_id).map_or(kind, |w| u64::from(w.kind));
+        if kind == Kind::Ask as u64 && correlation != 0 {
             self.fail(correlation, refusal.code, Effect::None, &refusal.detail);
         }
         if flow != 0 {
-            let (code, detail) = (refusal.code as i32, refusal.detail.clone());
             let outcome = v1::Outcome {
                 seq,
-                code,
+                code: refusal.code as i32,
                 effect: Effect::None as i32,
-                detail,
+                detail: refusal.detail.clone(),
                 local_attempts: 0,
             };
             self.outcome(flow, outcome);
@@ -295,7 +366,7 @@ impl Link {
             flow,
             seq,
             refusal,
-            body,
+            body: item.body,
         });
     }
 
@@ -304,7 +375,7 @@ impl Link {
         let failure = v1::Failure {
             code: code as i32,
             effect: effect as i32,
-            detail: detail.to_owned(),
+            detail: short(detail),
             ..Default::default()
         };
         let failure = prost::Message::encode_to_vec(&failure);
@@ -317,12 +388,16 @@ impl Link {
     }
 }
 
-fn correlation_of(body: &[u8]) -> u64 {
+/// Kind and correlation of a body that may be damaged.
+fn peek(body: &[u8]) -> (u64, u64) {
+    let (mut kind, mut correlation) = (0, 0);
     let mut fields = actorbridge_proto::wire::Fields::new(body);
     while let Ok(Some(field)) = fields.next_field() {
-        if let (3, actorbridge_proto::wire::Value::Varint(v)) = (field.number, field.value) {
-            return v;
+        match (field.number, field.value) {
+            (1, Value::Varint(v)) => kind = v,
+            (3, Value::Varint(v)) => correlation = v,
+            _ => {}
         }
     }
-    0
+    (kind, correlation)
 }

@@ -1,9 +1,14 @@
 //! What leaves: bindings, items, states, and the packets made of them.
 
 use super::{
-    Action, Bytes, Code, Item, Link, MAX_QUEUED_BYTES, MAX_TYPES, MAX_WHO_BYTES, Millis, OutFlow, PACKET_BYTES, Packet,
-    Phase, Queued, Refusal, Run, VecDeque, What, v1,
+    Action, Bytes, Code, Item, Link, MAX_QUEUED_ANSWERS, MAX_QUEUED_BYTES, MAX_SEQ, MAX_TYPES, MAX_WHO_BYTES, Millis,
+    OUTCOMES_IN_STATE, OutFlow, PACKET_BYTES, Packet, Phase, Queued, Refusal, Run, VecDeque, What, short, v1,
 };
+
+/// What the tags and numbers of one element take in a frame, at most.
+const HEAD_ITEM: usize = 8;
+/// What a frame with one step of a move may hold beside it.
+const STEP_OVERHEAD: usize = 1 << 10;
 
 /// What became of a `send`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +27,8 @@ impl Link {
     /// Binds a stream to a flow number.
     ///
     /// # Errors
-    /// UNAVAILABLE on a link that is not up, or without a free flow; TOO_LARGE for a who above 4 KiB.
+    /// UNAVAILABLE on a link that is not up, or without a free flow; TOO_LARGE for a who above 4 KiB;
+    /// INVALID_ARGUMENT for a `first_seq` of 0.
     pub fn open(&mut self, stream: u64, who: &Bytes, first_seq: u64, target_epoch: u64) -> Result<u32, Refusal> {
         let refuse = |code, detail: &str| {
             Err(Refusal {
@@ -30,8 +36,11 @@ impl Link {
                 detail: detail.into(),
             })
         };
-        if self.phase != Phase::Up {
+        if self.phase != Phase::Up || self.draining {
             return refuse(Code::Unavailable, "the link is not up");
+        }
+        if !(1..=MAX_SEQ).contains(&first_seq) {
+            return refuse(Code::InvalidArgument, "a stream's first seq is from 1 to 2^62");
         }
         if who.len() > MAX_WHO_BYTES {
             return refuse(
@@ -55,10 +64,12 @@ impl Link {
         let sent = first_seq - 1;
         self.flows[flow as usize - 1] = Some(OutFlow {
             stream,
+            who_len: who.len(),
             next_seq: first_seq,
             credit: sent + u64::from(self.peer_limits.initial_credit),
             processed: sent,
             received: sent,
+            closing: false,
             frames: VecDeque::new(),
         });
         self.queue.push_back(Queued::Open(v1::StreamOpen {
@@ -76,50 +87,51 @@ impl Link {
 
     /// Queues one message of a flow.
     pub fn send(&mut self, flow: u32, what: &What, deadline: Option<Millis>, hops: u32, body: &Bytes) -> Send {
-        let room = self.room(what, body);
-        if room != Send::Queued(0) {
-            return room;
-        }
-        let Some(out) = self.flow_mut(flow) else {
-            return refused(Code::Unavailable, "the stream is not bound on this link any more");
+        let Some(out) = self.open_flow(flow) else {
+            return refused(Code::Unavailable, "the stream is not bound on this link");
         };
-        if out.next_seq > out.credit {
-            return Send::NoCredit;
-        }
-        let seq = out.next_seq;
-        out.next_seq += 1;
-        self.push_item(flow, seq, what, deadline, hops, body);
-        Send::Queued(seq)
-    }
-
-    /// Queues one message outside any stream: an answer, or a complete envelope with an empty `what`.
-    pub fn send_off_stream(&mut self, what: &What, body: &Bytes) -> Send {
-        let room = self.room(what, body);
-        // An answer needs no credit, and its asker waits: it goes also when there is little room.
-        if !matches!(room, Send::Queued(_) | Send::NoRoom) {
-            return room;
-        }
-        self.push_item(0, 0, what, None, 0, body);
-        Send::Queued(0)
-    }
-
-    fn room(&mut self, what: &What, body: &Bytes) -> Send {
-        if self.phase != Phase::Up {
-            return refused(Code::Unavailable, "the link is not up");
-        }
-        let size = what.bytes.len() + body.len();
-        if size > self.peer_limits.inline_bytes as usize {
-            let limit = self.peer_limits.inline_bytes;
-            return refused(
-                Code::TooLarge,
-                &format!("a message of {size} bytes is over the link's limit of {limit}"),
-            );
+        let (seq, credit, who_len) = (out.next_seq, out.credit, out.who_len);
+        if let Some(no) = self.refusal(who_len + what.bytes.len() + body.len()) {
+            return no;
         }
         if self.queued_bytes + body.len() > MAX_QUEUED_BYTES {
             self.no_room_said = true;
             return Send::NoRoom;
         }
+        if seq > credit {
+            return Send::NoCredit;
+        }
+        self.push_item(flow, seq, what, deadline, hops, body);
+        self.open_flow(flow).expect("it was open above").next_seq += 1;
+        Send::Queued(seq)
+    }
+
+    /// Queues one message outside any stream: an answer, or a complete envelope with an empty `what`.
+    ///
+    /// It needs no credit, and goes also when there is little room, since its asker waits. `NoRoom` comes only above
+    /// [`MAX_QUEUED_ANSWERS`]: the peer asks and does not read, and its answer may be dropped.
+    pub fn send_off_stream(&mut self, what: &What, body: &Bytes) -> Send {
+        if let Some(no) = self.refusal(what.bytes.len() + body.len()) {
+            return no;
+        }
+        if self.queued_bytes + body.len() > MAX_QUEUED_ANSWERS {
+            return Send::NoRoom;
+        }
+        self.push_item(0, 0, what, None, 0, body);
         Send::Queued(0)
+    }
+
+    /// Why an envelope of this size can never be sent here.
+    fn refusal(&self, size: usize) -> Option<Send> {
+        let limit = self.peer_limits.inline_bytes;
+        if self.phase != Phase::Up || self.draining {
+            Some(refused(Code::Unavailable, "the link is not up"))
+        } else if size > limit as usize {
+            let detail = format!("a message of {size} bytes is over the link's limit of {limit}");
+            Some(refused(Code::TooLarge, &detail))
+        } else {
+            None
+        }
     }
 
     fn push_item(&mut self, flow: u32, seq: u64, what: &What, deadline: Option<Millis>, hops: u32, body: &Bytes) {
@@ -148,14 +160,14 @@ impl Link {
         if what.bytes.is_empty() {
             return 0;
         }
-        if let Some((id, _)) = self.types.get(&what.bytes) {
+        if let Some(id) = self.types.get(&what.bytes) {
             return *id;
         }
         let id = self.types.len() as u32 + 1;
         if id > MAX_TYPES {
             return 0;
         }
-        self.types.insert(what.bytes.clone(), (id, 0));
+        self.types.insert(what.bytes.clone(), id);
         self.queue.push_back(Queued::Type(v1::TypeDef {
             id,
             prefix: what.bytes.clone(),
@@ -163,28 +175,27 @@ impl Link {
         id
     }
 
-    /// Ends an outgoing binding: nothing more follows on it.
+    /// Ends an outgoing binding: nothing more follows on it. Its number is free once the peer has confirmed it.
     pub fn close(&mut self, flow: u32) {
-        if let Some(out) = self
-            .flows
-            .get_mut((flow as usize).wrapping_sub(1))
-            .and_then(Option::take)
-        {
-            self.queue.push_back(Queued::Open(v1::StreamOpen {
-                flow,
-                stream: out.stream,
-                first_seq: out.next_seq,
-                mode: v1::Mode::Flow as i32,
-                close: true,
-                ..Default::default()
-            }));
-            self.free.push(flow);
-        }
+        let Some(out) = self.open_flow(flow) else { return };
+        out.closing = true;
+        let close = v1::StreamOpen {
+            flow,
+            stream: out.stream,
+            first_seq: out.next_seq,
+            mode: v1::Mode::Flow as i32,
+            close: true,
+            ..Default::default()
+        };
+        self.queue.push_back(Queued::Open(close));
     }
 
     /// Tells the receiver that an asker has stopped waiting.
     pub fn cancel(&mut self, flow: u32, seq: u64) {
-        if self.flow_mut(flow).is_some_and(|f| f.processed < seq) {
+        if self
+            .open_flow(flow)
+            .is_some_and(|f| f.processed < seq && seq < f.next_seq)
+        {
             let reason = Code::Cancelled as i32;
             self.queue.push_back(Queued::Skip(v1::Skip {
                 flow,
@@ -195,11 +206,24 @@ impl Link {
         }
     }
 
-    /// Queues a step of a move, behind every item that was sent before it.
-    pub fn send_move(&mut self, step: v1::Move) {
-        if self.phase == Phase::Up {
+    /// Queues a step of a move, behind every item that was sent before it. Its bytes count for no
+    /// bound here: the mover has the whole state in memory already.
+    ///
+    /// # Errors
+    /// UNAVAILABLE on a link that is not up, TOO_LARGE for a step that fits in no frame of the peer.
+    pub fn send_move(&mut self, step: v1::Move) -> Result<(), Refusal> {
+        let size = prost::Message::encoded_len(&step);
+        let limit = self.peer_limits.max_frame_bytes as usize - STEP_OVERHEAD;
+        let (code, detail) = if self.phase != Phase::Up || self.draining {
+            (Code::Unavailable, "the link is not up".into())
+        } else if size > limit {
+            let detail = format!("a step of a move has {size} bytes, over the link's limit of {limit}");
+            (Code::TooLarge, detail)
+        } else {
             self.queue.push_back(Queued::Move(step));
-        }
+            return Ok(());
+        };
+        Err(Refusal { code, detail })
     }
 
     /// What the actor's pool says of an incoming stream.
@@ -218,15 +242,17 @@ impl Link {
     }
 
     /// An incoming seq ended other than handled.
-    pub fn outcome(&mut self, flow: u32, outcome: v1::Outcome) {
+    pub fn outcome(&mut self, flow: u32, mut outcome: v1::Outcome) {
         if let Some(inbound) = self.in_flows.get(&flow) {
             let credit = inbound.credit;
+            outcome.detail = short(&outcome.detail);
             let state = self.states.entry(flow).or_insert_with(|| v1::StreamState {
                 flow,
                 credit,
                 ..Default::default()
             });
             state.outcomes.push(outcome);
+            self.outcomes += 1;
         }
     }
 
@@ -260,6 +286,10 @@ impl Link {
 
     /// The writer is ready: the next packet, if there is anything to say.
     pub fn poll(&mut self, now: Millis, out: &mut Vec<Action>) -> Option<Packet> {
+        // A Goodbye in a frame of its own, since heads are acted on before runs.
+        if self.draining && self.phase != Phase::Down && self.queue.is_empty() {
+            self.end_drain(out);
+        }
         if self.phase == Phase::Down && !std::mem::take(&mut self.goodbye_said) {
             return None;
         }
@@ -267,17 +297,16 @@ impl Link {
             head: std::mem::take(&mut self.head),
             runs: Vec::new(),
         };
-        packet.head.state = std::mem::take(&mut self.states).into_values().collect();
-        let handshaking = packet.head.hello.is_some() || packet.head.welcome.is_some();
-        if self.phase == Phase::Up && packet.head.hello.is_none() {
-            self.fill(now, &mut packet);
+        let size = self.take_states(&mut packet.head);
+        if self.phase == Phase::Up {
+            self.fill(size, now, &mut packet);
         }
-        if !handshaking && packet.runs.is_empty() && packet.head == v1::Frame::default() {
+        if packet == Packet::default() {
             return None;
         }
         self.number += 1;
         packet.head.number = self.number;
-        packet.head.sent_ms = (now - self.opened_at) as u32;
+        packet.head.sent_ms = now.saturating_sub(self.opened_at) as u32;
         self.note_frames(&packet);
         if self.no_room_said && self.queued_bytes < MAX_QUEUED_BYTES / 2 {
             self.no_room_said = false;
@@ -286,47 +315,64 @@ impl Link {
         Some(packet)
     }
 
-    /// Moves what is queued into the packet. A head field behind an item of the queue must not overtake it, and a reader
-    /// acts on heads first: so the packet ends there.
-    fn fill(&mut self, now: Millis, packet: &mut Packet) {
+    /// Moves states into the head, up to a packet's size; the flows take turns.
+    fn take_states(&mut self, head: &mut v1::Frame) -> usize {
         let mut size = 0;
         while size < PACKET_BYTES {
-            let is_item = matches!(self.queue.front(), Some(Queued::Item { .. }));
-            if !is_item && !packet.runs.is_empty() {
+            let turn = self.states.range(self.state_turn..).next();
+            let Some(flow) = turn.or_else(|| self.states.iter().next()).map(|(flow, _)| *flow) else {
+                break;
+            };
+            let mut state = self.states.remove(&flow).unwrap_or_default();
+            if state.outcomes.len() > OUTCOMES_IN_STATE {
+                let outcomes = state.outcomes.split_off(OUTCOMES_IN_STATE);
+                self.states.insert(
+                    flow,
+                    v1::StreamState {
+                        outcomes,
+                        ..state.clone()
+                    },
+                );
+            }
+            self.outcomes -= state.outcomes.len();
+            self.state_turn = flow + 1;
+            size += prost::Message::encoded_len(&state) + HEAD_ITEM;
+            head.state.push(state);
+        }
+        size
+    }
+
+    /// Moves what is queued into the packet. A head field behind an item of the queue must not overtake it, and a reader
+    /// acts on heads first: so the packet ends there.
+    fn fill(&mut self, mut size: usize, now: Millis, packet: &mut Packet) {
+        while let Some(next) = self.queue.front() {
+            let is_item = matches!(next, Queued::Item { .. });
+            let next_size = next.size();
+            if size > 0 && size + next_size > PACKET_BYTES || !is_item && !packet.runs.is_empty() {
                 break;
             }
-            match self.queue.pop_front() {
-                None => break,
-                Some(Queued::Open(open)) => {
-                    size += open.prefix.len() + 32;
-                    packet.head.open.push(open);
-                }
-                Some(Queued::Type(definition)) => {
-                    size += definition.prefix.len() + 8;
-                    packet.head.r#type.push(definition);
-                }
-                Some(Queued::Skip(skip)) => packet.head.skip.push(skip),
-                Some(Queued::Reset(reset)) => packet.head.reset.push(reset),
-                Some(Queued::Move(step)) => {
-                    size += prost::Message::encoded_len(&step);
-                    packet.head.r#move.push(step);
-                }
-                Some(Queued::Item {
+            size += next_size;
+            match self.queue.pop_front().expect("there is a front") {
+                Queued::Open(open) => packet.head.open.push(open),
+                Queued::Type(definition) => packet.head.r#type.push(definition),
+                Queued::State(state) => packet.head.state.push(state),
+                Queued::Skip(skip) => packet.head.skip.push(skip),
+                Queued::Reset(reset) => packet.head.reset.push(reset),
+                Queued::Move(step) => packet.head.r#move.push(step),
+                Queued::Item {
                     flow,
                     seq,
                     attempt,
                     hops,
                     deadline,
                     mut item,
-                }) => {
-                    size += item.body.len() + 8;
+                } => {
                     self.queued_bytes -= item.body.len();
                     // A deadline that has passed still travels with 1 ms: the receiver answers EXPIRED.
                     item.ttl_ms = deadline.map_or(0, |d| d.saturating_sub(now).clamp(1, u64::from(u32::MAX)) as u32);
                     add_item(&mut packet.runs, flow, seq, attempt, hops, item);
                 }
             }
-            // Opens of one packet share its frame with up to 64 KiB of items.
         }
     }
 
@@ -340,6 +386,12 @@ impl Link {
         }
     }
 
+    /// An outgoing flow that we have not closed.
+    fn open_flow(&mut self, flow: u32) -> Option<&mut OutFlow> {
+        self.flow_mut(flow).filter(|out| !out.closing)
+    }
+
+    /// An outgoing flow whose number is taken.
     pub(super) fn flow_mut(&mut self, flow: u32) -> Option<&mut OutFlow> {
         self.flows
             .get_mut((flow as usize).wrapping_sub(1))
@@ -347,11 +399,27 @@ impl Link {
     }
 }
 
+impl Queued {
+    /// About how many bytes it takes in a frame.
+    fn size(&self) -> usize {
+        HEAD_ITEM
+            + match self {
+                Self::Open(open) => open.prefix.len() + 32,
+                Self::Type(definition) => definition.prefix.len(),
+                Self::State(state) => prost::Message::encoded_len(state),
+                Self::Skip(_) | Self::Reset(_) => 64,
+                Self::Move(step) => prost::Message::encoded_len(step),
+                Self::Item { item, .. } => item.body.len(),
+            }
+    }
+}
+
+/// Adds an item to the last run of its flow, if it continues it. Only the last few runs are looked at: order holds within a
+/// flow alone, and a packet of many flows must not be searched for each item.
 fn add_item(runs: &mut Vec<Run>, flow: u32, seq: u64, attempt: u32, hops: u32, item: Item) {
-    if let Some(run) = runs.last_mut() {
+    if let Some(run) = runs.iter_mut().rev().take(8).find(|run| run.flow == flow) {
         let next = run.first_seq + run.items.len() as u64;
-        let same = run.flow == flow && run.attempt == attempt && run.hops == hops;
-        if same && (flow == 0 || next == seq) {
+        if run.attempt == attempt && run.hops == hops && (flow == 0 || next == seq) {
             run.items.push(item);
             return;
         }
