@@ -1,0 +1,77 @@
+//! Runs the behaviour cases over every door and pair of languages, and prints a table.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use compat_tests::runner::pair::Pair;
+use compat_tests::runner::{self, Programs, table};
+use compat_tests::{cases, schema::Schema};
+
+/// Runs the behaviour cases over every door and pair of languages, and prints a table of cases and pairs: + passed,
+/// X failed, · does not apply. Exits with 1 if any case fails, with 2 if nothing could be run.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    /// Only cases whose name contains this text.
+    #[arg(long, default_value = "")]
+    filter: String,
+    /// Only pairs whose name contains this text, such as `tcp`, `native:go-rust` or `rust`.
+    #[arg(long, default_value = "")]
+    pair: String,
+    /// Print the names of cases and pairs, and run nothing.
+    #[arg(long)]
+    list: bool,
+    /// Print the outcomes as JSON.
+    #[arg(long)]
+    json: bool,
+    /// The repository.
+    #[arg(long, default_value = ".")]
+    root: PathBuf,
+    /// The folder with the peer programs compat-peer-rust, compat-peer-go and compat-peer-native.
+    #[arg(long, default_value = "target/compat")]
+    peers: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("compat: {problem}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<bool, String> {
+    let mut cases = cases::load(&cli.root.join("compat-tests/cases/behaviour.yaml"))?;
+    cases.retain(|c| c.name.contains(&cli.filter));
+    let pairs: Vec<Pair> = Pair::all().into_iter().filter(|p| p.to_string().contains(&cli.pair)).collect();
+    if cli.list {
+        cases.iter().for_each(|c| println!("{}", c.name));
+        pairs.iter().for_each(|p| println!("{p}"));
+        return Ok(true);
+    }
+    if cases.is_empty() || pairs.is_empty() {
+        return Err("no case or no pair has such a name; --list names them".into());
+    }
+    let schema = Schema::load(&cli.root)?;
+    let programs = programs(&cli.peers);
+    let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
+    let outcomes = runtime.block_on(runner::run(&programs, &schema, &cases, &pairs))?;
+    match cli.json {
+        true => println!("{}", table::json(&outcomes)),
+        false => println!("{}", table::render(&outcomes, &cases.iter().map(|c| c.name.clone()).collect::<Vec<_>>())),
+    }
+    Ok(outcomes.iter().all(|o| o.failure.is_none()))
+}
+
+fn programs(folder: &Path) -> Programs {
+    Programs {
+        rust: folder.join("compat-peer-rust"),
+        go: folder.join("compat-peer-go"),
+        native: folder.join("compat-peer-native"),
+    }
+}

@@ -1,0 +1,197 @@
+//! What the runner and a peer program say to each other: one JSON document a line, on the peer's stdin and stdout.
+//!
+//! Every order has an id; its answer carries the same id. Answers come in any order, because an ask may wait long.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// One order to a peer program.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Order {
+    /// Chosen by the runner; the answer repeats it.
+    pub id: u64,
+    /// The node that carries it out. A peer program may host several.
+    pub node: String,
+    /// What to do.
+    #[serde(flatten)]
+    pub operation: Operation,
+}
+
+/// What a node can be ordered to do. Everything else (spawn, stop, watch, move) is an ask to a `/system`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Operation {
+    /// Start a node of this name. Answers with the address where it listens, if it does.
+    Start {
+        /// `tcp://127.0.0.1:0` or `unix:///path`; empty = it does not listen.
+        #[serde(default)]
+        listen: String,
+        /// Start the node of the other language, in this process (Go peers only).
+        #[serde(default)]
+        native: bool,
+    },
+    /// Link the node with another one.
+    Link {
+        /// How.
+        door: Door,
+        /// The address of a remote node; else the name of a node in this process.
+        to: String,
+    },
+    /// Close the link to the node of this name.
+    Unlink {
+        /// The other node.
+        to: String,
+    },
+    /// Send one message. Fails with the fault that the caller sees.
+    Tell {
+        /// Address.
+        to: String,
+        /// The message.
+        message: Encoded,
+        /// Wait for room; else TryTell.
+        wait: bool,
+        /// How long it may wait.
+        timeout_ms: u64,
+    },
+    /// Send `Add{by: 1, n}` for each n from `first`. Counts `sent` and `refused`, and stops at other faults.
+    TellMany {
+        /// Address.
+        to: String,
+        /// The first n.
+        first: u64,
+        /// How many.
+        count: u64,
+        /// Wait for room; else TryTell.
+        wait: bool,
+    },
+    /// Ask, and answer with the reply or the fault.
+    Ask {
+        /// Address.
+        to: String,
+        /// The message.
+        message: Encoded,
+        /// The ask's deadline; 0 = the node's default.
+        timeout_ms: u64,
+    },
+    /// Ask `Add{by: 1, n}` for each n from `first`, one after the other. Counts `sent` and `replies`.
+    AskMany {
+        /// Address.
+        to: String,
+        /// The first n.
+        first: u64,
+        /// How many.
+        count: u64,
+    },
+    /// Give up an ask that was ordered before: its caller's context is cancelled.
+    Cancel {
+        /// The id of the ask's order.
+        order: u64,
+    },
+    /// Take a snapshot's bytes and spawn the actor from them at this node.
+    Restore {
+        /// Path of the actor.
+        path: String,
+        /// The snapshot, in hex.
+        snapshot: String,
+    },
+    /// Answer with all dead letters that the node keeps.
+    DeadLetters {},
+    /// Stop the node; what does not stop is the fault.
+    Shutdown {},
+}
+
+/// How two nodes are linked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    /// In one process, for tests.
+    Memory,
+    /// In one process, over the C ABI.
+    Native,
+    /// gRPC.
+    Remote,
+}
+
+/// An encoded protobuf message.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Encoded {
+    /// Full name.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// Its bytes, in hex.
+    pub payload: String,
+}
+
+/// What became of an order. No fault = it was done.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Answer {
+    /// The order's id.
+    pub id: u64,
+    /// The reply to an ask.
+    pub reply: Option<Encoded>,
+    /// What the caller was told instead.
+    pub fault: Option<Fault>,
+    /// Where the node listens.
+    pub address: String,
+    /// What was counted.
+    pub counts: BTreeMap<String, u64>,
+    /// Dead letters, oldest first.
+    pub letters: Vec<Letter>,
+}
+
+/// An error, as the caller's language gives it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Fault {
+    /// Name of the code without its prefix, such as `MAILBOX_FULL`; `DRIVER` if the order itself could not be carried out.
+    pub code: String,
+    /// Name of the effect without its prefix.
+    pub effect: String,
+    /// The error's whole text.
+    pub detail: String,
+    /// The handler's own code, with HANDLER_ERROR.
+    pub user_code: String,
+    /// The handler's own message.
+    pub user_message: String,
+    /// The error gave the message back.
+    pub returned: bool,
+}
+
+/// One dead letter.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Letter {
+    /// Address of the receiver.
+    pub target: String,
+    /// As in [`Fault`].
+    pub code: String,
+    /// As in [`Fault`].
+    pub effect: String,
+    /// One sentence.
+    pub detail: String,
+    /// Bytes of the message that are kept; 0 = none.
+    pub bytes: u64,
+}
+
+/// Writes bytes as hex.
+pub fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Reads hex.
+///
+/// # Errors
+/// A sentence that names the place.
+pub fn from_hex(text: &str) -> Result<Vec<u8>, String> {
+    let digits: Vec<u8> = text
+        .bytes()
+        .filter(|b| !b.is_ascii_whitespace())
+        .map(|b| (b as char).to_digit(16).map(|d| d as u8).ok_or(format!("{:?} is not a hex digit", b as char)))
+        .collect::<Result<_, _>>()?;
+    if digits.len() % 2 != 0 {
+        return Err("hex has an odd number of digits".into());
+    }
+    Ok(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}

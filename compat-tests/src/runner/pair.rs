@@ -1,0 +1,213 @@
+//! The columns of the table: a door, the language of the driver's node and that of the node at the other end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Programs;
+use super::peer::Peer;
+use crate::cases::{Only, Side};
+use crate::ops::{Answer, Door, Operation};
+
+/// How the two nodes are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joint {
+    /// In memory, one process.
+    Memory,
+    /// The C ABI, one process.
+    Native,
+    /// gRPC over TCP, two processes.
+    Tcp,
+    /// gRPC over a Unix socket, two processes.
+    Unix,
+}
+
+/// A language that has a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// Go.
+    Go,
+    /// Rust.
+    Rust,
+}
+
+/// A column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pair {
+    /// The door.
+    pub joint: Joint,
+    /// The driver's node.
+    pub here: Language,
+    /// The other node.
+    pub there: Language,
+}
+
+impl Joint {
+    /// Its name in case files and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Native => "native",
+            Self::Tcp => "tcp",
+            Self::Unix => "unix",
+        }
+    }
+}
+
+impl Language {
+    /// Its name in case files and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Go => "go",
+            Self::Rust => "rust",
+        }
+    }
+}
+
+impl std::fmt::Display for Pair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}-{}", self.joint.name(), self.here.name(), self.there.name())
+    }
+}
+
+impl Pair {
+    /// Every column: in memory and native as far as they exist, and all four over each remote door.
+    pub fn all() -> Vec<Self> {
+        use Language::{Go, Rust};
+        let pair = |joint, here, there| Self { joint, here, there };
+        let mut all = vec![
+            pair(Joint::Memory, Go, Go),
+            pair(Joint::Memory, Rust, Rust),
+            pair(Joint::Native, Go, Rust),
+            pair(Joint::Native, Rust, Go),
+        ];
+        for joint in [Joint::Tcp, Joint::Unix] {
+            all.extend([(Go, Go), (Go, Rust), (Rust, Go), (Rust, Rust)].map(|(here, there)| pair(joint, here, there)));
+        }
+        all
+    }
+
+    /// Does a case with these bounds run over this pair?
+    pub fn is_meant(&self, only: &Only) -> bool {
+        let allows = |list: &[String], name: &str| list.is_empty() || list.iter().any(|l| l == name);
+        allows(&only.doors, self.joint.name())
+            && allows(&only.here, self.here.name())
+            && allows(&only.there, self.there.name())
+    }
+
+    fn one_process(&self) -> bool {
+        matches!(self.joint, Joint::Memory | Joint::Native)
+    }
+
+    fn program<'a>(&self, programs: &'a Programs, language: Language) -> &'a PathBuf {
+        match (self.joint, language) {
+            (Joint::Native, _) => &programs.native,
+            (_, Language::Go) => &programs.go,
+            (_, Language::Rust) => &programs.rust,
+        }
+    }
+}
+
+/// Two linked nodes.
+#[derive(Debug)]
+pub(super) struct Nodes {
+    here: (Arc<Peer>, String),
+    there: (Arc<Peer>, String),
+    /// The Unix socket's folder, removed at the end.
+    _folder: Option<Folder>,
+}
+
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+static FOLDERS: AtomicU64 = AtomicU64::new(0);
+
+impl Folder {
+    fn new() -> Result<Self, String> {
+        let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("ab-compat-{}-{number}", std::process::id()));
+        std::fs::create_dir(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Nodes {
+    /// Starts the programs and the two nodes, and links here to there.
+    pub(super) async fn start(programs: &Programs, pair: Pair, id: &str) -> Result<Self, String> {
+        let folder = if pair.joint == Joint::Unix { Some(Folder::new()?) } else { None };
+        let there_peer = Arc::new(Peer::start(pair.program(programs, pair.there))?);
+        let here_peer = match pair.one_process() {
+            true => there_peer.clone(),
+            false => Arc::new(Peer::start(pair.program(programs, pair.here))?),
+        };
+        let nodes = Self {
+            here: (here_peer, format!("here-{}-{id}", pair.here.name())),
+            there: (there_peer, format!("there-{}-{id}", pair.there.name())),
+            _folder: folder,
+        };
+        let listen = match (&nodes._folder, pair.joint) {
+            (Some(folder), _) => format!("unix://{}/s", folder.0.display()),
+            (None, Joint::Tcp) => "tcp://127.0.0.1:0".into(),
+            _ => String::new(),
+        };
+        let native = |language| pair.joint == Joint::Native && language == Language::Rust;
+        let start = |language, listen| Operation::Start { listen, native: native(language) };
+        let bound = nodes.must(Side::There, start(pair.there, listen)).await?;
+        nodes.must(Side::Here, start(pair.here, String::new())).await?;
+        let (door, to) = match pair.joint {
+            Joint::Memory => (Door::Memory, nodes.there.1.clone()),
+            Joint::Native => (Door::Native, nodes.there.1.clone()),
+            Joint::Tcp | Joint::Unix => (Door::Remote, bound.address),
+        };
+        // A native link is always opened by the Go node.
+        match (pair.joint, pair.here) {
+            (Joint::Native, Language::Rust) => {
+                nodes.must(Side::There, Operation::Link { door, to: nodes.here.1.clone() }).await?
+            }
+            _ => nodes.must(Side::Here, Operation::Link { door, to }).await?,
+        };
+        Ok(nodes)
+    }
+
+    async fn must(&self, side: Side, operation: Operation) -> Result<Answer, String> {
+        let what = format!("{operation:?} at {}", self.node(side));
+        let limit = std::time::Duration::from_secs(10);
+        let answer = tokio::time::timeout(limit, self.order(side, self.next_id(side), operation)).await;
+        let answer = answer.map_err(|_| format!("{what}: no answer within 10 s"))??;
+        match &answer.fault {
+            Some(fault) => Err(format!("{what}: {}: {}", fault.code, fault.detail)),
+            None => Ok(answer),
+        }
+    }
+
+    fn of(&self, side: Side) -> &(Arc<Peer>, String) {
+        match side {
+            Side::Here => &self.here,
+            Side::There => &self.there,
+        }
+    }
+
+    /// The node's name.
+    pub(super) fn node(&self, side: Side) -> &str {
+        &self.of(side).1
+    }
+
+    pub(super) fn next_id(&self, side: Side) -> u64 {
+        self.of(side).0.next_id()
+    }
+
+    pub(super) async fn order(&self, side: Side, id: u64, operation: Operation) -> Result<Answer, String> {
+        let (peer, node) = self.of(side);
+        peer.order(id, node, operation).await
+    }
+
+    pub(super) fn kill(&self, side: Side) -> Result<(), String> {
+        self.of(side).0.kill()
+    }
+}
