@@ -1,3 +1,31 @@
-//! Placeholder.
+//! The Rust node of actorbridge: actors that exchange messages, here and over links, with actors in other languages.
+//!
+//! Read in this order: [`Node`] and [`Actor`], what programs use; `cell` and `activation`, an actor's mailbox and how it is
+//! run; `outlet` and `node`, the way of a message; [`door`], a link's end; [`machine`], the protocol without I/O.
 
+mod activation;
+mod actor;
+mod address;
+mod api;
+mod asks;
+mod cell;
+mod context;
+pub mod door;
+mod error;
+mod lifecycle;
 pub mod machine;
+mod message;
+mod node;
+mod outlet;
+pub mod remote;
+mod rings;
+mod system;
+
+pub use actor::{Actor, Factory, Module, Options, State};
+pub use actorbridge_proto as proto;
+pub use address::{Address, Ref};
+pub use api::{Builder, Node};
+pub use context::{Cx, Responder};
+pub use error::{Error, Fault};
+pub use message::{Message, Payload};
+pub use rings::{DeadLetter, Level, LogLine};

@@ -1,0 +1,213 @@
+//! What users write: an actor, and what makes one.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::context::Cx;
+use crate::error::Fault;
+use crate::message::Message;
+
+/// An actor's state as another node can load it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Full name of the state's message.
+    pub type_name: String,
+    /// Its revision.
+    pub version: u32,
+    /// Encoded.
+    pub bytes: Bytes,
+}
+
+impl State {
+    /// The state as a message.
+    pub fn of<T: crate::message::Payload>(message: &T) -> Self {
+        Self {
+            type_name: T::full_name(),
+            version: T::VERSION,
+            bytes: message.encode_to_vec().into(),
+        }
+    }
+
+    /// The message that the state is.
+    ///
+    /// # Errors
+    /// UNSUPPORTED_TYPE, UNSUPPORTED_VERSION or UNDECODABLE.
+    pub fn decode<T: crate::message::Payload>(&self) -> Result<T, Fault> {
+        use actorbridge_proto::v1::Code;
+        let name = T::full_name();
+        if self.type_name != name {
+            return Err(Fault::new(
+                Code::UnsupportedType,
+                format!("the state is a {}, not a {name}", self.type_name),
+            ));
+        }
+        if self.version > T::VERSION {
+            let detail = format!(
+                "the state is version {} of {name}; {} is read here",
+                self.version,
+                T::VERSION
+            );
+            return Err(Fault::new(Code::UnsupportedVersion, detail));
+        }
+        T::decode(self.bytes.clone())
+            .map_err(|e| Fault::new(Code::Undecodable, format!("the state does not decode: {e}")))
+    }
+}
+
+/// Private state and a handler. One message at a time, never two at once.
+pub trait Actor: Send + 'static {
+    /// Handles one message. An ask is answered with [`Cx::reply`]; an error answers it with a failure.
+    fn receive(&mut self, cx: &mut Cx, message: &Message) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Runs before the first message, and after each restart.
+    fn post_start(&mut self, _cx: &mut Cx) -> impl Future<Output = Result<(), Fault>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Runs after the last message.
+    fn post_stop(&mut self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
+    /// The state to keep or to move; `None` = this actor has none to show, and cannot move.
+    fn snapshot(&self) -> Option<State> {
+        None
+    }
+
+    /// Takes over a state.
+    ///
+    /// # Errors
+    /// The state is not one that this actor reads.
+    fn restore(&mut self, _state: &State) -> Result<(), Fault> {
+        Err(Fault::app("NO_RESTORE").message("this actor cannot restore a state"))
+    }
+}
+
+pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The same with one type for all actors.
+pub(crate) trait DynActor: Send {
+    fn receive<'a>(&'a mut self, cx: &'a mut Cx, message: &'a Message) -> Boxed<'a, Result<(), Fault>>;
+    fn post_start<'a>(&'a mut self, cx: &'a mut Cx) -> Boxed<'a, Result<(), Fault>>;
+    fn post_stop(&mut self) -> Boxed<'_, ()>;
+    fn restore(&mut self, state: &State) -> Result<(), Fault>;
+}
+
+impl<A: Actor> DynActor for A {
+    fn receive<'a>(&'a mut self, cx: &'a mut Cx, message: &'a Message) -> Boxed<'a, Result<(), Fault>> {
+        Box::pin(Actor::receive(self, cx, message))
+    }
+
+    fn post_start<'a>(&'a mut self, cx: &'a mut Cx) -> Boxed<'a, Result<(), Fault>> {
+        Box::pin(Actor::post_start(self, cx))
+    }
+
+    fn post_stop(&mut self) -> Boxed<'_, ()> {
+        Box::pin(Actor::post_stop(self))
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), Fault> {
+        Actor::restore(self, state)
+    }
+}
+
+/// Makes an actor; called again after a panic.
+#[derive(Clone)]
+pub struct Factory(Arc<dyn Fn() -> Box<dyn DynActor> + Send + Sync>);
+
+impl Factory {
+    /// A factory of a function.
+    pub fn new<A: Actor>(make: impl Fn() -> A + Send + Sync + 'static) -> Self {
+        Self(Arc::new(move || Box::new(make())))
+    }
+
+    pub(crate) fn make(&self) -> Box<dyn DynActor> {
+        (self.0)()
+    }
+}
+
+/// Does a path match a pattern? `order/*` matches every path below `order/`; any other pattern only itself.
+pub(crate) fn matches(pattern: &str, path: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => path.len() > prefix.len() && path.starts_with(prefix),
+        None => pattern == path,
+    }
+}
+
+/// What a program brings: its name, and the actors that spawns and moves may make.
+#[derive(Clone)]
+pub struct Module {
+    pub(crate) name: String,
+    pub(crate) factories: Vec<(String, Factory)>,
+}
+
+impl Module {
+    /// A module without actors.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            factories: Vec::new(),
+        }
+    }
+
+    /// Adds an actor by a fixed path, which every node of the module starts with, or by a pattern such as `order/*`.
+    #[must_use]
+    pub fn actor<A: Actor>(mut self, pattern: &str, make: impl Fn() -> A + Send + Sync + 'static) -> Self {
+        self.factories.push((pattern.to_owned(), Factory::new(make)));
+        self
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// How an actor is spawned.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Mailbox bound in messages, the one being handled included.
+    pub mailbox: u32,
+    /// Restarts after panics within `window`; one more stops the actor.
+    pub max_restarts: u32,
+    /// See `max_restarts`.
+    pub window: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            mailbox: 1024,
+            max_restarts: 3,
+            window: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Runs a future to its end or to its panic; the panic's text comes back.
+pub(crate) async fn catching<F: Future>(future: F) -> Result<F::Output, String> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => Poll::Ready(Err(text_of(&*panic))),
+    })
+    .await
+}
+
+/// As [`catching`], without a future.
+pub(crate) fn catching_now<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| text_of(&*panic))
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "a panic without text".into())
+}

@@ -1,0 +1,483 @@
+//! The node as programs use it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actorbridge_proto::v1::{Code, Kind, Terminated};
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::actor::{Actor, Factory, Module, Options};
+use crate::address::{Address, Ref, SYSTEM};
+use crate::context::Cx;
+use crate::door::{LinkEnd, join_in_memory};
+use crate::error::{Error, Fault};
+use crate::machine::link::Role;
+use crate::message::{Message, Outgoing, Payload};
+use crate::node::{Inner, lock};
+use crate::outlet::Sent;
+use crate::rings::{DeadLetter, LogLine};
+use crate::system::System;
+
+/// How often time is brought to requests and links.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What a node starts with.
+pub struct Builder {
+    name: String,
+    handle: Option<Handle>,
+    factories: Vec<(String, Factory)>,
+    listen: Vec<String>,
+    remote: crate::remote::Options,
+}
+
+impl Builder {
+    /// Runs on the caller's runtime instead of one of its own.
+    #[must_use]
+    pub fn runtime(mut self, handle: Handle) -> Self {
+        self.handle = Some(handle);
+        self
+    }
+
+    /// What an incoming spawn or move of a matching path makes: `order/*`, or one path.
+    #[must_use]
+    pub fn factory<A: Actor>(mut self, pattern: &str, make: impl Fn() -> A + Send + Sync + 'static) -> Self {
+        self.factories.push((pattern.to_owned(), Factory::new(make)));
+        self
+    }
+
+    /// Adds a module's actors; those with a fixed path are spawned at the start.
+    #[must_use]
+    pub fn module(mut self, module: Module) -> Self {
+        self.factories.extend(module.factories);
+        self
+    }
+
+    /// Listens at `tcp://host:port` (port 0: the system chooses) or `unix:///path`.
+    #[must_use]
+    pub fn listen(mut self, address: &str) -> Self {
+        self.listen.push(address.to_owned());
+        self
+    }
+
+    /// Allows TCP without TLS beyond this machine: anyone on the way can read and forge messages.
+    #[must_use]
+    pub fn plain_tcp_beyond_loopback(mut self) -> Self {
+        self.remote.plain_tcp_beyond_loopback = true;
+        self
+    }
+
+    /// Starts the node. Blocks only to bind what it listens at; call it outside async code, or with `runtime` unset.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT for a name or pattern that is not valid; UNAVAILABLE if an address is taken, or threads are.
+    pub fn start(self) -> Result<Node, Error> {
+        Address::pinned(&self.name, SYSTEM)?;
+        let (handle, runtime) = match self.handle {
+            Some(handle) => (handle, None),
+            None => {
+                let runtime = own_runtime().map_err(|e| Error::new(Code::Unavailable, &self.name, e.to_string()))?;
+                (runtime.handle().clone(), Some(runtime))
+            }
+        };
+        let fixed: Vec<_> = self
+            .factories
+            .iter()
+            .filter(|(p, _)| !p.ends_with('*'))
+            .cloned()
+            .collect();
+        let inner = Arc::new(Inner::new(self.name, handle, self.factories, self.remote));
+        let (ticking, until) = (Arc::downgrade(&inner), inner.closing.clone());
+        let ticker = async move {
+            while !until.is_cancelled() {
+                tokio::select! { () = tokio::time::sleep(TICK) => {}, () = until.cancelled() => return }
+                let Some(node) = ticking.upgrade() else { return };
+                let links: Vec<_> = node
+                    .links
+                    .read()
+                    .unwrap_or_else(|e| e.into_inner())
+                    .values()
+                    .cloned()
+                    .collect();
+                links.iter().for_each(|l| l.tick(&node));
+                node.tick();
+            }
+        };
+        inner.tasks.spawn_on(ticker, &inner.handle);
+        let node = Node {
+            inner,
+            runtime: Arc::new(Mutex::new(runtime)),
+            bound: Arc::default(),
+        };
+        let weak = Arc::downgrade(&node.inner);
+        let system = Factory::new(move || System(weak.clone()));
+        node.inner.spawn_cell(
+            SYSTEM,
+            system,
+            Options {
+                mailbox: 4096,
+                ..Options::default()
+            },
+            None,
+        )?;
+        for (path, factory) in fixed {
+            node.inner.spawn_cell(&path, factory, Options::default(), None)?;
+        }
+        for address in self.listen {
+            node.bind(&address)?;
+        }
+        Ok(node)
+    }
+}
+
+fn own_runtime() -> std::io::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let number = std::sync::atomic::AtomicUsize::new(1);
+    let name = move || {
+        format!(
+            "actorbridge-{}",
+            number.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+        )
+    };
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.min(4))
+        .thread_name_fn(name)
+        .enable_all()
+        .build()
+}
+
+/// A node: actors, and links to other nodes. Clones are the same node.
+#[derive(Clone)]
+pub struct Node {
+    inner: Arc<Inner>,
+    runtime: Arc<Mutex<Option<Runtime>>>,
+    bound: Arc<Mutex<Vec<String>>>,
+}
+
+impl Node {
+    /// A node of this name, which must differ from the names of the nodes that it is linked with.
+    pub fn builder(name: impl Into<String>) -> Builder {
+        let remote = crate::remote::Options::default();
+        Builder {
+            name: name.into(),
+            handle: None,
+            factories: Vec::new(),
+            listen: Vec::new(),
+            remote,
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// Its runtime, for callers that have none.
+    pub fn handle(&self) -> &Handle {
+        &self.inner.handle
+    }
+
+    /// Where it listens, with the ports that the system chose.
+    pub fn listening(&self) -> Vec<String> {
+        lock(&self.bound).clone()
+    }
+
+    fn bind(&self, address: &str) -> Result<(), Error> {
+        let (inner, text) = (self.inner.clone(), address.to_owned());
+        let (tx, rx) = std::sync::mpsc::sync_channel(1);
+        let accepting = inner.clone();
+        let until = inner.closing.child_token();
+        let remote = inner.remote.clone();
+        let task = async move {
+            let accept = move || LinkEnd::new(&accepting, Role::Acceptor);
+            match crate::remote::listen(&text, accept, until, &remote).await {
+                Ok(bound) => {
+                    let _ = tx.send(Ok(bound.address));
+                    let _ = bound.task.await;
+                }
+                Err(why) => drop(tx.send(Err(why))),
+            }
+        };
+        inner.tasks.spawn_on(task, &inner.handle);
+        let failed = |why: String| Error::new(Code::Unavailable, address, why);
+        let bound = rx.recv().map_err(|e| failed(e.to_string()))?.map_err(failed)?;
+        lock(&self.bound).push(bound);
+        Ok(())
+    }
+
+    /// Spawns an actor at `path`.
+    ///
+    /// # Errors
+    /// ALREADY_EXISTS, INVALID_ARGUMENT, FORBIDDEN (a reserved path), STOPPED.
+    pub fn spawn<A: Actor>(
+        &self,
+        path: &str,
+        make: impl Fn() -> A + Send + Sync + 'static,
+        options: Options,
+    ) -> Result<Ref, Error> {
+        if path == SYSTEM || path.starts_with("system/") {
+            return Err(Error::new(Code::Forbidden, path, "paths below /system are reserved"));
+        }
+        Ok(self
+            .inner
+            .spawn_cell(path, Factory::new(make), options, None)?
+            .address
+            .clone())
+    }
+
+    /// Sends a message; waits for room in the receiver's mailbox or for credit on the link.
+    ///
+    /// # Errors
+    /// It was certainly not handled, and why.
+    pub async fn tell<T: Payload>(&self, to: &Ref, message: &T) -> Result<(), Error> {
+        self.inner
+            .place(&self.inner.outside, to, &Outgoing::of(Kind::Tell, message))
+            .await
+            .map(drop)
+    }
+
+    /// Sends a message if that is possible at once. Never waits.
+    ///
+    /// # Errors
+    /// The message, with MAILBOX_FULL or another reason.
+    pub fn try_tell<T: Payload>(&self, to: &Ref, message: T) -> Result<(), (Error, T)> {
+        let out = Outgoing::of(Kind::Tell, &message);
+        let mut place = Box::pin(self.inner.try_place(&self.inner.outside, to, &out));
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let result = match place.as_mut().poll(&mut cx) {
+            std::task::Poll::Ready(result) => result,
+            std::task::Poll::Pending => {
+                let detail = "no linked node has been asked for it yet; tell or ask it first";
+                Err(Error::new(Code::Unavailable, to.as_str(), detail))
+            }
+        };
+        drop(place);
+        match result {
+            Ok(Sent::Done(_)) => Ok(()),
+            Ok(_) => Err((Error::new(Code::MailboxFull, to.as_str(), ""), message)),
+            Err(error) => Err((error, message)),
+        }
+    }
+
+    /// Asks, and waits for the reply at most `within`.
+    ///
+    /// # Errors
+    /// Why there is no reply, and whether the effect happened.
+    pub async fn ask<T: Payload, M: Payload>(&self, to: &Ref, message: &M, within: Duration) -> Result<T, Error> {
+        let reply = self
+            .inner
+            .ask(&self.inner.outside, to, message, within, &[], None)
+            .await?;
+        reply
+            .decode()
+            .map_err(|fault| Error::new(fault.code, to.as_str(), fault.detail))
+    }
+
+    /// Stops an actor of this node and its children; returns when it is Done.
+    ///
+    /// # Errors
+    /// NO_SUCH_ACTOR; HANDLER_TIMEOUT if its handler does not end.
+    pub async fn stop(&self, actor: &Ref, grace: Duration) -> Result<(), Error> {
+        let none = || Error::new(Code::NoSuchActor, actor.as_str(), "");
+        let cell = self
+            .inner
+            .cell(actor.path())
+            .filter(|_| actor.path() != SYSTEM)
+            .ok_or_else(none)?;
+        match self.inner.stop_cell(&cell, grace).await {
+            true => Ok(()),
+            false => Err(Error::new(
+                Code::HandlerTimeout,
+                actor.as_str(),
+                "its handler ignores its cancelled token",
+            )),
+        }
+    }
+
+    /// Waits until an actor of this node is Done: its stop hook has returned, nothing of it is left.
+    pub async fn done(&self, actor: &Ref) {
+        if let Some(cell) = self.inner.cell(actor.path()) {
+            cell.done.cancelled().await;
+        }
+    }
+
+    /// Waits until an actor, here or elsewhere, has stopped or its link is lost.
+    ///
+    /// # Errors
+    /// NO_SUCH_ACTOR, UNAVAILABLE.
+    pub async fn watch(&self, actor: &Ref) -> Result<Terminated, Error> {
+        let (tx, rx) = oneshot::channel();
+        let slot = Arc::new(Mutex::new(Some(tx)));
+        let path = format!("system/watch/{:016x}", crate::node::random());
+        let factory = Factory::new(move || Watcher(slot.clone()));
+        let cell = self.inner.spawn_cell(&path, factory, Options::default(), None)?;
+        let watcher = Address::pinned(&self.inner.name, &path)?;
+        let watched = self.inner.watch(actor, &watcher, false).await;
+        let end = match watched {
+            Ok(()) => rx
+                .await
+                .map_err(|_| Error::new(Code::Stopped, actor.as_str(), "this node is shutting down")),
+            Err(error) => Err(error),
+        };
+        self.inner.stop_cell(&cell, Duration::from_secs(1)).await;
+        end
+    }
+
+    /// The latest messages that were refused, lost or not handled: at most 10,000, at most 16 MiB.
+    pub fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.inner.dead().list()
+    }
+
+    /// How many dead letters there were of each code, and `LATE_REPLY`.
+    pub fn dead_letter_counts(&self) -> BTreeMap<&'static str, u64> {
+        self.inner.dead().counts()
+    }
+
+    /// Takes at most `most` log lines, and how many were dropped since the start because nobody took them.
+    pub fn logs(&self, most: usize) -> (Vec<LogLine>, u64) {
+        self.inner.logs().drain(most)
+    }
+
+    /// Actors that run here, `/system` not counted.
+    pub fn actors(&self) -> usize {
+        self.inner
+            .all_cells()
+            .iter()
+            .filter(|c| c.path != SYSTEM && !c.path.starts_with("system/"))
+            .count()
+    }
+
+    /// The names of the nodes that links are up to.
+    pub fn peers(&self) -> Vec<String> {
+        let links = self.inner.links.read().unwrap_or_else(|e| e.into_inner());
+        links
+            .values()
+            .filter(|l| !l.is_down())
+            .filter_map(|l| l.peer())
+            .collect()
+    }
+
+    /// The accepting end of a new link, for a door that carries it.
+    pub fn accept(&self) -> Arc<LinkEnd> {
+        LinkEnd::new(&self.inner, Role::Acceptor)
+    }
+
+    /// The dialling end of a new link, for a door that carries it.
+    pub fn dialler(&self) -> Arc<LinkEnd> {
+        LinkEnd::new(&self.inner, Role::Dialer)
+    }
+
+    /// Links with the node that listens at `tcp://host:port` or `unix:///path`; returns its name when the link is up.
+    ///
+    /// # Errors
+    /// UNAVAILABLE: nobody listens there, or the peer refused the link, and why.
+    pub async fn dial(&self, address: &str) -> Result<String, Error> {
+        let end = self.dialler();
+        let (link, text, remote) = (end.clone(), address.to_owned(), self.inner.remote.clone());
+        let connect = async move { crate::remote::connect(link, &text, &remote).await };
+        let connected = self
+            .inner
+            .handle
+            .spawn(connect)
+            .await
+            .unwrap_or_else(|e| Err(e.to_string()));
+        if let Err(why) = connected {
+            end.lost(&why);
+            return Err(Error::new(Code::Unavailable, address, why));
+        }
+        self.settled(&end, address).await
+    }
+
+    /// Links with another node of this process; returns when the link is up.
+    ///
+    /// # Errors
+    /// UNAVAILABLE: a node refused the link, and why.
+    pub async fn join(&self, other: &Node) -> Result<(), Error> {
+        let near = self.dialler();
+        let carry = join_in_memory(near.clone(), other.accept());
+        self.inner.tasks.spawn_on(carry, &self.inner.handle);
+        self.settled(&near, other.name()).await.map(drop)
+    }
+
+    async fn settled(&self, end: &Arc<LinkEnd>, address: &str) -> Result<String, Error> {
+        let settled = tokio::time::timeout(Duration::from_secs(10), end.settled.cancelled()).await;
+        match end.peer().filter(|_| settled.is_ok() && !end.is_down()) {
+            Some(peer) => Ok(peer),
+            None => {
+                let why = end
+                    .fate()
+                    .unwrap_or_else(|| "the peer did not answer the handshake in 10 s".into());
+                end.lost(&why);
+                Err(Error::new(Code::Unavailable, address, why))
+            }
+        }
+    }
+
+    /// Ends the link to a node.
+    pub fn disconnect(&self, node: &str) {
+        if let Some(link) = self.inner.link_to(node) {
+            link.drain(&self.inner);
+        }
+    }
+
+    /// Stops all actors, closes all links, and ends all tasks. A second call waits for nothing.
+    ///
+    /// # Errors
+    /// HANDLER_TIMEOUT names the actors whose handlers did not end within twice `grace`.
+    pub async fn shutdown(&self, grace: Duration) -> Result<(), Error> {
+        let cells = self.inner.all_cells();
+        self.inner.closing.cancel();
+        let mut stuck = Vec::new();
+        let mut stopping = tokio::task::JoinSet::new();
+        for cell in cells.into_iter().filter(|c| c.parent.is_none()) {
+            let node = self.inner.clone();
+            let stop = async move { (node.stop_cell(&cell, grace).await, cell.path.clone()) };
+            stopping.spawn_on(stop, &self.inner.handle);
+        }
+        while let Some(stopped) = stopping.join_next().await {
+            stuck.extend(stopped.ok().filter(|(ended, _)| !ended).map(|(_, path)| path));
+        }
+        let links: Vec<_> = self
+            .inner
+            .links
+            .read()
+            .unwrap_or_else(|e| e.into_inner())
+            .values()
+            .cloned()
+            .collect();
+        links.iter().for_each(|l| l.drain(&self.inner));
+        self.inner.outside.clear();
+        self.inner.tasks.close();
+        let _ = tokio::time::timeout(grace.max(Duration::from_secs(1)), self.inner.tasks.wait()).await;
+        if let Some(runtime) = lock(&self.runtime).take() {
+            runtime.shutdown_background();
+        }
+        if stuck.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::HandlerTimeout,
+            stuck.join(", "),
+            "these handlers ignore their cancelled token",
+        ))
+    }
+
+    /// Trips when the node begins to shut down.
+    pub fn closing(&self) -> &CancellationToken {
+        &self.inner.closing
+    }
+}
+
+struct Watcher(Arc<Mutex<Option<oneshot::Sender<Terminated>>>>);
+
+impl Actor for Watcher {
+    async fn receive(&mut self, _: &mut Cx, message: &Message) -> Result<(), Fault> {
+        let notice = message.decode()?;
+        if let Some(tx) = lock(&self.0).take() {
+            let _ = tx.send(notice);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,271 @@
+//! Asks: their slots, their answers, and what is said of those that got none.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actorbridge_proto::v1::{Code, Failure, Kind};
+use actorbridge_proto::writer::{self, BodyFields};
+use prost::Message as _;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::address::Address;
+use crate::error::Error;
+use crate::machine::Millis;
+use crate::message::{Message, Outgoing, Payload};
+use crate::node::{Inner, lock};
+use crate::outlet::{Placed, Sender};
+use crate::rings::Level;
+
+/// Who waits for an answer, and how far the ask has come.
+pub(crate) struct Waiter {
+    pub(crate) placed: Option<(u64, u32, u64)>,
+    to: Wanted,
+}
+
+enum Wanted {
+    Caller(oneshot::Sender<Message>),
+    Actor(String),
+}
+
+impl Waiter {
+    pub(crate) fn request(path: String) -> Self {
+        Self {
+            placed: None,
+            to: Wanted::Actor(path),
+        }
+    }
+}
+
+impl Inner {
+    pub(crate) fn begin_ask(&self, deadline: Millis, waiter: Waiter, to: &Address) -> Result<u64, Error> {
+        let full = |_| {
+            Error::new(
+                Code::MailboxFull,
+                to.as_str(),
+                "this node waits for a million asks already",
+            )
+        };
+        lock(&self.asks).begin(deadline, waiter).map_err(full)
+    }
+
+    pub(crate) fn end_ask(&self, correlation: u64) -> Option<Waiter> {
+        lock(&self.asks).end(correlation)
+    }
+
+    /// Where a request of an actor went: what a lost link says of it depends on it.
+    pub(crate) fn note_placed(&self, out: &Outgoing, placed: &Placed) {
+        if out.what.kind != Kind::Ask as u32 {
+            return;
+        }
+        let correlation =
+            Message::read(Arc::default(), out.what.clone(), out.body.clone()).map_or(0, |m| m.correlation);
+        self.note_link(correlation, placed);
+    }
+
+    fn note_link(&self, correlation: u64, placed: &Placed) {
+        if let Placed::Link { link, flow, seq } = placed
+            && let Some(waiter) = lock(&self.asks).get_mut(correlation)
+        {
+            waiter.placed = Some((link.id(), *flow, *seq));
+        }
+    }
+
+    /// Asks and waits for the answer, the deadline, the link's end or `cancel`.
+    pub(crate) async fn ask<M: Payload>(
+        self: &Arc<Self>,
+        from: &Sender,
+        to: &Address,
+        message: &M,
+        within: Duration,
+        ask_path: &[u64],
+        cancel: Option<&CancellationToken>,
+    ) -> Result<Message, Error> {
+        let until = tokio::time::Instant::now() + within;
+        let deadline = self.now() + u64::try_from(within.as_millis()).unwrap_or(u64::MAX / 2);
+        let (tx, mut rx) = oneshot::channel();
+        let waiter = Waiter {
+            placed: None,
+            to: Wanted::Caller(tx),
+        };
+        let correlation = self.begin_ask(deadline, waiter, to)?;
+        let mut pending = Pending {
+            node: self.clone(),
+            correlation,
+            reply_to: from.reply_to.clone(),
+            placed: None,
+        };
+        let fields = BodyFields {
+            correlation,
+            ask_path,
+            ..Default::default()
+        };
+        let mut out = Outgoing::with_fields(Kind::Ask, message, fields);
+        out.deadline = Some(deadline);
+        let error = |code, detail: &str| Error::new(code, to.as_str(), detail);
+        let placed = tokio::time::timeout_at(until, self.place(from, to, &out)).await;
+        let placed = placed.map_err(|_| error(Code::Expired, "it never left: there was no room in time"))??;
+        self.note_link(correlation, &placed);
+        pending.placed = Some(placed);
+        let token = cancel.cloned().unwrap_or_default();
+        let answer = tokio::select! {
+            answer = &mut rx => answer,
+            () = tokio::time::sleep_until(until) => {
+                return Err(match pending.withdraw() {
+                    true => error(Code::Expired, "it was still in the mailbox"),
+                    false => error(Code::OutcomeUnknown, "no answer in time"),
+                });
+            }
+            () = token.cancelled() => return Err(error(Code::OutcomeUnknown, "the asking handler was cancelled")),
+        };
+        let answer = answer.map_err(|_| error(Code::OutcomeUnknown, "this node is shutting down"))?;
+        pending.placed = None;
+        match answer.failure() {
+            Some(failure) => Err(Error::of_failure(to.as_str(), &failure, &answer.payload)),
+            None => Ok(answer),
+        }
+    }
+
+    /// Brings an answer to the node that asked.
+    pub(crate) fn answer(self: &Arc<Self>, reply_to: &str, out: &Outgoing) {
+        let Ok(address) = reply_to.parse::<Address>() else {
+            return self.log(Level::Warn, reply_to, "an answer has no valid address to go to".into());
+        };
+        match address.node() {
+            Some(node) if node != self.name => {
+                let link = self.link_to(node);
+                if link.is_none_or(|l| !l.send_off_stream(out)) {
+                    self.log(
+                        Level::Warn,
+                        reply_to,
+                        "an answer was lost: no link to its asker is up".into(),
+                    );
+                }
+            }
+            _ => {
+                if let Ok(message) = Message::read(Arc::default(), out.what.clone(), out.body.clone()) {
+                    self.answered(message);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn answer_failure(
+        self: &Arc<Self>,
+        reply_to: &str,
+        correlation: u64,
+        failure: &Failure,
+        payload: &[u8],
+    ) {
+        let type_name = if payload.is_empty() {
+            ""
+        } else {
+            "actorbridge.v1.UserError"
+        };
+        let failure = failure.encode_to_vec();
+        let fields = BodyFields {
+            correlation,
+            failure: &failure,
+            ..Default::default()
+        };
+        let what = Arc::new(writer::what(Kind::Failure, type_name, 1, 1));
+        self.answer(
+            reply_to,
+            &Outgoing {
+                what,
+                body: writer::body(fields, payload),
+                deadline: None,
+                hops: 0,
+            },
+        );
+    }
+
+    /// An answer has come to this node.
+    pub(crate) fn answered(self: &Arc<Self>, mut message: Message) {
+        let Some(waiter) = self.end_ask(message.correlation) else {
+            lock(&self.dead).late_replies += 1;
+            return;
+        };
+        match waiter.to {
+            Wanted::Caller(tx) => drop(tx.send(message)),
+            Wanted::Actor(path) => {
+                let Some(cell) = self.cell(&path) else { return };
+                message.context = cell.lock().requests.remove(&message.correlation).unwrap_or_default();
+                cell.offer_forced(self, message);
+            }
+        }
+    }
+
+    pub(crate) fn fail_waiter(self: &Arc<Self>, correlation: u64, waiter: Waiter, code: Code, detail: &str) {
+        let detail = detail.to_owned();
+        let failure = Failure {
+            code: code as i32,
+            effect: code.effect() as i32,
+            detail,
+            ..Default::default()
+        };
+        let encoded = failure.encode_to_vec();
+        let fields = BodyFields {
+            correlation,
+            failure: &encoded,
+            ..Default::default()
+        };
+        let what = Arc::new(writer::what(Kind::Failure, "", 1, 1));
+        let Ok(mut message) = Message::read(Arc::default(), what, writer::body(fields, &[])) else {
+            return;
+        };
+        match waiter.to {
+            Wanted::Caller(tx) => drop(tx.send(message)),
+            Wanted::Actor(path) => {
+                let Some(cell) = self.cell(&path) else { return };
+                message.context = cell.lock().requests.remove(&correlation).unwrap_or_default();
+                cell.offer_forced(self, message);
+            }
+        }
+    }
+
+    /// Time passes: requests expire.
+    pub(crate) fn tick(self: &Arc<Self>) {
+        let expired = lock(&self.asks).expire(self.now());
+        for (correlation, waiter) in expired {
+            match &waiter.to {
+                // The caller's own timer says more of it.
+                Wanted::Caller(_) => {}
+                Wanted::Actor(_) => self.fail_waiter(correlation, waiter, Code::OutcomeUnknown, "no answer in time"),
+            }
+        }
+    }
+}
+
+/// An ask on its way. Dropped before its answer, it is withdrawn.
+struct Pending {
+    node: Arc<Inner>,
+    correlation: u64,
+    reply_to: String,
+    placed: Option<Placed>,
+}
+
+impl Pending {
+    /// `true` = its handler certainly never began.
+    fn withdraw(&mut self) -> bool {
+        self.node.end_ask(self.correlation);
+        match self.placed.take() {
+            Some(Placed::Local(cell)) => {
+                let is_it = |m: &Message| m.correlation == self.correlation && m.who.reply_to == self.reply_to;
+                let held = cell.cancel_ask(is_it);
+                held.inspect(|m| cell.release(&self.node, m.permit)).is_some()
+            }
+            Some(Placed::Link { link, flow, seq }) => {
+                link.cancel(flow, seq);
+                false
+            }
+            None => true,
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.withdraw();
+    }
+}

@@ -1,0 +1,185 @@
+//! How cells come to be, are watched, and end: children before parents.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actorbridge_proto::v1::{self, Code, Effect, Phase};
+
+use crate::actor::{Boxed, Factory, Options, matches};
+use crate::address::{Address, SYSTEM};
+use crate::cell::{Cell, Offer, TimerEntry};
+use crate::error::Error;
+use crate::node::{Inner, Target, lock, terminated};
+use crate::rings::Level;
+
+impl Inner {
+    pub(crate) async fn watch(
+        self: &Arc<Self>,
+        other: &Address,
+        watcher: &Address,
+        unwatch: bool,
+    ) -> Result<(), Error> {
+        let host = match self.resolve(other).await? {
+            Target::Cell(cell) => {
+                let mut state = cell.lock();
+                if unwatch {
+                    state.watchers.remove(watcher.as_str());
+                } else if state.phase == Phase::Done {
+                    drop(state);
+                    self.notify(
+                        watcher,
+                        terminated(other.as_str(), Code::Stopped, "it had stopped before"),
+                    );
+                } else {
+                    state.watchers.insert(watcher.as_str().to_owned());
+                }
+                return Ok(());
+            }
+            Target::Link(link) => link,
+        };
+        let peer = host.peer().unwrap_or_default();
+        let path = other.path().to_owned();
+        let request = v1::WatchRequest {
+            path,
+            watcher: watcher.as_str().to_owned(),
+            unwatch,
+        };
+        let system = Address::pinned(&peer, SYSTEM)?;
+        self.ask(&self.outside, &system, &request, Duration::from_secs(5), &[], None)
+            .await?;
+        let mut watches = lock(&self.watches);
+        let list = watches.entry(host.id()).or_default();
+        list.retain(|(actor, by)| actor != other.as_str() || by != watcher);
+        if !unwatch {
+            list.push((other.as_str().to_owned(), watcher.clone()));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn spawn_cell(
+        self: &Arc<Self>,
+        path: &str,
+        factory: Factory,
+        options: Options,
+        parent: Option<Arc<Cell>>,
+    ) -> Result<Arc<Cell>, Error> {
+        let address = Address::logical(path)?;
+        let cell = Arc::new(Cell::new(&self.name, address, factory, options, parent.clone(), 1));
+        {
+            let mut cells = self.cells.write().unwrap_or_else(|e| e.into_inner());
+            if self.closing.is_cancelled() {
+                return Err(Error::new(Code::Stopped, path, "this node is shutting down"));
+            }
+            if cells.contains_key(path) {
+                return Err(Error::new(Code::AlreadyExists, cell.address.as_str(), ""));
+            }
+            if let Some(parent) = &parent {
+                let mut state = parent.lock();
+                if state.phase != Phase::Running {
+                    return Err(Error::new(
+                        Code::Stopped,
+                        parent.address.as_str(),
+                        "it takes no more children",
+                    ));
+                }
+                state.children.push(cell.clone());
+            }
+            cells.insert(path.to_owned(), cell.clone());
+        }
+        self.forget(path);
+        cell.schedule(self, &mut cell.lock());
+        Ok(cell)
+    }
+
+    pub(crate) fn factory_for(&self, path: &str) -> Option<Factory> {
+        self.factories
+            .iter()
+            .find(|(pattern, _)| matches(pattern, path))
+            .map(|(_, f)| f.clone())
+    }
+
+    /// Stops a cell and its children, and waits until it is Done; `false` = its handler did not end in twice the grace time.
+    pub(crate) async fn stop_cell(self: &Arc<Self>, cell: &Arc<Cell>, grace: Duration) -> bool {
+        if cell.begin_stop(Code::Stopped, "") {
+            return self.end_cell(cell, grace).await;
+        }
+        tokio::time::timeout(grace * 2, cell.done.cancelled()).await.is_ok()
+    }
+
+    /// The rest of a stop, once the cell is Stopping.
+    pub(crate) fn end_cell<'a>(self: &'a Arc<Self>, cell: &'a Arc<Cell>, grace: Duration) -> Boxed<'a, bool> {
+        Box::pin(async move {
+            for message in cell.drain_mail() {
+                self.refuse(
+                    &message,
+                    Code::Stopped,
+                    Effect::None,
+                    "it stopped before it came to this message",
+                );
+                cell.release(self, message.permit);
+            }
+            let children = std::mem::take(&mut cell.lock().children);
+            for child in &children {
+                self.stop_cell(child, grace).await;
+            }
+            let mut ended = cell.wait_idle(grace).await;
+            if !ended {
+                cell.cancel.cancel();
+                ended = cell.wait_idle(grace).await;
+            }
+            if ended {
+                let actor = cell.with_actor(Option::take).flatten();
+                if let Some(mut actor) = actor {
+                    let hook = async move { actor.post_stop().await };
+                    if crate::actor::catching(hook).await.is_err() {
+                        self.log(Level::Error, &cell.path, "the stop hook panicked".into());
+                    }
+                }
+            } else {
+                let text =
+                    "its handler ignores its cancelled token and does not end; nothing in this process can end it";
+                self.log(Level::Error, &cell.path, text.into());
+            }
+            cell.set_phase(Phase::Stopped);
+            self.bury(cell);
+            ended
+        })
+    }
+
+    fn bury(self: &Arc<Self>, cell: &Arc<Cell>) {
+        let (mail, watchers, (code, detail)) = cell.finish_stop();
+        for message in mail {
+            self.refuse(&message, Code::Stopped, Effect::None, "");
+        }
+        self.cells.write().unwrap_or_else(|e| e.into_inner()).remove(&cell.path);
+        if let Some(parent) = &cell.parent {
+            parent.lock().children.retain(|c| !Arc::ptr_eq(c, cell));
+        }
+        for watcher in watchers.iter().filter_map(|w| w.parse::<Address>().ok()) {
+            self.notify(&watcher, terminated(cell.address.as_str(), code, &detail));
+        }
+        cell.sender.clear();
+        cell.cancel.cancel();
+        cell.done.cancel();
+    }
+
+    pub(crate) fn start_timer(self: &Arc<Self>, cell: &Arc<Cell>, name: &str, entry: TimerEntry) {
+        let (at, message, stop) = (entry.at, entry.message.clone(), entry.stop.clone());
+        if let Some(old) = cell.lock().timers.insert(name.to_owned(), entry) {
+            old.stop.cancel();
+        }
+        let (node, cell, name) = (self.clone(), cell.clone(), name.to_owned());
+        let task = async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep_until(at) => {
+                    cell.lock().timers.remove(&name);
+                    if cell.offer_forced(&node, message) != Offer::Taken {
+                        node.log(Level::Info, &cell.path, format!("timer {name} found its actor stopped"));
+                    }
+                }
+            }
+        };
+        self.tasks.spawn_on(task, &self.handle);
+    }
+}

@@ -1,0 +1,394 @@
+//! What a node is inside: tables of cells, links and asks, and the way of a message between them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::time::{Duration, Instant};
+
+use actorbridge_proto::v1::{self, Code, Effect, Failure, Kind};
+use actorbridge_proto::writer;
+use actorbridge_proto::{What, Who};
+use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::actor::{Boxed, Factory};
+use crate::address::{Address, SYSTEM};
+use crate::asks::Waiter;
+use crate::cell::Cell;
+use crate::door::LinkEnd;
+use crate::error::Error;
+use crate::machine::Millis;
+use crate::machine::ask::Asks;
+use crate::machine::pool::Grant;
+use crate::message::{Message, Outgoing, Permit};
+use crate::outlet::{Placed, Sender, Sent};
+use crate::rings::{DeadLetter, DeadLetters, Level, Logs};
+
+/// How long another node may take to say whether it hosts an actor.
+const FIND: Duration = Duration::from_secs(2);
+/// Most resolved addresses that a node remembers.
+const MAX_OWNERS: usize = 16_384;
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+pub(crate) fn random() -> u64 {
+    // The system's source does not fail on supported systems; a stream number of 1 would still be unique in its source.
+    getrandom::u64().unwrap_or(1).max(1)
+}
+
+/// Where a message goes next.
+pub(crate) enum Target {
+    Cell(Arc<Cell>),
+    Link(Arc<LinkEnd>),
+}
+
+pub(crate) struct Inner {
+    pub(crate) name: String,
+    pub(crate) incarnation: u64,
+    pub(crate) handle: Handle,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) closing: CancellationToken,
+    pub(crate) factories: Vec<(String, Factory)>,
+    pub(crate) outside: Sender,
+    pub(crate) remote: crate::remote::Options,
+    start: Instant,
+    pub(crate) cells: RwLock<HashMap<String, Arc<Cell>>>,
+    pub(crate) links: RwLock<HashMap<u64, Arc<LinkEnd>>>,
+    owners: Mutex<HashMap<String, String>>,
+    pub(crate) asks: Mutex<Asks<Waiter>>,
+    pub(crate) dead: Mutex<DeadLetters>,
+    logs: Mutex<Logs>,
+    /// (watched address, watcher) of actors on other nodes, by link.
+    pub(crate) watches: Mutex<HashMap<u64, Vec<(String, Address)>>>,
+}
+
+impl Inner {
+    pub(crate) fn new(
+        name: String,
+        handle: Handle,
+        factories: Vec<(String, Factory)>,
+        remote: crate::remote::Options,
+    ) -> Self {
+        Self {
+            outside: Sender::new(String::new(), format!("ab://{name}/{SYSTEM}")),
+            incarnation: random(),
+            name,
+            handle,
+            factories,
+            remote,
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            start: Instant::now(),
+            cells: RwLock::default(),
+            links: RwLock::default(),
+            owners: Mutex::default(),
+            asks: Mutex::default(),
+            dead: Mutex::default(),
+            logs: Mutex::default(),
+            watches: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Millis {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn log(&self, level: Level, actor: &str, message: String) {
+        lock(&self.logs).push(level, actor, message);
+    }
+
+    pub(crate) fn logs(&self) -> MutexGuard<'_, Logs> {
+        lock(&self.logs)
+    }
+
+    pub(crate) fn dead(&self) -> MutexGuard<'_, DeadLetters> {
+        lock(&self.dead)
+    }
+
+    pub(crate) fn cell(&self, path: &str) -> Option<Arc<Cell>> {
+        self.cells.read().unwrap_or_else(|e| e.into_inner()).get(path).cloned()
+    }
+
+    pub(crate) fn all_cells(&self) -> Vec<Arc<Cell>> {
+        self.cells
+            .read()
+            .unwrap_or_else(|e| e.into_inner())
+            .values()
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn link_to(&self, node: &str) -> Option<Arc<LinkEnd>> {
+        let links = self.links.read().unwrap_or_else(|e| e.into_inner());
+        links
+            .values()
+            .find(|l| l.peer().as_deref() == Some(node) && !l.is_down())
+            .cloned()
+    }
+
+    fn link(&self, id: u64) -> Option<Arc<LinkEnd>> {
+        self.links.read().unwrap_or_else(|e| e.into_inner()).get(&id).cloned()
+    }
+
+    /// Tells senders on other nodes what an actor's pool grants.
+    pub(crate) fn grant(&self, grants: Vec<Grant>) {
+        for grant in grants {
+            if let Some(link) = self.link(grant.key.0) {
+                link.state(grant.key.1, grant.processed, grant.credit);
+            }
+        }
+    }
+
+    /// Finds who hosts an address.
+    pub(crate) fn resolve<'a>(self: &'a Arc<Self>, to: &'a Address) -> Boxed<'a, Result<Target, Error>> {
+        Box::pin(async move {
+            if let Some(node) = to.node().filter(|n| *n != self.name) {
+                let no_link = || Error::new(Code::Unavailable, to.as_str(), format!("no link to node {node} is up"));
+                return self.link_to(node).map(Target::Link).ok_or_else(no_link);
+            }
+            if let Some(cell) = self.cell(to.path()) {
+                return Ok(Target::Cell(cell));
+            }
+            let gone = || Error::new(Code::NoSuchActor, to.as_str(), "");
+            if to.node().is_some() {
+                return Err(gone());
+            }
+            let known = lock(&self.owners).get(to.path()).cloned();
+            if let Some(link) = known.and_then(|owner| self.link_to(&owner)) {
+                return Ok(Target::Link(link));
+            }
+            let owner = self.find(to).await.ok_or_else(gone)?;
+            self.remember(to.path(), &owner);
+            self.link_to(&owner).map(Target::Link).ok_or_else(gone)
+        })
+    }
+
+    async fn find(self: &Arc<Self>, to: &Address) -> Option<String> {
+        let links = self.links.read().unwrap_or_else(|e| e.into_inner()).clone();
+        for peer in links.values().filter(|l| !l.is_down()).filter_map(|l| l.peer()) {
+            let system = Address::pinned(&peer, SYSTEM).ok()?;
+            let request = v1::FindRequest {
+                path: to.path().to_owned(),
+            };
+            if let Ok(reply) = self.ask(&self.outside, &system, &request, FIND, &[], None).await
+                && let Ok(found) = reply.decode::<v1::FindReply>()
+            {
+                return Some(found.owner);
+            }
+        }
+        None
+    }
+
+    pub(crate) fn remember(&self, path: &str, owner: &str) {
+        let mut owners = lock(&self.owners);
+        if owners.len() >= MAX_OWNERS {
+            owners.clear();
+        }
+        owners.insert(path.to_owned(), owner.to_owned());
+    }
+
+    pub(crate) fn forget(&self, path: &str) {
+        lock(&self.owners).remove(path);
+    }
+
+    /// One try to send: `Done` or `Wait`.
+    pub(crate) async fn try_place(
+        self: &Arc<Self>,
+        from: &Sender,
+        to: &Address,
+        out: &Outgoing,
+    ) -> Result<Sent, Error> {
+        let outlet = from.outlet(to);
+        for _ in 0..4 {
+            match outlet.try_send(self, out) {
+                Sent::Unresolved => outlet.bind(self.resolve(to).await?)?,
+                Sent::Refused(error) => return Err(error),
+                sent => return Ok(sent),
+            }
+        }
+        Err(Error::new(
+            Code::Unavailable,
+            to.as_str(),
+            "its route changed faster than it could be followed",
+        ))
+    }
+
+    /// Sends, and waits for room as long as the caller waits.
+    pub(crate) async fn place(self: &Arc<Self>, from: &Sender, to: &Address, out: &Outgoing) -> Result<Placed, Error> {
+        loop {
+            let room = from.room.notified();
+            let mut room = std::pin::pin!(room);
+            room.as_mut().enable();
+            if let Sent::Done(placed) = self.try_place(from, to, out).await? {
+                return Ok(placed);
+            }
+            tokio::select! {
+                () = room => {}
+                () = self.closing.cancelled() => {
+                    return Err(Error::new(Code::Stopped, to.as_str(), "this node is shutting down"));
+                }
+            }
+        }
+    }
+
+    /// A link is over: each ask that went by it is answered, watchers are told.
+    pub(crate) fn link_down(self: &Arc<Self>, link: &LinkEnd, last_frame: Option<u64>, detail: &str) {
+        let id = link.id();
+        let asks = lock(&self.asks).end_where(|w| w.placed.is_some_and(|p| p.0 == id));
+        for (correlation, waiter) in asks {
+            let never = waiter
+                .placed
+                .is_some_and(|(_, flow, seq)| link.never_left(flow, seq, last_frame));
+            let code = if never { Code::Unavailable } else { Code::OutcomeUnknown };
+            self.fail_waiter(correlation, waiter, code, detail);
+        }
+        let watches = lock(&self.watches).remove(&id).unwrap_or_default();
+        for (actor, watcher) in watches {
+            let detail = format!("the link to its node was lost: {detail}");
+            let notice = v1::Terminated {
+                actor,
+                code: Code::Unavailable as i32,
+                detail,
+            };
+            self.notify(&watcher, Outgoing::of(Kind::Terminated, &notice));
+        }
+        self.log(
+            Level::Info,
+            &link.peer().unwrap_or_default(),
+            format!("the link is down: {detail}"),
+        );
+        self.links.write().unwrap_or_else(|e| e.into_inner()).remove(&id);
+    }
+
+    /// A message was not handled: its asker, the sender's node and the dead letters are told.
+    pub(crate) fn refuse(self: &Arc<Self>, message: &Message, code: Code, effect: Effect, detail: &str) {
+        if message.is_ask() {
+            let detail = detail.to_owned();
+            let failure = Failure {
+                code: code as i32,
+                effect: effect as i32,
+                detail,
+                ..Default::default()
+            };
+            self.answer_failure(&message.who.reply_to, message.correlation, &failure, &[]);
+        }
+        self.dead_letter(message, code, effect, detail);
+        self.outcome(message, code, effect, detail);
+    }
+
+    pub(crate) fn dead_letter(&self, message: &Message, code: Code, effect: Effect, detail: &str) {
+        let (target, detail) = (message.who.target.clone(), detail.to_owned());
+        self.dead().push(DeadLetter {
+            target,
+            code,
+            effect,
+            detail,
+            envelope: message.envelope(),
+        });
+    }
+
+    pub(crate) fn outcome(&self, message: &Message, code: Code, effect: Effect, detail: &str) {
+        if let Permit::Stream { link, flow, seq } = message.permit
+            && let Some(link) = self.link(link)
+        {
+            let (code, effect, detail) = (code as i32, effect as i32, detail.to_owned());
+            link.outcome(
+                flow,
+                v1::Outcome {
+                    seq,
+                    code,
+                    effect,
+                    detail,
+                    local_attempts: 0,
+                },
+            );
+        }
+    }
+
+    /// A message that never left.
+    pub(crate) fn dead_outgoing(
+        self: &Arc<Self>,
+        from: &Sender,
+        to: &Address,
+        out: &Outgoing,
+        code: Code,
+        detail: &str,
+    ) {
+        let who = writer::who(&from.source, to.as_str(), &from.reply_to);
+        if let Ok(message) = Message::read(Arc::new(who), out.what.clone(), out.body.clone()) {
+            self.refuse(&message, code, code.effect(), detail);
+        }
+    }
+
+    /// Sends a notice in the background: to an actor here at once, elsewhere as soon as there is room.
+    pub(crate) fn notify(self: &Arc<Self>, to: &Address, out: Outgoing) {
+        if let Some(cell) = self
+            .cell(to.path())
+            .filter(|_| to.node().is_none_or(|n| n == self.name))
+        {
+            let who = Arc::new(writer::who("", to.as_str(), ""));
+            if let Ok(message) = Message::read(who, out.what, out.body) {
+                cell.offer_forced(self, message);
+            }
+            return;
+        }
+        let (node, to) = (self.clone(), to.clone());
+        let task = async move {
+            let sent = tokio::time::timeout(Duration::from_secs(5), node.place(&node.outside, &to, &out)).await;
+            if !matches!(sent, Ok(Ok(_))) {
+                node.dead_outgoing(
+                    &node.outside,
+                    &to,
+                    &out,
+                    Code::Unavailable,
+                    "a notice could not be delivered",
+                );
+            }
+        };
+        self.tasks.spawn_on(task, &self.handle);
+    }
+
+    /// Sends the same what and body to another actor; who says who sent it first.
+    pub(crate) async fn forward(self: &Arc<Self>, message: &Message, to: &Address) -> Result<(), Error> {
+        let who = Sender::new(message.who.source.clone(), message.who.reply_to.clone());
+        let (what, body) = (message.what.clone(), message.body.clone());
+        let out = Outgoing {
+            what,
+            body,
+            deadline: message.deadline,
+            hops: message.hops + 1,
+        };
+        self.place(&who, to, &out).await.map(drop)
+    }
+
+    /// An envelope that came outside any stream.
+    pub(crate) fn off_stream(self: &Arc<Self>, what: Arc<What>, body: Bytes) {
+        let Ok(message) = Message::read(Arc::<Who>::default(), what, body) else {
+            return;
+        };
+        match message.kind() {
+            Some(Kind::Reply | Kind::Failure | Kind::Event) => self.answered(message),
+            _ => self.refuse(
+                &message,
+                Code::UnsupportedKind,
+                Effect::None,
+                "only answers may come outside a stream",
+            ),
+        }
+    }
+}
+
+pub(crate) fn terminated(actor: &str, code: Code, detail: &str) -> Outgoing {
+    let (actor, detail) = (actor.to_owned(), detail.to_owned());
+    Outgoing::of(
+        Kind::Terminated,
+        &v1::Terminated {
+            actor,
+            code: code as i32,
+            detail,
+        },
+    )
+}

@@ -1,0 +1,188 @@
+//! The sending end of a stream: the only place where a route is cached, so that order is the order of sends here.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use actorbridge_proto::v1::Code;
+use actorbridge_proto::{Who, writer};
+use tokio::sync::Notify;
+
+use crate::address::Address;
+use crate::cell::{Cell, Offer};
+use crate::door::LinkEnd;
+use crate::error::Error;
+use crate::machine::link::Send;
+use crate::message::{Message, Outgoing};
+use crate::node::{Inner, Target, lock};
+
+/// Most outlets of one sender; unused ones are closed beyond it.
+const MAX_OUTLETS: usize = 16_384;
+
+/// One who sends: an actor, or a node's outside code.
+pub(crate) struct Sender {
+    pub(crate) source: String,
+    pub(crate) reply_to: String,
+    outlets: Mutex<HashMap<Address, Arc<Outlet>>>,
+    /// Rings when one of the outlets may have room again.
+    pub(crate) room: Arc<Notify>,
+}
+
+impl Sender {
+    pub(crate) fn new(source: String, reply_to: String) -> Self {
+        Self {
+            source,
+            reply_to,
+            outlets: Mutex::default(),
+            room: Arc::default(),
+        }
+    }
+
+    pub(crate) fn outlet(&self, target: &Address) -> Arc<Outlet> {
+        let mut outlets = lock(&self.outlets);
+        if let Some(outlet) = outlets.get(target) {
+            return outlet.clone();
+        }
+        if outlets.len() >= MAX_OUTLETS {
+            outlets.retain(|_, o| Arc::strong_count(o) > 1);
+        }
+        let outlet = Arc::new(Outlet {
+            target: target.clone(),
+            who: Arc::new(writer::who(&self.source, target.as_str(), &self.reply_to)),
+            stream: crate::node::random(),
+            owner: self.room.clone(),
+            state: Mutex::new(Binding {
+                route: Route::None,
+                next_seq: 1,
+            }),
+        });
+        outlets.insert(target.clone(), outlet.clone());
+        outlet
+    }
+
+    pub(crate) fn clear(&self) {
+        lock(&self.outlets).clear();
+    }
+}
+
+enum Route {
+    None,
+    Local(Arc<Cell>),
+    Link(Arc<LinkEnd>, u32),
+}
+
+struct Binding {
+    route: Route,
+    next_seq: u64,
+}
+
+/// (source, target) with a stream number and the present route.
+pub(crate) struct Outlet {
+    pub(crate) target: Address,
+    who: Arc<Who>,
+    pub(crate) stream: u64,
+    pub(crate) owner: Arc<Notify>,
+    state: Mutex<Binding>,
+}
+
+/// Where a message went.
+#[derive(Clone)]
+pub(crate) enum Placed {
+    Local(Arc<Cell>),
+    Link { link: Arc<LinkEnd>, flow: u32, seq: u64 },
+}
+
+pub(crate) enum Sent {
+    Done(Placed),
+    /// The owner's `room` rings.
+    Wait,
+    Unresolved,
+    Refused(Error),
+}
+
+impl Outlet {
+    pub(crate) fn try_send(&self, node: &Arc<Inner>, out: &Outgoing) -> Sent {
+        let mut state = lock(&self.state);
+        let (placed, next) = match &state.route {
+            Route::None => return Sent::Unresolved,
+            Route::Local(cell) => match self.to_cell(node, cell, out) {
+                Ok(Offer::Taken) => (Placed::Local(cell.clone()), state.next_seq + 1),
+                Ok(Offer::Wait) => return Sent::Wait,
+                Ok(Offer::Gone) => {
+                    state.route = Route::None;
+                    return Sent::Unresolved;
+                }
+                Ok(Offer::Stopped) => {
+                    state.route = Route::None;
+                    return Sent::Refused(Error::new(Code::Stopped, self.target.as_str(), ""));
+                }
+                Err(error) => return Sent::Refused(error),
+            },
+            Route::Link(link, flow) => match link.send(*flow, out) {
+                Send::Queued(seq) => (
+                    Placed::Link {
+                        link: link.clone(),
+                        flow: *flow,
+                        seq,
+                    },
+                    seq + 1,
+                ),
+                Send::NoCredit | Send::NoRoom => return Sent::Wait,
+                Send::Refused(refusal) if refusal.code == Code::Unavailable => {
+                    state.route = Route::None;
+                    return Sent::Unresolved;
+                }
+                Send::Refused(refusal) => return Sent::Refused(Error::refused(self.target.as_str(), refusal)),
+            },
+        };
+        state.next_seq = next;
+        Sent::Done(placed)
+    }
+
+    fn to_cell(&self, node: &Arc<Inner>, cell: &Arc<Cell>, out: &Outgoing) -> Result<Offer, Error> {
+        let refuse = |r| Error::refused(self.target.as_str(), r);
+        if out.what.bytes.len() + out.body.len() > 64 << 10 {
+            let detail = "a message is at most 64 KiB with its type";
+            return Err(Error::new(Code::TooLarge, self.target.as_str(), detail));
+        }
+        let mut message = Message::read(self.who.clone(), out.what.clone(), out.body.clone()).map_err(refuse)?;
+        message.deadline = out.deadline;
+        message.hops = out.hops;
+        Ok(cell.offer_local(node, message, &self.owner))
+    }
+
+    /// Sets the route, unless another sender has set one meanwhile.
+    pub(crate) fn bind(self: &Arc<Self>, target: Target) -> Result<(), Error> {
+        let mut state = lock(&self.state);
+        if !matches!(state.route, Route::None) {
+            return Ok(());
+        }
+        state.route = match target {
+            Target::Cell(cell) => Route::Local(cell),
+            Target::Link(link) => {
+                let flow = link
+                    .open(self, &self.who.bytes, state.next_seq)
+                    .map_err(|r| Error::refused(self.target.as_str(), r))?;
+                Route::Link(link, flow)
+            }
+        };
+        Ok(())
+    }
+
+    /// The receiver or the link has ended this binding.
+    pub(crate) fn unbind(&self, link: u64, flow: u32) {
+        let mut state = lock(&self.state);
+        if matches!(&state.route, Route::Link(l, f) if l.id() == link && *f == flow) {
+            state.route = Route::None;
+        }
+        drop(state);
+        self.owner.notify_waiters();
+    }
+}
+
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        if let Route::Link(link, flow) = &lock(&self.state).route {
+            link.close_flow(*flow);
+        }
+    }
+}

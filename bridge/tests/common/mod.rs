@@ -1,0 +1,106 @@
+//! The actors and nodes that the tests use.
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::all)]
+
+use std::time::Duration;
+
+use actorbridge::{Actor, Cx, Fault, Message, Node};
+
+pub mod test {
+    include!("../../../compat-tests/src/generated/actorbridge.test.v1.rs");
+}
+
+use test::{Add, AskThrough, Count, EchoReply, EchoRequest, FailNow, GetCount, Held, Hold, PanicNow};
+
+pub const SECOND: Duration = Duration::from_secs(1);
+pub const LONG: Duration = Duration::from_secs(10);
+
+/// One actor that does what each test message says.
+pub struct Worker {
+    count: Count,
+}
+
+pub fn worker() -> Worker {
+    Worker {
+        count: Count {
+            digest: 14695981039346656037,
+            language: "rust".into(),
+            ..Default::default()
+        },
+    }
+}
+
+/// The digest of 1 to `n` in order.
+pub fn digest(n: u64) -> u64 {
+    (1..=n).fold(14695981039346656037, |d: u64, n| {
+        d.wrapping_mul(1099511628211).wrapping_add(n)
+    })
+}
+
+impl Actor for Worker {
+    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+        if message.is::<Add>() {
+            let add: Add = message.decode()?;
+            self.count.total += add.by;
+            self.count.handled += 1;
+            self.count.digest = self.count.digest.wrapping_mul(1099511628211).wrapping_add(add.n);
+            Ok(())
+        } else if message.is::<GetCount>() {
+            cx.reply(&self.count)
+        } else if message.is::<EchoRequest>() {
+            let echo: EchoRequest = message.decode()?;
+            cx.reply(&EchoReply {
+                text: echo.text,
+                data: echo.data,
+                language: "rust".into(),
+            })
+        } else if message.is::<AskThrough>() {
+            let ask: AskThrough = message.decode()?;
+            let to = ask.target.parse()?;
+            let reply: EchoReply = cx
+                .ask(
+                    &to,
+                    &EchoRequest {
+                        text: ask.text,
+                        ..Default::default()
+                    },
+                    SECOND,
+                )
+                .await?;
+            cx.reply(&reply)
+        } else if message.is::<Hold>() {
+            cx.cancelled().clone().cancelled().await;
+            cx.reply(&Held { cancelled: true })
+        } else if message.is::<PanicNow>() {
+            panic!("{}", message.decode::<PanicNow>()?.text);
+        } else if message.is::<FailNow>() {
+            let fail: FailNow = message.decode()?;
+            Err(Fault::app(fail.code).message(fail.message))
+        } else {
+            Err(Fault::unsupported(message.type_name()))
+        }
+    }
+}
+
+pub fn node(name: &str) -> Node {
+    Node::builder(name)
+        .runtime(tokio::runtime::Handle::current())
+        .factory("order/*", worker)
+        .start()
+        .expect("the node starts")
+}
+
+/// Two nodes joined in memory.
+pub async fn pair() -> (Node, Node) {
+    let (a, b) = (node("a"), node("b"));
+    a.join(&b).await.expect("the link comes up");
+    (a, b)
+}
+
+/// Polls until `is` holds, or fails.
+pub async fn eventually(what: &str, mut is: impl FnMut() -> bool) {
+    let until = tokio::time::Instant::now() + LONG;
+    while !is() {
+        assert!(tokio::time::Instant::now() < until, "{what} did not happen in 10 s");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}

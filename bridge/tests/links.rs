@@ -1,0 +1,138 @@
+//! Two nodes, joined by each door that Rust nodes have between them.
+
+mod common;
+
+use actorbridge::proto::v1::{Code, Effect, FindReply, FindRequest, ListReply, ListRequest, SpawnReply, SpawnRequest};
+use actorbridge::{Node, Options, Ref};
+use common::test::{Add, Count, EchoReply, EchoRequest, GetCount, Hold, PanicNow};
+use common::{LONG, SECOND, digest, eventually, node, pair, worker};
+
+async fn behaves(a: Node, b: Node) {
+    let to = b
+        .spawn(
+            "counter",
+            worker,
+            Options {
+                mailbox: 32,
+                ..Options::default()
+            },
+        )
+        .expect("spawned");
+    let logical: Ref = "ab:///counter".parse().expect("valid");
+    assert_eq!(to, logical);
+    for n in 1..=2000 {
+        a.tell(&logical, &Add { by: 1, n }).await.expect("credit comes in time");
+    }
+    let count: Count = a.ask(&logical, &GetCount {}, LONG).await.expect("answered");
+    assert_eq!((count.handled, count.digest), (2000, digest(2000)));
+    let panicked = a
+        .ask::<EchoReply, _>(&logical, &PanicNow { text: "boom".into() }, LONG)
+        .await;
+    let error = panicked.expect_err("it panics");
+    assert_eq!((error.code(), error.effect()), (Code::Panicked, Effect::Maybe));
+    let text = EchoRequest {
+        text: "hi".into(),
+        ..Default::default()
+    };
+    let pinned: Ref = "ab://b/counter".parse().expect("valid");
+    let echo: EchoReply = a.ask(&pinned, &text, LONG).await.expect("alive");
+    assert_eq!(echo.text, "hi");
+    let nobody: Ref = "ab:///nobody".parse().expect("valid");
+    assert_eq!(
+        a.tell(&nobody, &text).await.expect_err("nobody").code(),
+        Code::NoSuchActor
+    );
+    let system: Ref = "ab://b/system".parse().expect("valid");
+    let spawn = SpawnRequest {
+        path: "order/42".into(),
+        ..Default::default()
+    };
+    let spawned: SpawnReply = a.ask(&system, &spawn, LONG).await.expect("spawned");
+    assert_eq!(spawned.actor, "ab:///order/42");
+    assert_eq!(
+        a.ask::<SpawnReply, _>(&system, &spawn, LONG)
+            .await
+            .expect_err("twice")
+            .code(),
+        Code::AlreadyExists
+    );
+    let list: ListReply = a.ask(&system, &ListRequest::default(), LONG).await.expect("listed");
+    assert_eq!(
+        list.actors.iter().map(|a| a.path.as_str()).collect::<Vec<_>>(),
+        ["counter", "order/42"]
+    );
+    let found: FindReply = a
+        .ask(&system, &FindRequest { path: "counter".into() }, LONG)
+        .await
+        .expect("found");
+    assert_eq!(found.owner, "b");
+    let watched = tokio::spawn({
+        let (a, to) = (a.clone(), logical.clone());
+        async move { a.watch(&to).await }
+    });
+    eventually("the watch", || a.actors() == 0 && !b.peers().is_empty()).await;
+    let held = tokio::spawn({
+        let (a, to) = (a.clone(), logical.clone());
+        async move { a.ask::<EchoReply, _>(&to, &Hold::default(), LONG).await }
+    });
+    let order: Ref = "ab:///order/42".parse().expect("valid");
+    let _: EchoReply = a
+        .ask(&order, &text, LONG)
+        .await
+        .expect("a slow actor stalls no neighbour");
+    b.shutdown(SECOND / 10).await.expect("everything ends");
+    let error = held.await.expect("no panic");
+    assert!(error.is_err(), "the held ask is answered: {error:?}");
+    let end = watched.await.expect("no panic").expect("told");
+    assert!([Code::Stopped, Code::Unavailable].contains(&end.code()), "{end:?}");
+    eventually("the end of the link", || a.peers().is_empty()).await;
+    assert!(a.ask::<Count, _>(&logical, &GetCount {}, SECOND).await.is_err());
+    a.shutdown(SECOND).await.expect("everything ends");
+}
+
+#[tokio::test]
+async fn nodes_behave_alike_over_the_in_memory_door() {
+    let (a, b) = pair().await;
+    behaves(a, b).await;
+}
+
+async fn listening(address: &str) -> Node {
+    let (address, handle) = (address.to_owned(), tokio::runtime::Handle::current());
+    let start = move || {
+        Node::builder("b")
+            .runtime(handle)
+            .factory("order/*", worker)
+            .listen(&address)
+            .start()
+    };
+    tokio::task::spawn_blocking(start)
+        .await
+        .expect("no panic")
+        .expect("listens")
+}
+
+#[tokio::test]
+async fn nodes_behave_alike_over_tcp() {
+    let (a, b) = (node("a"), listening("tcp://127.0.0.1:0").await);
+    assert_eq!(a.dial(&b.listening()[0]).await.expect("linked"), "b");
+    behaves(a, b).await;
+}
+
+#[tokio::test]
+async fn nodes_behave_alike_over_a_unix_socket() {
+    let socket = std::env::temp_dir().join(format!("ab-links-{}.sock", std::process::id()));
+    let address = format!("unix://{}", socket.display());
+    let (a, b) = (node("a"), listening(&address).await);
+    assert_eq!(a.dial(&address).await.expect("linked"), "b");
+    behaves(a, b).await;
+    assert!(!socket.exists(), "the socket's file is removed");
+}
+
+#[tokio::test]
+async fn two_nodes_of_one_name_are_refused_with_advice() {
+    let (a, b) = (node("same"), node("same"));
+    let error = a.join(&b).await.expect_err("refused");
+    assert!(error.to_string().contains("give each its own name"), "{error}");
+    a.shutdown(SECOND).await.expect("everything ends");
+    b.shutdown(SECOND).await.expect("everything ends");
+}
