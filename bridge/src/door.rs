@@ -70,7 +70,7 @@ impl LinkEnd {
             node: node.name.clone(),
             incarnation: node.incarnation,
             protocol: PROTOCOL,
-            capabilities: vec![v1::Capability::Move as u32],
+            capabilities: Vec::new(),
             required: Vec::new(),
             limits: v1::Limits::default(),
             software: concat!("actorbridge-rust ", env!("CARGO_PKG_VERSION")).into(),
@@ -144,7 +144,7 @@ impl LinkEnd {
     /// A frame came.
     pub fn receive_packet(&self, packet: Packet) {
         let Some(node) = self.node.upgrade() else { return };
-        self.drive(&node, |machine, out| machine.receive(packet, node.now(), out));
+        self.drive(&node, |machine, out| machine.receive(packet, out));
     }
 
     /// The next packet to carry, if there is one.
@@ -164,6 +164,12 @@ impl LinkEnd {
             (packet, owners)
         };
         owners.iter().for_each(|o| o.owner.notify_waiters());
+        // A drain ends with the packet that holds its Goodbye.
+        if let Some(Action::Down { detail, last_frame, .. }) =
+            actions.into_iter().find(|a| matches!(a, Action::Down { .. }))
+        {
+            self.on_down(&node, &mut lock(&self.inbound), &detail, last_frame);
+        }
         packet
     }
 
@@ -182,7 +188,7 @@ impl LinkEnd {
     }
 
     pub(crate) fn drain(&self, node: &Arc<Inner>) {
-        self.drive(node, |machine, out| machine.drain(out));
+        self.drive(node, |machine, _| machine.drain());
     }
 
     pub(crate) fn tick(&self, node: &Arc<Inner>) {

@@ -19,6 +19,7 @@ mod node;
 mod outlet;
 pub mod remote;
 mod rings;
+mod serve;
 mod system;
 
 pub use actor::{Actor, Factory, Module, Options, State};
@@ -29,3 +30,4 @@ pub use context::{Cx, Responder};
 pub use error::{Error, Fault};
 pub use message::{Message, Payload};
 pub use rings::{DeadLetter, Level, LogLine};
+pub use serve::serve;

@@ -115,6 +115,7 @@ async fn an_ask_cycle_is_refused_at_once() {
     let ask = AskThrough {
         target: to.to_string(),
         text: "x".into(),
+        ..Default::default()
     };
     let error = a.ask::<EchoReply, _>(&to, &ask, LONG).await.expect_err("a cycle");
     assert_eq!(error.user().map(|u| u.code.as_str()), Some("DEADLOCK"));

@@ -1,0 +1,121 @@
+//! A module as a program of its own: for the remote and the sidecar door.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::actor::Module;
+use crate::api::Node;
+
+const HELP: &str = "options:
+  --listen ADDRESS        tcp://127.0.0.1:0 (the system chooses a port) or unix:///path; may be given more than once
+  --node NAME             the node's name; the module's name if it is not given
+  --until-stdin-closes    also end when standard input is closed: for a child process
+  --help                  this text";
+
+struct Arguments {
+    node: String,
+    listen: Vec<String>,
+    until_stdin_closes: bool,
+}
+
+fn parse(module: &Module, given: impl Iterator<Item = String>) -> Result<Option<Arguments>, String> {
+    let mut arguments = Arguments {
+        node: module.name().to_owned(),
+        listen: Vec::new(),
+        until_stdin_closes: false,
+    };
+    let mut given = given;
+    while let Some(option) = given.next() {
+        let mut value = || given.next().ok_or_else(|| format!("{option} needs a value"));
+        match option.as_str() {
+            "--listen" => arguments.listen.push(value()?),
+            "--node" => arguments.node = value()?,
+            "--until-stdin-closes" => arguments.until_stdin_closes = true,
+            "--help" => return Ok(None),
+            _ => return Err(format!("{option} is not an option")),
+        }
+    }
+    if arguments.listen.is_empty() {
+        return Err("--listen is missing: nobody could reach this node".into());
+    }
+    Ok(Some(arguments))
+}
+
+/// Runs a module's node until SIGTERM or SIGINT, as the program's arguments say (`--help` lists them). Prints
+/// `listening ADDRESS` on standard output, a line for each address. Blocks.
+pub fn serve(module: Module) -> ExitCode {
+    match parse(&module, std::env::args().skip(1)) {
+        Ok(Some(arguments)) => run(module, &arguments).map_or_else(fail, |()| ExitCode::SUCCESS),
+        Ok(None) => {
+            println!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => fail(format!("{why}\n{HELP}")),
+    }
+}
+
+fn fail(why: String) -> ExitCode {
+    eprintln!("{why}");
+    ExitCode::FAILURE
+}
+
+fn run(module: Module, arguments: &Arguments) -> Result<(), String> {
+    let mut builder = Node::builder(&arguments.node).module(module);
+    for address in &arguments.listen {
+        builder = builder.listen(address);
+    }
+    let node = builder.start().map_err(|e| e.to_string())?;
+    let outside = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| e.to_string())?;
+    let ended = outside.block_on(async {
+        let mut term = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
+        let mut int = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
+        node.listening()
+            .iter()
+            .for_each(|address| println!("listening {address}"));
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+            () = stdin_closed(), if arguments.until_stdin_closes => {}
+        }
+        node.shutdown(Duration::from_secs(5)).await.map_err(|e| e.to_string())
+    });
+    // A read of standard input cannot be interrupted: do not wait for its thread.
+    outside.shutdown_background();
+    ended
+}
+
+async fn stdin_closed() {
+    let (mut stdin, mut buffer) = (tokio::io::stdin(), [0_u8; 256]);
+    while !matches!(stdin.read(&mut buffer).await, Ok(0) | Err(_)) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_read_or_refused_by_name() {
+        let parse = |given: &[&str]| parse(&Module::new("m"), given.iter().map(|s| (*s).to_owned()));
+        let good = parse(&["--listen", "tcp://127.0.0.1:0", "--until-stdin-closes"])
+            .expect("valid")
+            .expect("no help");
+        assert_eq!(
+            (good.node.as_str(), good.listen.len(), good.until_stdin_closes),
+            ("m", 1, true)
+        );
+        assert!(parse(&["--help"]).expect("valid").is_none());
+        for (bad, says) in [
+            (&["--port"][..], "--port"),
+            (&["--listen"][..], "needs a value"),
+            (&[][..], "--listen is missing"),
+        ] {
+            assert!(parse(bad).err().expect("refused").contains(says));
+        }
+    }
+}
