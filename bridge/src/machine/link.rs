@@ -249,8 +249,8 @@ pub struct Link {
     no_room_said: bool,
     head: v1::Frame,
     states: BTreeMap<u32, v1::StreamState>,
-    /// The flow whose state is told next.
-    state_turn: u32,
+    /// The flows of `states`, in the order in which they are told; closed ones may still be in it.
+    state_order: VecDeque<u32>,
     /// Outcomes in `states`.
     outcomes: usize,
     flows: Vec<Option<OutFlow>>,
@@ -280,7 +280,7 @@ impl Link {
             no_room_said: false,
             head: v1::Frame::default(),
             states: BTreeMap::new(),
-            state_turn: 0,
+            state_order: VecDeque::new(),
             outcomes: 0,
             flows: Vec::new(),
             free: Vec::new(),

@@ -16,7 +16,10 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { plain_tcp_beyond_loopback: false, max_frame_bytes: 256 << 10 }
+        Self {
+            plain_tcp_beyond_loopback: false,
+            max_frame_bytes: 256 << 10,
+        }
     }
 }
 
@@ -37,15 +40,21 @@ impl Address {
         if let Some(path) = text.strip_prefix("unix://") {
             return match path.starts_with('/') {
                 true => Ok(Self::Unix(path.into())),
-                false => Err(format!("{text}: a Unix socket's path must be absolute, as in unix:///run/shop.sock")),
+                false => Err(format!(
+                    "{text}: a Unix socket's path must be absolute, as in unix:///run/shop.sock"
+                )),
             };
         }
         let Some(host_port) = text.strip_prefix("tcp://") else {
             return Err(format!("{text}: an address begins with tcp:// or unix:///"));
         };
-        let valid = host_port.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        let valid = host_port
+            .rsplit_once(':')
+            .filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
         let Some((host, _)) = valid else {
-            return Err(format!("{text}: a TCP address has a host and a port, as in tcp://127.0.0.1:7443"));
+            return Err(format!(
+                "{text}: a TCP address has a host and a port, as in tcp://127.0.0.1:7443"
+            ));
         };
         if !options.plain_tcp_beyond_loopback && !is_loopback(host) {
             return Err(format!(
@@ -68,13 +77,31 @@ mod tests {
     #[test]
     fn plain_tcp_stays_on_this_machine_unless_told_otherwise() {
         let parse = |text| Address::parse(text, &Options::default());
-        for good in ["tcp://127.0.0.1:0", "tcp://localhost:7443", "tcp://[::1]:1", "unix:///tmp/a.sock"] {
+        for good in [
+            "tcp://127.0.0.1:0",
+            "tcp://localhost:7443",
+            "tcp://[::1]:1",
+            "unix:///tmp/a.sock",
+        ] {
             assert!(parse(good).is_ok(), "{good}");
         }
-        for bad in ["tcp://10.0.0.1:1", "tcp://0.0.0.0:1", "tcp://127.0.0.1", "http://x:1", "unix://a.sock", "tcp://:5"] {
+        for bad in [
+            "tcp://10.0.0.1:1",
+            "tcp://0.0.0.0:1",
+            "tcp://127.0.0.1",
+            "http://x:1",
+            "unix://a.sock",
+            "tcp://:5",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
-        let open = Options { plain_tcp_beyond_loopback: true, ..Options::default() };
-        assert_eq!(Address::parse("tcp://10.0.0.1:1", &open), Ok(Address::Tcp("10.0.0.1:1".into())));
+        let open = Options {
+            plain_tcp_beyond_loopback: true,
+            ..Options::default()
+        };
+        assert_eq!(
+            Address::parse("tcp://10.0.0.1:1", &open),
+            Ok(Address::Tcp("10.0.0.1:1".into()))
+        );
     }
 }

@@ -37,7 +37,10 @@ pub async fn connect(end: Arc<LinkEnd>, address: &str, options: &Options) -> Res
     grpc.ready().await.map_err(|e| say(&e))?;
     let frames = Frames::of(end.clone());
     let path = PathAndQuery::from_static(LINK_PATH);
-    let response = grpc.streaming(Request::new(frames), path, RawCodec).await.map_err(|e| say(&e))?;
+    let response = grpc
+        .streaming(Request::new(frames), path, RawCodec)
+        .await
+        .map_err(|e| say(&e))?;
     tokio::spawn(read(end, response.into_inner()));
     Ok(())
 }

@@ -43,7 +43,10 @@ pub async fn listen<A>(address: &str, accept: A, until: CancellationToken, optio
 where
     A: Fn() -> Arc<LinkEnd> + Clone + Send + Sync + 'static,
 {
-    let service = BridgeService { accept, frame_limit: options.frame_limit() };
+    let service = BridgeService {
+        accept,
+        frame_limit: options.frame_limit(),
+    };
     let router = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -51,23 +54,33 @@ where
     let stop = until.cancelled_owned();
     match Address::parse(address, options)? {
         Address::Tcp(host) => {
-            let listener = tokio::net::TcpListener::bind(&host).await.map_err(|e| format!("{address}: {e}"))?;
+            let listener = tokio::net::TcpListener::bind(&host)
+                .await
+                .map_err(|e| format!("{address}: {e}"))?;
             let bound = listener.local_addr().map_err(|e| format!("{address}: {e}"))?;
             // Not TcpListenerStream: it ignores TCP_NODELAY.
             let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
             let task = tokio::spawn(async move {
                 let _ = router.serve_with_incoming_shutdown(incoming, stop).await;
             });
-            Ok(Bound { address: format!("tcp://{bound}"), task })
+            Ok(Bound {
+                address: format!("tcp://{bound}"),
+                task,
+            })
         }
         Address::Unix(path) => {
             let listener = bind_unix(&path).await.map_err(|e| format!("{address}: {e}"))?;
             let file = SocketFile(path);
             let task = tokio::spawn(async move {
-                let _ = router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop).await;
+                let _ = router
+                    .serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop)
+                    .await;
                 drop(file);
             });
-            Ok(Bound { address: address.to_owned(), task })
+            Ok(Bound {
+                address: address.to_owned(),
+                task,
+            })
         }
     }
 }

@@ -144,15 +144,16 @@ impl Link {
         self.outcomes -= state.outcomes.len();
         state.flow = flow;
         state.received = closed.last_seq;
-        while state.outcomes.len() > OUTCOMES_IN_STATE {
-            let rest = state.outcomes.split_off(OUTCOMES_IN_STATE);
-            let outcomes = std::mem::replace(&mut state.outcomes, rest);
+        let outcomes = std::mem::take(&mut state.outcomes);
+        self.queue.push_back(Queued::State(state));
+        for some in outcomes.chunks(OUTCOMES_IN_STATE) {
+            let outcomes = some.to_vec();
             self.queue.push_back(Queued::State(v1::StreamState {
+                flow,
                 outcomes,
-                ..state.clone()
+                ..Default::default()
             }));
         }
-        self.queue.push_back(Queued::State(state));
         self.queue.push_back(Queued::Reset(v1::StreamReset {
             flow,
             code: Code::Ok as i32,

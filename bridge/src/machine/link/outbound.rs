@@ -231,10 +231,7 @@ impl Link {
         if let Some(inbound) = self.in_flows.get_mut(&flow) {
             inbound.credit = inbound.credit.max(credit);
             let received = inbound.last_seq;
-            let state = self.states.entry(flow).or_insert_with(|| v1::StreamState {
-                flow,
-                ..Default::default()
-            });
+            let state = self.next_state(flow);
             state.processed = state.processed.max(processed);
             state.received = received;
             state.credit = state.credit.max(credit);
@@ -243,17 +240,22 @@ impl Link {
 
     /// An incoming seq ended other than handled.
     pub fn outcome(&mut self, flow: u32, mut outcome: v1::Outcome) {
-        if let Some(inbound) = self.in_flows.get(&flow) {
-            let credit = inbound.credit;
+        if self.in_flows.contains_key(&flow) {
             outcome.detail = short(&outcome.detail);
-            let state = self.states.entry(flow).or_insert_with(|| v1::StreamState {
-                flow,
-                credit,
-                ..Default::default()
-            });
-            state.outcomes.push(outcome);
+            self.next_state(flow).outcomes.push(outcome);
             self.outcomes += 1;
         }
+    }
+
+    /// The state of an incoming flow that is told next.
+    fn next_state(&mut self, flow: u32) -> &mut v1::StreamState {
+        self.states.entry(flow).or_insert_with(|| {
+            self.state_order.push_back(flow);
+            v1::StreamState {
+                flow,
+                ..Default::default()
+            }
+        })
     }
 
     /// Ends an incoming binding. What still comes on it is delivered until the peer has closed it.
@@ -318,24 +320,17 @@ impl Link {
     /// Moves states into the head, up to a packet's size; the flows take turns.
     fn take_states(&mut self, head: &mut v1::Frame) -> usize {
         let mut size = 0;
-        while size < PACKET_BYTES {
-            let turn = self.states.range(self.state_turn..).next();
-            let Some(flow) = turn.or_else(|| self.states.iter().next()).map(|(flow, _)| *flow) else {
-                break;
+        while size < PACKET_BYTES
+            && let Some(flow) = self.state_order.pop_front()
+        {
+            let Some(mut state) = self.states.remove(&flow) else {
+                continue;
             };
-            let mut state = self.states.remove(&flow).unwrap_or_default();
             if state.outcomes.len() > OUTCOMES_IN_STATE {
-                let outcomes = state.outcomes.split_off(OUTCOMES_IN_STATE);
-                self.states.insert(
-                    flow,
-                    v1::StreamState {
-                        outcomes,
-                        ..state.clone()
-                    },
-                );
+                let rest = state.outcomes.split_off(OUTCOMES_IN_STATE);
+                self.next_state(flow).outcomes = rest;
             }
             self.outcomes -= state.outcomes.len();
-            self.state_turn = flow + 1;
             size += prost::Message::encoded_len(&state) + HEAD_ITEM;
             head.state.push(state);
         }
