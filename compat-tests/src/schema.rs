@@ -6,7 +6,7 @@ use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, SerializeOptions};
 use serde_json::Value;
 
-use crate::ops::{Encoded, from_hex, to_hex};
+use compat_peer::ops::{Encoded, from_hex, to_hex};
 
 /// The project's schema and the test messages.
 #[derive(Debug, Clone)]
@@ -36,7 +36,8 @@ impl Schema {
             .ok_or_else(|| format!("no message is named {name}"))
     }
 
-    /// Encodes `{Name: {field: value}}`. Beside its fields, a message may have `_append`: hex that follows its bytes.
+    /// Encodes `{Name: {field: value}}`. Beside its fields, a message may have `_append`, hex that follows its bytes, and
+    /// `_pad`, the number of bytes of an unknown field 99 that follows.
     ///
     /// # Errors
     /// A sentence that names the message.
@@ -50,10 +51,14 @@ impl Schema {
             Some(Value::String(hex)) => from_hex(&hex)?,
             _ => Vec::new(),
         };
+        let padding = match fields.remove("_pad").and_then(|n| n.as_u64()) {
+            Some(n) => pad(n),
+            None => Vec::new(),
+        };
         let type_name = descriptor.full_name().to_owned();
         let message = DynamicMessage::deserialize(descriptor, Value::Object(fields))
             .map_err(|e| format!("{name}: {e}"))?;
-        let bytes = [message.encode_to_vec(), appended].concat();
+        let bytes = [message.encode_to_vec(), appended, padding].concat();
         Ok(Encoded { type_name, payload: to_hex(&bytes) })
     }
 
@@ -84,4 +89,13 @@ impl Schema {
             .use_proto_field_name(true);
         message.serialize_with_options(serde_json::value::Serializer, &options).map_err(|e| format!("{name}: {e}"))
     }
+}
+
+/// Field 99, which no test message has, with `n` bytes.
+fn pad(n: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    prost::encoding::encode_key(99, prost::encoding::WireType::LengthDelimited, &mut bytes);
+    prost::encoding::encode_varint(n, &mut bytes);
+    bytes.resize(bytes.len() + usize::try_from(n).unwrap_or(usize::MAX), 7);
+    bytes
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Programs;
 use super::peer::Peer;
 use crate::cases::{Only, Side};
-use crate::ops::{Answer, Door, Operation};
+use compat_peer::ops::{Answer, Door, Operation};
 
 /// How the two nodes are joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::oneshot;
 
-use crate::ops::{Answer, Operation, Order};
+use compat_peer::ops::{Answer, Operation, Order};
 
 /// A running peer program. It ends when its stdin is closed, so also when this is dropped.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::matching::{Saved, check, part};
 use super::pair::Nodes;
 use crate::cases::{Side, Step};
-use crate::ops::{Answer, Encoded, Operation};
+use compat_peer::ops::{Answer, Encoded, Operation};
 use crate::schema::Schema;
 
 /// How long a step with `until` is repeated.
@@ -136,7 +136,7 @@ impl Run {
         }
         if let Some(name) = &step.restore {
             let snapshot = step.to.as_ref().and_then(|to| self.saved.get(to)).and_then(Value::as_str);
-            let snapshot = crate::ops::to_hex(&from_base64(snapshot.ok_or("`to` names no saved snapshot")?)?);
+            let snapshot = compat_peer::ops::to_hex(&from_base64(snapshot.ok_or("`to` names no saved snapshot")?)?);
             return Ok((here, Operation::Restore { path: self.path(name)?, snapshot }));
         }
         if step.dead_letters.is_some() {

@@ -37,7 +37,7 @@ pub(crate) const ALL: &[&Target] = &[
     &Target {
         files: &["actorbridge/test/v1/test.proto"],
         includes: &["compat-tests/proto", "proto"],
-        rust: "compat-tests/src/generated",
+        rust: "compat-tests/peer-rust/src/generated",
         go: ("go-client", "github.com/actorbridge/actorbridge/go-client"),
         extern_paths: &[(".actorbridge.v1", "::actorbridge_proto::v1")],
     },

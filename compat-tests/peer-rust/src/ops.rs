@@ -123,6 +123,13 @@ pub struct Encoded {
     pub payload: String,
 }
 
+impl Encoded {
+    /// A message's name and bytes.
+    pub fn of<T: prost::Message + prost::Name>(message: &T) -> Self {
+        Self { type_name: T::full_name(), payload: to_hex(&message.encode_to_vec()) }
+    }
+}
+
 /// What became of an order. No fault = it was done.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]

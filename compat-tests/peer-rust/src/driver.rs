@@ -1,0 +1,214 @@
+//! Carries out the runner's orders at nodes of this process.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use actorbridge::proto::v1::{Code, Effect};
+use actorbridge::{Address, Error, Node};
+use tokio::sync::watch;
+
+use crate::actors;
+use crate::ops::{Answer, Door, Encoded, Fault, Letter, Operation, Order, from_hex, to_hex};
+use crate::raw::{self, How, Sent};
+use crate::testpb::Add;
+
+/// An ask's deadline, unless the order says otherwise.
+const ASK: Duration = Duration::from_secs(5);
+/// What a shutdown may take.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The nodes of this process, and the asks that may be given up.
+#[derive(Default)]
+pub struct Driver {
+    nodes: Mutex<HashMap<String, Node>>,
+    asks: Mutex<HashMap<u64, watch::Sender<bool>>>,
+}
+
+/// Why an order could not be carried out, or what its caller was told.
+type Failed = Box<Fault>;
+
+impl Driver {
+    /// A driver without nodes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A driver of one node that exists already.
+    pub fn of(node: Node) -> Self {
+        let driver = Self::new();
+        lock(&driver.nodes).insert(node.name().to_owned(), node);
+        driver
+    }
+
+    /// Carries out one order.
+    pub async fn carry_out(&self, order: Order) -> Answer {
+        let id = order.id;
+        let done = self.operate(id, &order.node, order.operation).await;
+        let mut answer = done.unwrap_or_else(|fault| Answer { fault: Some(*fault), ..Answer::default() });
+        answer.id = id;
+        answer
+    }
+
+    async fn operate(&self, id: u64, name: &str, operation: Operation) -> Result<Answer, Failed> {
+        if let Operation::Start { listen, native } = &operation {
+            if *native {
+                return Err(driver_fault("a Rust peer hosts no native nodes"));
+            }
+            return self.start(name, listen).await;
+        }
+        let node = self.node(name)?;
+        let mut answer = Answer::default();
+        match operation {
+            Operation::Start { .. } => {}
+            Operation::Link { door: Door::Memory, to } => node.join(&self.node(&to)?).await.map_err(driver_error)?,
+            Operation::Link { door: Door::Remote, to } => drop(node.dial(&to).await.map_err(driver_error)?),
+            Operation::Link { door: Door::Native, .. } => return Err(driver_fault("a Go node opens native links")),
+            Operation::Unlink { to } => node.disconnect(&to),
+            Operation::Tell { to, message, wait, timeout_ms } => {
+                let how = if wait { How::Tell } else { How::TryTell };
+                let sending = send(&node, &to, &message, how);
+                let limit = Duration::from_millis(timeout_ms);
+                tokio::time::timeout(limit, sending).await.map_err(|_| waited(limit))??;
+            }
+            Operation::TellMany { to, first, count, wait } => answer.counts = many(&node, &to, first, count, wait).await?,
+            Operation::Ask { to, message, timeout_ms } => {
+                answer.reply = self.ask(id, &node, &to, &message, timeout_ms).await?;
+            }
+            Operation::AskMany { to, first, count } => {
+                for n in first..first + count {
+                    let message = Encoded::of(&Add { by: 1, n });
+                    send(&node, &to, &message, How::Ask(ASK)).await?;
+                    *answer.counts.entry("replies".into()).or_default() += 1;
+                }
+            }
+            Operation::Cancel { order } => match lock(&self.asks).remove(&order) {
+                Some(asking) => drop(asking.send(true)),
+                None => return Err(driver_fault("no such ask waits")),
+            },
+            Operation::Restore { path, snapshot } => restore(&node, &path, &snapshot).await?,
+            Operation::DeadLetters {} => {
+                answer.letters = node.dead_letters().into_iter().map(letter).collect();
+                let counts = node.dead_letter_counts().into_iter();
+                answer.counts = counts.map(|(code, n)| (short(code).to_owned(), n)).collect();
+            }
+            Operation::Shutdown {} => {
+                lock(&self.nodes).remove(name);
+                node.shutdown(GRACE).await.map_err(|e| fault(&e, false))?;
+            }
+        }
+        Ok(answer)
+    }
+
+    fn node(&self, name: &str) -> Result<Node, Failed> {
+        lock(&self.nodes).get(name).cloned().ok_or_else(|| driver_fault(&format!("no node is named {name}")))
+    }
+
+    async fn start(&self, name: &str, listen: &str) -> Result<Answer, Failed> {
+        let mut builder = actors::install(Node::builder(name), name).runtime(tokio::runtime::Handle::current());
+        if !listen.is_empty() {
+            builder = builder.listen(listen);
+        }
+        let started = tokio::task::spawn_blocking(move || builder.start()).await;
+        let node = started.map_err(|e| driver_fault(&e.to_string()))?.map_err(driver_error)?;
+        let address = node.listening().first().cloned().unwrap_or_default();
+        lock(&self.nodes).insert(name.to_owned(), node);
+        Ok(Answer { address, ..Answer::default() })
+    }
+
+    /// Asks; a cancel gives the ask up as its caller does: the future is dropped.
+    async fn ask(&self, id: u64, node: &Node, to: &str, m: &Encoded, ms: u64) -> Result<Option<Encoded>, Failed> {
+        let within = if ms == 0 { ASK } else { Duration::from_millis(ms) };
+        let (give_up, mut given_up) = watch::channel(false);
+        lock(&self.asks).insert(id, give_up);
+        let result = tokio::select! {
+            result = send(node, to, m, How::Ask(within)) => result,
+            Ok(_) = given_up.wait_for(|g| *g) => {
+                let (code, effect) = ("CANCELLED".to_owned(), "MAYBE".to_owned());
+                Err(Box::new(Fault { code, effect, detail: "the ask's future was dropped".into(), ..Fault::default() }))
+            }
+        };
+        lock(&self.asks).remove(&id);
+        result
+    }
+}
+
+async fn send(node: &Node, to: &str, message: &Encoded, how: How) -> Result<Option<Encoded>, Failed> {
+    let to: Address = to.parse().map_err(|e| fault(&e, false))?;
+    let bytes = from_hex(&message.payload).map_err(|e| driver_fault(&e))?;
+    let sent: Sent = raw::send(node, &to, &message.type_name, bytes.into(), how)
+        .await
+        .ok_or_else(|| driver_fault(&format!("this peer does not know {}", message.type_name)))?;
+    let reply = sent.map_err(|(error, returned)| fault(&error, returned))?;
+    Ok(reply.map(|(type_name, bytes)| Encoded { type_name, payload: to_hex(&bytes) }))
+}
+
+async fn many(node: &Node, to: &str, first: u64, count: u64, wait: bool) -> Result<BTreeMap<String, u64>, Failed> {
+    let to: Address = to.parse().map_err(|e| fault(&e, false))?;
+    let (mut sent, mut refused) = (0, 0);
+    for n in first..first + count {
+        let message = Add { by: 1, n };
+        let result = match wait {
+            true => node.tell(&to, &message).await,
+            false => node.try_tell(&to, message).map_err(|(error, _)| error),
+        };
+        match result {
+            Ok(()) => sent += 1,
+            Err(error) if error.code() == Code::MailboxFull && !wait => refused += 1,
+            Err(error) => return Err(fault(&error, false)),
+        }
+    }
+    Ok(BTreeMap::from([("sent".into(), sent), ("refused".into(), refused)]))
+}
+
+async fn restore(_node: &Node, path: &str, snapshot: &str) -> Result<(), Failed> {
+    from_hex(snapshot).map_err(|e| driver_fault(&e))?;
+    Err(driver_fault(&format!("{path}: this node cannot spawn from a snapshot")))
+}
+
+fn letter(letter: actorbridge::DeadLetter) -> Letter {
+    Letter {
+        code: short(letter.code.as_str_name()).to_owned(),
+        effect: effect_name(letter.effect).to_owned(),
+        bytes: letter.envelope.len() as u64,
+        target: letter.target,
+        detail: letter.detail,
+    }
+}
+
+fn fault(error: &Error, returned: bool) -> Failed {
+    let user = error.user().cloned().unwrap_or_default();
+    Box::new(Fault {
+        code: short(error.code().as_str_name()).to_owned(),
+        effect: effect_name(error.effect()).to_owned(),
+        detail: error.to_string(),
+        user_code: user.code,
+        user_message: user.message,
+        returned,
+    })
+}
+
+fn waited(limit: Duration) -> Failed {
+    let detail = format!("no room within {limit:?}");
+    Box::new(Fault { code: "WAITED".into(), effect: "NONE".into(), detail, ..Fault::default() })
+}
+
+fn driver_error(error: Error) -> Failed {
+    driver_fault(&error.to_string())
+}
+
+fn driver_fault(detail: &str) -> Failed {
+    Box::new(Fault { code: "DRIVER".into(), detail: detail.to_owned(), ..Fault::default() })
+}
+
+fn short(name: &str) -> &str {
+    name.trim_start_matches("CODE_")
+}
+
+fn effect_name(effect: Effect) -> &'static str {
+    effect.as_str_name().trim_start_matches("EFFECT_")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
