@@ -435,6 +435,12 @@ impl LinkEnd {
         self.ring();
     }
 
+    /// Ends an inbound binding: its sender resolves the target again.
+    pub(crate) fn reset(&self, flow: u32, code: Code) {
+        lock(&self.state).machine.reset(flow, code, None);
+        self.ring();
+    }
+
     pub(crate) fn outcome(&self, flow: u32, outcome: v1::Outcome) {
         lock(&self.state).machine.outcome(flow, outcome);
         self.ring();

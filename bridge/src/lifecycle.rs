@@ -152,6 +152,12 @@ impl Inner {
             self.refuse(&message, Code::Stopped, Effect::None, "");
         }
         self.cells.write().unwrap_or_else(|e| e.into_inner()).remove(&cell.path);
+        // Their senders resolve the address again: another actor may have it by then.
+        let streams: Vec<_> = cell.lock().pool.streams().map(|(key, _)| key).collect();
+        for (link, flow) in streams {
+            let link = self.links.read().unwrap_or_else(|e| e.into_inner()).get(&link).cloned();
+            link.iter().for_each(|l| l.reset(flow, Code::Stopped));
+        }
         if let Some(parent) = &cell.parent {
             parent.lock().children.retain(|c| !Arc::ptr_eq(c, cell));
         }

@@ -18,7 +18,7 @@ const MAX_LISTED: usize = 500;
 pub(crate) struct System(pub(crate) Weak<Inner>);
 
 fn refused(error: &Error) -> Fault {
-    Fault::new(error.code(), error.detail())
+    Fault::new(error.code(), format!("{}: {}", error.target(), error.detail()))
 }
 
 fn is_reserved(path: &str) -> bool {

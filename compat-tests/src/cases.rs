@@ -165,7 +165,11 @@ pub fn load(path: &Path) -> Result<Vec<Case>, String> {
         }
         for (i, step) in case.steps.iter().enumerate() {
             if step.verb().is_empty() {
-                return Err(say(format!("{:?}, step {}: a step has exactly one verb", case.name, i + 1)));
+                return Err(say(format!(
+                    "{:?}, step {}: a step has exactly one verb",
+                    case.name,
+                    i + 1
+                )));
             }
         }
     }

@@ -21,7 +21,11 @@ impl Schema {
         let includes = [root.join("compat-tests/proto"), root.join("proto")];
         let mut compiler = protox::Compiler::new(includes).map_err(|e| e.to_string())?;
         compiler.include_imports(true);
-        let files = ["actorbridge/test/v1/test.proto", "actorbridge/v1/system.proto", "actorbridge/v1/frame.proto"];
+        let files = [
+            "actorbridge/test/v1/test.proto",
+            "actorbridge/v1/system.proto",
+            "actorbridge/v1/frame.proto",
+        ];
         for file in files.iter().chain(&["actorbridge/v1/envelope.proto"]) {
             compiler.open_file(file).map_err(|e| format!("{e:?}"))?;
         }
@@ -42,8 +46,14 @@ impl Schema {
     /// # Errors
     /// A sentence that names the message.
     pub fn encode(&self, message: &Value) -> Result<Encoded, String> {
-        let Some((name, fields)) = message.as_object().filter(|o| o.len() == 1).and_then(|o| o.iter().next()) else {
-            return Err(format!("a message is written {{Name: {{field: value}}}}, not {message}"));
+        let Some((name, fields)) = message
+            .as_object()
+            .filter(|o| o.len() == 1)
+            .and_then(|o| o.iter().next())
+        else {
+            return Err(format!(
+                "a message is written {{Name: {{field: value}}}}, not {message}"
+            ));
         };
         let descriptor = self.find(name)?;
         let mut fields = fields.as_object().cloned().unwrap_or_default();
@@ -56,10 +66,13 @@ impl Schema {
             None => Vec::new(),
         };
         let type_name = descriptor.full_name().to_owned();
-        let message = DynamicMessage::deserialize(descriptor, Value::Object(fields))
-            .map_err(|e| format!("{name}: {e}"))?;
+        let message =
+            DynamicMessage::deserialize(descriptor, Value::Object(fields)).map_err(|e| format!("{name}: {e}"))?;
         let bytes = [message.encode_to_vec(), appended, padding].concat();
-        Ok(Encoded { type_name, payload: to_hex(&bytes) })
+        Ok(Encoded {
+            type_name,
+            payload: to_hex(&bytes),
+        })
     }
 
     /// The fields of a message, zeros included.
@@ -87,7 +100,9 @@ impl Schema {
             .stringify_64_bit_integers(false)
             .skip_default_fields(false)
             .use_proto_field_name(true);
-        message.serialize_with_options(serde_json::value::Serializer, &options).map_err(|e| format!("{name}: {e}"))
+        message
+            .serialize_with_options(serde_json::value::Serializer, &options)
+            .map_err(|e| format!("{name}: {e}"))
     }
 }
 

@@ -45,7 +45,10 @@ impl Driver {
     pub async fn carry_out(&self, order: Order) -> Answer {
         let id = order.id;
         let done = self.operate(id, &order.node, order.operation).await;
-        let mut answer = done.unwrap_or_else(|fault| Answer { fault: Some(*fault), ..Answer::default() });
+        let mut answer = done.unwrap_or_else(|fault| Answer {
+            fault: Some(*fault),
+            ..Answer::default()
+        });
         answer.id = id;
         answer
     }
@@ -65,14 +68,27 @@ impl Driver {
             Operation::Link { door: Door::Remote, to } => drop(node.dial(&to).await.map_err(driver_error)?),
             Operation::Link { door: Door::Native, .. } => return Err(driver_fault("a Go node opens native links")),
             Operation::Unlink { to } => node.disconnect(&to),
-            Operation::Tell { to, message, wait, timeout_ms } => {
+            Operation::Tell {
+                to,
+                message,
+                wait,
+                timeout_ms,
+            } => {
                 let how = if wait { How::Tell } else { How::TryTell };
                 let sending = send(&node, &to, &message, how);
                 let limit = Duration::from_millis(timeout_ms);
-                tokio::time::timeout(limit, sending).await.map_err(|_| waited(limit))??;
+                tokio::time::timeout(limit, sending)
+                    .await
+                    .map_err(|_| waited(limit))??;
             }
-            Operation::TellMany { to, first, count, wait } => answer.counts = many(&node, &to, first, count, wait).await?,
-            Operation::Ask { to, message, timeout_ms } => {
+            Operation::TellMany { to, first, count, wait } => {
+                answer.counts = many(&node, &to, first, count, wait).await?
+            }
+            Operation::Ask {
+                to,
+                message,
+                timeout_ms,
+            } => {
                 answer.reply = self.ask(id, &node, &to, &message, timeout_ms).await?;
             }
             Operation::AskMany { to, first, count } => {
@@ -101,7 +117,10 @@ impl Driver {
     }
 
     fn node(&self, name: &str) -> Result<Node, Failed> {
-        lock(&self.nodes).get(name).cloned().ok_or_else(|| driver_fault(&format!("no node is named {name}")))
+        lock(&self.nodes)
+            .get(name)
+            .cloned()
+            .ok_or_else(|| driver_fault(&format!("no node is named {name}")))
     }
 
     async fn start(&self, name: &str, listen: &str) -> Result<Answer, Failed> {
@@ -110,10 +129,15 @@ impl Driver {
             builder = builder.listen(listen);
         }
         let started = tokio::task::spawn_blocking(move || builder.start()).await;
-        let node = started.map_err(|e| driver_fault(&e.to_string()))?.map_err(driver_error)?;
+        let node = started
+            .map_err(|e| driver_fault(&e.to_string()))?
+            .map_err(driver_error)?;
         let address = node.listening().first().cloned().unwrap_or_default();
         lock(&self.nodes).insert(name.to_owned(), node);
-        Ok(Answer { address, ..Answer::default() })
+        Ok(Answer {
+            address,
+            ..Answer::default()
+        })
     }
 
     /// Asks; a cancel gives the ask up as its caller does: the future is dropped.
@@ -140,7 +164,10 @@ async fn send(node: &Node, to: &str, message: &Encoded, how: How) -> Result<Opti
         .await
         .ok_or_else(|| driver_fault(&format!("this peer does not know {}", message.type_name)))?;
     let reply = sent.map_err(|(error, returned)| fault(&error, returned))?;
-    Ok(reply.map(|(type_name, bytes)| Encoded { type_name, payload: to_hex(&bytes) }))
+    Ok(reply.map(|(type_name, bytes)| Encoded {
+        type_name,
+        payload: to_hex(&bytes),
+    }))
 }
 
 async fn many(node: &Node, to: &str, first: u64, count: u64, wait: bool) -> Result<BTreeMap<String, u64>, Failed> {
@@ -190,7 +217,12 @@ fn fault(error: &Error, returned: bool) -> Failed {
 
 fn waited(limit: Duration) -> Failed {
     let detail = format!("no room within {limit:?}");
-    Box::new(Fault { code: "WAITED".into(), effect: "NONE".into(), detail, ..Fault::default() })
+    Box::new(Fault {
+        code: "WAITED".into(),
+        effect: "NONE".into(),
+        detail,
+        ..Fault::default()
+    })
 }
 
 fn driver_error(error: Error) -> Failed {
@@ -198,7 +230,11 @@ fn driver_error(error: Error) -> Failed {
 }
 
 fn driver_fault(detail: &str) -> Failed {
-    Box::new(Fault { code: "DRIVER".into(), detail: detail.to_owned(), ..Fault::default() })
+    Box::new(Fault {
+        code: "DRIVER".into(),
+        detail: detail.to_owned(),
+        ..Fault::default()
+    })
 }
 
 fn short(name: &str) -> &str {

@@ -126,7 +126,10 @@ pub struct Encoded {
 impl Encoded {
     /// A message's name and bytes.
     pub fn of<T: prost::Message + prost::Name>(message: &T) -> Self {
-        Self { type_name: T::full_name(), payload: to_hex(&message.encode_to_vec()) }
+        Self {
+            type_name: T::full_name(),
+            payload: to_hex(&message.encode_to_vec()),
+        }
     }
 }
 
@@ -195,9 +198,14 @@ pub fn from_hex(text: &str) -> Result<Vec<u8>, String> {
     let digits: Vec<u8> = text
         .bytes()
         .filter(|b| !b.is_ascii_whitespace())
-        .map(|b| (b as char).to_digit(16).map(|d| d as u8).ok_or(format!("{:?} is not a hex digit", b as char)))
+        .map(|b| {
+            (b as char)
+                .to_digit(16)
+                .map(|d| d as u8)
+                .ok_or(format!("{:?} is not a hex digit", b as char))
+        })
         .collect::<Result<_, _>>()?;
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return Err("hex has an odd number of digits".into());
     }
     Ok(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())

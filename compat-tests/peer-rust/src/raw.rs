@@ -93,7 +93,10 @@ async fn send_as<Q: Name + Versioned, A: Name + Versioned>(node: &Node, to: &Add
             }
         }
         How::Ask(within) => {
-            let reply = node.ask::<Raw<A>, _>(to, &message, within).await.map_err(|e| (e, false))?;
+            let reply = node
+                .ask::<Raw<A>, _>(to, &message, within)
+                .await
+                .map_err(|e| (e, false))?;
             Ok(Some((A::full_name(), reply.bytes)))
         }
     }

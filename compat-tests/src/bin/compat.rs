@@ -48,7 +48,10 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<bool, String> {
     let mut cases = cases::load(&cli.root.join("compat-tests/cases/behaviour.yaml"))?;
     cases.retain(|c| c.name.contains(&cli.filter));
-    let pairs: Vec<Pair> = Pair::all().into_iter().filter(|p| p.to_string().contains(&cli.pair)).collect();
+    let pairs: Vec<Pair> = Pair::all()
+        .into_iter()
+        .filter(|p| p.to_string().contains(&cli.pair))
+        .collect();
     if cli.list {
         cases.iter().for_each(|c| println!("{}", c.name));
         pairs.iter().for_each(|p| println!("{p}"));
@@ -63,7 +66,10 @@ fn run(cli: &Cli) -> Result<bool, String> {
     let outcomes = runtime.block_on(runner::run(&programs, &schema, &cases, &pairs))?;
     match cli.json {
         true => println!("{}", table::json(&outcomes)),
-        false => println!("{}", table::render(&outcomes, &cases.iter().map(|c| c.name.clone()).collect::<Vec<_>>())),
+        false => println!(
+            "{}",
+            table::render(&outcomes, &cases.iter().map(|c| c.name.clone()).collect::<Vec<_>>())
+        ),
     }
     Ok(outcomes.iter().all(|o| o.failure.is_none()))
 }

@@ -23,8 +23,8 @@ pub(super) fn check(want: &Value, got: &Value, saved: &Saved, place: &str) -> Re
             Ok(())
         }
         (Value::Array(wanted), Value::Array(items)) if wanted.len() == items.len() => {
-            let pairs = wanted.iter().zip(items).enumerate();
-            pairs.map(|(i, (w, g))| check(w, g, saved, &format!("{place}[{i}]"))).collect()
+            let mut pairs = wanted.iter().zip(items).enumerate();
+            pairs.try_for_each(|(i, (w, g))| check(w, g, saved, &format!("{place}[{i}]")))
         }
         (Value::String(text), _) => match check_text(text, got, saved)? {
             true => Ok(()),
@@ -42,7 +42,10 @@ fn check_text(want: &str, got: &Value, saved: &Saved) -> Result<bool, String> {
         other => other.to_string(),
     };
     if let Some(sum) = want.strip_prefix(">=") {
-        return Ok({ let least = evaluate(sum, saved)?; number(got).is_some_and(|g| g >= least) });
+        return Ok({
+            let least = evaluate(sum, saved)?;
+            number(got).is_some_and(|g| g >= least)
+        });
     }
     if let Some(sum) = want.strip_prefix('=') {
         return Ok(number(got) == Some(evaluate(sum, saved)?));
@@ -56,7 +59,10 @@ fn check_text(want: &str, got: &Value, saved: &Saved) -> Result<bool, String> {
 }
 
 fn number(value: &Value) -> Option<i128> {
-    value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from))
+    value
+        .as_i64()
+        .map(i128::from)
+        .or_else(|| value.as_u64().map(i128::from))
 }
 
 /// A sum such as `sent - refused + 2`.

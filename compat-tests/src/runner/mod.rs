@@ -58,12 +58,7 @@ pub struct Outcome {
 ///
 /// # Errors
 /// A sentence, if nothing can be run at all.
-pub async fn run(
-    programs: &Programs,
-    schema: &Schema,
-    cases: &[Case],
-    pairs: &[Pair],
-) -> Result<Vec<Outcome>, String> {
+pub async fn run(programs: &Programs, schema: &Schema, cases: &[Case], pairs: &[Pair]) -> Result<Vec<Outcome>, String> {
     let limit = Arc::new(Semaphore::new(PAIRS_AT_ONCE));
     let mut running = tokio::task::JoinSet::new();
     for pair in pairs {
@@ -102,7 +97,12 @@ async fn run_pair(programs: &Programs, schema: &Schema, cases: Vec<Case>, pair: 
             let _permit = limit.acquire_owned().await;
             let started = std::time::Instant::now();
             let failure = run_case(&programs, schema, &case, pair, nodes, number).await.err();
-            Outcome { pair, case: case.name, failure, took: started.elapsed() }
+            Outcome {
+                pair,
+                case: case.name,
+                failure,
+                took: started.elapsed(),
+            }
         });
     }
     let mut outcomes = Vec::new();
@@ -126,7 +126,15 @@ async fn run_case(
             true => Arc::new(pair::Nodes::start(programs, pair, &id).await?),
             false => shared,
         };
-        steps::Run { schema, nodes, id, saved: BTreeMap::new(), background: BTreeMap::new() }.all(&case.steps).await
+        steps::Run {
+            schema,
+            nodes,
+            id,
+            saved: BTreeMap::new(),
+            background: BTreeMap::new(),
+        }
+        .all(&case.steps)
+        .await
     };
     tokio::time::timeout(CASE_LIMIT, work)
         .await

@@ -140,7 +140,11 @@ impl Folder {
 impl Nodes {
     /// Starts the programs and the two nodes, and links here to there.
     pub(super) async fn start(programs: &Programs, pair: Pair, id: &str) -> Result<Self, String> {
-        let folder = if pair.joint == Joint::Unix { Some(Folder::new()?) } else { None };
+        let folder = if pair.joint == Joint::Unix {
+            Some(Folder::new()?)
+        } else {
+            None
+        };
         let there_peer = Arc::new(Peer::start(pair.program(programs, pair.there))?);
         let here_peer = match pair.one_process() {
             true => there_peer.clone(),
@@ -157,7 +161,10 @@ impl Nodes {
             _ => String::new(),
         };
         let native = |language| pair.joint == Joint::Native && language == Language::Rust;
-        let start = |language, listen| Operation::Start { listen, native: native(language) };
+        let start = |language, listen| Operation::Start {
+            listen,
+            native: native(language),
+        };
         let bound = nodes.must(Side::There, start(pair.there, listen)).await?;
         nodes.must(Side::Here, start(pair.here, String::new())).await?;
         let (door, to) = match pair.joint {
@@ -168,7 +175,15 @@ impl Nodes {
         // A native link is always opened by the Go node.
         match (pair.joint, pair.here) {
             (Joint::Native, Language::Rust) => {
-                nodes.must(Side::There, Operation::Link { door, to: nodes.here.1.clone() }).await?
+                nodes
+                    .must(
+                        Side::There,
+                        Operation::Link {
+                            door,
+                            to: nodes.here.1.clone(),
+                        },
+                    )
+                    .await?
             }
             _ => nodes.must(Side::Here, Operation::Link { door, to }).await?,
         };

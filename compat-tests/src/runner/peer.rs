@@ -51,7 +51,11 @@ impl Peer {
 
     /// Sends an order and waits for its answer.
     pub(super) async fn order(&self, id: u64, node: &str, operation: Operation) -> Result<Answer, String> {
-        let order = Order { id, node: node.to_owned(), operation };
+        let order = Order {
+            id,
+            node: node.to_owned(),
+            operation,
+        };
         let (answered, answer) = oneshot::channel();
         match self.waiting.lock().expect("not poisoned").as_mut() {
             Some(waiting) => waiting.insert(id, answered),
@@ -61,12 +65,18 @@ impl Peer {
         line.push(b'\n');
         let written = self.stdin.lock().await.write_all(&line).await;
         written.map_err(|e| format!("the peer program takes no orders: {e}"))?;
-        answer.await.map_err(|_| "the peer program ended before it answered".to_owned())
+        answer
+            .await
+            .map_err(|_| "the peer program ended before it answered".to_owned())
     }
 
     /// Ends the program at once.
     pub(super) fn kill(&self) -> Result<(), String> {
-        self.child.lock().expect("not poisoned").start_kill().map_err(|e| e.to_string())
+        self.child
+            .lock()
+            .expect("not poisoned")
+            .start_kill()
+            .map_err(|e| e.to_string())
     }
 }
 
@@ -75,7 +85,11 @@ async fn read_answers(mut stdout: BufReader<tokio::process::ChildStdout>, waitin
     while matches!(stdout.read_line(&mut line).await, Ok(n) if n > 0) {
         match serde_json::from_str::<Answer>(&line) {
             Ok(answer) => {
-                let waiter = waiting.lock().expect("not poisoned").as_mut().and_then(|w| w.remove(&answer.id));
+                let waiter = waiting
+                    .lock()
+                    .expect("not poisoned")
+                    .as_mut()
+                    .and_then(|w| w.remove(&answer.id));
                 if let Some(waiter) = waiter {
                     let _ = waiter.send(answer);
                 }

@@ -10,8 +10,8 @@ use tokio::task::JoinHandle;
 use super::matching::{Saved, check, part};
 use super::pair::Nodes;
 use crate::cases::{Side, Step};
-use compat_peer::ops::{Answer, Encoded, Operation};
 use crate::schema::Schema;
+use compat_peer::ops::{Answer, Encoded, Operation};
 
 /// How long a step with `until` is repeated.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,7 +40,9 @@ pub(super) struct Background {
 impl Run {
     pub(super) async fn all(mut self, steps: &[Step]) -> Result<(), String> {
         for (i, step) in steps.iter().enumerate() {
-            self.step(step).await.map_err(|problem| format!("step {} ({}): {problem}", i + 1, step.verb()))?;
+            self.step(step)
+                .await
+                .map_err(|problem| format!("step {} ({}): {problem}", i + 1, step.verb()))?;
         }
         match self.background.keys().next() {
             None => Ok(()),
@@ -69,7 +71,12 @@ impl Run {
     }
 
     fn judge(&self, step: &Step, result: &Value) -> Result<(), String> {
-        let expect = step.expect.as_ref().map(|e| self.filled(e)).transpose()?.unwrap_or(json!({}));
+        let expect = step
+            .expect
+            .as_ref()
+            .map(|e| self.filled(e))
+            .transpose()?
+            .unwrap_or(json!({}));
         if expect.get("fault").is_none() && !result["fault"].is_null() {
             return Err(format!("it failed: {}", result["fault"]));
         }
@@ -79,14 +86,23 @@ impl Run {
     /// Carries the step out once. `None`: it goes on in the background, or has no result.
     async fn once(&mut self, step: &Step) -> Result<Option<Value>, String> {
         if let Some(name) = &step.wait_for {
-            let background = self.background.remove(name).ok_or_else(|| format!("nothing runs as {name:?}"))?;
+            let background = self
+                .background
+                .remove(name)
+                .ok_or_else(|| format!("nothing runs as {name:?}"))?;
             let answer = background.done.await.map_err(|e| e.to_string())??;
             return self.result(step, answer).map(Some);
         }
         if let Some(name) = &step.cancel {
-            let background = self.background.get(name).ok_or_else(|| format!("nothing runs as {name:?}"))?;
+            let background = self
+                .background
+                .get(name)
+                .ok_or_else(|| format!("nothing runs as {name:?}"))?;
             let (side, order) = (background.side, background.order);
-            let answer = self.nodes.order(side, self.nodes.next_id(side), Operation::Cancel { order }).await?;
+            let answer = self
+                .nodes
+                .order(side, self.nodes.next_id(side), Operation::Cancel { order })
+                .await?;
             return self.result(step, answer).map(Some);
         }
         if let Some(side) = step.kill {
@@ -117,12 +133,27 @@ impl Run {
             if let Some(name) = name {
                 let timeout_ms = step.timeout_ms.unwrap_or(TELL_MS);
                 let (to, message) = (self.address(name)?, self.message(step)?);
-                return Ok((here, Operation::Tell { to, message, wait, timeout_ms }));
+                return Ok((
+                    here,
+                    Operation::Tell {
+                        to,
+                        message,
+                        wait,
+                        timeout_ms,
+                    },
+                ));
             }
         }
         if let Some(name) = &step.ask {
             let (to, message) = (self.address(name)?, self.message(step)?);
-            return Ok((here, Operation::Ask { to, message, timeout_ms }));
+            return Ok((
+                here,
+                Operation::Ask {
+                    to,
+                    message,
+                    timeout_ms,
+                },
+            ));
         }
         for (name, wait) in [(&step.tell_many, true), (&step.try_many, false)] {
             if let Some(name) = name {
@@ -135,21 +166,43 @@ impl Run {
             return Ok((here, Operation::AskMany { to, first, count }));
         }
         if let Some(name) = &step.restore {
-            let snapshot = step.to.as_ref().and_then(|to| self.saved.get(to)).and_then(Value::as_str);
+            let snapshot = step
+                .to
+                .as_ref()
+                .and_then(|to| self.saved.get(to))
+                .and_then(Value::as_str);
             let snapshot = compat_peer::ops::to_hex(&from_base64(snapshot.ok_or("`to` names no saved snapshot")?)?);
-            return Ok((here, Operation::Restore { path: self.path(name)?, snapshot }));
+            return Ok((
+                here,
+                Operation::Restore {
+                    path: self.path(name)?,
+                    snapshot,
+                },
+            ));
         }
         if step.dead_letters.is_some() {
             return Ok((there, Operation::DeadLetters {}));
         }
         if step.unlink.is_some() {
-            return Ok((Side::Here, Operation::Unlink { to: self.nodes.node(Side::There).to_owned() }));
+            return Ok((
+                Side::Here,
+                Operation::Unlink {
+                    to: self.nodes.node(Side::There).to_owned(),
+                },
+            ));
         }
         if let Some(side) = step.shutdown {
             return Ok((side, Operation::Shutdown {}));
         }
         let (to, request) = self.request(step, there)?;
-        Ok((Side::Here, Operation::Ask { to, message: self.schema.encode(&request)?, timeout_ms }))
+        Ok((
+            Side::Here,
+            Operation::Ask {
+                to,
+                message: self.schema.encode(&request)?,
+                timeout_ms,
+            },
+        ))
     }
 
     /// The verbs that are asks to a node's `/system` or gate, with the fields of `with` added.
@@ -170,7 +223,10 @@ impl Run {
                 Some(other) => other,
                 None => return Err("it needs `to`".into()),
             };
-            ("MoveToRequest", json!({"path": self.path(name)?, "destination": destination}))
+            (
+                "MoveToRequest",
+                json!({"path": self.path(name)?, "destination": destination}),
+            )
         } else if let Some(key) = &step.release {
             to = format!("ab://{node}/gate");
             ("Release", json!({"key": format!("{}-{key}", self.id)}))
@@ -205,8 +261,11 @@ impl Run {
         if let Some(name) = &step.dead_letters {
             let path = format!("/{}", self.path(name)?);
             let meant = |code: &str| step.code.as_deref().is_none_or(|c| c == code);
-            let letters: Vec<_> =
-                answer.letters.iter().filter(|l| l.target.ends_with(&path) && meant(&l.code)).collect();
+            let letters: Vec<_> = answer
+                .letters
+                .iter()
+                .filter(|l| l.target.ends_with(&path) && meant(&l.code))
+                .collect();
             result["letters"] = json!(letters.len());
             result["letter"] = serde_json::to_value(letters.first()).map_err(|e| e.to_string())?;
         }
@@ -257,8 +316,14 @@ impl Run {
             .replace("{there}", self.nodes.node(Side::There));
         for (open, close) in [('<', '>'), ('[', ']')] {
             while let Some((before, rest)) = text.split_once(open) {
-                let Some((name, after)) = rest.split_once(close) else { break };
-                let value = if open == '<' { self.address(name)? } else { self.path(name)? };
+                let Some((name, after)) = rest.split_once(close) else {
+                    break;
+                };
+                let value = if open == '<' {
+                    self.address(name)?
+                } else {
+                    self.path(name)?
+                };
                 text = format!("{before}{value}{after}");
             }
         }
@@ -271,7 +336,10 @@ fn from_base64(text: &str) -> Result<Vec<u8>, String> {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let (mut bits, mut count, mut bytes) = (0_u32, 0, Vec::new());
     for digit in text.bytes().filter(|b| *b != b'=') {
-        let value = DIGITS.iter().position(|d| *d == digit).ok_or("a snapshot is not base64")?;
+        let value = DIGITS
+            .iter()
+            .position(|d| *d == digit)
+            .ok_or("a snapshot is not base64")?;
         bits = bits << 6 | value as u32;
         count += 6;
         if count >= 8 {

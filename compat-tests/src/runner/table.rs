@@ -18,7 +18,14 @@ pub fn render(outcomes: &[Outcome], order: &[String]) -> String {
         }
         cells.insert((&outcome.case, column), outcome);
     }
-    columns.sort_by_key(|c| (["memory", "native", "tcp", "unix"].iter().position(|d| c.starts_with(d)), c.clone()));
+    columns.sort_by_key(|c| {
+        (
+            ["memory", "native", "tcp", "unix"]
+                .iter()
+                .position(|d| c.starts_with(d)),
+            c.clone(),
+        )
+    });
     let mut out = String::new();
     for (i, column) in columns.iter().enumerate() {
         let _ = writeln!(out, "{}{column}", "  |".repeat(i) + "  ");
@@ -42,9 +49,20 @@ pub fn render(outcomes: &[Outcome], order: &[String]) -> String {
         out.push('\n');
     }
     for outcome in &failed {
-        let _ = writeln!(out, "FAILED {} {}\n       {}", outcome.pair, outcome.case, outcome.failure.as_deref().unwrap_or(""));
+        let _ = writeln!(
+            out,
+            "FAILED {} {}\n       {}",
+            outcome.pair,
+            outcome.case,
+            outcome.failure.as_deref().unwrap_or("")
+        );
     }
-    let _ = write!(out, "\n{} passed, {} failed", outcomes.len() - failed.len(), failed.len());
+    let _ = write!(
+        out,
+        "\n{} passed, {} failed",
+        outcomes.len() - failed.len(),
+        failed.len()
+    );
     out
 }
 

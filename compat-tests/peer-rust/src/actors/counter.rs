@@ -11,7 +11,11 @@ pub struct Counter(Count);
 
 impl Default for Counter {
     fn default() -> Self {
-        Self(Count { digest: DIGEST.0, language: "rust".into(), ..Count::default() })
+        Self(Count {
+            digest: DIGEST.0,
+            language: "rust".into(),
+            ..Count::default()
+        })
     }
 }
 
@@ -22,7 +26,11 @@ impl Counter {
             self.0.total += add.by;
             self.0.handled += 1;
             self.0.digest = self.0.digest.wrapping_mul(DIGEST.1).wrapping_add(add.n);
-            return if message.correlation() == 0 { Ok(()) } else { cx.reply(&self.0) };
+            return if message.correlation() == 0 {
+                Ok(())
+            } else {
+                cx.reply(&self.0)
+            };
         }
         if message.is::<GetCount>() {
             message.decode::<GetCount>()?;
@@ -50,7 +58,10 @@ impl Actor for Counter {
     }
 
     fn restore(&mut self, state: &State) -> Result<(), Fault> {
-        self.0 = Count { language: "rust".into(), ..state.decode()? };
+        self.0 = Count {
+            language: "rust".into(),
+            ..state.decode()?
+        };
         Ok(())
     }
 }

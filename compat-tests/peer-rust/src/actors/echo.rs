@@ -12,10 +12,18 @@ impl Actor for Echo {
     async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
         if message.is::<TooNew>() {
             let old: OldTooNew = message.decode()?;
-            return cx.reply(&EchoReply { text: old.0.text, language: "rust".into(), ..EchoReply::default() });
+            return cx.reply(&EchoReply {
+                text: old.0.text,
+                language: "rust".into(),
+                ..EchoReply::default()
+            });
         }
         let EchoRequest { text, data } = message.decode()?;
-        cx.reply(&EchoReply { text, data, language: "rust".into() })
+        cx.reply(&EchoReply {
+            text,
+            data,
+            language: "rust".into(),
+        })
     }
 }
 
@@ -72,6 +80,10 @@ pub struct Mirror;
 impl Actor for Mirror {
     async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
         let text = message.type_name().to_owned();
-        cx.reply(&EchoReply { text, data: message.payload().clone(), language: "rust".into() })
+        cx.reply(&EchoReply {
+            text,
+            data: message.payload().clone(),
+            language: "rust".into(),
+        })
     }
 }

@@ -24,7 +24,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn with<T>(key: &str, use_it: impl FnOnce(&mut Key) -> T) -> T {
     let mut keys = lock(&KEYS);
-    let fresh = || Key { counts: testpb::Gate::default(), open: watch::Sender::new(false) };
+    let fresh = || Key {
+        counts: testpb::Gate::default(),
+        open: watch::Sender::new(false),
+    };
     use_it(keys.entry(key.to_owned()).or_insert_with(fresh))
 }
 
@@ -48,7 +51,11 @@ impl Actor for Gate {
         }
         if message.is::<GetStops>() {
             let prefix = message.decode::<GetStops>()?.prefix;
-            let line = lock(&STOPS).iter().filter(|p| p.starts_with(&prefix)).cloned().collect();
+            let line = lock(&STOPS)
+                .iter()
+                .filter(|p| p.starts_with(&prefix))
+                .cloned()
+                .collect();
             return cx.reply(&Lines { line });
         }
         let key = message.decode::<GetGate>()?.key;

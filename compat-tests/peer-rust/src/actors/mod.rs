@@ -53,12 +53,14 @@ pub struct Remote(pub Arc<Driver>);
 impl Actor for Remote {
     async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
         let drive: Drive = message.decode()?;
-        let order = serde_json::from_str(&drive.operation)
-            .map_err(|e| Fault::app("NOT_AN_ORDER").message(e.to_string()))?;
+        let order =
+            serde_json::from_str(&drive.operation).map_err(|e| Fault::app("NOT_AN_ORDER").message(e.to_string()))?;
         let (driver, responder) = (self.0.clone(), cx.take_responder()?);
         tokio::spawn(async move {
             let answer = driver.carry_out(order).await;
-            responder.reply(&Driven { answer: serde_json::to_string(&answer).unwrap_or_default() });
+            responder.reply(&Driven {
+                answer: serde_json::to_string(&answer).unwrap_or_default(),
+            });
         });
         Ok(())
     }

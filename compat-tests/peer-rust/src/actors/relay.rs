@@ -19,12 +19,23 @@ impl Actor for Through {
     async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
         if message.is::<EchoRequest>() {
             let EchoRequest { text, data } = message.decode()?;
-            return cx.reply(&EchoReply { text, data, language: "rust".into() });
+            return cx.reply(&EchoReply {
+                text,
+                data,
+                language: "rust".into(),
+            });
         }
         let mut ask: AskThrough = message.decode()?;
-        let within = Duration::from_millis(if ask.timeout_ms == 0 { 5_000 } else { u64::from(ask.timeout_ms) });
+        let within = Duration::from_millis(if ask.timeout_ms == 0 {
+            5_000
+        } else {
+            u64::from(ask.timeout_ms)
+        });
         let reply: EchoReply = if ask.via.is_empty() {
-            let request = EchoRequest { text: ask.text, ..EchoRequest::default() };
+            let request = EchoRequest {
+                text: ask.text,
+                ..EchoRequest::default()
+            };
             cx.ask(&address(&ask.target)?, &request, within).await?
         } else {
             let first = address(&ask.via.remove(0))?;
@@ -44,7 +55,10 @@ impl Actor for Forward {
             self.0 = Some(address(&message.decode::<ForwardTo>()?.target)?);
             return Ok(());
         }
-        let target = self.0.clone().ok_or_else(|| Fault::app("NO_TARGET").message("send a ForwardTo first"))?;
+        let target = self
+            .0
+            .clone()
+            .ok_or_else(|| Fault::app("NO_TARGET").message("send a ForwardTo first"))?;
         cx.forward(&target).await.map_err(Fault::from)
     }
 }
@@ -78,8 +92,12 @@ impl Actor for Parent {
 
     async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
         let name = message.decode::<SpawnChild>()?.name;
-        let child = cx.spawn(&name, || Child(Parent::new()), Options::default()).map_err(Fault::from)?;
-        cx.reply(&Lines { line: vec![child.as_str().to_owned()] })
+        let child = cx
+            .spawn(&name, || Child(Parent::new()), Options::default())
+            .map_err(Fault::from)?;
+        cx.reply(&Lines {
+            line: vec![child.as_str().to_owned()],
+        })
     }
 
     async fn post_stop(&mut self) {
@@ -112,7 +130,8 @@ impl Actor for Watcher {
         }
         let notice: Terminated = message.decode()?;
         let code = Code::try_from(notice.code).map_or("?", |c| c.as_str_name());
-        self.0.push(format!("{} {}", code.trim_start_matches("CODE_"), notice.actor));
+        self.0
+            .push(format!("{} {}", code.trim_start_matches("CODE_"), notice.actor));
         Ok(())
     }
 }
