@@ -6,7 +6,7 @@ use std::time::Duration;
 use actorbridge::{Actor, Cx, Fault, Message, Node};
 
 pub mod test {
-    include!("../../../compat-tests/src/generated/actorbridge.test.v1.rs");
+    include!("../../../compat-tests/peer-rust/src/generated/actorbridge.test.v1.rs");
 }
 
 use test::{Add, AskThrough, Count, EchoReply, EchoRequest, FailNow, GetCount, Held, Hold, PanicNow};
