@@ -6,8 +6,9 @@ use prost::Message as _;
 use crate::v1;
 use crate::wire::{Fields, Refusal, Value, put_bytes, put_uint, put_varint, varint_len};
 
-/// The most messages that one run may hold.
-pub const MAX_RUN_ITEMS: usize = 65_536;
+/// The most messages, and the most other entries, that one frame may hold: a frame of empty entries must not make its
+/// reader allocate many times its size.
+pub const MAX_FRAME_ITEMS: usize = 65_536;
 /// Frames above this are refused whatever the peer's limits say.
 pub const MAX_FRAME_BYTES: usize = 4 << 20;
 
@@ -54,21 +55,30 @@ impl Packet {
     /// # Errors
     /// A sentence that says what is wrong with the frame; such a frame costs its link.
     pub fn read(frame: &Bytes, max_frame_bytes: usize) -> Result<Self, Refusal> {
-        if frame.len() > max_frame_bytes.min(MAX_FRAME_BYTES) {
+        let limit = max_frame_bytes.min(MAX_FRAME_BYTES);
+        if frame.len() > limit {
             return Err(Refusal::new(
                 v1::Code::TooLarge,
-                format!(
-                    "a frame of {} bytes is over the limit of {max_frame_bytes}",
-                    frame.len()
-                ),
+                format!("a frame of {} bytes is over the limit of {limit}", frame.len()),
             ));
         }
         let mut head = Vec::new();
         let mut runs = Vec::new();
+        let (mut entries, mut items) = (0, 0);
         let mut fields = Fields::new(frame);
         while let Some(field) = fields.next_field()? {
+            entries += 1;
+            if entries > MAX_FRAME_ITEMS {
+                return Err(Refusal::undecodable(format!(
+                    "a frame has more than {MAX_FRAME_ITEMS} entries"
+                )));
+            }
             match (field.number, field.value) {
-                (15, Value::Bytes(run)) => runs.push(read_run(frame, run)?),
+                (15, Value::Bytes(run)) => {
+                    let run = read_run(frame, run, MAX_FRAME_ITEMS - items)?;
+                    items += run.items.len();
+                    runs.push(run);
+                }
                 (15, _) => return Err(Refusal::undecodable("Frame.run is not a message")),
                 (16, _) => return Err(Refusal::undecodable("Frame.crc32c was not negotiated on this link")),
                 (17..=31, _) => {
@@ -77,7 +87,15 @@ impl Packet {
                         field.number
                     )));
                 }
-                (1..=14, _) => head.extend_from_slice(&frame[field.start..field.end]),
+                (3 | 4, Value::Varint(_)) | (1 | 2 | 5..=14, Value::Bytes(_)) => {
+                    head.extend_from_slice(&frame[field.start..field.end]);
+                }
+                (1..=14, _) => {
+                    return Err(Refusal::undecodable(format!(
+                        "Frame's field {} has the wrong wire type",
+                        field.number
+                    )));
+                }
                 _ => {} // 32 and above: a later version's, ignored
             }
         }
@@ -161,7 +179,7 @@ impl Run {
     }
 }
 
-fn read_run(frame: &Bytes, bytes: &[u8]) -> Result<Run, Refusal> {
+fn read_run(frame: &Bytes, bytes: &[u8], room: usize) -> Result<Run, Refusal> {
     let mut run = Run::default();
     let (mut ttls, mut types) = (Vec::new(), Vec::new());
     let mut fields = Fields::new(bytes);
@@ -176,9 +194,9 @@ fn read_run(frame: &Bytes, bytes: &[u8]) -> Result<Run, Refusal> {
             (7, value) => read_list(value, &mut types, "Run.type")?,
             (8, Value::Varint(v)) => run.hops = narrow(v, "Run.hops")?,
             (15, Value::Bytes(body)) => {
-                if run.items.len() == MAX_RUN_ITEMS {
+                if run.items.len() == room {
                     return Err(Refusal::undecodable(format!(
-                        "a run has more than {MAX_RUN_ITEMS} messages"
+                        "a frame has more than {MAX_FRAME_ITEMS} messages"
                     )));
                 }
                 run.items.push(Item {
@@ -186,13 +204,13 @@ fn read_run(frame: &Bytes, bytes: &[u8]) -> Result<Run, Refusal> {
                     ..Item::default()
                 });
             }
-            (1..=15, _) => {
+            (1..=8 | 15, _) => {
                 return Err(Refusal::undecodable(format!(
                     "Run.{} has the wrong wire type",
                     field.number
                 )));
             }
-            _ => {}
+            _ => {} // a later version's, ignored
         }
     }
     spread(&mut run.items, &ttls, "Run.ttl_ms", |i, v| i.ttl_ms = v)?;
@@ -206,21 +224,26 @@ fn narrow(value: u64, name: &str) -> Result<u32, Refusal> {
 
 fn read_list(value: Value<'_>, list: &mut Vec<u32>, name: &str) -> Result<(), Refusal> {
     match value {
-        Value::Varint(v) => list.push(narrow(v, name)?),
+        Value::Varint(v) => add(list, v, name)?,
         Value::Bytes(mut packed) => {
             while !packed.is_empty() {
                 let v = prost::encoding::decode_varint(&mut packed)
                     .map_err(|_| Refusal::undecodable(format!("{name} ends inside a varint")))?;
-                list.push(narrow(v, name)?);
+                add(list, v, name)?;
             }
         }
         _ => return Err(Refusal::undecodable(format!("{name} has the wrong wire type"))),
     }
-    if list.len() > MAX_RUN_ITEMS {
+    Ok(())
+}
+
+fn add(list: &mut Vec<u32>, value: u64, name: &str) -> Result<(), Refusal> {
+    if list.len() == MAX_FRAME_ITEMS {
         return Err(Refusal::undecodable(format!(
-            "{name} has more than {MAX_RUN_ITEMS} values"
+            "{name} has more than {MAX_FRAME_ITEMS} values"
         )));
     }
+    list.push(narrow(value, name)?);
     Ok(())
 }
 

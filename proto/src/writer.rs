@@ -3,18 +3,27 @@
 use bytes::Bytes;
 
 use crate::v1::{ContentType, Kind};
-use crate::view::{What, Who};
+use crate::view::{Presence, What, Who};
 use crate::wire::{put_bytes, put_uint};
 
-/// Writes a who prefix. Empty strings are left out.
+/// Writes a who prefix. Empty strings are left out. One above
+/// [`MAX_WHO_BYTES`](crate::view::MAX_WHO_BYTES) is refused when its stream is opened.
 pub fn who(source: &str, target: &str, reply_to: &str) -> Who {
     let mut out = Vec::with_capacity(source.len() + target.len() + reply_to.len() + 9);
+    let mut present = 0;
     for (number, value) in [(4, source), (5, target), (10, reply_to)] {
         if !value.is_empty() {
+            present |= 1 << number;
             put_bytes(&mut out, number, value.as_bytes());
         }
     }
-    Who::parse(out.into()).unwrap_or_default()
+    Who {
+        source: source.to_owned(),
+        target: target.to_owned(),
+        reply_to: reply_to.to_owned(),
+        present,
+        bytes: out.into(),
+    }
 }
 
 /// Writes a what prefix for a protobuf payload. Versions of 1 are left out.
@@ -24,15 +33,34 @@ pub fn what(kind: Kind, type_name: &str, version: u32, min_reader: u32) -> What 
 
 /// Writes a what prefix. Versions of 1 are left out.
 pub fn what_of(kind: u32, type_name: &str, version: u32, min_reader: u32, content: ContentType) -> What {
-    let mut out = Vec::with_capacity(type_name.len() + 10);
-    put_uint(&mut out, 1, u64::from(kind));
+    let (version, min_reader) = (version.max(1), min_reader.max(1));
+    let mut out = Vec::with_capacity(type_name.len() + 16);
+    let mut present = 0;
+    put_present(&mut out, &mut present, 1, kind);
     if !type_name.is_empty() {
+        present |= 1 << 6;
         put_bytes(&mut out, 6, type_name.as_bytes());
     }
-    put_uint(&mut out, 7, if version > 1 { u64::from(version) } else { 0 });
-    put_uint(&mut out, 8, if min_reader > 1 { u64::from(min_reader) } else { 0 });
-    put_uint(&mut out, 9, content as u64);
-    What::parse(out.into()).unwrap_or_default()
+    put_present(&mut out, &mut present, 7, if version > 1 { version } else { 0 });
+    put_present(&mut out, &mut present, 8, if min_reader > 1 { min_reader } else { 0 });
+    put_present(&mut out, &mut present, 9, content as u32);
+    What {
+        kind,
+        type_name: type_name.to_owned(),
+        version,
+        min_reader,
+        content_type: content as u32,
+        compression: 0,
+        present,
+        bytes: out.into(),
+    }
+}
+
+fn put_present(out: &mut Vec<u8>, present: &mut Presence, number: u32, value: u32) {
+    if value != 0 {
+        *present |= 1 << number;
+        put_uint(out, number, u64::from(value));
+    }
 }
 
 /// What a body may hold beside its payload.
