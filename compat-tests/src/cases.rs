@@ -84,6 +84,8 @@ pub struct Step {
     pub restore: Option<String>,
     /// Close the link between the two nodes.
     pub unlink: Option<bool>,
+    /// Link the two nodes again.
+    pub relink: Option<bool>,
     /// Shut this node down.
     pub shutdown: Option<Side>,
     /// End the peer program at once, as `kill -9` does.
@@ -121,7 +123,7 @@ pub struct Step {
 impl Step {
     /// The verb's name; empty unless there is exactly one.
     pub fn verb(&self) -> &'static str {
-        let verbs: [(&'static str, bool); 19] = [
+        let verbs: [(&'static str, bool); 20] = [
             ("spawn", self.spawn.is_some()),
             ("tell", self.tell.is_some()),
             ("try_tell", self.try_tell.is_some()),
@@ -139,6 +141,7 @@ impl Step {
             ("dead_letters", self.dead_letters.is_some()),
             ("restore", self.restore.is_some()),
             ("unlink", self.unlink.is_some()),
+            ("relink", self.relink.is_some()),
             ("shutdown", self.shutdown.is_some()),
             ("kill", self.kill.is_some()),
         ];

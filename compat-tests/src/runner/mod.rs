@@ -3,8 +3,9 @@
 //! - [`pair`]: the columns of the table: a door and two languages, with the nodes they need.
 //! - `peer`: a peer program and the conversation with it.
 //! - `steps`: carries out one case. `matching`: does a result look as expected?
-//! - [`table`]: what is printed.
+//! - [`known`]: failures that are known. [`table`]: what is printed.
 
+pub mod known;
 pub mod pair;
 pub mod table;
 
@@ -50,6 +51,8 @@ pub struct Outcome {
     pub case: String,
     /// Why it failed; `None` = it passed.
     pub failure: Option<String>,
+    /// Why the failure is known.
+    pub known: Option<String>,
     /// How long it took.
     pub took: Duration,
 }
@@ -84,6 +87,7 @@ async fn run_pair(programs: &Programs, schema: &Schema, cases: Vec<Case>, pair: 
                 pair,
                 case: case.name,
                 failure: Some(format!("the pair does not start: {problem}")),
+                known: None,
                 took: Duration::ZERO,
             };
             return cases.into_iter().map(failed).collect();
@@ -101,6 +105,7 @@ async fn run_pair(programs: &Programs, schema: &Schema, cases: Vec<Case>, pair: 
                 pair,
                 case: case.name,
                 failure,
+                known: None,
                 took: started.elapsed(),
             }
         });

@@ -113,6 +113,8 @@ impl Pair {
 pub(super) struct Nodes {
     here: (Arc<Peer>, String),
     there: (Arc<Peer>, String),
+    /// Who links with whom, and how.
+    link: (Side, Door, String),
     /// The Unix socket's folder, removed at the end.
     _folder: Option<Folder>,
 }
@@ -150,9 +152,10 @@ impl Nodes {
             true => there_peer.clone(),
             false => Arc::new(Peer::start(pair.program(programs, pair.here))?),
         };
-        let nodes = Self {
+        let mut nodes = Self {
             here: (here_peer, format!("here-{}-{id}", pair.here.name())),
             there: (there_peer, format!("there-{}-{id}", pair.there.name())),
+            link: (Side::Here, Door::Remote, String::new()),
             _folder: folder,
         };
         let listen = match (&nodes._folder, pair.joint) {
@@ -167,27 +170,22 @@ impl Nodes {
         };
         let bound = nodes.must(Side::There, start(pair.there, listen)).await?;
         nodes.must(Side::Here, start(pair.here, String::new())).await?;
-        let (door, to) = match pair.joint {
-            Joint::Memory => (Door::Memory, nodes.there.1.clone()),
-            Joint::Native => (Door::Native, nodes.there.1.clone()),
-            Joint::Tcp | Joint::Unix => (Door::Remote, bound.address),
-        };
         // A native link is always opened by the Go node.
-        match (pair.joint, pair.here) {
-            (Joint::Native, Language::Rust) => {
-                nodes
-                    .must(
-                        Side::There,
-                        Operation::Link {
-                            door,
-                            to: nodes.here.1.clone(),
-                        },
-                    )
-                    .await?
-            }
-            _ => nodes.must(Side::Here, Operation::Link { door, to }).await?,
+        let there = nodes.there.1.clone();
+        nodes.link = match (pair.joint, pair.here) {
+            (Joint::Memory, _) => (Side::Here, Door::Memory, there),
+            (Joint::Native, Language::Go) => (Side::Here, Door::Native, there),
+            (Joint::Native, Language::Rust) => (Side::There, Door::Native, nodes.here.1.clone()),
+            (Joint::Tcp | Joint::Unix, _) => (Side::Here, Door::Remote, bound.address),
         };
+        nodes.link().await?;
         Ok(nodes)
+    }
+
+    /// Links the two nodes.
+    pub(super) async fn link(&self) -> Result<(), String> {
+        let (side, door, to) = self.link.clone();
+        self.must(side, Operation::Link { door, to }).await.map(drop)
     }
 
     async fn must(&self, side: Side, operation: Operation) -> Result<Answer, String> {

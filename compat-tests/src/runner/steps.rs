@@ -109,6 +109,10 @@ impl Run {
             self.nodes.kill(side)?;
             return Ok(None);
         }
+        if step.relink.is_some() {
+            self.nodes.link().await?;
+            return Ok(None);
+        }
         let (side, operation) = self.operation(step)?;
         let order = self.nodes.next_id(side);
         if let Some(name) = &step.background {

@@ -38,31 +38,29 @@ pub fn render(outcomes: &[Outcome], order: &[String]) -> String {
             let mark = match cells.get(&(name.as_str(), column.clone())) {
                 None => "  ·",
                 Some(outcome) if outcome.failure.is_none() => "  +",
+                Some(outcome) if outcome.known.is_some() => "  k",
                 Some(_) => "  X",
             };
             out.push_str(mark);
         }
         let _ = writeln!(out, "  {name}");
     }
-    let failed: Vec<&Outcome> = outcomes.iter().filter(|o| o.failure.is_some()).collect();
-    if !failed.is_empty() {
-        out.push('\n');
+    let (known, failed): (Vec<&Outcome>, Vec<&Outcome>) = outcomes
+        .iter()
+        .filter(|o| o.failure.is_some())
+        .partition(|o| o.known.is_some());
+    for (what, outcomes) in [("known ", &known), ("FAILED", &failed)] {
+        for outcome in outcomes {
+            let why = outcome.known.as_ref().or(outcome.failure.as_ref());
+            let why = why.map_or("", String::as_str);
+            let _ = write!(out, "\n{what} {} {}\n       {why}", outcome.pair, outcome.case);
+        }
     }
-    for outcome in &failed {
-        let _ = writeln!(
-            out,
-            "FAILED {} {}\n       {}",
-            outcome.pair,
-            outcome.case,
-            outcome.failure.as_deref().unwrap_or("")
-        );
+    let passed = outcomes.len() - known.len() - failed.len();
+    if !known.is_empty() {
+        let _ = write!(out, "\n\n{} known failures (cases/known-failures.yaml)", known.len());
     }
-    let _ = write!(
-        out,
-        "\n{} passed, {} failed",
-        outcomes.len() - failed.len(),
-        failed.len()
-    );
+    let _ = write!(out, "\n\n{passed} passed, {} failed", failed.len());
     out
 }
 
@@ -74,6 +72,7 @@ pub fn json(outcomes: &[Outcome]) -> Value {
             "pair": o.pair.to_string(),
             "passed": o.failure.is_none(),
             "failure": o.failure,
+            "known": o.known,
             "ms": o.took.as_millis() as u64,
         })
     };

@@ -841,6 +841,51 @@ func (x *GetStops) GetPrefix() string {
 	return ""
 }
 
+// Tells a watcher to watch the target itself; answered once it does.
+type WatchOther struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        string                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchOther) Reset() {
+	*x = WatchOther{}
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchOther) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchOther) ProtoMessage() {}
+
+func (x *WatchOther) ProtoReflect() protoreflect.Message {
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchOther.ProtoReflect.Descriptor instead.
+func (*WatchOther) Descriptor() ([]byte, []int) {
+	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *WatchOther) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
 // Asks a watcher what it has been told: "CODE address" for each Terminated, in order.
 type GetSeen struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -850,7 +895,7 @@ type GetSeen struct {
 
 func (x *GetSeen) Reset() {
 	*x = GetSeen{}
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[16]
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -862,7 +907,7 @@ func (x *GetSeen) String() string {
 func (*GetSeen) ProtoMessage() {}
 
 func (x *GetSeen) ProtoReflect() protoreflect.Message {
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[16]
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -875,7 +920,7 @@ func (x *GetSeen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSeen.ProtoReflect.Descriptor instead.
 func (*GetSeen) Descriptor() ([]byte, []int) {
-	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{16}
+	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{17}
 }
 
 type Lines struct {
@@ -887,7 +932,7 @@ type Lines struct {
 
 func (x *Lines) Reset() {
 	*x = Lines{}
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[17]
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -899,7 +944,7 @@ func (x *Lines) String() string {
 func (*Lines) ProtoMessage() {}
 
 func (x *Lines) ProtoReflect() protoreflect.Message {
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[17]
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -912,7 +957,7 @@ func (x *Lines) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lines.ProtoReflect.Descriptor instead.
 func (*Lines) Descriptor() ([]byte, []int) {
-	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{17}
+	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Lines) GetLine() []string {
@@ -932,7 +977,7 @@ type Drive struct {
 
 func (x *Drive) Reset() {
 	*x = Drive{}
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[18]
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -944,7 +989,7 @@ func (x *Drive) String() string {
 func (*Drive) ProtoMessage() {}
 
 func (x *Drive) ProtoReflect() protoreflect.Message {
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[18]
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -957,7 +1002,7 @@ func (x *Drive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Drive.ProtoReflect.Descriptor instead.
 func (*Drive) Descriptor() ([]byte, []int) {
-	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{18}
+	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Drive) GetOperation() string {
@@ -976,7 +1021,7 @@ type Driven struct {
 
 func (x *Driven) Reset() {
 	*x = Driven{}
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[19]
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -988,7 +1033,7 @@ func (x *Driven) String() string {
 func (*Driven) ProtoMessage() {}
 
 func (x *Driven) ProtoReflect() protoreflect.Message {
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[19]
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1001,7 +1046,7 @@ func (x *Driven) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Driven.ProtoReflect.Descriptor instead.
 func (*Driven) Descriptor() ([]byte, []int) {
-	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{19}
+	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Driven) GetAnswer() string {
@@ -1021,7 +1066,7 @@ type TooNew struct {
 
 func (x *TooNew) Reset() {
 	*x = TooNew{}
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[20]
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1078,7 @@ func (x *TooNew) String() string {
 func (*TooNew) ProtoMessage() {}
 
 func (x *TooNew) ProtoReflect() protoreflect.Message {
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[20]
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1091,7 @@ func (x *TooNew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TooNew.ProtoReflect.Descriptor instead.
 func (*TooNew) Descriptor() ([]byte, []int) {
-	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{20}
+	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TooNew) GetText() string {
@@ -1108,7 +1153,10 @@ const file_actorbridge_test_v1_test_proto_rawDesc = "" +
 	"SpawnChild\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"\"\n" +
 	"\bGetStops\x12\x16\n" +
-	"\x06prefix\x18\x01 \x01(\tR\x06prefix\"\t\n" +
+	"\x06prefix\x18\x01 \x01(\tR\x06prefix\"$\n" +
+	"\n" +
+	"WatchOther\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\tR\x06target\"\t\n" +
 	"\aGetSeen\"\x1b\n" +
 	"\x05Lines\x12\x12\n" +
 	"\x04line\x18\x01 \x03(\tR\x04line\"%\n" +
@@ -1131,7 +1179,7 @@ func file_actorbridge_test_v1_test_proto_rawDescGZIP() []byte {
 	return file_actorbridge_test_v1_test_proto_rawDescData
 }
 
-var file_actorbridge_test_v1_test_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_actorbridge_test_v1_test_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_actorbridge_test_v1_test_proto_goTypes = []any{
 	(*EchoRequest)(nil), // 0: actorbridge.test.v1.EchoRequest
 	(*EchoReply)(nil),   // 1: actorbridge.test.v1.EchoReply
@@ -1149,11 +1197,12 @@ var file_actorbridge_test_v1_test_proto_goTypes = []any{
 	(*ForwardTo)(nil),   // 13: actorbridge.test.v1.ForwardTo
 	(*SpawnChild)(nil),  // 14: actorbridge.test.v1.SpawnChild
 	(*GetStops)(nil),    // 15: actorbridge.test.v1.GetStops
-	(*GetSeen)(nil),     // 16: actorbridge.test.v1.GetSeen
-	(*Lines)(nil),       // 17: actorbridge.test.v1.Lines
-	(*Drive)(nil),       // 18: actorbridge.test.v1.Drive
-	(*Driven)(nil),      // 19: actorbridge.test.v1.Driven
-	(*TooNew)(nil),      // 20: actorbridge.test.v1.TooNew
+	(*WatchOther)(nil),  // 16: actorbridge.test.v1.WatchOther
+	(*GetSeen)(nil),     // 17: actorbridge.test.v1.GetSeen
+	(*Lines)(nil),       // 18: actorbridge.test.v1.Lines
+	(*Drive)(nil),       // 19: actorbridge.test.v1.Drive
+	(*Driven)(nil),      // 20: actorbridge.test.v1.Driven
+	(*TooNew)(nil),      // 21: actorbridge.test.v1.TooNew
 }
 var file_actorbridge_test_v1_test_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -1174,7 +1223,7 @@ func file_actorbridge_test_v1_test_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actorbridge_test_v1_test_proto_rawDesc), len(file_actorbridge_test_v1_test_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

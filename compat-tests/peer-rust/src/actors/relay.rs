@@ -6,7 +6,7 @@ use actorbridge::proto::v1::{Code, Terminated};
 use actorbridge::{Actor, Address, Cx, Fault, Message, Options};
 
 use super::gate::note_stop;
-use crate::testpb::{AskThrough, EchoReply, EchoRequest, ForwardTo, GetSeen, Lines, SpawnChild};
+use crate::testpb::{AskThrough, EchoReply, EchoRequest, ForwardTo, GetSeen, Lines, SpawnChild, WatchOther};
 
 fn address(text: &str) -> Result<Address, Fault> {
     text.parse().map_err(Fault::from)
@@ -127,6 +127,11 @@ impl Actor for Watcher {
     async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
         if message.is::<GetSeen>() {
             return cx.reply(&Lines { line: self.0.clone() });
+        }
+        if message.is::<WatchOther>() {
+            let target = address(&message.decode::<WatchOther>()?.target)?;
+            cx.watch(&target).await.map_err(Fault::from)?;
+            return cx.reply(&Lines::default());
         }
         let notice: Terminated = message.decode()?;
         let code = Code::try_from(notice.code).map_or("?", |c| c.as_str_name());

@@ -279,6 +279,22 @@ impl ::prost::Name for GetStops {
         "/actorbridge.test.v1.GetStops".into()
     }
 }
+/// Tells a watcher to watch the target itself; answered once it does.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchOther {
+    #[prost(string, tag = "1")]
+    pub target: ::prost::alloc::string::String,
+}
+impl ::prost::Name for WatchOther {
+    const NAME: &'static str = "WatchOther";
+    const PACKAGE: &'static str = "actorbridge.test.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.test.v1.WatchOther".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.test.v1.WatchOther".into()
+    }
+}
 /// Asks a watcher what it has been told: "CODE address" for each Terminated, in order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetSeen {}
@@ -415,6 +431,10 @@ impl ::actorbridge_proto::Versioned for SpawnChild {
     const MIN_READER: u32 = 1;
 }
 impl ::actorbridge_proto::Versioned for GetStops {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl ::actorbridge_proto::Versioned for WatchOther {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
