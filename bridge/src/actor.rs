@@ -146,6 +146,7 @@ pub(crate) fn matches(pattern: &str, path: &str) -> bool {
 pub struct Module {
     pub(crate) name: String,
     pub(crate) factories: Vec<(String, Factory)>,
+    pub(crate) at_start: Vec<(String, Factory)>,
 }
 
 impl Module {
@@ -154,12 +155,23 @@ impl Module {
         Self {
             name: name.into(),
             factories: Vec::new(),
+            at_start: Vec::new(),
         }
     }
 
     /// Adds an actor by a fixed path, which every node of the module starts with, or by a pattern such as `order/*`.
     #[must_use]
     pub fn actor<A: Actor>(mut self, pattern: &str, make: impl Fn() -> A + Send + Sync + 'static) -> Self {
+        let entry = (pattern.to_owned(), Factory::new(make));
+        self.at_start.extend((!pattern.ends_with('*')).then(|| entry.clone()));
+        self.factories.push(entry);
+        self
+    }
+
+    /// Adds what an incoming spawn or move of a matching path makes. Unlike [`Module::actor`], it makes nothing at the
+    /// start: an actor that lives elsewhere can move here, to its own path.
+    #[must_use]
+    pub fn on_demand<A: Actor>(mut self, pattern: &str, make: impl Fn() -> A + Send + Sync + 'static) -> Self {
         self.factories.push((pattern.to_owned(), Factory::new(make)));
         self
     }

@@ -29,6 +29,7 @@ pub struct Builder {
     name: String,
     handle: Option<Handle>,
     factories: Vec<(String, Factory)>,
+    at_start: Vec<(String, Factory)>,
     listen: Vec<String>,
     remote: crate::remote::Options,
 }
@@ -41,17 +42,17 @@ impl Builder {
         self
     }
 
-    /// What an incoming spawn or move of a matching path makes: `order/*`, or one path.
+    /// What an incoming spawn or move of a matching path makes: `order/*`, or one path, which the node also starts with.
     #[must_use]
-    pub fn factory<A: Actor>(mut self, pattern: &str, make: impl Fn() -> A + Send + Sync + 'static) -> Self {
-        self.factories.push((pattern.to_owned(), Factory::new(make)));
-        self
+    pub fn factory<A: Actor>(self, pattern: &str, make: impl Fn() -> A + Send + Sync + 'static) -> Self {
+        self.module(Module::new("").actor(pattern, make))
     }
 
-    /// Adds a module's actors; those with a fixed path are spawned at the start.
+    /// Adds a module's actors, and spawns at the start those that it starts with.
     #[must_use]
     pub fn module(mut self, module: Module) -> Self {
         self.factories.extend(module.factories);
+        self.at_start.extend(module.at_start);
         self
     }
 
@@ -82,12 +83,6 @@ impl Builder {
                 (runtime.handle().clone(), Some(runtime))
             }
         };
-        let fixed: Vec<_> = self
-            .factories
-            .iter()
-            .filter(|(p, _)| !p.ends_with('*'))
-            .cloned()
-            .collect();
         let inner = Arc::new(Inner::new(self.name, handle, self.factories, self.remote));
         let (ticking, until) = (Arc::downgrade(&inner), inner.closing.clone());
         let ticker = async move {
@@ -122,7 +117,7 @@ impl Builder {
             },
             None,
         )?;
-        for (path, factory) in fixed {
+        for (path, factory) in self.at_start {
             node.inner.spawn_cell(&path, factory, Options::default(), None)?;
         }
         for address in self.listen {
@@ -164,6 +159,7 @@ impl Node {
             name: name.into(),
             handle: None,
             factories: Vec::new(),
+            at_start: Vec::new(),
             listen: Vec::new(),
             remote,
         }
