@@ -25,6 +25,13 @@ pub const PACKET_BYTES: usize = 64 << 10;
 pub const MAX_QUEUED_ANSWERS: usize = 16 << 20;
 /// Most outcomes that wait for the writer; a peer that causes more and reads none loses its link.
 pub const MAX_OUTCOMES: usize = 65_536;
+/// Most bindings, closes and states that wait for the writer: four for each flow that the default limits allow. A peer that
+/// causes more and reads none loses its link.
+pub const MAX_CONTROLS: usize = 4 * 65_536;
+/// Most seqs beyond `processed` that a receiver's credit is worth: what is noted of each frame is bounded by it.
+pub const MAX_WINDOW: u64 = 1 << 20;
+/// Most bytes of a node's name.
+pub const MAX_NODE_NAME: usize = 255;
 /// The highest seq: far from where adding to it could wrap.
 pub const MAX_SEQ: u64 = 1 << 62;
 /// Most outcomes in one StreamState; more follow in the next.
@@ -246,6 +253,8 @@ pub struct Link {
     number: u64,
     queue: VecDeque<Queued>,
     queued_bytes: usize,
+    /// Entries of `queue` that are not items.
+    controls: usize,
     no_room_said: bool,
     head: v1::Frame,
     states: BTreeMap<u32, v1::StreamState>,
@@ -277,6 +286,7 @@ impl Link {
             number: 0,
             queue: VecDeque::new(),
             queued_bytes: 0,
+            controls: 0,
             no_room_said: false,
             head: v1::Frame::default(),
             states: BTreeMap::new(),

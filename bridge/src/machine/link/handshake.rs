@@ -2,7 +2,7 @@
 
 use actorbridge_proto::packet::MAX_FRAME_BYTES;
 
-use super::{Action, GoodbyeCode, Link, Phase, Role, v1};
+use super::{Action, GoodbyeCode, Link, MAX_NODE_NAME, Phase, Role, short, v1};
 
 /// The least `max_frame_bytes` of a peer.
 const MIN_FRAME: u32 = 16 << 10;
@@ -81,11 +81,7 @@ impl Link {
             self.say_goodbye(GoodbyeCode::GoodbyeVersion, &detail);
             return self.go_down(v1::Status::Version, detail, None, out);
         }
-        if hello.node.is_empty() || hello.node == self.config.node {
-            let detail = format!(
-                "two nodes named {:?} cannot be linked; give each its own name",
-                hello.node
-            );
+        if let Some(detail) = self.bad_name(&hello.node) {
             self.say_goodbye(GoodbyeCode::GoodbyeForbidden, &detail);
             return self.go_down(v1::Status::Protocol, detail, None, out);
         }
@@ -125,11 +121,7 @@ impl Link {
             let detail = format!("the Welcome chose protocol {chosen}, not one of {low} to {high}");
             return self.bad_frame(&detail, out);
         }
-        if welcome.node.is_empty() || welcome.node == self.config.node {
-            let detail = format!(
-                "the Welcome came from a node named {:?}; give each its own name",
-                welcome.node
-            );
+        if let Some(detail) = self.bad_name(&welcome.node) {
             return self.bad_frame(&detail, out);
         }
         if let Some(detail) = self.missing(&[], &welcome.capabilities, &welcome.node) {
@@ -148,6 +140,22 @@ impl Link {
             protocol: welcome.protocol,
             capabilities: both,
         });
+    }
+
+    /// Why a node of this name cannot be linked with.
+    fn bad_name(&self, peer: &str) -> Option<String> {
+        if peer.len() > MAX_NODE_NAME {
+            let size = peer.len();
+            Some(format!(
+                "the peer's name has {size} bytes; give it one of at most {MAX_NODE_NAME}"
+            ))
+        } else if peer.is_empty() || peer == self.config.node {
+            Some(format!(
+                "two nodes named {peer:?} cannot be linked; give each its own name"
+            ))
+        } else {
+            None
+        }
     }
 
     /// What one side requires and the other lacks, as a sentence that both are told.
@@ -172,7 +180,7 @@ impl Link {
         };
         self.go_down(
             status,
-            format!("the peer said goodbye: {}", goodbye.detail),
+            format!("the peer said goodbye: {}", short(&goodbye.detail)),
             Some(goodbye.last_frame),
             out,
         );

@@ -3,12 +3,13 @@
 use actorbridge_proto::wire::Value;
 
 use super::{
-    Action, Code, Delivery, Effect, EnvelopeView, InFlow, Item, Kind, Link, MAX_HOPS, MAX_OUTCOMES, MAX_SEQ, MAX_TYPES,
-    OUTCOMES_IN_STATE, Packet, Phase, Queued, Refusal, Run, Send, What, Who, short, v1, writer,
+    Action, Bytes, Code, Delivery, Effect, EnvelopeView, InFlow, Item, Kind, Link, MAX_CONTROLS, MAX_HOPS,
+    MAX_OUTCOMES, MAX_SEQ, MAX_TYPES, MAX_WINDOW, OUTCOMES_IN_STATE, Packet, Phase, Queued, Refusal, Run, Send, What,
+    Who, short, v1, writer,
 };
 
-/// Most seqs that one Skip may withdraw.
-const MAX_SKIPS: u32 = 1_024;
+/// Most seqs that the Skips of one frame may withdraw: each is acted on by itself.
+const MAX_SKIPS: u64 = 4_096;
 
 impl Link {
     /// A frame came.
@@ -62,16 +63,7 @@ impl Link {
         for state in head.state {
             self.on_state(state, out)?;
         }
-        for skip in head.skip {
-            let last = skip
-                .first
-                .checked_add(u64::from(skip.count))
-                .filter(|_| skip.count <= MAX_SKIPS);
-            let Some(last) = last else {
-                return Err(format!("a Skip names {} seqs; at most {MAX_SKIPS}", skip.count));
-            };
-            out.extend((skip.first..last).map(|seq| Action::Skipped { flow: skip.flow, seq }));
-        }
+        self.on_skips(&head.skip, out)?;
         for reset in head.reset {
             self.on_reset(reset, out);
         }
@@ -87,6 +79,23 @@ impl Link {
         }
         if !head.fragment.is_empty() {
             return Err("a Fragment came, and fragments were not negotiated".into());
+        }
+        if self.controls > MAX_CONTROLS {
+            return Err(format!(
+                "more than {MAX_CONTROLS} answers wait; the peer binds streams and does not read"
+            ));
+        }
+        Ok(())
+    }
+
+    fn on_skips(&self, skips: &[v1::Skip], out: &mut Vec<Action>) -> Result<(), String> {
+        let all: u64 = skips.iter().map(|s| u64::from(s.count)).sum();
+        if all > MAX_SKIPS {
+            return Err(format!("the Skips of a frame name {all} seqs; at most {MAX_SKIPS}"));
+        }
+        for skip in skips {
+            let last = skip.first.saturating_add(u64::from(skip.count));
+            out.extend((skip.first..last).map(|seq| Action::Skipped { flow: skip.flow, seq }));
         }
         Ok(())
     }
@@ -105,7 +114,9 @@ impl Link {
                 "flow {flow}: only streams in mode FLOW with a first_seq are known"
             ));
         }
-        let who = Who::parse(open.prefix).map_err(|refusal| format!("flow {flow}: {refusal}"))?;
+        // A copy: a slice would keep the whole frame in memory as long as the flow is open.
+        let who =
+            Who::parse(Bytes::copy_from_slice(&open.prefix)).map_err(|refusal| format!("flow {flow}: {refusal}"))?;
         if who.target.is_empty() {
             return Err(format!("flow {flow} names no target"));
         }
@@ -145,16 +156,16 @@ impl Link {
         state.flow = flow;
         state.received = closed.last_seq;
         let outcomes = std::mem::take(&mut state.outcomes);
-        self.queue.push_back(Queued::State(state));
+        self.push_control(Queued::State(state));
         for some in outcomes.chunks(OUTCOMES_IN_STATE) {
             let outcomes = some.to_vec();
-            self.queue.push_back(Queued::State(v1::StreamState {
+            self.push_control(Queued::State(v1::StreamState {
                 flow,
                 outcomes,
                 ..Default::default()
             }));
         }
-        self.queue.push_back(Queued::Reset(v1::StreamReset {
+        self.push_control(Queued::Reset(v1::StreamReset {
             flow,
             code: Code::Ok as i32,
             moved: None,
@@ -172,7 +183,8 @@ impl Link {
         if definition.id != next || next > MAX_TYPES {
             return Err(format!("TypeDef {} came where {next} was next", definition.id));
         }
-        let what = What::parse(definition.prefix).map_err(|refusal| format!("TypeDef {next}: {refusal}"))?;
+        let what = What::parse(Bytes::copy_from_slice(&definition.prefix))
+            .map_err(|refusal| format!("TypeDef {next}: {refusal}"))?;
         self.in_types.push(what);
         Ok(())
     }
@@ -197,13 +209,17 @@ impl Link {
         while sent.frames.front().is_some_and(|(last, _)| *last <= sent.processed) {
             sent.frames.pop_front();
         }
-        if state.credit > sent.credit {
-            sent.credit = state.credit;
+        let credit = state.credit.min(sent.processed + MAX_WINDOW);
+        if credit > sent.credit {
+            sent.credit = credit;
             if !sent.closing {
                 out.push(Action::Credit { flow });
             }
         }
-        let refused = |outcome| Action::Refused { flow, outcome };
+        let refused = |mut outcome: v1::Outcome| {
+            outcome.detail = short(&outcome.detail);
+            Action::Refused { flow, outcome }
+        };
         out.extend(state.outcomes.into_iter().map(refused));
         Ok(())
     }

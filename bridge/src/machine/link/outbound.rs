@@ -1,12 +1,15 @@
 //! What leaves: bindings, items, states, and the packets made of them.
 
 use super::{
-    Action, Bytes, Code, Item, Link, MAX_QUEUED_ANSWERS, MAX_QUEUED_BYTES, MAX_SEQ, MAX_TYPES, MAX_WHO_BYTES, Millis,
-    OUTCOMES_IN_STATE, OutFlow, PACKET_BYTES, Packet, Phase, Queued, Refusal, Run, VecDeque, What, short, v1,
+    Action, Bytes, Code, Item, Link, MAX_QUEUED_ANSWERS, MAX_QUEUED_BYTES, MAX_SEQ, MAX_TYPES, MAX_WHO_BYTES,
+    MAX_WINDOW, Millis, OUTCOMES_IN_STATE, OutFlow, PACKET_BYTES, Packet, Phase, Queued, Refusal, Run, VecDeque, What,
+    short, v1,
 };
 
 /// What the tags and numbers of one element take in a frame, at most.
 const HEAD_ITEM: usize = 8;
+/// What an item that waits counts beside its bytes, so that empty ones are bounded too.
+const ITEM_OVERHEAD: usize = 32;
 /// What a frame with one step of a move may hold beside it.
 const STEP_OVERHEAD: usize = 1 << 10;
 
@@ -66,13 +69,13 @@ impl Link {
             stream,
             who_len: who.len(),
             next_seq: first_seq,
-            credit: sent + u64::from(self.peer_limits.initial_credit),
+            credit: sent + u64::from(self.peer_limits.initial_credit).min(MAX_WINDOW),
             processed: sent,
             received: sent,
             closing: false,
             frames: VecDeque::new(),
         });
-        self.queue.push_back(Queued::Open(v1::StreamOpen {
+        self.push_control(Queued::Open(v1::StreamOpen {
             flow,
             stream,
             epoch: 1,
@@ -94,7 +97,7 @@ impl Link {
         if let Some(no) = self.refusal(who_len + what.bytes.len() + body.len()) {
             return no;
         }
-        if self.queued_bytes + body.len() > MAX_QUEUED_BYTES {
+        if self.queued_bytes + body.len() + ITEM_OVERHEAD > MAX_QUEUED_BYTES {
             self.no_room_said = true;
             return Send::NoRoom;
         }
@@ -114,7 +117,7 @@ impl Link {
         if let Some(no) = self.refusal(what.bytes.len() + body.len()) {
             return no;
         }
-        if self.queued_bytes + body.len() > MAX_QUEUED_ANSWERS {
+        if self.queued_bytes + body.len() + ITEM_OVERHEAD > MAX_QUEUED_ANSWERS {
             return Send::NoRoom;
         }
         self.push_item(0, 0, what, None, 0, body);
@@ -134,12 +137,18 @@ impl Link {
         }
     }
 
+    /// Queues what is not an item; what was queued before it leaves before it.
+    pub(super) fn push_control(&mut self, control: Queued) {
+        self.controls += 1;
+        self.queue.push_back(control);
+    }
+
     fn push_item(&mut self, flow: u32, seq: u64, what: &What, deadline: Option<Millis>, hops: u32, body: &Bytes) {
         let (type_id, body) = match self.type_id(what) {
             0 => (0, Bytes::from([&what.bytes[..], &body[..]].concat())),
             id => (id, body.clone()),
         };
-        self.queued_bytes += body.len();
+        self.queued_bytes += body.len() + ITEM_OVERHEAD;
         let item = Item {
             type_id,
             ttl_ms: 0,
@@ -168,7 +177,7 @@ impl Link {
             return 0;
         }
         self.types.insert(what.bytes.clone(), id);
-        self.queue.push_back(Queued::Type(v1::TypeDef {
+        self.push_control(Queued::Type(v1::TypeDef {
             id,
             prefix: what.bytes.clone(),
         }));
@@ -187,7 +196,7 @@ impl Link {
             close: true,
             ..Default::default()
         };
-        self.queue.push_back(Queued::Open(close));
+        self.push_control(Queued::Open(close));
     }
 
     /// Tells the receiver that an asker has stopped waiting.
@@ -197,7 +206,7 @@ impl Link {
             .is_some_and(|f| f.processed < seq && seq < f.next_seq)
         {
             let reason = Code::Cancelled as i32;
-            self.queue.push_back(Queued::Skip(v1::Skip {
+            self.push_control(Queued::Skip(v1::Skip {
                 flow,
                 first: seq,
                 count: 1,
@@ -220,7 +229,7 @@ impl Link {
             let detail = format!("a step of a move has {size} bytes, over the link's limit of {limit}");
             (Code::TooLarge, detail)
         } else {
-            self.queue.push_back(Queued::Move(step));
+            self.push_control(Queued::Move(step));
             return Ok(());
         };
         Err(Refusal { code, detail })
@@ -261,7 +270,7 @@ impl Link {
     /// Ends an incoming binding. What still comes on it is delivered until the peer has closed it.
     pub fn reset(&mut self, flow: u32, code: Code, moved: Option<v1::Moved>) {
         if self.in_flows.contains_key(&flow) {
-            self.queue.push_back(Queued::Reset(v1::StreamReset {
+            self.push_control(Queued::Reset(v1::StreamReset {
                 flow,
                 code: code as i32,
                 moved,
@@ -347,6 +356,7 @@ impl Link {
                 break;
             }
             size += next_size;
+            self.controls -= usize::from(!is_item);
             match self.queue.pop_front().expect("there is a front") {
                 Queued::Open(open) => packet.head.open.push(open),
                 Queued::Type(definition) => packet.head.r#type.push(definition),
@@ -362,7 +372,7 @@ impl Link {
                     deadline,
                     mut item,
                 } => {
-                    self.queued_bytes -= item.body.len();
+                    self.queued_bytes -= item.body.len() + ITEM_OVERHEAD;
                     // A deadline that has passed still travels with 1 ms: the receiver answers EXPIRED.
                     item.ttl_ms = deadline.map_or(0, |d| d.saturating_sub(now).clamp(1, u64::from(u32::MAX)) as u32);
                     add_item(&mut packet.runs, flow, seq, attempt, hops, item);

@@ -1,0 +1,309 @@
+//! What a peer that keeps no rule can make one link machine hold or do. Each bound costs that peer its link at most.
+
+use actorbridge::machine::link::{Action, Config, Link, MAX_CONTROLS, MAX_QUEUED_BYTES, PROTOCOL, Phase, Role, Send};
+use actorbridge::proto::v1::{self, Code, Kind};
+use actorbridge::proto::{Item, Packet, Run, writer};
+use bytes::Bytes;
+
+const FLOW: i32 = v1::Mode::Flow as i32;
+
+/// An acceptor whose link is up, and the peer that talks to it by hand.
+struct Peer {
+    link: Link,
+    number: u64,
+}
+
+impl Peer {
+    fn new() -> Self {
+        Self::with_limits(v1::Limits::default())
+    }
+
+    fn with_limits(limits: v1::Limits) -> Self {
+        let config = Config {
+            role: Role::Acceptor,
+            node: "here".into(),
+            incarnation: 1,
+            protocol: PROTOCOL,
+            capabilities: Vec::new(),
+            required: Vec::new(),
+            limits: v1::Limits::default(),
+            software: String::new(),
+        };
+        let mut peer = Self {
+            link: Link::new(config, 0),
+            number: 0,
+        };
+        let actions = peer.says(v1::Frame {
+            hello: Some(hello("peer", limits)),
+            ..Default::default()
+        });
+        assert!(matches!(actions[..], [Action::Up { .. }]), "{actions:?}");
+        peer
+    }
+
+    fn says(&mut self, head: v1::Frame) -> Vec<Action> {
+        self.sends(head, Vec::new())
+    }
+
+    fn sends(&mut self, mut head: v1::Frame, runs: Vec<Run>) -> Vec<Action> {
+        self.number += 1;
+        head.number = self.number;
+        let mut actions = Vec::new();
+        // Through its bytes, as a door would bring it.
+        let frame = Packet { head, runs }.to_bytes();
+        match Packet::read(&frame, frame.len()) {
+            Ok(packet) => self.link.receive(packet, &mut actions),
+            Err(refusal) => self.link.bad_frame(&refusal.to_string(), &mut actions),
+        }
+        actions
+    }
+
+    fn open(&mut self, flow: u32) -> Vec<Action> {
+        self.says(v1::Frame {
+            open: vec![open(flow)],
+            ..Default::default()
+        })
+    }
+
+    /// The detail of the end of the link.
+    #[track_caller]
+    fn ended(&self, actions: &[Action]) -> String {
+        assert_eq!(self.link.phase(), Phase::Down, "the link goes on after {actions:?}");
+        match actions.last() {
+            Some(Action::Down { detail, .. }) => detail.clone(),
+            other => panic!("not the end: {other:?}"),
+        }
+    }
+}
+
+fn hello(node: &str, limits: v1::Limits) -> v1::Hello {
+    v1::Hello {
+        min_protocol: 1,
+        max_protocol: 1,
+        node: node.into(),
+        incarnation: 2,
+        limits: Some(limits),
+        ..Default::default()
+    }
+}
+
+fn open(flow: u32) -> v1::StreamOpen {
+    v1::StreamOpen {
+        flow,
+        stream: u64::from(flow),
+        mode: FLOW,
+        prefix: writer::who("", "ab:///x", "ab://peer/system").bytes,
+        first_seq: 1,
+        ..Default::default()
+    }
+}
+
+fn close(flow: u32, next: u64) -> v1::StreamOpen {
+    v1::StreamOpen {
+        flow,
+        first_seq: next,
+        mode: FLOW,
+        close: true,
+        ..Default::default()
+    }
+}
+
+fn tell(flow: u32, seq: u64) -> Run {
+    let what = writer::what(Kind::Tell, "x.Y", 1, 1);
+    let item = Item {
+        body: what.bytes,
+        ..Default::default()
+    };
+    Run {
+        flow,
+        first_seq: seq,
+        items: vec![item],
+        ..Default::default()
+    }
+}
+
+#[test]
+fn a_frame_of_skips_cannot_make_more_actions_than_a_frame_has_bytes() {
+    let mut peer = Peer::new();
+    peer.open(1);
+    let skip = v1::Skip {
+        flow: 1,
+        first: 1,
+        count: 1024,
+        reason: 17,
+    };
+    let actions = peer.says(v1::Frame {
+        skip: vec![skip; 20_000],
+        ..Default::default()
+    });
+    assert!(actions.len() < 10, "{} actions", actions.len());
+    assert!(peer.ended(&actions).contains("Skips"));
+}
+
+#[test]
+fn a_cancel_of_each_message_of_a_packet_is_still_taken() {
+    let mut peer = Peer::new();
+    peer.open(1);
+    let skip = |first| v1::Skip {
+        flow: 1,
+        first,
+        count: 1,
+        reason: 17,
+    };
+    let actions = peer.says(v1::Frame {
+        skip: (1..=4_096).map(skip).collect(),
+        ..Default::default()
+    });
+    assert_eq!((actions.len(), peer.link.phase()), (4_096, Phase::Up));
+}
+
+#[test]
+fn a_peer_that_binds_and_closes_and_never_reads_loses_its_link() {
+    let mut peer = Peer::new();
+    let mut last = Vec::new();
+    for _ in 0..MAX_CONTROLS {
+        let both: Vec<_> = (0..500).flat_map(|_| [open(1), close(1, 1)]).collect();
+        last = peer.says(v1::Frame {
+            open: both,
+            ..Default::default()
+        });
+        if peer.link.phase() == Phase::Down {
+            break;
+        }
+    }
+    assert!(peer.ended(&last).contains("does not read"));
+}
+
+#[test]
+fn a_peer_that_binds_and_closes_and_reads_may_go_on_for_ever() {
+    let mut peer = Peer::new();
+    for _ in 0..2 * MAX_CONTROLS / 1_000 {
+        let both: Vec<_> = (0..500).flat_map(|_| [open(1), close(1, 1)]).collect();
+        peer.says(v1::Frame {
+            open: both,
+            ..Default::default()
+        });
+        while peer.link.poll(0, &mut Vec::new()).is_some() {}
+    }
+    assert_eq!(peer.link.phase(), Phase::Up);
+}
+
+#[test]
+fn a_peer_whose_messages_are_all_refused_and_that_never_reads_loses_its_link() {
+    let mut peer = Peer::new();
+    peer.open(1);
+    let mut last = Vec::new();
+    for _ in 0..100 {
+        // Beyond the credit: each is refused, and its seq is not used up.
+        last = peer.sends(v1::Frame::default(), vec![tell(1, 1_000); 1_000]);
+        if peer.link.phase() == Phase::Down {
+            break;
+        }
+    }
+    assert!(peer.ended(&last).contains("does not read"));
+}
+
+#[test]
+fn credit_without_end_does_not_make_the_queue_endless() {
+    for body in [Bytes::new(), Bytes::from_static(&[0x12, 1, 7])] {
+        let mut peer = Peer::with_limits(v1::Limits {
+            initial_credit: u32::MAX,
+            ..Default::default()
+        });
+        let flow = peer
+            .link
+            .open(1, &writer::who("", "ab:///y", "").bytes, 1, 0)
+            .expect("bound");
+        let state = v1::StreamState {
+            flow,
+            credit: u64::MAX,
+            ..Default::default()
+        };
+        peer.says(v1::Frame {
+            state: vec![state],
+            ..Default::default()
+        });
+        let what = writer::what(Kind::Tell, "x.Y", 1, 1);
+        let queued = (0..=MAX_QUEUED_BYTES)
+            .take_while(|_| matches!(peer.link.send(flow, &what, None, 0, &body), Send::Queued(_)))
+            .count();
+        assert!(queued < 10_000, "{queued} messages wait for the writer");
+        assert_eq!(peer.link.send(flow, &what, None, 0, &body), Send::NoRoom);
+        while peer.link.poll(0, &mut Vec::new()).is_some() {}
+        assert!(matches!(peer.link.send(flow, &what, None, 0, &body), Send::Queued(_)));
+    }
+}
+
+#[test]
+fn a_node_name_without_end_is_refused_by_its_size() {
+    let mut peer = Peer::new();
+    peer.link = Link::new(
+        Config {
+            role: Role::Dialer,
+            node: "here".into(),
+            incarnation: 1,
+            protocol: PROTOCOL,
+            capabilities: Vec::new(),
+            required: Vec::new(),
+            limits: v1::Limits::default(),
+            software: String::new(),
+        },
+        0,
+    );
+    peer.number = 0;
+    let welcome = v1::Welcome {
+        protocol: 1,
+        node: "n".repeat(100_000),
+        ..Default::default()
+    };
+    let actions = peer.says(v1::Frame {
+        welcome: Some(welcome),
+        ..Default::default()
+    });
+    let said = peer.ended(&actions);
+    assert!(said.contains("100000 bytes") && said.len() < 200, "{said}");
+}
+
+#[test]
+fn what_a_peer_says_of_the_end_is_kept_short() {
+    let mut peer = Peer::new();
+    let goodbye = v1::Goodbye {
+        detail: "x".repeat(200_000),
+        ..Default::default()
+    };
+    let actions = peer.says(v1::Frame {
+        goodbye: Some(goodbye),
+        ..Default::default()
+    });
+    assert!(peer.ended(&actions).len() < 1_200);
+}
+
+#[test]
+fn a_refusal_with_a_long_detail_is_kept_short() {
+    let mut peer = Peer::new();
+    let flow = peer
+        .link
+        .open(1, &writer::who("", "ab:///y", "").bytes, 1, 0)
+        .expect("bound");
+    let what = writer::what(Kind::Tell, "x.Y", 1, 1);
+    assert_eq!(peer.link.send(flow, &what, None, 0, &Bytes::new()), Send::Queued(1));
+    let outcome = v1::Outcome {
+        seq: 1,
+        code: Code::MailboxFull as i32,
+        detail: "x".repeat(200_000),
+        ..Default::default()
+    };
+    let state = v1::StreamState {
+        flow,
+        outcomes: vec![outcome],
+        ..Default::default()
+    };
+    let actions = peer.says(v1::Frame {
+        state: vec![state],
+        ..Default::default()
+    });
+    let [Action::Refused { outcome, .. }] = &actions[..] else {
+        panic!("{actions:?}");
+    };
+    assert!(outcome.detail.len() <= 1_024);
+}
