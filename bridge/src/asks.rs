@@ -17,6 +17,9 @@ use crate::node::{Inner, lock};
 use crate::outlet::{Placed, Sender};
 use crate::rings::Level;
 
+/// The longest that an ask or a timer may wait, so that adding it to the time cannot overflow.
+pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Who waits for an answer, and how far the ask has come.
 pub(crate) struct Waiter {
     pub(crate) placed: Option<(u64, u32, u64)>,
@@ -81,6 +84,7 @@ impl Inner {
         ask_path: &[u64],
         cancel: Option<&CancellationToken>,
     ) -> Result<Message, Error> {
+        let within = within.min(LONGEST);
         let until = tokio::time::Instant::now() + within;
         let deadline = self.now() + u64::try_from(within.as_millis()).unwrap_or(u64::MAX / 2);
         let (tx, mut rx) = oneshot::channel();

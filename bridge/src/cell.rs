@@ -227,8 +227,16 @@ impl Cell {
         true
     }
 
-    pub(crate) fn close_stream(&self, key: (u64, u32)) {
-        self.lock().pool.close(key);
+    /// A stream ended: what was promised to it is there for others.
+    pub(crate) fn close_stream(&self, node: &Inner, key: (u64, u32)) {
+        let mut state = self.lock();
+        state.pool.close(key);
+        let drained = state.mailbox.is_empty();
+        let grants = state.pool.grants(drained);
+        let waiters = std::mem::take(&mut state.waiters);
+        drop(state);
+        node.grant(grants);
+        waiters.iter().for_each(|w| w.notify_waiters());
     }
 
     pub(crate) fn schedule(self: &Arc<Self>, node: &Arc<Inner>, state: &mut CellState) {

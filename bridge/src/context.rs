@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{Actor, Factory, Options};
 use crate::address::{Address, Ref};
-use crate::asks::Waiter;
+use crate::asks::{LONGEST, Waiter};
 use crate::cell::{Cell, TimerEntry};
 use crate::error::{Error, Fault};
 use crate::message::{Message, Outgoing, Payload};
@@ -213,7 +213,8 @@ impl Cx {
         within: Duration,
         context: Bytes,
     ) -> Result<(), Error> {
-        let deadline = self.node.now() + u64::try_from(within.as_millis()).unwrap_or(u64::MAX / 2);
+        let within = u64::try_from(within.min(LONGEST).as_millis()).unwrap_or(u64::MAX / 2);
+        let deadline = self.node.now() + within;
         let waiter = Waiter::request(self.cell.path.clone());
         let correlation = self.node.begin_ask(deadline, waiter, to)?;
         let fields = BodyFields {
@@ -274,8 +275,11 @@ impl Cx {
                 "an actor has at most 1,024 timers",
             ));
         }
-        self.node
-            .start_timer(&self.cell, name, TimerEntry::new(Instant::now() + delay, message));
+        self.node.start_timer(
+            &self.cell,
+            name,
+            TimerEntry::new(Instant::now() + delay.min(LONGEST), message),
+        );
         Ok(())
     }
 

@@ -231,7 +231,7 @@ impl LinkEnd {
                     host: Host::Cell(cell), ..
                 }) = inbound.remove(&flow)
                 {
-                    cell.close_stream((self.id, flow));
+                    cell.close_stream(node, (self.id, flow));
                 }
             }
             Action::Skipped { flow, seq } => self.skipped(node, inbound, flow, seq),
@@ -366,7 +366,7 @@ impl LinkEnd {
         let outlets = std::mem::take(&mut lock(&self.state).outlets);
         for (flow, stream) in inbound.drain() {
             if let Host::Cell(cell) = stream.host {
-                cell.close_stream((self.id, flow));
+                cell.close_stream(node, (self.id, flow));
             }
         }
         let outlets: Vec<_> = outlets

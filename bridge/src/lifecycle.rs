@@ -12,6 +12,9 @@ use crate::error::Error;
 use crate::node::{Inner, Target, lock, terminated};
 use crate::rings::Level;
 
+/// Most actors that may watch one actor.
+const MAX_WATCHERS: usize = 65_536;
+
 impl Inner {
     pub(crate) async fn watch(
         self: &Arc<Self>,
@@ -30,6 +33,9 @@ impl Inner {
                         watcher,
                         terminated(other.as_str(), Code::Stopped, "it had stopped before"),
                     );
+                } else if state.watchers.len() >= MAX_WATCHERS && !state.watchers.contains(watcher.as_str()) {
+                    let detail = format!("{MAX_WATCHERS} actors watch it already");
+                    return Err(Error::new(Code::MailboxFull, other.as_str(), detail));
                 } else {
                     state.watchers.insert(watcher.as_str().to_owned());
                 }

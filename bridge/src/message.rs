@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actorbridge_proto::v1::{Failure, Kind};
-use actorbridge_proto::view::{self, EnvelopeView};
+use actorbridge_proto::view::{self, EnvelopeView, Presence};
 use actorbridge_proto::writer::{self, BodyFields};
 use actorbridge_proto::{Refusal, Versioned, What, Who};
 use bytes::Bytes;
@@ -11,6 +11,40 @@ use bytes::Bytes;
 use crate::address::Address;
 use crate::error::Fault;
 use crate::machine::Millis;
+
+const WHO_FIELDS: Presence = 1 << 4 | 1 << 5 | 1 << 10;
+const WHAT_FIELDS: Presence = 1 << 1 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 14;
+
+/// Who a message is from and for when its body says part of it. The prefix stays as it was: the body is written after it.
+fn merged_who(who: &Who, view: &EnvelopeView<'_>) -> Who {
+    let either = |prefix: &str, body: &str| if body.is_empty() { prefix } else { body }.to_owned();
+    Who {
+        source: either(&who.source, view.source),
+        target: either(&who.target, view.target),
+        reply_to: either(&who.reply_to, view.reply_to),
+        present: who.present,
+        bytes: who.bytes.clone(),
+    }
+}
+
+/// What a message is when its body says part of it.
+fn merged_what(what: &What, view: &EnvelopeView<'_>) -> What {
+    let body = What::of_view(view, Bytes::new());
+    What {
+        kind: what.kind.max(body.kind),
+        type_name: if body.type_name.is_empty() {
+            what.type_name.clone()
+        } else {
+            body.type_name
+        },
+        version: what.version.max(body.version),
+        min_reader: what.min_reader.max(body.min_reader),
+        content_type: what.content_type.max(body.content_type),
+        compression: what.compression.max(body.compression),
+        present: what.present,
+        bytes: what.bytes.clone(),
+    }
+}
 
 /// A message type: generated code implements it by its parts.
 pub trait Payload: prost::Message + prost::Name + Versioned + Default {}
@@ -39,23 +73,15 @@ pub struct Message {
 }
 
 impl Message {
-    /// Reads a message from its three parts. `who` and `what` may be empty: then the body holds their fields.
+    /// Reads a message from its three parts. A field of who or what may be in the body instead, each once.
     pub(crate) fn read(mut who: Arc<Who>, mut what: Arc<What>, body: Bytes) -> Result<Self, Refusal> {
         let view = EnvelopeView::read_body(&body, who.present | what.present)?;
-        if !view.target.is_empty() || !view.source.is_empty() {
-            who = Arc::new(Who {
-                source: view.source.to_owned(),
-                target: view.target.to_owned(),
-                reply_to: view.reply_to.to_owned(),
-                present: 0,
-                bytes: Bytes::new(),
-            });
+        let in_body = view.present & !(who.present | what.present);
+        if in_body & WHO_FIELDS != 0 {
+            who = Arc::new(merged_who(&who, &view));
         }
-        if view.kind != 0 {
-            what = Arc::new(What {
-                present: 0,
-                ..What::of_view(&view, Bytes::new())
-            });
+        if in_body & WHAT_FIELDS != 0 {
+            what = Arc::new(merged_what(&what, &view));
         }
         let payload = if view.payload.is_empty() {
             Bytes::new()
@@ -183,6 +209,42 @@ impl Outgoing {
             body: writer::body(fields, &message.encode_to_vec()),
             deadline: None,
             hops: 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actorbridge_proto::wire::{put_bytes, put_uint};
+
+    #[test]
+    fn a_field_counts_in_whichever_part_it_is() {
+        let fields: [(u32, &[u8]); 3] = [(4, b"ab:///a"), (5, b"ab:///b"), (10, b"ab://n/a")];
+        let numbers = [(1, 2_u64), (7, 3), (8, 4), (9, 1), (14, 1)];
+        // Each bit says whether a field is in the body or in its prefix.
+        for split in 0_u32..1 << 9 {
+            let in_body = |i: usize| split >> i & 1 == 1;
+            let (mut who, mut what, mut body) = (Vec::new(), Vec::new(), Vec::new());
+            for (i, (number, text)) in fields.iter().enumerate() {
+                put_bytes(if in_body(i) { &mut body } else { &mut who }, *number, text);
+            }
+            for (i, (number, value)) in numbers.iter().enumerate() {
+                put_uint(if in_body(3 + i) { &mut body } else { &mut what }, *number, *value);
+            }
+            put_bytes(if in_body(8) { &mut body } else { &mut what }, 6, b"x.Y");
+            let all = [&who[..], &what, &body].concat();
+            let who = Arc::new(Who::parse(who.into()).expect("valid"));
+            let what = Arc::new(What::parse(what.into()).expect("valid"));
+            let message = Message::read(who, what, body.into()).expect("disjoint");
+            let Message { who, what, .. } = &message;
+            assert_eq!(
+                (&*who.source, &*who.target, &*who.reply_to),
+                ("ab:///a", "ab:///b", "ab://n/a")
+            );
+            assert_eq!((what.kind, what.version, what.min_reader), (2, 3, 4), "{split:b}");
+            assert_eq!((what.content_type, what.compression, &*what.type_name), (1, 1, "x.Y"));
+            assert_eq!(message.envelope(), all, "the bytes stay as they came");
         }
     }
 }

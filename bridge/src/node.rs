@@ -169,7 +169,10 @@ impl Inner {
     async fn find(self: &Arc<Self>, to: &Address) -> Option<String> {
         let links = self.links.read().unwrap_or_else(|e| e.into_inner()).clone();
         for peer in links.values().filter(|l| !l.is_down()).filter_map(|l| l.peer()) {
-            let system = Address::pinned(&peer, SYSTEM).ok()?;
+            // A peer may have a name that is none in an address: it costs that peer only.
+            let Ok(system) = Address::pinned(&peer, SYSTEM) else {
+                continue;
+            };
             let request = v1::FindRequest {
                 path: to.path().to_owned(),
             };

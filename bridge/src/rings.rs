@@ -33,14 +33,19 @@ pub(crate) struct DeadLetters {
 const MAX_LETTERS: usize = 10_000;
 const MAX_LETTER_BYTES: usize = 16 << 20;
 
+fn size(letter: &DeadLetter) -> usize {
+    letter.target.len() + letter.detail.len() + letter.envelope.len()
+}
+
 impl DeadLetters {
     pub(crate) fn push(&mut self, letter: DeadLetter) {
         *self.counts.entry(letter.code.as_str_name()).or_default() += 1;
-        self.bytes += letter.envelope.len();
-        self.letters.push_back(letter);
+        // A copy: a slice would keep the whole frame that it came in.
+        let envelope = Bytes::copy_from_slice(&letter.envelope);
+        self.bytes += size(&letter);
+        self.letters.push_back(DeadLetter { envelope, ..letter });
         while self.letters.len() > MAX_LETTERS || self.bytes > MAX_LETTER_BYTES {
-            let dropped = self.letters.pop_front();
-            self.bytes -= dropped.map_or(0, |l| l.envelope.len());
+            self.bytes -= self.letters.pop_front().as_ref().map_or(0, size);
         }
     }
 
