@@ -1,0 +1,167 @@
+package machine
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+const (
+	// minFrame is the least max_frame_bytes of a peer.
+	minFrame = 16 << 10
+	// frameOverhead is what a frame with one item may hold beside it.
+	frameOverhead = 8 << 10
+)
+
+// withDefaults is the limits with each zero replaced by its default.
+func withDefaults(limits *pb.Limits) *pb.Limits {
+	return &pb.Limits{
+		MaxFrameBytes:   cmp.Or(limits.GetMaxFrameBytes(), 256<<10),
+		InlineBytes:     cmp.Or(limits.GetInlineBytes(), 64<<10),
+		MaxMessageBytes: cmp.Or(limits.GetMaxMessageBytes(), 16<<20),
+		MaxFlows:        cmp.Or(limits.GetMaxFlows(), 65_536),
+		InitialCredit:   cmp.Or(limits.GetInitialCredit(), 16),
+		AssemblyBytes:   cmp.Or(limits.GetAssemblyBytes(), 64<<20),
+		PingMs:          cmp.Or(limits.GetPingMs(), 5_000),
+	}
+}
+
+func (l *Link) hello() *pb.Hello {
+	return &pb.Hello{
+		MinProtocol: l.config.MinProtocol, MaxProtocol: l.config.MaxProtocol,
+		Node: l.config.Node, Incarnation: l.config.Incarnation, LinkEpoch: 1, Lanes: 1,
+		Capabilities: l.config.Capabilities, Required: l.config.Required, Limits: l.ownLimits(), Software: l.config.Software,
+	}
+}
+
+// ownLimits is what travels: zeros stay, so that the defaults are the reader's.
+func (l *Link) ownLimits() *pb.Limits {
+	if l.config.Limits == nil {
+		return new(pb.Limits)
+	}
+	return l.config.Limits
+}
+
+// Limits is what this side accepts, with defaults filled in. Do not change it.
+func (l *Link) Limits() *pb.Limits { return l.limits }
+
+// PeerLimits is what the peer accepts, with defaults filled in; the defaults before the handshake. Do not change it.
+func (l *Link) PeerLimits() *pb.Limits { return l.peerLimits }
+
+// adoptLimits takes over what the peer accepts. An envelope always fits into a frame with 8 KiB to spare. It answers what
+// is wrong with them, or nothing.
+func (l *Link) adoptLimits(limits *pb.Limits) (wrong string) {
+	adopted := withDefaults(limits)
+	if adopted.MaxFrameBytes < minFrame || adopted.MaxFrameBytes > wire.MaxFrameBytes {
+		return fmt.Sprintf("the peer's max_frame_bytes is %d; it must be from %d to %d",
+			adopted.MaxFrameBytes, minFrame, wire.MaxFrameBytes)
+	}
+	adopted.InlineBytes = min(adopted.InlineBytes, adopted.MaxFrameBytes-frameOverhead)
+	l.peerLimits = adopted
+	return ""
+}
+
+// part ends a link that cannot be, with words for both sides.
+func (l *Link) part(code pb.GoodbyeCode, status pb.Status, detail string, out []Action) []Action {
+	l.sayGoodbye(code, detail)
+	return l.goDown(status, detail, LastFrame{}, out)
+}
+
+func (l *Link) onHello(hello *pb.Hello, out []Action) []Action {
+	if l.config.Role == Dialer {
+		return l.BadFrame("a Hello came to the side that dialled", out)
+	}
+	low, high := l.config.MinProtocol, l.config.MaxProtocol
+	version := min(high, hello.MaxProtocol)
+	if version < max(low, hello.MinProtocol) {
+		return l.part(pb.GoodbyeCode_GOODBYE_VERSION, pb.Status_STATUS_VERSION, fmt.Sprintf(
+			"no protocol version in common: %s speaks %d to %d, %s speaks %d to %d",
+			hello.Node, hello.MinProtocol, hello.MaxProtocol, l.config.Node, low, high), out)
+	}
+	if hello.Node == "" || hello.Node == l.config.Node {
+		return l.part(pb.GoodbyeCode_GOODBYE_FORBIDDEN, pb.Status_STATUS_PROTOCOL, fmt.Sprintf(
+			`two nodes named "%s" cannot be linked; give each its own name`, hello.Node), out)
+	}
+	if lacking := l.missing(hello.Required, hello.Capabilities, hello.Node); lacking != "" {
+		return l.part(pb.GoodbyeCode_GOODBYE_CAPABILITY, pb.Status_STATUS_CAPABILITY, lacking, out)
+	}
+	if wrong := l.adoptLimits(hello.Limits); wrong != "" {
+		return l.BadFrame(wrong, out)
+	}
+	both := inCommon(l.config.Capabilities, hello.Capabilities)
+	l.frame().Welcome = &pb.Welcome{
+		Protocol: version, Node: l.config.Node, Incarnation: l.config.Incarnation, Capabilities: both, Limits: l.ownLimits(),
+	}
+	l.phase = PhaseUp
+	return append(out, Action{Kind: ActionUp, Up: &Up{hello.Node, hello.Incarnation, version, both}})
+}
+
+func (l *Link) onWelcome(welcome *pb.Welcome, out []Action) []Action {
+	if l.config.Role == Acceptor || l.phase != PhaseHandshake {
+		return l.BadFrame("a Welcome came that answers no Hello", out)
+	}
+	if low, high := l.config.MinProtocol, l.config.MaxProtocol; welcome.Protocol < low || welcome.Protocol > high {
+		return l.BadFrame(fmt.Sprintf("the Welcome chose protocol %d, not one of %d to %d", welcome.Protocol, low, high), out)
+	}
+	if welcome.Node == "" || welcome.Node == l.config.Node {
+		return l.BadFrame(fmt.Sprintf(
+			`the Welcome came from a node named "%s"; give each its own name`, welcome.Node), out)
+	}
+	if lacking := l.missing(nil, welcome.Capabilities, welcome.Node); lacking != "" {
+		return l.part(pb.GoodbyeCode_GOODBYE_CAPABILITY, pb.Status_STATUS_CAPABILITY, lacking, out)
+	}
+	if wrong := l.adoptLimits(welcome.Limits); wrong != "" {
+		return l.BadFrame(wrong, out)
+	}
+	both := inCommon(l.config.Capabilities, welcome.Capabilities)
+	l.phase = PhaseUp
+	return append(out, Action{Kind: ActionUp, Up: &Up{welcome.Node, welcome.Incarnation, welcome.Protocol, both}})
+}
+
+// inCommon is those of ours that the peer has too, in our order.
+func inCommon(ours, theirs []uint32) []uint32 {
+	both := make([]uint32, 0, len(ours))
+	for _, capability := range ours {
+		if slices.Contains(theirs, capability) {
+			both = append(both, capability)
+		}
+	}
+	return both
+}
+
+// missing is what one side requires and the other lacks, as a sentence that both are told.
+func (l *Link) missing(peerRequires, peerHas []uint32, peer string) string {
+	for _, want := range []struct {
+		who      string
+		required []uint32
+		other    string
+		has      []uint32
+	}{
+		{peer, peerRequires, l.config.Node, l.config.Capabilities},
+		{l.config.Node, l.config.Required, peer, peerHas},
+	} {
+		for _, capability := range want.required {
+			if !slices.Contains(want.has, capability) {
+				name := cmp.Or(pb.Capability_name[int32(capability)], "unknown")
+				return fmt.Sprintf("%s requires capability %d (%s), which %s lacks", want.who, capability, name, want.other)
+			}
+		}
+	}
+	return ""
+}
+
+func (l *Link) onGoodbye(goodbye *pb.Goodbye, out []Action) []Action {
+	status := pb.Status_STATUS_LINK_DOWN
+	switch goodbye.Code {
+	case pb.GoodbyeCode_GOODBYE_VERSION:
+		status = pb.Status_STATUS_VERSION
+	case pb.GoodbyeCode_GOODBYE_CAPABILITY:
+		status = pb.Status_STATUS_CAPABILITY
+	case pb.GoodbyeCode_GOODBYE_PROTOCOL, pb.GoodbyeCode_GOODBYE_FORBIDDEN:
+		status = pb.Status_STATUS_PROTOCOL
+	}
+	return l.goDown(status, "the peer said goodbye: "+goodbye.Detail, LastFrame{goodbye.LastFrame, true}, out)
+}

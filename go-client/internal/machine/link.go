@@ -1,0 +1,336 @@
+package machine
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+const (
+	// MinProtocol and MaxProtocol are the protocol versions that this code speaks.
+	MinProtocol, MaxProtocol = 1, 1
+	// MaxQueuedBytes is the most bytes of items that wait for the writer; beyond it Send answers SendNoRoom.
+	MaxQueuedBytes = 256 << 10
+	// PacketBytes is where Poll stops adding items to a packet.
+	PacketBytes = 64 << 10
+	// MaxQueuedAnswers is the most bytes of answers that wait for the writer: far above what an honest peer can ask for
+	// while it reads.
+	MaxQueuedAnswers = 16 << 20
+	// MaxOutcomes is the most outcomes that wait for the writer; a peer that causes more and reads none loses its link.
+	MaxOutcomes = 65_536
+	// MaxSeq is the highest seq: far from where adding to it could wrap.
+	MaxSeq = 1 << 62
+	// MaxTypes is the most TypeDefs in one direction.
+	MaxTypes = 4096
+	// MaxHops: a run that was forwarded more often than this goes in circles.
+	MaxHops = 8
+
+	// outcomesInState is the most outcomes in one StreamState; more follow in the next.
+	outcomesInState = 64
+	// maxDetail is the most bytes of a detail on the wire.
+	maxDetail = 1024
+	// maxSilentPings: a link is dead after this many pings without an answer.
+	maxSilentPings = 3
+)
+
+// Role is the side of the handshake that a machine plays.
+type Role uint8
+
+const (
+	// Dialer says Hello.
+	Dialer Role = iota
+	// Acceptor answers Welcome.
+	Acceptor
+)
+
+// Config is what a side says of itself at the handshake.
+type Config struct {
+	// Role is which side.
+	Role Role
+	// Node is the node's name.
+	Node string
+	// Incarnation is random for each process start.
+	Incarnation uint64
+	// MinProtocol and MaxProtocol are the versions spoken.
+	MinProtocol, MaxProtocol uint32
+	// Capabilities are numbers of pb.Capability.
+	Capabilities []uint32
+	// Required are capabilities without which there is no link.
+	Required []uint32
+	// Limits are what this side accepts; zeros and nil are defaults. It must not change afterwards.
+	Limits *pb.Limits
+	// Software is for people.
+	Software string
+}
+
+// Phase is where a link is in its life.
+type Phase uint8
+
+const (
+	// PhaseHandshake is before the handshake ends.
+	PhaseHandshake Phase = iota
+	// PhaseUp: messages flow.
+	PhaseUp
+	// PhaseDown is over.
+	PhaseDown
+)
+
+// ActionKind says what the shell has to do.
+type ActionKind uint8
+
+const (
+	// ActionUp: the handshake is over. Up.
+	ActionUp ActionKind = iota + 1
+	// ActionOpened: the peer bound a stream; answer with State or Reset. Flow, Stream, Seq = the first that will come,
+	// Opened.
+	ActionOpened
+	// ActionDeliver: one good item came. Delivery.
+	ActionDeliver
+	// ActionClosed: the peer will send nothing more on this binding, and the flow is gone: no state or outcome can be
+	// told any more. Flow, Stream, Seq = the last that was sent on it.
+	ActionClosed
+	// ActionSkipped: the peer withdraws one of its messages, or has stopped waiting for its answer. Flow, Seq.
+	ActionSkipped
+	// ActionCredit: an outgoing flow may send more. Flow.
+	ActionCredit
+	// ActionRefused: the receiver refused one of our messages. Flow, Outcome.
+	ActionRefused
+	// ActionRebind: our outgoing binding was ended by the receiver, and has been closed. Flow, Seq = the last that was
+	// sent on it, Code, with CODE_MOVED also Moved.
+	ActionRebind
+	// ActionBadItem: an inbound item was refused here; the peer has been answered. The actor's pool has to be told
+	// (Pool.Refused). Flow (0 = off-stream), Seq, Refusal, Body for the dead letters.
+	ActionBadItem
+	// ActionMoved: a step of an actor's move came. Move.
+	ActionMoved
+	// ActionRoom: there is room again for items.
+	ActionRoom
+	// ActionDown: the link is over. Down.
+	ActionDown
+)
+
+// Action is one thing that the shell has to do. Its Kind says which fields count; the others are zero.
+type Action struct {
+	// Kind says what to do.
+	Kind ActionKind
+	// Delivery is the item of an ActionDeliver. Other kinds use its Flow, Seq and Body.
+	Delivery
+	// Stream is the stream number of ActionOpened and ActionClosed.
+	Stream uint64
+	// Code says why, for ActionRebind.
+	Code pb.Code
+	// Up is of ActionUp.
+	Up *Up
+	// Who is source, target and reply address, for ActionOpened.
+	Who *wire.Who
+	// Outcome is what became of the message, for ActionRefused.
+	Outcome *pb.Outcome
+	// Moved is where the actor went, for ActionRebind with CODE_MOVED.
+	Moved *pb.Moved
+	// Refusal says why, for ActionBadItem.
+	Refusal *wire.Refusal
+	// Move is the step, for ActionMoved.
+	Move *pb.Move
+	// Down is of ActionDown.
+	Down *Down
+}
+
+// Up is what the handshake has settled.
+type Up struct {
+	// Peer is the peer's node name.
+	Peer string
+	// Incarnation is the peer's.
+	Incarnation uint64
+	// Protocol is the version that both speak.
+	Protocol uint32
+	// Capabilities are those that both have.
+	Capabilities []uint32
+}
+
+// Down is how a link ended.
+type Down struct {
+	// Status says why.
+	Status pb.Status
+	// Detail says why, as a sentence.
+	Detail string
+	// LastFrame is the last of our frames that the peer acted on, if it said so.
+	LastFrame LastFrame
+}
+
+// LastFrame is the number of the last of our frames that the peer acted on, if it said so.
+type LastFrame struct {
+	// Number counts only if Known.
+	Number uint64
+	// Known is false where the peer said no goodbye.
+	Known bool
+}
+
+// Delivery is one good item.
+type Delivery struct {
+	// Flow is the binding; 0 = off-stream.
+	Flow uint32
+	// TypeID is the TypeDef; 0 = in the body.
+	TypeID uint32
+	// Seq is 0 off-stream.
+	Seq uint64
+	// TTLMs is milliseconds left; 0 = no deadline.
+	TTLMs uint32
+	// Attempt is 0 for the first try.
+	Attempt uint32
+	// Hops counts the nodes that forwarded it.
+	Hops uint32
+	// Kind is a pb.Kind as a number, from the type or the body.
+	Kind uint32
+	// Correlation is 0 for none.
+	Correlation uint64
+	// Body is the item's bytes, never written to.
+	Body []byte
+}
+
+type outFlow struct {
+	stream    uint64
+	whoLen    int
+	nextSeq   uint64
+	credit    uint64
+	processed uint64
+	received  uint64
+	// closing: closed by us; the number stays taken until the peer has confirmed it.
+	closing bool
+	// frames that carried its messages and are not processed yet.
+	frames deque[sentFrame]
+}
+
+type sentFrame struct{ lastSeq, number uint64 }
+
+type inFlow struct {
+	stream     uint64
+	whoPresent wire.Presence
+	whoLen     int
+	lastSeq    uint64
+	credit     uint64
+}
+
+// Link is the machine of one lane: handshake, numbering, credit, and the end.
+type Link struct {
+	config     Config
+	phase      Phase
+	openedAt   Millis
+	limits     *pb.Limits
+	peerLimits *pb.Limits
+
+	// Out.
+	number      uint64
+	queue       deque[queued]
+	queuedBytes int
+	noRoomSaid  bool
+	head        *pb.Frame // nil = empty
+	states      map[uint32]*pb.StreamState
+	// stateOrder is the flows of states, in the order in which they are told; closed ones may still be in it.
+	stateOrder deque[uint32]
+	// outcomes counts those in states.
+	outcomes int
+	flows    []*outFlow
+	free     []uint32
+	types    map[string]uint32
+
+	// In.
+	lastNumber uint64
+	inFlows    map[uint32]*inFlow
+	inTypes    []*wire.What
+	view       wire.Envelope
+
+	// Liveness.
+	nextPing    Millis
+	silentPings uint32
+	goodbyeSaid bool
+	draining    bool
+}
+
+// NewLink makes a machine at the beginning of its handshake. A dialer has a Hello to poll.
+func NewLink(config Config, now Millis) *Link {
+	l := &Link{
+		config: config, openedAt: now, limits: withDefaults(config.Limits), peerLimits: withDefaults(nil),
+		states: make(map[uint32]*pb.StreamState), types: make(map[string]uint32), inFlows: make(map[uint32]*inFlow),
+	}
+	l.nextPing = now + uint64(l.limits.PingMs)
+	if config.Role == Dialer {
+		l.frame().Hello = l.hello()
+	}
+	return l
+}
+
+// frame is the head of the next packet.
+func (l *Link) frame() *pb.Frame {
+	if l.head == nil {
+		l.head = new(pb.Frame)
+	}
+	return l.head
+}
+
+// Phase is where the link is in its life.
+func (l *Link) Phase() Phase { return l.phase }
+
+// Tick lets time pass: pings, and the end of a silent link. Call it about once a second.
+func (l *Link) Tick(now Millis, out []Action) []Action {
+	if l.phase == PhaseDown || now < l.nextPing {
+		return out
+	}
+	l.nextPing = now + uint64(l.limits.PingMs)
+	if l.silentPings == maxSilentPings {
+		return l.goDown(pb.Status_STATUS_LINK_DOWN, "the peer answered no ping three times in a row", LastFrame{}, out)
+	}
+	l.silentPings++
+	if l.phase == PhaseUp {
+		l.frame().Ping = &pb.Ping{Token: now}
+	}
+	return out
+}
+
+// Drain ends the link gracefully: nothing new is taken; Poll gives what is queued, then a Goodbye with ActionDown.
+func (l *Link) Drain() { l.draining = true }
+
+func (l *Link) endDrain(out []Action) []Action {
+	l.sayGoodbye(pb.GoodbyeCode_GOODBYE_NORMAL, "the node is shutting down")
+	return l.goDown(pb.Status_STATUS_LINK_DOWN, "this node closed the link", LastFrame{}, out)
+}
+
+// Lost says that the transport is gone.
+func (l *Link) Lost(detail string, out []Action) []Action {
+	return l.goDown(pb.Status_STATUS_LINK_DOWN, detail, LastFrame{}, out)
+}
+
+// BadFrame says that the peer broke the protocol: a frame did not parse, or made no sense.
+func (l *Link) BadFrame(detail string, out []Action) []Action {
+	if l.phase == PhaseDown {
+		return out
+	}
+	l.sayGoodbye(pb.GoodbyeCode_GOODBYE_PROTOCOL, detail)
+	return l.goDown(pb.Status_STATUS_PROTOCOL, detail, LastFrame{}, out)
+}
+
+func (l *Link) sayGoodbye(code pb.GoodbyeCode, detail string) {
+	l.frame().Goodbye = &pb.Goodbye{Code: code, Detail: short(detail), LastFrame: l.lastNumber}
+	l.goodbyeSaid = true
+}
+
+func (l *Link) goDown(status pb.Status, detail string, last LastFrame, out []Action) []Action {
+	if l.phase == PhaseDown {
+		return out
+	}
+	l.phase = PhaseDown
+	return append(out, Action{Kind: ActionDown, Down: &Down{status, detail, last}})
+}
+
+// short is a detail as it may travel: at most 1 KiB of UTF-8.
+func short(detail string) string {
+	if len(detail) > maxDetail {
+		end := maxDetail
+		for end > 0 && !utf8.RuneStart(detail[end]) {
+			end--
+		}
+		detail = detail[:end]
+	}
+	return strings.ToValidUTF8(detail, "\uFFFD")
+}

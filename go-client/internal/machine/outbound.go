@@ -1,0 +1,293 @@
+package machine
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+const (
+	// headItem is what the tags and numbers of one element take in a frame, at most.
+	headItem = 8
+	// stepOverhead is what a frame with one step of a move may hold beside it.
+	stepOverhead = 1 << 10
+	// smallHead is about the size of a Skip or a Reset.
+	smallHead = 64
+)
+
+// SendResult is what became of a Send.
+type SendResult uint8
+
+const (
+	// SendQueued: queued under Sent.Seq.
+	SendQueued SendResult = iota
+	// SendNoCredit: the flow has no credit. Wait for ActionCredit.
+	SendNoCredit
+	// SendNoRoom: too much waits for the writer. Wait for ActionRoom.
+	SendNoRoom
+	// SendRefused: it can never be sent here; Sent.Refusal says why.
+	SendRefused
+)
+
+// Sent is the answer to Send, SendOffStream and Fail.
+type Sent struct {
+	// Result says which.
+	Result SendResult
+	// Seq is the number of a queued message, 0 off-stream.
+	Seq uint64
+	// Refusal is of SendRefused.
+	Refusal *wire.Refusal
+}
+
+// queued is one thing that waits for the writer: exactly one of an item or a head field.
+type queued struct {
+	// size is about how many bytes it takes in a frame.
+	size int
+	// head is a *pb.StreamOpen, TypeDef, StreamState, Skip, StreamReset or Move; nil for an item.
+	head     any
+	flow     uint32
+	seq      uint64
+	hops     uint32
+	typeID   uint32
+	deadline Millis
+	body     []byte
+}
+
+func (l *Link) push(head any, size int) { l.queue.push(queued{head: head, size: headItem + size}) }
+
+func (l *Link) pushState(state *pb.StreamState) { l.push(state, proto.Size(state)) }
+
+func (l *Link) pushReset(reset *pb.StreamReset) { l.push(reset, smallHead) }
+
+func (l *Link) pushOpen(open *pb.StreamOpen) { l.push(open, len(open.Prefix)+32) }
+
+// Open binds a stream to a flow number. It keeps who, the prefix. It refuses with UNAVAILABLE on a link that is not up, or
+// without a free flow; TOO_LARGE for a who above 4 KiB; INVALID_ARGUMENT for a firstSeq of 0.
+func (l *Link) Open(stream uint64, who []byte, firstSeq, targetEpoch uint64) (flow uint32, refused *wire.Refusal) {
+	switch {
+	case l.phase != PhaseUp || l.draining:
+		return 0, refusal(pb.Code_CODE_UNAVAILABLE, "the link is not up")
+	case firstSeq < 1 || firstSeq > MaxSeq:
+		return 0, refusal(pb.Code_CODE_INVALID_ARGUMENT, "a stream's first seq is from 1 to 2^62")
+	case len(who) > wire.MaxWhoBytes:
+		return 0, refusal(pb.Code_CODE_TOO_LARGE, "the addresses of sender and receiver are over 4 KiB together")
+	case len(l.free) > 0:
+		flow = l.free[len(l.free)-1]
+		l.free = l.free[:len(l.free)-1]
+	case uint64(len(l.flows)) < uint64(l.peerLimits.MaxFlows):
+		l.flows = append(l.flows, nil)
+		flow = uint32(len(l.flows))
+	default:
+		return 0, refusal(pb.Code_CODE_UNAVAILABLE, "the link has no free flow; the peer's limit is reached")
+	}
+	sent := firstSeq - 1
+	l.flows[flow-1] = &outFlow{
+		stream: stream, whoLen: len(who), nextSeq: firstSeq, credit: sent + uint64(l.peerLimits.InitialCredit),
+		processed: sent, received: sent,
+	}
+	l.pushOpen(&pb.StreamOpen{
+		Flow: flow, Stream: stream, Epoch: 1, Mode: pb.Mode_MODE_FLOW, Prefix: who, FirstSeq: firstSeq,
+		TargetEpoch: targetEpoch,
+	})
+	return flow, nil
+}
+
+// Send queues one message of a flow; it keeps body. A deadline of 0 is none.
+func (l *Link) Send(flow uint32, what *wire.What, deadline Millis, hops uint32, body []byte) Sent {
+	out := l.openFlow(flow)
+	if out == nil {
+		return Sent{Result: SendRefused, Refusal: refusal(pb.Code_CODE_UNAVAILABLE, "the stream is not bound on this link")}
+	}
+	if refused := l.refusal(out.whoLen + len(what.Bytes) + len(body)); refused != nil {
+		return Sent{Result: SendRefused, Refusal: refused}
+	}
+	if l.queuedBytes+len(body) > MaxQueuedBytes {
+		l.noRoomSaid = true
+		return Sent{Result: SendNoRoom}
+	}
+	seq := out.nextSeq
+	if seq > out.credit {
+		return Sent{Result: SendNoCredit}
+	}
+	l.pushItem(flow, seq, what, deadline, hops, body)
+	out.nextSeq++
+	return Sent{Result: SendQueued, Seq: seq}
+}
+
+// SendOffStream queues one message outside any stream: an answer, or a complete envelope with an empty what. It keeps body.
+//
+// It needs no credit, and goes also when there is little room, since its asker waits. SendNoRoom comes only above
+// MaxQueuedAnswers: the peer asks and does not read, and its answer may be dropped.
+func (l *Link) SendOffStream(what *wire.What, body []byte) Sent {
+	if refused := l.refusal(len(what.Bytes) + len(body)); refused != nil {
+		return Sent{Result: SendRefused, Refusal: refused}
+	}
+	if l.queuedBytes+len(body) > MaxQueuedAnswers {
+		return Sent{Result: SendNoRoom}
+	}
+	l.pushItem(0, 0, what, 0, 0, body)
+	return Sent{Result: SendQueued}
+}
+
+// refusal says why an envelope of this size can never be sent here.
+func (l *Link) refusal(size int) *wire.Refusal {
+	switch limit := l.peerLimits.InlineBytes; {
+	case l.phase != PhaseUp || l.draining:
+		return refusal(pb.Code_CODE_UNAVAILABLE, "the link is not up")
+	case uint64(size) > uint64(limit):
+		return refusal(pb.Code_CODE_TOO_LARGE, "a message of %d bytes is over the link's limit of %d", size, limit)
+	default:
+		return nil
+	}
+}
+
+func (l *Link) pushItem(flow uint32, seq uint64, what *wire.What, deadline Millis, hops uint32, body []byte) {
+	typeID := l.typeID(what)
+	if typeID == 0 && len(what.Bytes) > 0 {
+		body = wire.Join(nil, what.Bytes, body)
+	}
+	l.queuedBytes += len(body)
+	l.queue.push(queued{
+		size: headItem + len(body), flow: flow, seq: seq, hops: hops, typeID: typeID, deadline: deadline, body: body,
+	})
+}
+
+// typeID is the number of this what on this lane; 0 = it goes with the item, because the table is full.
+func (l *Link) typeID(what *wire.What) uint32 {
+	if len(what.Bytes) == 0 {
+		return 0
+	}
+	if id, ok := l.types[string(what.Bytes)]; ok {
+		return id
+	}
+	if len(l.types) == MaxTypes {
+		return 0
+	}
+	id := uint32(len(l.types)) + 1
+	l.types[string(what.Bytes)] = id
+	l.push(&pb.TypeDef{Id: id, Prefix: what.Bytes}, len(what.Bytes))
+	return id
+}
+
+// Close ends an outgoing binding: nothing more follows on it. Its number is free once the peer has confirmed it.
+func (l *Link) Close(flow uint32) {
+	if out := l.openFlow(flow); out != nil {
+		out.closing = true
+		l.pushOpen(&pb.StreamOpen{
+			Flow: flow, Stream: out.stream, FirstSeq: out.nextSeq, Mode: pb.Mode_MODE_FLOW, Close: true,
+		})
+	}
+}
+
+// Cancel tells the receiver that an asker has stopped waiting.
+func (l *Link) Cancel(flow uint32, seq uint64) {
+	if out := l.openFlow(flow); out != nil && out.processed < seq && seq < out.nextSeq {
+		l.push(&pb.Skip{Flow: flow, First: seq, Count: 1, Reason: pb.Code_CODE_CANCELLED}, smallHead)
+	}
+}
+
+// SendMove queues a step of a move, behind every item that was sent before it. Its bytes count for no bound here: the
+// mover has the whole state in memory already. It refuses with UNAVAILABLE on a link that is not up, TOO_LARGE for a step
+// that fits in no frame of the peer.
+func (l *Link) SendMove(step *pb.Move) *wire.Refusal {
+	size := proto.Size(step)
+	limit := int(l.peerLimits.MaxFrameBytes) - stepOverhead
+	switch {
+	case l.phase != PhaseUp || l.draining:
+		return refusal(pb.Code_CODE_UNAVAILABLE, "the link is not up")
+	case size > limit:
+		return refusal(pb.Code_CODE_TOO_LARGE, "a step of a move has %d bytes, over the link's limit of %d", size, limit)
+	default:
+		l.push(step, size)
+		return nil
+	}
+}
+
+// State is what the actor's pool says of an incoming stream.
+func (l *Link) State(flow uint32, processed, credit uint64) {
+	if in := l.inFlows[flow]; in != nil {
+		in.credit = max(in.credit, credit)
+		state := l.nextState(flow)
+		state.Processed = max(state.Processed, processed)
+		state.Received = in.lastSeq
+		state.Credit = max(state.Credit, credit)
+	}
+}
+
+// Outcome says that an incoming seq ended other than handled. It keeps the outcome.
+func (l *Link) Outcome(flow uint32, outcome *pb.Outcome) {
+	if l.inFlows[flow] != nil {
+		outcome.Detail = short(outcome.Detail)
+		state := l.nextState(flow)
+		state.Outcomes = append(state.Outcomes, outcome)
+		l.outcomes++
+	}
+}
+
+// nextState is the state of an incoming flow that is told next.
+func (l *Link) nextState(flow uint32) *pb.StreamState {
+	state := l.states[flow]
+	if state == nil {
+		state = &pb.StreamState{Flow: flow}
+		l.states[flow] = state
+		l.stateOrder.push(flow)
+	}
+	return state
+}
+
+// Reset ends an incoming binding. What still comes on it is delivered until the peer has closed it. Moved may be nil.
+func (l *Link) Reset(flow uint32, code pb.Code, moved *pb.Moved) {
+	if l.inFlows[flow] != nil {
+		l.pushReset(&pb.StreamReset{Flow: flow, Code: code, Moved: moved})
+	}
+}
+
+// NeverLeft says, once the link is down, whether an item has to be answered UNAVAILABLE: it certainly was not acted on.
+func (l *Link) NeverLeft(flow uint32, seq uint64, last LastFrame) bool {
+	out := l.outFlow(flow)
+	if out == nil {
+		return false
+	}
+	for i := range out.frames.len() {
+		if frame := out.frames.at(i); frame.lastSeq >= seq {
+			return last.Known && frame.number > last.Number
+		}
+	}
+	return out.processed < seq
+}
+
+// Range is consecutive seqs of a stream.
+type Range struct {
+	// Stream is the stream's number.
+	Stream uint64
+	// First and Last are the ends, both in it.
+	First, Last uint64
+}
+
+// Unknown lists the messages that nobody can say anything of once the link is down.
+func (l *Link) Unknown() []Range {
+	var unknown []Range
+	for _, out := range l.flows {
+		if out != nil && out.received+1 < out.nextSeq {
+			unknown = append(unknown, Range{out.stream, out.received + 1, out.nextSeq - 1})
+		}
+	}
+	return unknown
+}
+
+// openFlow is an outgoing flow that we have not closed, or nil.
+func (l *Link) openFlow(flow uint32) *outFlow {
+	if out := l.outFlow(flow); out != nil && !out.closing {
+		return out
+	}
+	return nil
+}
+
+// outFlow is an outgoing flow whose number is taken, or nil.
+func (l *Link) outFlow(flow uint32) *outFlow {
+	if flow == 0 || uint64(flow) > uint64(len(l.flows)) {
+		return nil
+	}
+	return l.flows[flow-1]
+}
