@@ -51,6 +51,13 @@ pub(crate) const ALL: &[&Target] = &[
         ),
         extern_paths: &[(".actorbridge.v1", "::actorbridge_proto::v1")],
     },
+    &Target {
+        files: &["hello/v1/hello.proto"],
+        includes: &["examples/hello/proto", "proto"],
+        rust: "examples/hello/rust/src/generated",
+        go: ("examples/hello", "github.com/actorbridge/actorbridge/examples/hello"),
+        extern_paths: &[(".actorbridge.v1", "::actorbridge_proto::v1")],
+    },
 ];
 
 impl Target {

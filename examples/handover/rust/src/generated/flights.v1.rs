@@ -54,6 +54,37 @@ impl ::prost::Name for Departure {
         "/flights.v1.Departure".into()
     }
 }
+/// Asks the reader to tell its next rows to the carriers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadRows {
+    #[prost(uint64, tag = "1")]
+    pub most: u64,
+}
+impl ::prost::Name for ReadRows {
+    const NAME: &'static str = "ReadRows";
+    const PACKAGE: &'static str = "flights.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "flights.v1.ReadRows".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/flights.v1.ReadRows".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RowsRead {
+    #[prost(uint64, tag = "1")]
+    pub rows: u64,
+}
+impl ::prost::Name for RowsRead {
+    const NAME: &'static str = "RowsRead";
+    const PACKAGE: &'static str = "flights.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "flights.v1.RowsRead".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/flights.v1.RowsRead".into()
+    }
+}
 /// Asks for a page of the Report: the carriers after the one named, from the first if absent.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetReport {
@@ -182,6 +213,14 @@ impl ::prost::Name for Stay {
     }
 }
 impl ::actorbridge_proto::Versioned for Departure {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl ::actorbridge_proto::Versioned for ReadRows {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl ::actorbridge_proto::Versioned for RowsRead {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
