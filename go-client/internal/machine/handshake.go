@@ -81,9 +81,8 @@ func (l *Link) onHello(hello *pb.Hello, out []Action) []Action {
 			"no protocol version in common: %s speaks %d to %d, %s speaks %d to %d",
 			hello.Node, hello.MinProtocol, hello.MaxProtocol, l.config.Node, low, high), out)
 	}
-	if hello.Node == "" || hello.Node == l.config.Node {
-		return l.part(pb.GoodbyeCode_GOODBYE_FORBIDDEN, pb.Status_STATUS_PROTOCOL, fmt.Sprintf(
-			`two nodes named "%s" cannot be linked; give each its own name`, hello.Node), out)
+	if wrong := l.badName(hello.Node); wrong != "" {
+		return l.part(pb.GoodbyeCode_GOODBYE_FORBIDDEN, pb.Status_STATUS_PROTOCOL, wrong, out)
 	}
 	if lacking := l.missing(hello.Required, hello.Capabilities, hello.Node); lacking != "" {
 		return l.part(pb.GoodbyeCode_GOODBYE_CAPABILITY, pb.Status_STATUS_CAPABILITY, lacking, out)
@@ -106,9 +105,8 @@ func (l *Link) onWelcome(welcome *pb.Welcome, out []Action) []Action {
 	if low, high := l.config.MinProtocol, l.config.MaxProtocol; welcome.Protocol < low || welcome.Protocol > high {
 		return l.BadFrame(fmt.Sprintf("the Welcome chose protocol %d, not one of %d to %d", welcome.Protocol, low, high), out)
 	}
-	if welcome.Node == "" || welcome.Node == l.config.Node {
-		return l.BadFrame(fmt.Sprintf(
-			`the Welcome came from a node named "%s"; give each its own name`, welcome.Node), out)
+	if wrong := l.badName(welcome.Node); wrong != "" {
+		return l.BadFrame(wrong, out)
 	}
 	if lacking := l.missing(nil, welcome.Capabilities, welcome.Node); lacking != "" {
 		return l.part(pb.GoodbyeCode_GOODBYE_CAPABILITY, pb.Status_STATUS_CAPABILITY, lacking, out)
@@ -119,6 +117,18 @@ func (l *Link) onWelcome(welcome *pb.Welcome, out []Action) []Action {
 	both := inCommon(l.config.Capabilities, welcome.Capabilities)
 	l.phase = PhaseUp
 	return append(out, Action{Kind: ActionUp, Up: &Up{welcome.Node, welcome.Incarnation, welcome.Protocol, both}})
+}
+
+// badName says why a node of this name cannot be linked with, or nothing.
+func (l *Link) badName(peer string) string {
+	switch {
+	case len(peer) > MaxNodeName:
+		return fmt.Sprintf("the peer's name has %d bytes; give it one of at most %d", len(peer), MaxNodeName)
+	case peer == "" || peer == l.config.Node:
+		return fmt.Sprintf("two nodes named '%s' cannot be linked; give each its own name", peer)
+	default:
+		return ""
+	}
 }
 
 // inCommon is those of ours that the peer has too, in our order.
@@ -163,5 +173,5 @@ func (l *Link) onGoodbye(goodbye *pb.Goodbye, out []Action) []Action {
 	case pb.GoodbyeCode_GOODBYE_PROTOCOL, pb.GoodbyeCode_GOODBYE_FORBIDDEN:
 		status = pb.Status_STATUS_PROTOCOL
 	}
-	return l.goDown(status, "the peer said goodbye: "+goodbye.Detail, LastFrame{goodbye.LastFrame, true}, out)
+	return l.goDown(status, "the peer said goodbye: "+short(goodbye.Detail), LastFrame{goodbye.LastFrame, true}, out)
 }

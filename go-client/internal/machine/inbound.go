@@ -3,6 +3,7 @@ package machine
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"google.golang.org/protobuf/proto"
 
@@ -10,8 +11,8 @@ import (
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
-// maxSkips is the most seqs that one Skip may withdraw.
-const maxSkips = 1_024
+// maxSkips is the most seqs that the Skips of one frame may withdraw: each is acted on by itself.
+const maxSkips = 4_096
 
 // Receive acts on a frame. It keeps slices of the packet's bytes.
 //
@@ -78,14 +79,8 @@ func (l *Link) receiveUp(head *pb.Frame, out []Action) (_ []Action, err error) {
 			return out, err
 		}
 	}
-	for _, skip := range head.Skip {
-		end := skip.First + uint64(skip.Count)
-		if skip.Count > maxSkips || end < skip.First {
-			return out, fmt.Errorf("a Skip names %d seqs; at most %d", skip.Count, maxSkips)
-		}
-		for seq := skip.First; seq < end; seq++ {
-			out = append(out, Action{Kind: ActionSkipped, Delivery: Delivery{Flow: skip.Flow, Seq: seq}})
-		}
+	if out, err = onSkips(head.Skip, out); err != nil {
+		return out, err
 	}
 	for _, reset := range head.Reset_ {
 		out = l.onReset(reset, out)
@@ -101,6 +96,26 @@ func (l *Link) receiveUp(head *pb.Frame, out []Action) (_ []Action, err error) {
 	}
 	if len(head.Fragment) > 0 {
 		return out, errors.New("a Fragment came, and fragments were not negotiated")
+	}
+	if l.controls > MaxControls {
+		return out, fmt.Errorf("more than %d answers wait; the peer binds streams and does not read", MaxControls)
+	}
+	return out, nil
+}
+
+func onSkips(skips []*pb.Skip, out []Action) ([]Action, error) {
+	var all uint64
+	for _, skip := range skips {
+		all += uint64(skip.Count)
+	}
+	if all > maxSkips {
+		return out, fmt.Errorf("the Skips of a frame name %d seqs; at most %d", all, maxSkips)
+	}
+	for _, skip := range skips {
+		end := skip.First + min(uint64(skip.Count), math.MaxUint64-skip.First)
+		for seq := skip.First; seq < end; seq++ {
+			out = append(out, Action{Kind: ActionSkipped, Delivery: Delivery{Flow: skip.Flow, Seq: seq}})
+		}
 	}
 	return out, nil
 }
@@ -203,13 +218,14 @@ func (l *Link) onState(state *pb.StreamState, out []Action) ([]Action, error) {
 	for sent.frames.len() > 0 && sent.frames.front().lastSeq <= sent.processed {
 		sent.frames.pop()
 	}
-	if state.Credit > sent.credit {
-		sent.credit = state.Credit
+	if credit := min(state.Credit, sent.processed+MaxWindow); credit > sent.credit {
+		sent.credit = credit
 		if !sent.closing {
 			out = append(out, Action{Kind: ActionCredit, Delivery: Delivery{Flow: flow}})
 		}
 	}
 	for _, outcome := range state.Outcomes {
+		outcome.Detail = short(outcome.Detail)
 		out = append(out, Action{Kind: ActionRefused, Delivery: Delivery{Flow: flow}, Outcome: outcome})
 	}
 	return out, nil
@@ -221,13 +237,17 @@ func (l *Link) onReset(reset *pb.StreamReset, out []Action) []Action {
 	if sent == nil {
 		return out
 	}
+	code := reset.Code
+	if _, known := pb.Code_name[int32(code)]; !known {
+		code = pb.Code_CODE_UNAVAILABLE // a later version's: the binding is gone, whatever the reason
+	}
 	if !sent.closing {
 		l.Close(flow)
 		return append(out, Action{
-			Kind: ActionRebind, Delivery: Delivery{Flow: flow, Seq: sent.nextSeq - 1}, Code: reset.Code, Moved: reset.Moved,
+			Kind: ActionRebind, Delivery: Delivery{Flow: flow, Seq: sent.nextSeq - 1}, Code: code, Moved: reset.Moved,
 		})
 	}
-	if reset.Code == pb.Code_CODE_OK {
+	if code == pb.Code_CODE_OK {
 		l.flows[flow-1] = nil
 		l.free = append(l.free, flow)
 	}

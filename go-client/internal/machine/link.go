@@ -20,6 +20,14 @@ const (
 	MaxQueuedAnswers = 16 << 20
 	// MaxOutcomes is the most outcomes that wait for the writer; a peer that causes more and reads none loses its link.
 	MaxOutcomes = 65_536
+	// MaxControls is the most bindings, closes and states that wait for the writer: four for each flow that the default
+	// limits allow. A peer that causes more and reads none loses its link.
+	MaxControls = 4 * 65_536
+	// MaxWindow is the most seqs beyond processed that a receiver's credit is worth: what is noted of each frame is
+	// bounded by it.
+	MaxWindow = 1 << 20
+	// MaxNodeName is the most bytes of a node's name.
+	MaxNodeName = 255
 	// MaxSeq is the highest seq: far from where adding to it could wrap.
 	MaxSeq = 1 << 62
 	// MaxTypes is the most TypeDefs in one direction.
@@ -224,9 +232,11 @@ type Link struct {
 	number      uint64
 	queue       deque[queued]
 	queuedBytes int
-	noRoomSaid  bool
-	head        *pb.Frame // nil = empty
-	states      map[uint32]*pb.StreamState
+	// controls counts the entries of queue that are not items.
+	controls   int
+	noRoomSaid bool
+	head       *pb.Frame // nil = empty
+	states     map[uint32]*pb.StreamState
 	// stateOrder is the flows of states, in the order in which they are told; closed ones may still be in it.
 	stateOrder deque[uint32]
 	// outcomes counts those in states.

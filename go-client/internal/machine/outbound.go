@@ -10,6 +10,8 @@ import (
 const (
 	// headItem is what the tags and numbers of one element take in a frame, at most.
 	headItem = 8
+	// itemOverhead is what an item that waits counts beside its bytes, so that empty ones are bounded too.
+	itemOverhead = 32
 	// stepOverhead is what a frame with one step of a move may hold beside it.
 	stepOverhead = 1 << 10
 	// smallHead is about the size of a Skip or a Reset.
@@ -54,7 +56,11 @@ type queued struct {
 	body     []byte
 }
 
-func (l *Link) push(head any, size int) { l.queue.push(queued{head: head, size: headItem + size}) }
+// push queues what is not an item; what was queued before it leaves before it.
+func (l *Link) push(head any, size int) {
+	l.controls++
+	l.queue.push(queued{head: head, size: headItem + size})
+}
 
 func (l *Link) pushState(state *pb.StreamState) { l.push(state, proto.Size(state)) }
 
@@ -83,7 +89,7 @@ func (l *Link) Open(stream uint64, who []byte, firstSeq, targetEpoch uint64) (fl
 	}
 	sent := firstSeq - 1
 	l.flows[flow-1] = &outFlow{
-		stream: stream, whoLen: len(who), nextSeq: firstSeq, credit: sent + uint64(l.peerLimits.InitialCredit),
+		stream: stream, whoLen: len(who), nextSeq: firstSeq, credit: sent + min(uint64(l.peerLimits.InitialCredit), MaxWindow),
 		processed: sent, received: sent,
 	}
 	l.pushOpen(&pb.StreamOpen{
@@ -102,7 +108,7 @@ func (l *Link) Send(flow uint32, what *wire.What, deadline Millis, hops uint32, 
 	if refused := l.refusal(out.whoLen + len(what.Bytes) + len(body)); refused != nil {
 		return Sent{Result: SendRefused, Refusal: refused}
 	}
-	if l.queuedBytes+len(body) > MaxQueuedBytes {
+	if l.queuedBytes+len(body)+itemOverhead > MaxQueuedBytes {
 		l.noRoomSaid = true
 		return Sent{Result: SendNoRoom}
 	}
@@ -123,7 +129,7 @@ func (l *Link) SendOffStream(what *wire.What, body []byte) Sent {
 	if refused := l.refusal(len(what.Bytes) + len(body)); refused != nil {
 		return Sent{Result: SendRefused, Refusal: refused}
 	}
-	if l.queuedBytes+len(body) > MaxQueuedAnswers {
+	if l.queuedBytes+len(body)+itemOverhead > MaxQueuedAnswers {
 		return Sent{Result: SendNoRoom}
 	}
 	l.pushItem(0, 0, what, 0, 0, body)
@@ -147,7 +153,7 @@ func (l *Link) pushItem(flow uint32, seq uint64, what *wire.What, deadline Milli
 	if typeID == 0 && len(what.Bytes) > 0 {
 		body = wire.Join(nil, what.Bytes, body)
 	}
-	l.queuedBytes += len(body)
+	l.queuedBytes += len(body) + itemOverhead
 	l.queue.push(queued{
 		size: headItem + len(body), flow: flow, seq: seq, hops: hops, typeID: typeID, deadline: deadline, body: body,
 	})

@@ -73,9 +73,10 @@ func (l *Link) fill(size int, now Millis) (runs []wire.Run) {
 		}
 		size += next.size
 		if next.head == nil {
-			l.queuedBytes -= len(next.body)
+			l.queuedBytes -= len(next.body) + itemOverhead
 			runs = addItem(runs, next, now)
 		} else {
+			l.controls--
 			l.addHead(next.head)
 		}
 		l.queue.pop()

@@ -151,7 +151,7 @@ impl Link {
             ))
         } else if peer.is_empty() || peer == self.config.node {
             Some(format!(
-                "two nodes named {peer:?} cannot be linked; give each its own name"
+                "two nodes named '{peer}' cannot be linked; give each its own name"
             ))
         } else {
             None

@@ -228,7 +228,8 @@ impl Link {
         let flow = reset.flow;
         let Some(sent) = self.flow_mut(flow) else { return };
         let (last_seq, closing) = (sent.next_seq - 1, sent.closing);
-        let code = reset.code();
+        // A code of a later version: the binding is gone, whatever the reason.
+        let code = Code::try_from(reset.code).unwrap_or(Code::Unavailable);
         if !closing {
             self.close(flow);
             let moved = reset.moved;
