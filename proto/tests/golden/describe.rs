@@ -32,7 +32,46 @@ pub(crate) fn frame(case: &Case) -> String {
 
 fn title(case: &Case) -> String {
     let lengths: Vec<String> = case.parts.iter().map(|p| p.len().to_string()).collect();
-    format!("{}: {}\nparts {}\n", case.name, case.about, lengths.join(" "))
+    let (name, about, lengths) = (case.name, case.about, lengths.join(" "));
+    format!(
+        "{name}: {about}\nparts {lengths}\nbytes fnv1a={:016x}\n",
+        fnv1a(&case.parts.concat())
+    )
+}
+
+/// So that a change of any byte changes the index, also where no field shows it.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
+    })
+}
+
+/// The fields that a reader does not look into, as their bytes.
+fn raw(out: &mut String, all: &[u8], name: impl Fn(u32) -> Option<String>) {
+    let mut fields = wire::Fields::new(all);
+    while let Ok(Some(field)) = fields.next_field() {
+        if let Some(name) = name(field.number) {
+            writeln!(out, "{name} {}", hex(&all[field.start..field.end])).expect("a String has room");
+        }
+    }
+}
+
+/// How the lines of two blocks differ: what a person is told of a stale golden file.
+pub(crate) fn difference(written: &str, stored: &str) -> String {
+    let only = |a: &str, b: &str, mark: &str| -> Vec<String> {
+        let others: Vec<&str> = b.lines().collect();
+        a.lines()
+            .filter(|line| !others.contains(line))
+            .map(|line| format!("{mark} {line}"))
+            .collect()
+    };
+    let name = written.lines().next().unwrap_or_default();
+    let lines = [
+        only(stored, written, "the file says  "),
+        only(written, stored, "the schema says"),
+    ]
+    .concat();
+    format!("{name}\n{}", lines.join("\n"))
 }
 
 fn refused(out: &mut String, refusal: &Refusal) {
@@ -49,7 +88,11 @@ fn text(value: &str) -> String {
 
 fn hex(value: &[u8]) -> String {
     let shown: String = value.iter().take(40).map(|b| format!("{b:02x}")).collect();
-    let more = if value.len() > 40 { "…" } else { "" };
+    let more = if value.len() > 40 {
+        format!("… fnv1a={:016x}", fnv1a(value))
+    } else {
+        String::new()
+    };
     format!("{} bytes {shown}{more}", value.len())
 }
 
@@ -70,7 +113,6 @@ fn fields(out: &mut String, view: &EnvelopeView<'_>, all: &[u8]) {
         (12, "id", hex(view.id)),
         (13, "dedup_key", hex(view.dedup_key)),
         (14, "compression", view.compression.to_string()),
-        (15, "unknown", "15".into()),
         (16, "raw_size", view.raw_size.to_string()),
         (
             17,
@@ -83,13 +125,16 @@ fn fields(out: &mut String, view: &EnvelopeView<'_>, all: &[u8]) {
         (21, "failure", hex(view.failure)),
         (22, "payload_crc32c", view.payload_crc32c.to_string()),
         (23, "created_unix_ms", view.created_unix_ms.to_string()),
-        (24, "attributes", view.attributes.to_string()),
         (25, "ask_path", format!("{}: {}", view.ask_path_len, path.join(" "))),
-        (26, "unknown", "26".into()),
     ];
     for (_, name, value) in lines.iter().filter(|(n, ..)| view.present & 1 << n != 0) {
         writeln!(out, "{name} {value}").expect("a String has room");
     }
+    raw(out, all, |number| match number {
+        24 => Some("attributes".into()),
+        15 | 26.. => Some(format!("field {number}")),
+        _ => None,
+    });
     let again = rewritten(view, &view::ask_path(all));
     writeln!(out, "rewritten {}", if again == all { "same" } else { "differs" }).expect("a String has room");
 }
@@ -128,6 +173,8 @@ fn packet_fields(out: &mut String, packet: &Packet, bytes: &[u8]) {
     line("open", head.open.len().to_string());
     line("state", head.state.len().to_string());
     line("goodbye", head.goodbye.as_ref().map_or("-", |g| &g.detail).to_owned());
+    raw(out, bytes, |number| (number != 15).then(|| format!("field {number}")));
+    let mut line = |name: &str, value: String| writeln!(out, "{name} {value}").expect("a String has room");
     for run in &packet.runs {
         line(
             "run",

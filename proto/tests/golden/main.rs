@@ -13,29 +13,56 @@ use bytes::Bytes;
 use envelopes::Case;
 use prost::Message as _;
 
-fn write_or_compare(path: &Path, want: &[u8]) {
+fn write(path: &Path, bytes: &[u8]) {
     if std::env::var_os("ACTORBRIDGE_WRITE_GOLDEN").is_some() {
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("the folder of golden bytes");
-        std::fs::write(path, want).expect("a golden file");
+        std::fs::write(path, bytes).expect("a golden file");
     }
-    let have = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}; run `make golden`", path.display()));
-    assert!(
-        have == want,
-        "{} is stale: run `make golden` and read the difference",
-        path.display()
-    );
+}
+
+fn stored(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}; run `make golden`", path.display()))
+}
+
+/// The same case with other bytes, cut into parts of the same lengths as far as they go.
+fn with_bytes(case: &Case, bytes: &[u8]) -> Case {
+    let mut left = bytes;
+    let mut parts = Vec::new();
+    for (i, part) in case.parts.iter().enumerate() {
+        let last = i + 1 == case.parts.len();
+        let (head, tail) = left.split_at(if last { left.len() } else { part.len().min(left.len()) });
+        parts.push(head.to_vec());
+        left = tail;
+    }
+    Case { parts, ..*case }
 }
 
 fn hold(folder: &str, cases: &[Case], describe: fn(&Case) -> String) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../compat-tests/golden")
         .join(folder);
-    let index: Vec<String> = cases.iter().map(describe).collect();
+    let index = cases.iter().map(describe).collect::<Vec<_>>().join("\n");
     for case in cases {
-        write_or_compare(&root.join(format!("{}.bin", case.name)), &case.parts.concat());
+        let path = root.join(format!("{}.bin", case.name));
+        let want = case.parts.concat();
+        write(&path, &want);
+        let have = stored(&path);
+        assert!(
+            have == want,
+            "{} is stale; run `make golden` if the change is meant:\n{}",
+            path.display(),
+            describe::difference(&describe(case), &describe(&with_bytes(case, &have)))
+        );
     }
-    let index = index.join("\n");
-    write_or_compare(&root.join("index.txt"), index.as_bytes());
+    let path = root.join("index.txt");
+    write(&path, index.as_bytes());
+    let have = String::from_utf8(stored(&path)).expect("text");
+    assert!(
+        have == index,
+        "{} is stale; run `make golden` if the change is meant:\n{}",
+        path.display(),
+        describe::difference(&index, &have)
+    );
     let files = std::fs::read_dir(&root)
         .expect("the folder")
         .map(|f| f.expect("a file").path());
@@ -112,4 +139,37 @@ fn golden_bad_frames_are_refused_with_their_code() {
     let cases = frames::bad();
     let index = hold("bad-frames", &cases, describe::frame);
     assert_eq!(index.matches("\nrefused CODE_").count(), cases.len(), "{index}");
+}
+
+#[test]
+fn a_changed_byte_of_a_golden_file_is_reported_by_name_and_field() {
+    let kinds: [(Vec<Case>, fn(&Case) -> String); 2] = [
+        (envelopes::good(), describe::envelope),
+        (frames::good(), describe::frame),
+    ];
+    for (cases, describe) in kinds {
+        for case in cases {
+            let (all, before) = (case.parts.concat(), describe(&case));
+            for at in 0..all.len().min(2_048) {
+                let mut changed = all.clone();
+                changed[at] ^= 1;
+                let said = describe::difference(&before, &describe(&with_bytes(&case, &changed)));
+                assert!(
+                    said.starts_with(case.name) && said.lines().count() >= 3,
+                    "byte {at} of {}: {said}",
+                    case.name
+                );
+            }
+        }
+    }
+    let tell = &envelopes::good()[0];
+    let mut changed = tell.parts.concat();
+    let at = changed.windows(9).position(|w| w == b"pricer/eu").expect("its target");
+    changed[at] = b'P';
+    let said = describe::difference(
+        &describe::envelope(tell),
+        &describe::envelope(&with_bytes(tell, &changed)),
+    );
+    assert!(said.contains("the file says   target ab:///Pricer/eu"), "{said}");
+    assert!(said.contains("the schema says target ab:///pricer/eu"), "{said}");
 }
