@@ -1041,21 +1041,24 @@ impl ::prost::Name for Move {
         "/actorbridge.v1.Move".into()
     }
 }
-/// Announces an actor's state.
+/// Announces an actor. What follows in chunks is a snapshot (docs/SNAPSHOT.md): header, capsule and state.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Offer {
+    /// Full name of the state's message.
     #[prost(string, tag = "1")]
     pub r#type: ::prost::alloc::string::String,
     #[prost(uint32, tag = "2")]
     pub state_version: u32,
+    /// "protobuf".
     #[prost(string, tag = "3")]
     pub codec: ::prost::alloc::string::String,
-    /// Bytes of state that follow in chunks.
+    /// Bytes of the snapshot.
     #[prost(uint64, tag = "4")]
     pub total: u64,
-    /// Of the state.
+    /// As the snapshot's header says it.
     #[prost(bytes = "bytes", tag = "5")]
     pub sha256: ::prost::bytes::Bytes,
+    /// Not set in protocol 1: the capsule may be larger than a frame, so it is part of the snapshot.
     #[prost(message, optional, tag = "6")]
     pub meta: ::core::option::Option<Capsule>,
 }
@@ -1086,8 +1089,10 @@ impl ::prost::Name for Chunk {
         "/actorbridge.v1.Chunk".into()
     }
 }
+/// The destination has loaded the actor, and runs it once it is committed.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ready {
+    /// As offered.
     #[prost(bytes = "bytes", tag = "1")]
     pub sha256: ::prost::bytes::Bytes,
 }
@@ -1171,6 +1176,12 @@ pub struct Capsule {
     /// Complete envelopes, in mailbox order.
     #[prost(bytes = "bytes", repeated, tag = "8")]
     pub held: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// Name of the node that first spawned the actor: it keeps the owner cell. Empty = the node that loads the capsule.
+    #[prost(string, tag = "9")]
+    pub home: ::prost::alloc::string::String,
+    /// For each of `held` its milliseconds left; 0 = no deadline. May be shorter: the rest has none.
+    #[prost(uint32, repeated, tag = "10")]
+    pub held_ttl_ms: ::prost::alloc::vec::Vec<u32>,
 }
 impl ::prost::Name for Capsule {
     const NAME: &'static str = "Capsule";
@@ -1247,6 +1258,9 @@ pub struct PendingAsk {
     /// The actor's own note, given back with the reply.
     #[prost(bytes = "bytes", tag = "3")]
     pub context: ::prost::bytes::Bytes,
+    /// Name of the node that made the ask and keeps its slot: a correlation means something only there.
+    #[prost(string, tag = "4")]
+    pub node: ::prost::alloc::string::String,
 }
 impl ::prost::Name for PendingAsk {
     const NAME: &'static str = "PendingAsk";
@@ -1748,6 +1762,47 @@ impl ::prost::Name for SnapshotInfo {
         "/actorbridge.v1.SnapshotInfo".into()
     }
 }
+/// Head of a snapshot file; docs/SNAPSHOT.md has the bytes around it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SnapshotHeader {
+    /// Logical address.
+    #[prost(string, tag = "1")]
+    pub actor: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub epoch: u64,
+    /// Messages handled when it was taken.
+    #[prost(uint64, tag = "3")]
+    pub seq: u64,
+    /// Full name of the state's message, and its revision.
+    #[prost(string, tag = "4")]
+    pub r#type: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "5")]
+    pub version: u32,
+    /// "protobuf".
+    #[prost(string, tag = "6")]
+    pub codec: ::prost::alloc::string::String,
+    /// 0 = none; nothing else is read yet.
+    #[prost(uint32, tag = "7")]
+    pub compression: u32,
+    /// Bytes of the capsule and of the state, which follow each other.
+    #[prost(uint64, tag = "8")]
+    pub capsule_size: u64,
+    #[prost(uint64, tag = "9")]
+    pub state_size: u64,
+    /// Of capsule and state as stored.
+    #[prost(bytes = "bytes", tag = "10")]
+    pub sha256: ::prost::bytes::Bytes,
+}
+impl ::prost::Name for SnapshotHeader {
+    const NAME: &'static str = "SnapshotHeader";
+    const PACKAGE: &'static str = "actorbridge.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.v1.SnapshotHeader".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.v1.SnapshotHeader".into()
+    }
+}
 /// Moves an actor that this node hosts to a linked node. Answered when the move has been committed or has failed;
 /// a failure says at which step, and the actor goes on where it was.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1799,6 +1854,7 @@ impl ::prost::Name for MoveToReply {
     }
 }
 /// Compare-and-swap on the owner cell; only the actor's home answers it. The reply always tells the present owner.
+/// An empty new owner = the actor has stopped: the cell is removed.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OwnerSwapRequest {
     #[prost(string, tag = "1")]
@@ -2080,6 +2136,10 @@ impl crate::Versioned for SnapshotReply {
     const MIN_READER: u32 = 1;
 }
 impl crate::Versioned for SnapshotInfo {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl crate::Versioned for SnapshotHeader {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }

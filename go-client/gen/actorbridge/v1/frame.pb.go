@@ -1708,16 +1708,19 @@ func (*Move_Aborted) isMove_Step() {}
 
 func (*Move_Drained) isMove_Step() {}
 
-// Announces an actor's state.
+// Announces an actor. What follows in chunks is a snapshot (docs/SNAPSHOT.md): header, capsule and state.
 type Offer struct {
-	state        protoimpl.MessageState `protogen:"open.v1"`
-	Type         string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	StateVersion uint32                 `protobuf:"varint,2,opt,name=state_version,json=stateVersion,proto3" json:"state_version,omitempty"`
-	Codec        string                 `protobuf:"bytes,3,opt,name=codec,proto3" json:"codec,omitempty"`
-	// Bytes of state that follow in chunks.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Full name of the state's message.
+	Type         string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	StateVersion uint32 `protobuf:"varint,2,opt,name=state_version,json=stateVersion,proto3" json:"state_version,omitempty"`
+	// "protobuf".
+	Codec string `protobuf:"bytes,3,opt,name=codec,proto3" json:"codec,omitempty"`
+	// Bytes of the snapshot.
 	Total uint64 `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"`
-	// Of the state.
-	Sha256        []byte   `protobuf:"bytes,5,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// As the snapshot's header says it.
+	Sha256 []byte `protobuf:"bytes,5,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// Not set in protocol 1: the capsule may be larger than a frame, so it is part of the snapshot.
 	Meta          *Capsule `protobuf:"bytes,6,opt,name=meta,proto3" json:"meta,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1847,9 +1850,11 @@ func (x *Chunk) GetData() []byte {
 	return nil
 }
 
+// The destination has loaded the actor, and runs it once it is committed.
 type Ready struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Sha256        []byte                 `protobuf:"bytes,1,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As offered.
+	Sha256        []byte `protobuf:"bytes,1,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2051,7 +2056,11 @@ type Capsule struct {
 	Version    uint64                 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`
 	ActorEpoch uint64                 `protobuf:"varint,7,opt,name=actor_epoch,json=actorEpoch,proto3" json:"actor_epoch,omitempty"`
 	// Complete envelopes, in mailbox order.
-	Held          [][]byte `protobuf:"bytes,8,rep,name=held,proto3" json:"held,omitempty"`
+	Held [][]byte `protobuf:"bytes,8,rep,name=held,proto3" json:"held,omitempty"`
+	// Name of the node that first spawned the actor: it keeps the owner cell. Empty = the node that loads the capsule.
+	Home string `protobuf:"bytes,9,opt,name=home,proto3" json:"home,omitempty"`
+	// For each of `held` its milliseconds left; 0 = no deadline. May be shorter: the rest has none.
+	HeldTtlMs     []uint32 `protobuf:"varint,10,rep,packed,name=held_ttl_ms,json=heldTtlMs,proto3" json:"held_ttl_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2138,6 +2147,20 @@ func (x *Capsule) GetActorEpoch() uint64 {
 func (x *Capsule) GetHeld() [][]byte {
 	if x != nil {
 		return x.Held
+	}
+	return nil
+}
+
+func (x *Capsule) GetHome() string {
+	if x != nil {
+		return x.Home
+	}
+	return ""
+}
+
+func (x *Capsule) GetHeldTtlMs() []uint32 {
+	if x != nil {
+		return x.HeldTtlMs
 	}
 	return nil
 }
@@ -2333,7 +2356,9 @@ type PendingAsk struct {
 	Correlation uint64                 `protobuf:"varint,1,opt,name=correlation,proto3" json:"correlation,omitempty"`
 	TtlMs       uint32                 `protobuf:"varint,2,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttl_ms,omitempty"`
 	// The actor's own note, given back with the reply.
-	Context       []byte `protobuf:"bytes,3,opt,name=context,proto3" json:"context,omitempty"`
+	Context []byte `protobuf:"bytes,3,opt,name=context,proto3" json:"context,omitempty"`
+	// Name of the node that made the ask and keeps its slot: a correlation means something only there.
+	Node          string `protobuf:"bytes,4,opt,name=node,proto3" json:"node,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2387,6 +2412,13 @@ func (x *PendingAsk) GetContext() []byte {
 		return x.Context
 	}
 	return nil
+}
+
+func (x *PendingAsk) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
 }
 
 type Timer struct {
@@ -2833,7 +2865,7 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\"5\n" +
 	"\aDrained\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\x06R\x06stream\x12\x12\n" +
-	"\x04upto\x18\x02 \x01(\x04R\x04upto\"\xb5\x02\n" +
+	"\x04upto\x18\x02 \x01(\x04R\x04upto\"\xe9\x02\n" +
 	"\aCapsule\x12.\n" +
 	"\x06inputs\x18\x01 \x03(\v2\x16.actorbridge.v1.CursorR\x06inputs\x120\n" +
 	"\aoutputs\x18\x02 \x03(\v2\x16.actorbridge.v1.OutboxR\aoutputs\x12.\n" +
@@ -2843,7 +2875,10 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\aversion\x18\x06 \x01(\x04R\aversion\x12\x1f\n" +
 	"\vactor_epoch\x18\a \x01(\x04R\n" +
 	"actorEpoch\x12\x12\n" +
-	"\x04held\x18\b \x03(\fR\x04held\"\xff\x01\n" +
+	"\x04held\x18\b \x03(\fR\x04held\x12\x12\n" +
+	"\x04home\x18\t \x01(\tR\x04home\x12\x1e\n" +
+	"\vheld_ttl_ms\x18\n" +
+	" \x03(\rR\theldTtlMs\"\xff\x01\n" +
 	"\x06Cursor\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x16\n" +
 	"\x06stream\x18\x02 \x01(\x06R\x06stream\x12\x14\n" +
@@ -2859,12 +2894,13 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\x06prefix\x18\x03 \x01(\fR\x06prefix\x12\x19\n" +
 	"\bnext_seq\x18\x04 \x01(\x04R\anextSeq\x12\x1a\n" +
 	"\bresolved\x18\x05 \x01(\x04R\bresolved\x12\x1c\n" +
-	"\tenvelopes\x18\x06 \x03(\fR\tenvelopes\"_\n" +
+	"\tenvelopes\x18\x06 \x03(\fR\tenvelopes\"s\n" +
 	"\n" +
 	"PendingAsk\x12 \n" +
 	"\vcorrelation\x18\x01 \x01(\x04R\vcorrelation\x12\x15\n" +
 	"\x06ttl_ms\x18\x02 \x01(\rR\x05ttlMs\x12\x18\n" +
-	"\acontext\x18\x03 \x01(\fR\acontext\"X\n" +
+	"\acontext\x18\x03 \x01(\fR\acontext\x12\x12\n" +
+	"\x04node\x18\x04 \x01(\tR\x04node\"X\n" +
 	"\x05Timer\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fremaining_ms\x18\x02 \x01(\rR\vremainingMs\x12\x18\n" +

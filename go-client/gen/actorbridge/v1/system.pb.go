@@ -871,6 +871,130 @@ func (x *SnapshotInfo) GetSize() uint64 {
 	return 0
 }
 
+// Head of a snapshot file; docs/SNAPSHOT.md has the bytes around it.
+type SnapshotHeader struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Logical address.
+	Actor string `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"`
+	Epoch uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Messages handled when it was taken.
+	Seq uint64 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
+	// Full name of the state's message, and its revision.
+	Type    string `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
+	Version uint32 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`
+	// "protobuf".
+	Codec string `protobuf:"bytes,6,opt,name=codec,proto3" json:"codec,omitempty"`
+	// 0 = none; nothing else is read yet.
+	Compression uint32 `protobuf:"varint,7,opt,name=compression,proto3" json:"compression,omitempty"`
+	// Bytes of the capsule and of the state, which follow each other.
+	CapsuleSize uint64 `protobuf:"varint,8,opt,name=capsule_size,json=capsuleSize,proto3" json:"capsule_size,omitempty"`
+	StateSize   uint64 `protobuf:"varint,9,opt,name=state_size,json=stateSize,proto3" json:"state_size,omitempty"`
+	// Of capsule and state as stored.
+	Sha256        []byte `protobuf:"bytes,10,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotHeader) Reset() {
+	*x = SnapshotHeader{}
+	mi := &file_actorbridge_v1_system_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotHeader) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotHeader) ProtoMessage() {}
+
+func (x *SnapshotHeader) ProtoReflect() protoreflect.Message {
+	mi := &file_actorbridge_v1_system_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotHeader.ProtoReflect.Descriptor instead.
+func (*SnapshotHeader) Descriptor() ([]byte, []int) {
+	return file_actorbridge_v1_system_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *SnapshotHeader) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *SnapshotHeader) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *SnapshotHeader) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *SnapshotHeader) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *SnapshotHeader) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *SnapshotHeader) GetCodec() string {
+	if x != nil {
+		return x.Codec
+	}
+	return ""
+}
+
+func (x *SnapshotHeader) GetCompression() uint32 {
+	if x != nil {
+		return x.Compression
+	}
+	return 0
+}
+
+func (x *SnapshotHeader) GetCapsuleSize() uint64 {
+	if x != nil {
+		return x.CapsuleSize
+	}
+	return 0
+}
+
+func (x *SnapshotHeader) GetStateSize() uint64 {
+	if x != nil {
+		return x.StateSize
+	}
+	return 0
+}
+
+func (x *SnapshotHeader) GetSha256() []byte {
+	if x != nil {
+		return x.Sha256
+	}
+	return nil
+}
+
 // Moves an actor that this node hosts to a linked node. Answered when the move has been committed or has failed;
 // a failure says at which step, and the actor goes on where it was.
 type MoveToRequest struct {
@@ -886,7 +1010,7 @@ type MoveToRequest struct {
 
 func (x *MoveToRequest) Reset() {
 	*x = MoveToRequest{}
-	mi := &file_actorbridge_v1_system_proto_msgTypes[14]
+	mi := &file_actorbridge_v1_system_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -898,7 +1022,7 @@ func (x *MoveToRequest) String() string {
 func (*MoveToRequest) ProtoMessage() {}
 
 func (x *MoveToRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actorbridge_v1_system_proto_msgTypes[14]
+	mi := &file_actorbridge_v1_system_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -911,7 +1035,7 @@ func (x *MoveToRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveToRequest.ProtoReflect.Descriptor instead.
 func (*MoveToRequest) Descriptor() ([]byte, []int) {
-	return file_actorbridge_v1_system_proto_rawDescGZIP(), []int{14}
+	return file_actorbridge_v1_system_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *MoveToRequest) GetPath() string {
@@ -951,7 +1075,7 @@ type MoveToReply struct {
 
 func (x *MoveToReply) Reset() {
 	*x = MoveToReply{}
-	mi := &file_actorbridge_v1_system_proto_msgTypes[15]
+	mi := &file_actorbridge_v1_system_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -963,7 +1087,7 @@ func (x *MoveToReply) String() string {
 func (*MoveToReply) ProtoMessage() {}
 
 func (x *MoveToReply) ProtoReflect() protoreflect.Message {
-	mi := &file_actorbridge_v1_system_proto_msgTypes[15]
+	mi := &file_actorbridge_v1_system_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -976,7 +1100,7 @@ func (x *MoveToReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveToReply.ProtoReflect.Descriptor instead.
 func (*MoveToReply) Descriptor() ([]byte, []int) {
-	return file_actorbridge_v1_system_proto_rawDescGZIP(), []int{15}
+	return file_actorbridge_v1_system_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *MoveToReply) GetFrom() string {
@@ -1022,6 +1146,7 @@ func (x *MoveToReply) GetPausedUs() uint64 {
 }
 
 // Compare-and-swap on the owner cell; only the actor's home answers it. The reply always tells the present owner.
+// An empty new owner = the actor has stopped: the cell is removed.
 type OwnerSwapRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
@@ -1035,7 +1160,7 @@ type OwnerSwapRequest struct {
 
 func (x *OwnerSwapRequest) Reset() {
 	*x = OwnerSwapRequest{}
-	mi := &file_actorbridge_v1_system_proto_msgTypes[16]
+	mi := &file_actorbridge_v1_system_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1047,7 +1172,7 @@ func (x *OwnerSwapRequest) String() string {
 func (*OwnerSwapRequest) ProtoMessage() {}
 
 func (x *OwnerSwapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_actorbridge_v1_system_proto_msgTypes[16]
+	mi := &file_actorbridge_v1_system_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1060,7 +1185,7 @@ func (x *OwnerSwapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OwnerSwapRequest.ProtoReflect.Descriptor instead.
 func (*OwnerSwapRequest) Descriptor() ([]byte, []int) {
-	return file_actorbridge_v1_system_proto_rawDescGZIP(), []int{16}
+	return file_actorbridge_v1_system_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *OwnerSwapRequest) GetPath() string {
@@ -1110,7 +1235,7 @@ type OwnerSwapReply struct {
 
 func (x *OwnerSwapReply) Reset() {
 	*x = OwnerSwapReply{}
-	mi := &file_actorbridge_v1_system_proto_msgTypes[17]
+	mi := &file_actorbridge_v1_system_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1122,7 +1247,7 @@ func (x *OwnerSwapReply) String() string {
 func (*OwnerSwapReply) ProtoMessage() {}
 
 func (x *OwnerSwapReply) ProtoReflect() protoreflect.Message {
-	mi := &file_actorbridge_v1_system_proto_msgTypes[17]
+	mi := &file_actorbridge_v1_system_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1135,7 +1260,7 @@ func (x *OwnerSwapReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OwnerSwapReply.ProtoReflect.Descriptor instead.
 func (*OwnerSwapReply) Descriptor() ([]byte, []int) {
-	return file_actorbridge_v1_system_proto_rawDescGZIP(), []int{17}
+	return file_actorbridge_v1_system_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *OwnerSwapReply) GetSwapped() bool {
@@ -1220,7 +1345,20 @@ const file_actorbridge_v1_system_proto_rawDesc = "" +
 	"\x04type\x18\x04 \x01(\tR\x04type\x12\x18\n" +
 	"\aversion\x18\x05 \x01(\rR\aversion\x12\x16\n" +
 	"\x06sha256\x18\x06 \x01(\fR\x06sha256\x12\x12\n" +
-	"\x04size\x18\a \x01(\x04R\x04size\"b\n" +
+	"\x04size\x18\a \x01(\x04R\x04size\"\x8e\x02\n" +
+	"\x0eSnapshotHeader\x12\x14\n" +
+	"\x05actor\x18\x01 \x01(\tR\x05actor\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\x04R\x03seq\x12\x12\n" +
+	"\x04type\x18\x04 \x01(\tR\x04type\x12\x18\n" +
+	"\aversion\x18\x05 \x01(\rR\aversion\x12\x14\n" +
+	"\x05codec\x18\x06 \x01(\tR\x05codec\x12 \n" +
+	"\vcompression\x18\a \x01(\rR\vcompression\x12!\n" +
+	"\fcapsule_size\x18\b \x01(\x04R\vcapsuleSize\x12\x1d\n" +
+	"\n" +
+	"state_size\x18\t \x01(\x04R\tstateSize\x12\x16\n" +
+	"\x06sha256\x18\n" +
+	" \x01(\fR\x06sha256\"b\n" +
 	"\rMoveToRequest\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12 \n" +
 	"\vdestination\x18\x02 \x01(\tR\vdestination\x12\x1b\n" +
@@ -1265,7 +1403,7 @@ func file_actorbridge_v1_system_proto_rawDescGZIP() []byte {
 }
 
 var file_actorbridge_v1_system_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_actorbridge_v1_system_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_actorbridge_v1_system_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_actorbridge_v1_system_proto_goTypes = []any{
 	(Phase)(0),               // 0: actorbridge.v1.Phase
 	(*SpawnRequest)(nil),     // 1: actorbridge.v1.SpawnRequest
@@ -1282,17 +1420,18 @@ var file_actorbridge_v1_system_proto_goTypes = []any{
 	(*SnapshotRequest)(nil),  // 12: actorbridge.v1.SnapshotRequest
 	(*SnapshotReply)(nil),    // 13: actorbridge.v1.SnapshotReply
 	(*SnapshotInfo)(nil),     // 14: actorbridge.v1.SnapshotInfo
-	(*MoveToRequest)(nil),    // 15: actorbridge.v1.MoveToRequest
-	(*MoveToReply)(nil),      // 16: actorbridge.v1.MoveToReply
-	(*OwnerSwapRequest)(nil), // 17: actorbridge.v1.OwnerSwapRequest
-	(*OwnerSwapReply)(nil),   // 18: actorbridge.v1.OwnerSwapReply
-	(Code)(0),                // 19: actorbridge.v1.Code
+	(*SnapshotHeader)(nil),   // 15: actorbridge.v1.SnapshotHeader
+	(*MoveToRequest)(nil),    // 16: actorbridge.v1.MoveToRequest
+	(*MoveToReply)(nil),      // 17: actorbridge.v1.MoveToReply
+	(*OwnerSwapRequest)(nil), // 18: actorbridge.v1.OwnerSwapRequest
+	(*OwnerSwapReply)(nil),   // 19: actorbridge.v1.OwnerSwapReply
+	(Code)(0),                // 20: actorbridge.v1.Code
 }
 var file_actorbridge_v1_system_proto_depIdxs = []int32{
 	7,  // 0: actorbridge.v1.ListReply.actors:type_name -> actorbridge.v1.ActorInfo
 	0,  // 1: actorbridge.v1.ActorInfo.phase:type_name -> actorbridge.v1.Phase
 	14, // 2: actorbridge.v1.SnapshotReply.info:type_name -> actorbridge.v1.SnapshotInfo
-	19, // 3: actorbridge.v1.OwnerSwapReply.code:type_name -> actorbridge.v1.Code
+	20, // 3: actorbridge.v1.OwnerSwapReply.code:type_name -> actorbridge.v1.Code
 	4,  // [4:4] is the sub-list for method output_type
 	4,  // [4:4] is the sub-list for method input_type
 	4,  // [4:4] is the sub-list for extension type_name
@@ -1312,7 +1451,7 @@ func file_actorbridge_v1_system_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actorbridge_v1_system_proto_rawDesc), len(file_actorbridge_v1_system_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   18,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
