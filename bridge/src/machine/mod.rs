@@ -5,11 +5,13 @@
 //!
 //! - [`link`]: one lane between two nodes.
 //! - [`ask`]: who waits for which answer.
+//! - [`mover`]: one actor on its way to another node.
 //! - [`pool`]: one actor's mailbox permits and the credit made of them.
 //! - [`supervisor`]: what to do about a panic.
 
 pub mod ask;
 pub mod link;
+pub mod mover;
 pub mod pool;
 pub mod supervisor;
 
