@@ -183,7 +183,8 @@ impl Message {
         view::ask_path(&self.body)
     }
 
-    pub(crate) fn is_ask(&self) -> bool {
+    /// Does the sender wait for an answer?
+    pub fn is_ask(&self) -> bool {
         self.what.kind == Kind::Ask as u32 && self.correlation != 0
     }
 }

@@ -1,6 +1,6 @@
 // Checkdemo runs the demo over months that it makes up itself, and holds target/demo.json to what it knows of them. It
-// shares no code with the demo. Usage, from the repository's root: checkdemo PROGRAM ARGUMENT...; the data file's path
-// is added as the last argument.
+// shares no code with the demo. Usage, from the repository's root: checkdemo DEMO RUST, with the paths of the demo's two
+// programs.
 package main
 
 import (
@@ -19,8 +19,8 @@ import (
 const jsonPath = "target/demo.json"
 
 func main() {
-	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: checkdemo PROGRAM ARGUMENT...")
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: checkdemo DEMO RUST")
 		os.Exit(2)
 	}
 	folder, err := os.MkdirTemp("", "checkdemo")
@@ -44,6 +44,9 @@ func main() {
 	}
 	for name, prepare := range refused {
 		check(name, checkRefused(folder, prepare))
+	}
+	for name, end := range ends {
+		check(name, checkEnd(folder, end))
 	}
 	fmt.Printf("%d passed, %d failed\n", passed, failed)
 	if failed > 0 {
@@ -152,7 +155,7 @@ func checkRefused(folder string, prepare func(string) error) error {
 
 func demo(path string) (stdout, stderr string, err error) {
 	var out, said bytes.Buffer
-	command := exec.Command(os.Args[1], append(os.Args[2:len(os.Args):len(os.Args)], path)...)
+	command := exec.Command(os.Args[1], "--rust", os.Args[2], path)
 	command.Stdout, command.Stderr = &out, &said
 	err = command.Run()
 	return out.String(), said.String(), err

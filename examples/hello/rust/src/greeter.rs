@@ -1,4 +1,3 @@
-use actorbridge::proto::v1::Kind;
 use actorbridge::{Actor, Cx, Fault, Message};
 
 use crate::hello_v1::{Greeting, Hello};
@@ -12,7 +11,7 @@ impl Actor for Greeter {
     async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
         let hello: Hello = message.decode()?;
         self.guests += 1;
-        if message.kind() == Some(Kind::Ask) {
+        if message.is_ask() {
             let text = format!(
                 "Hello {}, you are guest number {} of this Rust actor.",
                 hello.name, self.guests
