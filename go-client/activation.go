@@ -1,0 +1,222 @@
+package actorbridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/machine"
+)
+
+const (
+	// batch is the messages after which what a handler staged leaves, at the latest.
+	batch = 64
+	// maxStack is the most bytes of a panic's stack.
+	maxStack = 8 << 10
+)
+
+// errGoexit is why a handler did not return: it called runtime.Goexit, as testing's FailNow does.
+var errGoexit = errors.New("runtime.Goexit was called")
+
+// activation handles what is in a cell's mailbox, then ends.
+type activation struct {
+	cell    *cell
+	actor   Receiver // nil = it has to be made
+	last    *permit  // of the message that was handled, not given back yet
+	handled int
+}
+
+// activate starts the goroutine that runs the actor. The caller holds the cell's lock.
+func (c *cell) activate() {
+	if c.factory.loop != nil {
+		c.node.tasks.run(func() { c.runLoop() })
+		return
+	}
+	a := &activation{cell: c, actor: c.actor}
+	c.actor = nil
+	c.node.tasks.run(a.run)
+}
+
+func (a *activation) run() {
+	ended := false
+	defer func() {
+		if !ended { // runtime.Goexit took this goroutine; the actor goes on in another
+			a.cell.node.tasks.run(a.run)
+		}
+	}()
+	a.loop()
+	ended = true
+}
+
+func (a *activation) loop() {
+	c := a.cell
+	for {
+		if a.actor == nil && (!c.isRunning() || !a.start()) {
+			c.flush(c.ctx, flushLast)
+			if a.last != nil {
+				c.release(*a.last)
+			}
+			c.rest(nil, true)
+			return
+		}
+		m, halted := c.next(a.last)
+		a.last = nil
+		if m != nil {
+			a.last = &m.permit
+			a.handle(m)
+			if a.handled++; a.handled%batch == 0 || c.outbox.isFull() {
+				c.flush(c.ctx, flushBatch)
+			}
+			continue
+		}
+		mode := flushBatch
+		if halted {
+			mode = flushLast
+		}
+		c.flush(c.ctx, mode)
+		if n, _ := c.outbox.size(); n > 0 && !halted && c.ctx.Err() == nil {
+			continue
+		}
+		if c.rest(a.actor, halted) {
+			return
+		}
+	}
+}
+
+// start makes the actor and runs its start hook; false = it could not be started, and stops.
+func (a *activation) start() bool {
+	c := a.cell
+	for {
+		hook := &turn{cell: c}
+		var actor Receiver
+		err := a.guard("", func() error {
+			defer hook.finish()
+			actor = c.factory.handler()
+			if starter, ok := actor.(Starter); ok {
+				return starter.PostStart(hook)
+			}
+			return nil
+		})
+		if err == nil {
+			a.actor = actor
+			return true
+		}
+		if !errors.Is(err, errPanicked) {
+			c.supervise("its start failed: "+err.Error(), nil, "")
+		}
+		if !c.isRunning() {
+			return false
+		}
+	}
+}
+
+// errPanicked stands for a panic that the supervisor was told of already.
+var errPanicked = errors.New("the handler panicked")
+
+// guard runs a handler or hook. A panic or Goexit in it is told to the supervisor, also when the goroutine is lost.
+func (a *activation) guard(messageType string, run func() error, onPanic ...func(reason string)) (err error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		reason, stack := errGoexit.Error(), []byte(nil)
+		if value := recover(); value != nil {
+			reason, stack = panicText(value), debug.Stack()
+		}
+		err = errPanicked
+		a.actor = nil
+		for _, tell := range onPanic {
+			tell(reason)
+		}
+		a.cell.supervise(reason, stack, messageType)
+	}()
+	err = run()
+	returned = true
+	return err
+}
+
+func panicText(value any) string {
+	defer func() { _ = recover() }() // a value's own Error or String may panic
+	if text := fmt.Sprint(value); text != "" {
+		return text
+	}
+	return "a panic without text"
+}
+
+// handle handles one message. Afterwards a.actor is nil if the actor was lost to a panic.
+func (a *activation) handle(m *Message) {
+	c := a.cell
+	if c.expire(m) {
+		return
+	}
+	defer m.turn.finish()
+	err := a.guard(m.Type(), func() error { return a.actor.Receive(&m.turn, m) }, func(reason string) {
+		f := failed(CodePanicked, reason)
+		c.failMessage(m, &f)
+	})
+	if !errors.Is(err, errPanicked) {
+		c.conclude(m, err)
+	}
+}
+
+// expire refuses a message whose deadline passed in the mailbox.
+func (c *cell) expire(m *Message) bool {
+	if m.deadline == 0 || m.deadline > c.node.now() {
+		return false
+	}
+	m.owed.Store(false)
+	c.node.refuse(m, CodeExpired, EffectNone, "its deadline passed in the mailbox")
+	return true
+}
+
+// conclude is what follows a handler that returned.
+func (c *cell) conclude(m *Message, err error) {
+	if err != nil {
+		f := failureOf(err)
+		c.failMessage(m, &f)
+		return
+	}
+	if r, _ := m.Responder(); r != nil {
+		r.Fail(handlerSilent(m))
+	}
+}
+
+func handlerSilent(m *Message) error {
+	e := newError(CodeHandlerError, m.who.Target, "the handler of "+m.Type()+" returned without a reply; call m.Reply")
+	e.refusal = true
+	return e
+}
+
+// failMessage tells everyone that a message was not handled well.
+func (c *cell) failMessage(m *Message, f *failure) {
+	if m.owed.CompareAndSwap(true, false) {
+		c.node.answerFailure(m.who.ReplyTo, m.correlation, f)
+	}
+	c.node.deadLetter(m, f.code, f.effect, f.text())
+	c.node.outcome(m, f.code, f.effect, f.text())
+}
+
+// supervise tells the parent and the log of a panic, and decides: the actor is made anew, or stops.
+func (c *cell) supervise(reason string, stack []byte, messageType string) {
+	c.mu.Lock()
+	directive := c.restarts.Panicked(c.node.now())
+	restarts := c.restarts.Restarts()
+	c.mu.Unlock()
+	if c.parent != nil {
+		c.node.notify(c.parent.ref, notice(pb.Kind_KIND_ACTOR_PANIC, &pb.ActorPanic{
+			Actor: c.ref.text, Reason: valid(reason), Stack: valid(string(stack[:min(len(stack), maxStack)])), Language: "go",
+			MessageType: messageType, Restarts: restarts,
+		}))
+	}
+	next := "it is made anew"
+	if directive == machine.Stop {
+		next = "it stops: too many restarts"
+	}
+	c.node.log.Error("an actor panicked; "+next, "actor", c.ref.text, "reason", reason, "message", messageType)
+	if directive == machine.Stop && c.beginStop(CodePanicked, reason) {
+		c.node.tasks.run(func() { c.node.endCell(context.Background(), c, defaultGrace) })
+	}
+}

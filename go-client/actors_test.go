@@ -1,0 +1,201 @@
+package actorbridge_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
+
+	ab "github.com/actorbridge/actorbridge/go-client"
+	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
+)
+
+// long is how long a test waits for what must happen.
+const long = 10 * time.Second
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+const digestStart, digestFactor = 14695981039346656037, 1099511628211
+
+// digest is the digest of 1 to n in order.
+func digest(n uint64) uint64 {
+	d := uint64(digestStart)
+	for i := uint64(1); i <= n; i++ {
+		d = d*digestFactor + i
+	}
+	return d
+}
+
+// worker does what each test message says.
+type worker struct {
+	count *testpb.Count
+}
+
+func newWorker() ab.Receiver {
+	return &worker{count: &testpb.Count{Digest: digestStart, Language: "go"}}
+}
+
+func (w *worker) Receive(ctx ab.Context, m *ab.Message) error {
+	message, err := m.Open()
+	if err != nil {
+		return err
+	}
+	switch x := message.(type) {
+	case *testpb.Add:
+		w.count.Total += x.By
+		w.count.Handled++
+		w.count.Digest = w.count.Digest*digestFactor + x.N
+		if m.IsAsk() {
+			return m.Reply(w.count)
+		}
+		return nil
+	case *testpb.GetCount:
+		return m.Reply(w.count)
+	case *testpb.EchoRequest:
+		return m.Reply(&testpb.EchoReply{Text: x.Text, Data: x.Data, Language: "go"})
+	case *testpb.AskThrough:
+		to, err := ctx.Node().Ref(x.Target)
+		if err != nil {
+			return err
+		}
+		reply, err := ab.Ask[*testpb.EchoReply](ctx, to, &testpb.EchoRequest{Text: x.Text})
+		if err != nil {
+			return err
+		}
+		return m.Reply(reply)
+	case *testpb.Hold:
+		<-ctx.Done()
+		if m.IsAsk() {
+			return m.Reply(&testpb.Held{Cancelled: true})
+		}
+		return nil
+	case *testpb.PanicNow:
+		if x.Text == "goexit" {
+			runtime.Goexit()
+		}
+		panic(x.Text)
+	case *testpb.FailNow:
+		return &ab.UserError{Code: x.Code, Message: x.Message}
+	}
+	return m.Unsupported()
+}
+
+func (w *worker) Snapshot(context.Context) (proto.Message, error) { return w.count, nil }
+
+func (w *worker) Restore(_ context.Context, state proto.Message) error {
+	count, ok := state.(*testpb.Count)
+	if !ok {
+		return fmt.Errorf("a worker's state is a Count, not %T", state)
+	}
+	w.count = count
+	return nil
+}
+
+// quiet is a logger for nodes whose actors panic on purpose.
+var quiet = slog.New(slog.DiscardHandler)
+
+// start starts a node that the test's end shuts down.
+func start(t testing.TB, name string, options ...ab.Option) *ab.Node {
+	t.Helper()
+	node, err := ab.Start(t.Context(), name, append([]ab.Option{ab.WithLogger(quiet), ab.Factory("order/*", newWorker)}, options...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), long)
+		defer cancel()
+		if err := node.Shutdown(ctx); err != nil {
+			t.Errorf("node %s: %v", name, err)
+		}
+	})
+	return node
+}
+
+// spawn spawns a worker, or fails.
+func spawn(t testing.TB, node *ab.Node, path string, options ...ab.SpawnOption) ab.Ref {
+	t.Helper()
+	ref, err := node.Spawn(path, newWorker, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ref
+}
+
+func refOf(t testing.TB, node *ab.Node, text string) ab.Ref {
+	t.Helper()
+	ref, err := node.Ref(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ref
+}
+
+// counts asks a worker what it has counted.
+func counts(t testing.TB, to ab.Ref) *testpb.Count {
+	t.Helper()
+	count, err := ab.Ask[*testpb.Count](t.Context(), to, &testpb.GetCount{}, ab.Timeout(long))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return count
+}
+
+// tellMany tells Add{1, n} for n from first to last.
+func tellMany(t testing.TB, node *ab.Node, to ab.Ref, first, last uint64) {
+	t.Helper()
+	for n := first; n <= last; n++ {
+		if err := node.Tell(t.Context(), to, &testpb.Add{By: 1, N: n}); err != nil {
+			t.Errorf("message %d: %v", n, err)
+			return
+		}
+	}
+}
+
+// expect compares what a worker has counted with n messages in order.
+func expect(t testing.TB, to ab.Ref, n uint64) {
+	t.Helper()
+	if count := counts(t, to); count.Handled != n || count.Digest != digest(n) {
+		t.Errorf("%s has handled %d messages with digest %d, want %d with %d", to, count.Handled, count.Digest, n, digest(n))
+	}
+}
+
+// eventually waits until is holds, or fails.
+func eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for until := time.Now().Add(long); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("%s did not happen in %v", what, long)
+		}
+	}
+}
+
+// recorder is an actor that remembers the types of what it gets.
+type recorder struct {
+	mu   sync.Mutex
+	seen []*ab.Message
+}
+
+func (r *recorder) Receive(_ ab.Context, m *ab.Message) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen = append(r.seen, m)
+	return nil
+}
+
+func (r *recorder) all() []*ab.Message {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]*ab.Message(nil), r.seen...)
+}
+
+func deadline(t testing.TB, within time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(t.Context(), within)
+}

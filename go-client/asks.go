@@ -1,0 +1,254 @@
+package actorbridge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+// defaultTimeout is the deadline of an ask that names none.
+const defaultTimeout = 5 * time.Second
+
+// longest is the longest that an ask or a timer may wait, so that adding it to the time cannot overflow.
+const longest = 365 * 24 * time.Hour
+
+// lateEnd is how many milliseconds after its deadline the table of asks drops an ask whose caller did not.
+const lateEnd = 60_000
+
+// An AskOption changes an ask.
+type AskOption func(*askOptions)
+
+type askOptions struct {
+	within time.Duration
+}
+
+// Timeout is how long the answer may take; 5 s unless it is given. The context's deadline counts too, the earlier of both.
+func Timeout(within time.Duration) AskOption {
+	return func(o *askOptions) { o.within = within }
+}
+
+// Ask asks, and waits for the reply, which must be a T. In an actor, ctx is its [Context] or derived from it; otherwise to
+// is a Ref of a node. It fails as [Node.Ask] does.
+func Ask[T proto.Message](ctx context.Context, to Ref, message proto.Message, options ...AskOption) (T, error) {
+	var none T
+	node := to.node
+	if t := turnOf(ctx); t != nil {
+		node = t.cell.node
+	}
+	if node == nil {
+		return none, newError(CodeInvalidArgument, to.text,
+			"this Ref belongs to no node: take it from Node.Ref, or ask with an actor's context")
+	}
+	reply, err := node.Ask(ctx, to, message, options...)
+	if err != nil {
+		return none, err
+	}
+	answer, ok := none.ProtoReflect().New().Interface().(T)
+	if !ok {
+		return none, newError(CodeInvalidArgument, to.text, "the type of the reply has no messages of its own")
+	}
+	if err := reply.Decode(answer); err != nil {
+		return none, answerError(to, err)
+	}
+	return answer, nil
+}
+
+// answerError is about a reply that its asker cannot read. The handler has done its work.
+func answerError(to Ref, err error) error {
+	e := newError(codeOf(err), to.text, "the reply: "+detailOf(err))
+	e.Effect = EffectDone
+	return e
+}
+
+// Ask asks, and waits for the reply, at most 5 s or as [Timeout] says. The error says why there is none, and whether the
+// handler's effect happened. It is sent by the actor whose context is given, or by outside code.
+func (n *Node) Ask(ctx context.Context, to Ref, message proto.Message, options ...AskOption) (*Message, error) {
+	o := askOptions{within: defaultTimeout}
+	for _, set := range options {
+		set(&o)
+	}
+	from, path := n.outside, []uint64(nil)
+	if t := turnOf(ctx); t != nil {
+		if _, err := t.stages(); err != nil {
+			return nil, err
+		}
+		t.flushBefore(ctx)
+		from, path = t.cell.sender, t.askPath()
+	}
+	return n.ask(ctx, from, to, message, o.within, path)
+}
+
+// waiter is who waits for an answer, and how far the ask has come. It is guarded by the node's asksMu.
+type waiter struct {
+	placed placed
+	caller chan *Message // or
+	actor  string        // its path
+}
+
+func (n *Node) beginAsk(deadline uint64, w *waiter, to Ref) (uint64, error) {
+	n.asksMu.Lock()
+	defer n.asksMu.Unlock()
+	correlation, ok := n.asks.Begin(deadline, w)
+	if !ok {
+		return 0, newError(CodeMailboxFull, to.text, "this node waits for a million asks already")
+	}
+	return correlation, nil
+}
+
+func (n *Node) endAsk(correlation uint64) *waiter {
+	n.asksMu.Lock()
+	defer n.asksMu.Unlock()
+	w, _ := n.asks.End(correlation)
+	return w
+}
+
+// notePlaced remembers where an ask went: what a lost link says of it depends on it.
+func (n *Node) notePlaced(out *outgoing, where placed) {
+	if out.what.Kind != uint32(pb.Kind_KIND_ASK) || where.link == nil {
+		return
+	}
+	n.asksMu.Lock()
+	defer n.asksMu.Unlock()
+	if w := n.asks.Get(out.correlation); w != nil {
+		(*w).placed = where
+	}
+}
+
+// ask asks and waits for the answer, the deadline, the link's end or ctx.
+func (n *Node) ask(
+	ctx context.Context, from *sender, to Ref, message proto.Message, within time.Duration, path []uint64,
+) (*Message, error) {
+	within = min(within, longest)
+	until := time.Now().Add(within)
+	if end, ok := ctx.Deadline(); ok && end.Before(until) {
+		until, within = end, time.Until(end)
+	}
+	deadline := n.now() + max(millis(within), 1)
+	w := &waiter{caller: make(chan *Message, 1)}
+	// The caller's own timer says more of the end than the table's: that one is for a caller that is never scheduled.
+	correlation, err := n.beginAsk(deadline+lateEnd, w, to)
+	if err != nil {
+		return nil, err
+	}
+	out, err := newOutgoing(pb.Kind_KIND_ASK, message, wire.BodyFields{Correlation: correlation, AskPath: path})
+	if err != nil {
+		n.endAsk(correlation)
+		return nil, err
+	}
+	out.deadline = deadline
+	limited, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	where, err := n.place(limited, from, to, out)
+	if err != nil {
+		n.endAsk(correlation)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return nil, gaveUp(to, context.DeadlineExceeded, "it never left: there was no room in time")
+		}
+		return nil, err
+	}
+	n.notePlaced(out, where)
+	select {
+	case answer := <-w.caller:
+		return readAnswer(to, answer)
+	case <-limited.Done():
+		return n.withdraw(limited.Err(), w, where, from, to, correlation)
+	case <-n.ended:
+		n.endAsk(correlation)
+		return nil, newError(CodeOutcomeUnknown, to.text, "this node is shutting down")
+	}
+}
+
+func readAnswer(to Ref, answer *Message) (*Message, error) {
+	if err := answer.failure(to.text); err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+// withdraw ends an ask whose caller waits no longer, unless the answer is there by now.
+func (n *Node) withdraw(
+	cause error, w *waiter, where placed, from *sender, to Ref, correlation uint64,
+) (*Message, error) {
+	if n.endAsk(correlation) == nil {
+		return readAnswer(to, <-w.caller)
+	}
+	if where.cell != nil {
+		m := where.cell.cancelAsk(func(m *Message) bool {
+			return m.correlation == correlation && m.who.ReplyTo == from.replyTo
+		})
+		if m != nil {
+			where.cell.release(m.permit)
+			return nil, gaveUp(to, cause, "it was still in the mailbox")
+		}
+	} else {
+		where.link.cancel(where.flow, where.seq)
+	}
+	detail := "the asker gave up"
+	if errors.Is(cause, context.DeadlineExceeded) {
+		detail = "no answer in time"
+	}
+	e := newError(CodeOutcomeUnknown, to.text, detail)
+	e.cause = cause
+	return nil, e
+}
+
+// answer brings an answer to the node that asked.
+func (n *Node) answer(replyTo string, out *outgoing) {
+	to, err := ParseRef(replyTo)
+	if err != nil {
+		n.log.Warn("an answer has no valid address to go to", "address", replyTo)
+		return
+	}
+	if host := to.Host(); host != "" && host != n.name {
+		if link := n.linkTo(host); link == nil || !link.sendOffStream(out) {
+			n.log.Warn("an answer was lost: no link to its asker is up", "address", replyTo)
+		}
+		return
+	}
+	n.answered(out.message(n, &wire.Who{}))
+}
+
+func (n *Node) answerFailure(replyTo string, correlation uint64, f *failure) {
+	n.answer(replyTo, failureOut(correlation, f))
+}
+
+// answered takes an answer that has come to this node.
+func (n *Node) answered(m *Message) {
+	w := n.endAsk(m.correlation)
+	if w == nil {
+		n.dead.lateReply()
+		return
+	}
+	n.handOver(w, m)
+}
+
+func (n *Node) handOver(w *waiter, answer *Message) {
+	if w.caller != nil {
+		w.caller <- answer
+		return
+	}
+	if c := n.cell(w.actor); c != nil {
+		answer.note = c.takeRequest(answer.correlation)
+		c.offerForced(answer)
+	}
+}
+
+func (n *Node) failWaiter(correlation uint64, w *waiter, code Code, detail string) {
+	f := failed(code, detail)
+	n.handOver(w, failureOut(correlation, &f).message(n, &wire.Who{}))
+}
+
+// tickAsks: time passes, and requests expire.
+func (n *Node) tickAsks() {
+	n.asksMu.Lock()
+	expired := n.asks.Expire(n.now(), nil)
+	n.asksMu.Unlock()
+	for _, ask := range expired {
+		n.failWaiter(ask.Correlation, ask.Waiter, CodeOutcomeUnknown, "no answer in time")
+	}
+}

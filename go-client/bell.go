@@ -1,0 +1,72 @@
+package actorbridge
+
+import "sync"
+
+// A bell wakes everyone who waits for it.
+type bell struct {
+	mu sync.Mutex
+	ch chan struct{}
+}
+
+// wait gives a channel that the next ring closes. Look once more at what you wait for before you wait.
+func (b *bell) wait() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ch == nil {
+		b.ch = make(chan struct{})
+	}
+	return b.ch
+}
+
+func (b *bell) ring() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ch != nil {
+		close(b.ch)
+		b.ch = nil
+	}
+}
+
+// tasks counts the goroutines of a node, so that its end can be awaited.
+type tasks struct {
+	mu    sync.Mutex
+	n     int
+	empty bell
+}
+
+// run runs f in a goroutine.
+func (t *tasks) run(f func()) {
+	t.mu.Lock()
+	t.n++
+	t.mu.Unlock()
+	go func() {
+		defer t.done()
+		f()
+	}()
+}
+
+func (t *tasks) done() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.n--; t.n == 0 {
+		t.empty.ring()
+	}
+}
+
+// wait waits until no goroutine is left, or until stops it; then it is false.
+func (t *tasks) wait(until <-chan struct{}) bool {
+	for {
+		empty := t.empty.wait()
+		t.mu.Lock()
+		n := t.n
+		t.mu.Unlock()
+		if n == 0 {
+			return true
+		}
+		select {
+		case <-empty:
+		case <-until:
+			return false
+		}
+	}
+}

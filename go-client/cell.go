@@ -1,0 +1,386 @@
+package actorbridge
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/machine"
+)
+
+// offer is what became of a message that was offered to a cell.
+type offer int
+
+const (
+	offerTaken offer = iota
+	// offerWait: no permit. The sender's bell rings when there may be one.
+	offerWait
+	// offerGone: it is not here any more; resolve again.
+	offerGone
+	offerStopped
+)
+
+// A cell is an actor's mailbox, credit pool and life. An idle one has no goroutine: the first message schedules an
+// activation. A loop actor's goroutine is one long activation.
+type cell struct {
+	node    *Node
+	path    string
+	ref     Ref
+	hash    uint64
+	options spawnOptions
+	factory factory
+	parent  *cell
+	sender  *sender
+	// ctx ends when the grace time of a stop is over.
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   chan struct{}
+	// wake has a token when a message came for a goroutine that waits.
+	wake chan struct{}
+	idle bell
+	// outbox is what handlers staged.
+	outbox outbox
+
+	mu        sync.Mutex
+	mailbox   mailbox
+	pool      *machine.Pool
+	phase     pb.Phase
+	active    bool // a goroutine handles messages
+	frozen    bool
+	moved     bool // the actor has left for another node
+	epoch     uint64
+	actor     Receiver // nil while it is active
+	handled   uint64
+	restarts  *machine.Supervisor
+	children  []*cell
+	watchers  map[string]struct{}
+	waiters   []*bell
+	running   *Message // the ask that is being handled
+	requests  map[uint64][]byte
+	timers    map[string]*timer
+	endCode   Code
+	endDetail string
+}
+
+// timer is a message that comes later.
+type timer struct {
+	at      time.Time
+	message *Message
+	stop    func() bool
+}
+
+func newCell(node *Node, ref Ref, f factory, options spawnOptions, parent *cell, epoch uint64) *cell {
+	path := ref.Path()
+	ref.node = node
+	c := &cell{
+		node: node, path: path, ref: ref, hash: hashOfPath(path), options: options, factory: f, parent: parent,
+		sender: newSender(ref.text, "ab://"+node.name+"/"+path),
+		done:   make(chan struct{}), wake: make(chan struct{}, 1),
+		pool: machine.NewPool(options.mailbox), phase: phaseRunning, epoch: epoch,
+		restarts: machine.OneForOne(uint32(max(options.strategy.restarts, 0)), millis(options.strategy.window)),
+		endCode:  CodeStopped,
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	return c
+}
+
+// mailbox is messages in order.
+type mailbox struct {
+	queue []*Message
+	head  int
+}
+
+func (b *mailbox) len() int { return len(b.queue) - b.head }
+
+func (b *mailbox) push(m *Message) { b.queue = append(b.queue, m) }
+
+func (b *mailbox) pop() *Message {
+	if b.len() == 0 {
+		return nil
+	}
+	m := b.queue[b.head]
+	b.queue[b.head] = nil
+	if b.head++; b.head == len(b.queue) {
+		b.queue, b.head = b.queue[:0], 0
+	} else if b.head >= 1024 && b.head >= len(b.queue)/2 {
+		b.queue, b.head = append([]*Message(nil), b.queue[b.head:]...), 0
+	}
+	return m
+}
+
+func (b *mailbox) all() []*Message {
+	all := b.queue[b.head:]
+	b.queue, b.head = nil, 0
+	return all
+}
+
+// take takes out the message that is picked.
+func (b *mailbox) take(is func(*Message) bool) *Message {
+	for i := b.head; i < len(b.queue); i++ {
+		if m := b.queue[i]; is(m) {
+			copy(b.queue[i:], b.queue[i+1:])
+			b.queue[len(b.queue)-1] = nil
+			b.queue = b.queue[:len(b.queue)-1]
+			return m
+		}
+	}
+	return nil
+}
+
+// offerLocal offers a message of this node; who rings when there may be room.
+func (c *cell) offerLocal(m *Message, who *bell) offer {
+	deadlock := m.waitsFor(c.hash)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.moved:
+		return offerGone
+	case c.phase != phaseRunning:
+		return offerStopped
+	case deadlock:
+		// In a goroutine: the answer may go to a cell or a link, and this lock is held.
+		c.node.tasks.run(func() { c.node.refuse(m, CodeDeadlock, EffectNone, "") })
+		return offerTaken
+	case !c.pool.TakeLocal():
+		c.addWaiter(who)
+		return offerWait
+	}
+	c.mailbox.push(m)
+	c.schedule()
+	return offerTaken
+}
+
+func (c *cell) addWaiter(who *bell) {
+	for _, w := range c.waiters {
+		if w == who {
+			return
+		}
+	}
+	c.waiters = append(c.waiters, who)
+}
+
+// offerForced offers a message that must not be refused for want of room: an answer, a timer, a notice.
+func (c *cell) offerForced(m *Message) offer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.moved:
+		return offerGone
+	case c.phase != phaseRunning:
+		return offerStopped
+	}
+	m.permit = permit{}
+	c.pool.ForceLocal()
+	c.mailbox.push(m)
+	c.schedule()
+	return offerTaken
+}
+
+// offerStream offers a message of an incoming stream. CodeOK: it was taken.
+func (c *cell) offerStream(m *Message) Code {
+	deadlock := m.waitsFor(c.hash)
+	c.mu.Lock()
+	if c.phase != phaseRunning {
+		c.mu.Unlock()
+		return CodeStopped
+	}
+	switch c.pool.Arrive(streamKey(m.permit), m.permit.seq) {
+	case machine.Full:
+		c.mu.Unlock()
+		return CodeMailboxFull
+	case machine.NotBound:
+		c.mu.Unlock()
+		return CodeStopped
+	}
+	if deadlock {
+		c.mu.Unlock()
+		c.release(m.permit)
+		return CodeDeadlock
+	}
+	c.mailbox.push(m)
+	c.schedule()
+	c.mu.Unlock()
+	return CodeOK
+}
+
+func streamKey(p permit) machine.StreamKey { return machine.StreamKey{Link: p.link, Flow: p.flow} }
+
+// openStream: a peer bound a stream. False = this actor takes no more.
+func (c *cell) openStream(key machine.StreamKey, firstSeq uint64) bool {
+	c.mu.Lock()
+	if c.moved || c.phase != phaseRunning {
+		c.mu.Unlock()
+		return false
+	}
+	c.pool.Open(key, firstSeq, machine.InitialCredit)
+	grants := c.pool.Grants(true, nil)
+	c.mu.Unlock()
+	c.node.grant(grants)
+	return true
+}
+
+// closeStream: a stream ended. What was promised to it is there for others.
+func (c *cell) closeStream(key machine.StreamKey) {
+	c.mu.Lock()
+	c.pool.Close(key)
+	grants := c.pool.Grants(c.mailbox.len() == 0, nil)
+	waiters := c.waiters
+	c.waiters = nil
+	c.mu.Unlock()
+	c.node.grant(grants)
+	ringAll(waiters)
+}
+
+// refusedStream: a seq came that was refused before it could arrive. Its credit is used up.
+func (c *cell) refusedStream(key machine.StreamKey, seq uint64) {
+	c.mu.Lock()
+	c.pool.Refused(key, seq)
+	grants := c.pool.Grants(c.mailbox.len() == 0, nil)
+	c.mu.Unlock()
+	c.node.grant(grants)
+}
+
+// schedule has somebody handle what is in the mailbox. The caller holds the lock.
+func (c *cell) schedule() {
+	switch {
+	case c.active:
+		select {
+		case c.wake <- struct{}{}:
+		default:
+		}
+	case !c.frozen && c.phase == phaseRunning:
+		c.active = true
+		c.activate()
+	}
+}
+
+// next gives the last message's permit back and takes the next message. Halted: the cell is stopping or frozen.
+func (c *cell) next(last *permit) (m *Message, halted bool) {
+	c.mu.Lock()
+	c.running = nil
+	var waiters []*bell
+	if last != nil {
+		c.handled++
+		c.giveBack(*last)
+		waiters, c.waiters = c.waiters, nil
+	}
+	halted = c.frozen || c.phase != phaseRunning
+	if !halted {
+		m = c.mailbox.pop()
+	}
+	if m != nil {
+		m.turn.cell, m.turn.message = c, m
+		if m.IsAsk() {
+			m.owed.Store(true)
+			c.running = m
+		}
+	}
+	grants := c.pool.Grants(c.mailbox.len() == 0, nil)
+	c.mu.Unlock()
+	c.node.grant(grants)
+	ringAll(waiters)
+	return m, halted
+}
+
+func ringAll(bells []*bell) {
+	for _, b := range bells {
+		b.ring()
+	}
+}
+
+func (c *cell) giveBack(p permit) {
+	if p.link == 0 {
+		c.pool.ReleaseLocal()
+	} else {
+		c.pool.Release(streamKey(p), p.seq)
+	}
+}
+
+// release gives back the permit of a message that was not handled.
+func (c *cell) release(p permit) {
+	c.mu.Lock()
+	c.giveBack(p)
+	grants := c.pool.Grants(c.mailbox.len() == 0, nil)
+	waiters := c.waiters
+	c.waiters = nil
+	c.mu.Unlock()
+	c.node.grant(grants)
+	ringAll(waiters)
+}
+
+// rest ends the activation, unless a message came meanwhile; then it is false, and the activation keeps the actor.
+func (c *cell) rest(actor Receiver, halted bool) bool {
+	c.mu.Lock()
+	if !halted && c.mailbox.len() > 0 && !c.frozen && c.phase == phaseRunning {
+		c.mu.Unlock()
+		return false
+	}
+	c.actor = actor
+	c.active = false
+	c.mu.Unlock()
+	c.idle.ring()
+	return true
+}
+
+// takeActor takes the actor for a goroutine that uses it.
+func (c *cell) takeActor() Receiver {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	actor := c.actor
+	c.actor = nil
+	return actor
+}
+
+// waitIdle waits until no goroutine runs the actor; false if that took longer.
+func (c *cell) waitIdle(limit time.Duration) bool {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	for {
+		idle := c.idle.wait()
+		c.mu.Lock()
+		active := c.active
+		c.mu.Unlock()
+		if !active {
+			return true
+		}
+		select {
+		case <-idle:
+		case <-timer.C:
+			return false
+		}
+	}
+}
+
+// cancelAsk: an asker has stopped waiting. Held: the message is taken out and returned. Running: its context ends.
+func (c *cell) cancelAsk(is func(*Message) bool) *Message {
+	c.mu.Lock()
+	if m := c.running; m != nil && is(m) {
+		c.mu.Unlock()
+		m.turn.end()
+		return nil
+	}
+	defer c.mu.Unlock()
+	return c.mailbox.take(is)
+}
+
+func (c *cell) isRunning() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.phase == phaseRunning
+}
+
+func (c *cell) epochNow() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.epoch
+}
+
+func (c *cell) info() *pb.ActorInfo {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &pb.ActorInfo{
+		Path: c.path, Phase: c.phase, Depth: uint32(c.pool.Used()), Mailbox: c.options.mailbox, Handled: c.handled,
+		Restarts: c.restarts.Restarts(), Epoch: c.epoch, Language: "go",
+	}
+}

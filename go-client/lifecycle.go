@@ -1,0 +1,309 @@
+package actorbridge
+
+import (
+	"context"
+	"time"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+const (
+	phaseRunning  = pb.Phase_PHASE_RUNNING
+	phaseStopping = pb.Phase_PHASE_STOPPING
+	phaseStopped  = pb.Phase_PHASE_STOPPED
+	phaseDone     = pb.Phase_PHASE_DONE
+
+	// defaultGrace is how long a handler may take to end before its context does.
+	defaultGrace = 5 * time.Second
+	// maxWatchers is the most actors that may watch one actor.
+	maxWatchers = 65_536
+	// watchTime is how long another node may take to confirm a watch.
+	watchTime = 5 * time.Second
+)
+
+func (n *Node) spawnCell(path string, f factory, options spawnOptions, parent *cell) (*cell, error) {
+	ref, err := logicalRef(path)
+	if err != nil {
+		return nil, err
+	}
+	c := newCell(n, ref, f, options, parent, 1)
+	if err := n.addCell(c); err != nil {
+		return nil, err
+	}
+	n.forget(path)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.schedule()
+	return c, nil
+}
+
+// addCell puts a cell into the node's table, and among its parent's children.
+func (n *Node) addCell(c *cell) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	select {
+	case <-n.closing:
+		return newError(CodeStopped, c.path, "this node is shutting down")
+	default:
+	}
+	if n.cells[c.path] != nil {
+		return newError(CodeAlreadyExists, c.ref.text, "")
+	}
+	if p := c.parent; p != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.phase != phaseRunning {
+			return newError(CodeStopped, p.ref.text, "it takes no more children")
+		}
+		p.children = append(p.children, c)
+	}
+	n.cells[c.path] = c
+	return nil
+}
+
+// factoryFor is what an incoming spawn or move of path makes.
+func (n *Node) factoryFor(path string) *registered {
+	for i := range n.factories {
+		if r := &n.factories[i]; r.matches(path) {
+			return r
+		}
+	}
+	return nil
+}
+
+// beginStop turns a running cell to Stopping; false if it was already.
+func (c *cell) beginStop(code Code, detail string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != phaseRunning {
+		return false
+	}
+	c.phase = phaseStopping
+	c.endCode, c.endDetail = code, detail
+	select { // a loop waits for messages
+	case c.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// stopCell stops a cell and its children, and waits until it is Done; false = its handler did not end in twice the grace
+// time, or ctx ended.
+func (n *Node) stopCell(ctx context.Context, c *cell, grace time.Duration) bool {
+	if c.beginStop(CodeStopped, "") {
+		return n.endCell(ctx, c, grace)
+	}
+	timer := time.NewTimer(2 * grace)
+	defer timer.Stop()
+	select {
+	case <-c.done:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// endCell is the rest of a stop, once the cell is Stopping. When ctx ends, the grace time is over.
+func (n *Node) endCell(ctx context.Context, c *cell, grace time.Duration) bool {
+	c.mu.Lock()
+	mail := c.mailbox.all()
+	children := c.children
+	c.children = nil
+	c.mu.Unlock()
+	for _, m := range mail {
+		n.refuse(m, CodeStopped, EffectNone, "it stopped before it came to this message")
+		c.release(m.permit)
+	}
+	for _, child := range children {
+		n.stopCell(ctx, child, grace)
+	}
+	over := context.AfterFunc(ctx, c.cancel)
+	defer over()
+	ended := c.waitIdle(grace)
+	if !ended {
+		c.cancel()
+		ended = c.waitIdle(grace)
+	}
+	if !ended {
+		n.log.Error("a handler ignores its cancelled context and does not end; nothing in this process can end it",
+			"actor", c.ref.text)
+	} else if actor, ok := c.takeActor().(Stopper); ok {
+		ended = n.runStopHook(c, actor, grace)
+	}
+	n.bury(c)
+	return ended
+}
+
+// runStopHook runs PostStop in a goroutine of its own, which a Goexit may take.
+func (n *Node) runStopHook(c *cell, actor Stopper, grace time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	ended := make(chan error, 1)
+	n.tasks.run(func() {
+		err := errGoexit
+		defer func() {
+			if value := recover(); value != nil {
+				n.log.Error("a stop hook panicked", "actor", c.ref.text, "reason", panicText(value))
+				err = nil
+			}
+			ended <- err
+		}()
+		err = actor.PostStop(ctx)
+	})
+	select {
+	case err := <-ended:
+		if err != nil {
+			n.log.Error("a stop hook failed", "actor", c.ref.text, "err", err)
+		}
+		return true
+	case <-time.After(2 * grace):
+		n.log.Error("a stop hook does not end", "actor", c.ref.text)
+		return false
+	}
+}
+
+// bury takes what is left of a stopped cell out of the node.
+func (n *Node) bury(c *cell) {
+	c.mu.Lock()
+	c.phase = phaseStopped
+	for _, t := range c.timers {
+		t.stop()
+	}
+	c.timers = nil
+	waiters, mail, watchers := c.waiters, c.mailbox.all(), c.watchers
+	c.waiters, c.watchers = nil, nil
+	code, detail := c.endCode, c.endDetail
+	streams := c.pool.Streams()
+	c.phase = phaseDone
+	c.mu.Unlock()
+	for _, m := range mail {
+		n.refuse(m, CodeStopped, EffectNone, "")
+	}
+	n.mu.Lock()
+	if n.cells[c.path] == c {
+		delete(n.cells, c.path)
+	}
+	n.mu.Unlock()
+	// Their senders resolve the address again: another actor may have it by then.
+	for _, s := range streams {
+		if link := n.link(s.Key.Link); link != nil {
+			link.reset(s.Key.Flow, CodeStopped, nil)
+		}
+	}
+	if c.parent != nil {
+		c.parent.disown(c)
+	}
+	for watcher := range watchers {
+		if ref, err := ParseRef(watcher); err == nil {
+			n.notify(ref, terminated(c.ref.text, code, detail))
+		}
+	}
+	c.sender.clear()
+	c.cancel()
+	close(c.done)
+	ringAll(waiters)
+}
+
+func (c *cell) disown(child *cell) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, other := range c.children {
+		if other == child {
+			c.children = append(c.children[:i:i], c.children[i+1:]...)
+			return
+		}
+	}
+}
+
+func terminated(actor string, code Code, detail string) *outgoing {
+	return notice(pb.Kind_KIND_TERMINATED, &pb.Terminated{Actor: actor, Code: pb.Code(code), Detail: valid(detail)})
+}
+
+// watch has watcher told when other has stopped or its link is lost.
+func (n *Node) watch(ctx context.Context, other, watcher Ref, unwatch bool) error {
+	host, err := n.resolve(ctx, other, true)
+	if err != nil {
+		return err
+	}
+	if host.cell != nil {
+		return host.cell.watch(other, watcher, unwatch)
+	}
+	system, err := pinnedRef(host.link.peerName(), systemPath)
+	if err != nil {
+		return err
+	}
+	request := &pb.WatchRequest{Path: other.Path(), Watcher: watcher.text, Unwatch: unwatch}
+	if _, err := n.ask(ctx, n.outside, system, request, watchTime, nil); err != nil {
+		return err
+	}
+	host.link.noteWatch(other, watcher, unwatch)
+	return nil
+}
+
+func (c *cell) watch(other, watcher Ref, unwatch bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case unwatch:
+		delete(c.watchers, watcher.text)
+	case c.phase == phaseDone:
+		c.node.tasks.run(func() { c.node.notify(watcher, terminated(other.text, CodeStopped, "it had stopped before")) })
+	default:
+		if c.watchers == nil {
+			c.watchers = make(map[string]struct{})
+		}
+		if _, again := c.watchers[watcher.text]; !again && len(c.watchers) >= maxWatchers {
+			return newError(CodeMailboxFull, other.text, "65,536 actors watch it already")
+		}
+		c.watchers[watcher.text] = struct{}{}
+	}
+	return nil
+}
+
+// startTimer sends m to the actor at a time; false = it has too many timers.
+func (c *cell) startTimer(id string, at time.Time, m *Message) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old := c.timers[id]
+	if old == nil && len(c.timers) >= maxTimers {
+		return false
+	}
+	if old != nil {
+		old.stop()
+	}
+	if c.timers == nil {
+		c.timers = make(map[string]*timer)
+	}
+	entry := &timer{at: at, message: m}
+	entry.stop = time.AfterFunc(time.Until(at), func() { c.timerRang(id, entry) }).Stop
+	c.timers[id] = entry
+	return true
+}
+
+func (c *cell) timerRang(id string, entry *timer) {
+	c.mu.Lock()
+	mine := c.timers[id] == entry && !c.moved
+	if mine {
+		delete(c.timers, id)
+	}
+	c.mu.Unlock()
+	if mine {
+		c.offerForced(entry.message)
+	}
+}
+
+func (c *cell) stopTimer(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if entry := c.timers[id]; entry != nil {
+		entry.stop()
+		delete(c.timers, id)
+	}
+}
+
+// selfMessage is a message that an actor sends itself.
+func (c *cell) selfMessage(out *outgoing) *Message {
+	return out.message(c.node, wire.NewWho(c.ref.text, c.ref.text, ""))
+}

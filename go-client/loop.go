@@ -1,0 +1,123 @@
+package actorbridge
+
+import (
+	"context"
+	"iter"
+	"runtime/debug"
+)
+
+// An Inbox is a loop actor's mailbox. One goroutine at a time uses it.
+type Inbox struct {
+	cell *cell
+	last *Message // its permit is not given back yet
+}
+
+// All gives the messages one by one, until the actor is stopped. A message counts as handled when the next one is taken,
+// or the loop returns: until then it has its place in the mailbox, and an ask that has no answer by then is answered with
+// HANDLER_ERROR. Take its [Message.Responder] to answer later.
+func (in *Inbox) All() iter.Seq[*Message] {
+	return func(yield func(*Message) bool) {
+		for {
+			m, err := in.Next(context.Background())
+			if err != nil || !yield(m) {
+				return
+			}
+		}
+	}
+}
+
+// Next waits for the next message. It fails with ctx, and with STOPPED when the actor is stopped.
+func (in *Inbox) Next(ctx context.Context) (*Message, error) {
+	c := in.cell
+	for {
+		m, halted := c.next(in.finish())
+		switch {
+		case halted:
+			return nil, newError(CodeStopped, c.ref.text, "")
+		case m != nil:
+			in.last = m
+			if !c.expire(m) {
+				return m, nil
+			}
+			continue
+		}
+		select {
+		case <-c.wake:
+		case <-c.ctx.Done():
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// finish concludes the last message, and gives its permit.
+func (in *Inbox) finish() *permit {
+	m := in.last
+	if m == nil {
+		return nil
+	}
+	in.last = nil
+	m.turn.finish()
+	if r, _ := m.Responder(); r != nil {
+		r.Fail(handlerSilent(m))
+	}
+	return &m.permit
+}
+
+// runLoop is the goroutine of a loop actor. It ends when the loop returns.
+func (c *cell) runLoop() {
+	in := &Inbox{cell: c}
+	life := &turn{cell: c}
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		reason, stack := errGoexit.Error(), []byte(nil)
+		if value := recover(); value != nil {
+			reason, stack = panicText(value), debug.Stack()
+		}
+		life.finish()
+		c.loopPanicked(in, reason, stack)
+	}()
+	err := c.factory.loop(life, in)
+	returned = true
+	life.finish()
+	if last := in.finish(); last != nil {
+		c.release(*last)
+	}
+	code, detail := CodeStopped, ""
+	if err != nil && c.isRunning() {
+		code, detail = CodeHandlerError, err.Error()
+		c.node.log.Error("a loop ended with an error", "actor", c.ref.text, "err", err)
+	}
+	c.rest(nil, true)
+	if c.beginStop(code, detail) {
+		c.node.tasks.run(func() { c.node.endCell(context.Background(), c, defaultGrace) })
+	}
+}
+
+// loopPanicked: the loop is run anew, or the actor stops.
+func (c *cell) loopPanicked(in *Inbox, reason string, stack []byte) {
+	messageType := ""
+	if m := in.last; m != nil {
+		messageType = m.Type()
+		f := failed(CodePanicked, reason)
+		c.failMessage(m, &f)
+		if last := in.finish(); last != nil {
+			c.release(*last)
+		}
+	}
+	c.supervise(reason, stack, messageType)
+	c.mu.Lock()
+	c.active = false
+	restart := c.phase == phaseRunning
+	if restart {
+		c.active = true
+		c.activate()
+	}
+	c.mu.Unlock()
+	if !restart {
+		c.idle.ring()
+	}
+}

@@ -1,0 +1,354 @@
+package actorbridge
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/machine"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+// A Node is actors, and links to other nodes. Its methods may be called from any goroutine.
+//
+// Locks are taken in this order, and none is held while a handler runs: sender, outlet, node, parent cell, cell; below
+// them all a link's.
+type Node struct {
+	name        string
+	incarnation uint64
+	log         *slog.Logger
+	start       time.Time
+	factories   []registered
+	outside     *sender
+	tasks       tasks
+	closing     chan struct{} // closed when the shutdown begins
+	ended       chan struct{} // closed when its actors have ended
+	dead        deadLetters
+
+	mu     sync.RWMutex
+	cells  map[string]*cell
+	links  map[uint64]*linkEnd
+	owners map[string]string // path to node, of actors elsewhere
+
+	asksMu sync.Mutex
+	asks   *machine.Asks[*waiter]
+}
+
+// Name is the node's name.
+func (n *Node) Name() string { return n.name }
+
+// Ref reads an address; the Ref works with [Ask]. It fails as [ParseRef] does.
+func (n *Node) Ref(text string) (Ref, error) {
+	ref, err := ParseRef(text)
+	ref.node = n
+	return ref, err
+}
+
+// Spawn makes an actor at path, such as "orders/42", by its factory, which is called again after a panic. It fails with
+// ALREADY_EXISTS, INVALID_ARGUMENT, FORBIDDEN (a reserved path) or STOPPED.
+func (n *Node) Spawn(path string, make func() Receiver, options ...SpawnOption) (Ref, error) {
+	return n.spawn(path, factory{handler: make}, options)
+}
+
+// SpawnLoop makes an actor of a function that ranges over its inbox, in a goroutine of its own. When it returns, the actor
+// stops; an error is its watchers' reason. After a panic it is called again, as the supervision says. It cannot move. It
+// fails as Spawn does.
+func (n *Node) SpawnLoop(path string, loop func(ctx Context, in *Inbox) error, options ...SpawnOption) (Ref, error) {
+	return n.spawn(path, factory{loop: loop}, options)
+}
+
+func (n *Node) spawn(path string, f factory, options []SpawnOption) (Ref, error) {
+	if isReserved(path) {
+		return Ref{}, newError(CodeForbidden, path, "paths below /system are reserved")
+	}
+	c, err := n.spawnCell(path, f, spawnOptionsOf(options), nil)
+	if err != nil {
+		return Ref{}, err
+	}
+	return c.ref, nil
+}
+
+// Tell sends a message, and waits for room in the receiver's mailbox, or for credit on the link, as long as ctx allows.
+// Nil: it will be handled, or dead-lettered with a reason. An error: it was certainly not handled. With the context of a
+// handler it is that handler's [Context.Tell], which never waits.
+func (n *Node) Tell(ctx context.Context, to Ref, message proto.Message) error {
+	from := n.outside
+	if t := turnOf(ctx); t != nil {
+		stages, err := t.stages()
+		if err != nil {
+			return err
+		}
+		if stages {
+			out, err := newOutgoing(pb.Kind_KIND_TELL, message, wire.BodyFields{})
+			if err != nil {
+				return err
+			}
+			return t.cell.stage(to, out)
+		}
+		from = t.cell.sender
+	}
+	out, err := newOutgoing(pb.Kind_KIND_TELL, message, wire.BodyFields{})
+	if err != nil {
+		return err
+	}
+	_, err = n.place(ctx, from, to, out)
+	return err
+}
+
+// TryTell sends a message if that is possible at once, and never waits. The error is an *Error with the message in it:
+// MAILBOX_FULL, or another reason.
+func (n *Node) TryTell(to Ref, message proto.Message) error {
+	out, err := newOutgoing(pb.Kind_KIND_TELL, message, wire.BodyFields{})
+	if err == nil {
+		var done bool
+		_, done, err = n.tryPlace(context.Background(), n.outside, to, out, false)
+		if err == nil && !done {
+			err = newError(CodeMailboxFull, to.text, "")
+		}
+	}
+	if e, ok := err.(*Error); ok {
+		e.Message = message
+	}
+	return err
+}
+
+// Stop stops an actor of this node and its children, and returns when it is Done: its stop hook has returned. After the
+// grace time the handler's context ends; also when ctx does. It fails with NO_SUCH_ACTOR, and with HANDLER_TIMEOUT if the
+// handler does not end.
+func (n *Node) Stop(ctx context.Context, actor Ref, grace time.Duration) error {
+	c := n.hosted(actor)
+	if c == nil || isReserved(c.path) {
+		return newError(CodeNoSuchActor, actor.text, "")
+	}
+	if !n.stopCell(ctx, c, grace) {
+		return newError(CodeHandlerTimeout, actor.text, "its handler ignores its cancelled context")
+	}
+	return nil
+}
+
+// Done gives a channel that is closed when an actor of this node is Done: its stop hook has returned, nothing of it is
+// left. For an actor that is not here it is closed already.
+func (n *Node) Done(actor Ref) <-chan struct{} {
+	if c := n.hosted(actor); c != nil {
+		return c.done
+	}
+	gone := make(chan struct{})
+	close(gone)
+	return gone
+}
+
+// hosted is the actor's cell, if it is here.
+func (n *Node) hosted(actor Ref) *cell {
+	if host := actor.Host(); actor.IsZero() || host != "" && host != n.name {
+		return nil
+	}
+	return n.cell(actor.Path())
+}
+
+// Terminated is what a watcher is told.
+type Terminated struct {
+	// Actor is the address of the one that was watched.
+	Actor string
+	// Code is CodeStopped, CodePanicked (too many restarts), CodeHandlerError (a loop ended with an error) or
+	// CodeUnavailable (its link was lost).
+	Code Code
+	// Detail is what happened.
+	Detail string
+}
+
+// Watch gives a channel on which it is told when an actor, here or elsewhere, has stopped or its link is lost. When ctx
+// ends, or the node, the channel is closed and nothing was told. It fails with NO_SUCH_ACTOR or UNAVAILABLE.
+func (n *Node) Watch(ctx context.Context, actor Ref) (<-chan Terminated, error) {
+	told := make(chan Terminated, 1)
+	path := systemPath + "/watch/" + hex(randomID())
+	watcher := ReceiverFunc(func(_ Context, m *Message) error {
+		var t pb.Terminated
+		if err := m.Decode(&t); err != nil {
+			return err
+		}
+		select {
+		case told <- Terminated{Actor: t.Actor, Code: Code(t.Code), Detail: t.Detail}:
+		default:
+		}
+		c := n.cell(path)
+		if c != nil && c.beginStop(CodeStopped, "") {
+			n.tasks.run(func() { n.endCell(context.Background(), c, defaultGrace) })
+		}
+		return nil
+	})
+	c, err := n.spawnCell(path, factory{handler: func() Receiver { return watcher }}, spawnOptionsOf(nil), nil)
+	if err != nil {
+		return nil, err
+	}
+	ref, err := pinnedRef(n.name, path)
+	if err == nil {
+		err = n.watch(ctx, actor, ref, false)
+	}
+	if err != nil {
+		n.stopCell(context.Background(), c, defaultGrace)
+		return nil, err
+	}
+	n.tasks.run(func() {
+		select {
+		case <-ctx.Done():
+			n.unwatch(actor, ref)
+			n.stopCell(context.Background(), c, defaultGrace)
+		case <-c.done:
+		}
+		<-c.done
+		close(told)
+	})
+	return told, nil
+}
+
+// unwatch ends a watch, as far as that can be done.
+func (n *Node) unwatch(actor, watcher Ref) {
+	ctx, cancel := context.WithTimeout(context.Background(), watchTime)
+	defer cancel()
+	if err := n.watch(ctx, actor, watcher, true); err != nil {
+		n.log.Debug("a watch could not be ended", "actor", actor.text, "err", err)
+	}
+}
+
+// Peers are the names of the nodes that links are up to.
+func (n *Node) Peers() []string {
+	var names []string
+	for _, link := range n.upLinks() {
+		names = append(names, link.peerName())
+	}
+	return names
+}
+
+// Shutdown stops all actors and ends all links and goroutines. Handlers may end within the first half of the time that ctx
+// leaves (5 s without a deadline), then their contexts end. HANDLER_TIMEOUT names what had to be abandoned. A second call
+// waits for nothing.
+func (n *Node) Shutdown(ctx context.Context) error {
+	n.mu.Lock()
+	select {
+	case <-n.closing:
+		n.mu.Unlock()
+		return nil
+	default:
+		close(n.closing)
+	}
+	n.mu.Unlock()
+	grace := defaultGrace
+	if end, ok := ctx.Deadline(); ok {
+		grace = min(grace, max(time.Until(end)*2/5, 0))
+	}
+	stuck := n.stopAll(ctx, grace)
+	for _, link := range n.allLinks() {
+		link.drain()
+	}
+	n.outside.clear()
+	close(n.ended)
+	patience, cancel := context.WithTimeout(context.Background(), max(grace, time.Second))
+	defer cancel()
+	n.tasks.wait(patience.Done())
+	if len(stuck) > 0 {
+		return newError(CodeHandlerTimeout, strings.Join(stuck, ", "), "these handlers ignore their cancelled context")
+	}
+	return nil
+}
+
+// stopAll stops every actor without parent, and names those that do not end.
+func (n *Node) stopAll(ctx context.Context, grace time.Duration) []string {
+	var (
+		mu    sync.Mutex
+		stuck []string
+		all   sync.WaitGroup
+	)
+	for _, c := range n.allCells() {
+		if c.parent != nil {
+			continue
+		}
+		all.Go(func() {
+			if !n.stopCell(ctx, c, grace) {
+				mu.Lock()
+				defer mu.Unlock()
+				stuck = append(stuck, c.path)
+			}
+		})
+	}
+	all.Wait()
+	return stuck
+}
+
+// now is the milliseconds since the node started.
+func (n *Node) now() uint64 { return millis(time.Since(n.start)) }
+
+// timeOf is the time of a number that now gave.
+func (n *Node) timeOf(ms uint64) time.Time { return n.start.Add(time.Duration(ms) * time.Millisecond) }
+
+func (n *Node) cell(path string) *cell {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.cells[path]
+}
+
+func (n *Node) allCells() []*cell {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	all := make([]*cell, 0, len(n.cells))
+	for _, c := range n.cells {
+		all = append(all, c)
+	}
+	return all
+}
+
+func (n *Node) link(id uint64) *linkEnd {
+	if id == 0 {
+		return nil
+	}
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.links[id]
+}
+
+func (n *Node) allLinks() []*linkEnd {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	all := make([]*linkEnd, 0, len(n.links))
+	for _, l := range n.links {
+		all = append(all, l)
+	}
+	return all
+}
+
+func (n *Node) upLinks() []*linkEnd {
+	var up []*linkEnd
+	for _, l := range n.allLinks() {
+		if l.isUp() {
+			up = append(up, l)
+		}
+	}
+	return up
+}
+
+func (n *Node) linkTo(node string) *linkEnd {
+	if node == "" {
+		return nil
+	}
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	for _, l := range n.links {
+		if l.peerName() == node && l.isUp() {
+			return l
+		}
+	}
+	return nil
+}
+
+// grant tells senders on other nodes what an actor's pool grants.
+func (n *Node) grant(grants []machine.Grant) {
+	for _, g := range grants {
+		if link := n.link(g.Key.Link); link != nil {
+			link.state(g.Key.Flow, g.Processed, g.Credit)
+		}
+	}
+}

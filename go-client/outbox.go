@@ -1,0 +1,171 @@
+package actorbridge
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+)
+
+const (
+	// maxOutbox is the most messages that an actor may have staged.
+	maxOutbox = 1024
+	// Staged messages, and bytes, after which they leave before the batch ends.
+	flushMessages = 64
+	flushBytes    = 16 << 10
+	// How long staged messages wait for room before they become dead letters; the shorter time is for an actor that ends.
+	parkTime     = 30 * time.Second
+	lastParkTime = time.Second
+)
+
+// outbox is what an actor's handlers have sent, and what has not left yet.
+type outbox struct {
+	flushing sync.Mutex // held while messages are sent, so that they keep their order
+
+	mu     sync.Mutex
+	staged []staged
+	bytes  int
+}
+
+type staged struct {
+	to  Ref
+	out *outgoing
+}
+
+// stage adds a message. It fails with MAILBOX_FULL.
+func (c *cell) stage(to Ref, out *outgoing) error {
+	o := &c.outbox
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.staged) >= maxOutbox {
+		return newError(CodeMailboxFull, to.text, "this actor's outbox is full")
+	}
+	o.staged = append(o.staged, staged{to, out})
+	o.bytes += len(out.body)
+	return nil
+}
+
+func (o *outbox) size() (messages, bytes int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.staged), o.bytes
+}
+
+// isFull says whether what is staged should leave.
+func (o *outbox) isFull() bool {
+	messages, bytes := o.size()
+	return messages >= flushMessages || bytes >= flushBytes
+}
+
+func (o *outbox) take() []staged {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	all := o.staged
+	o.staged, o.bytes = nil, 0
+	return all
+}
+
+// giveBack puts what found no room in front of what was staged meanwhile.
+func (o *outbox) giveBack(rest []staged) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.staged = append(rest, o.staged...)
+	o.bytes = 0
+	for _, s := range o.staged {
+		o.bytes += len(s.out.body)
+	}
+}
+
+// flushMode is how long a flush waits.
+type flushMode int
+
+const (
+	// flushBatch: until all has left, or there is something else to do.
+	flushBatch flushMode = iota
+	// flushAll: until all has left: what follows must not overtake it.
+	flushAll
+	// flushLast: the actor ends; wait a second, whatever happens.
+	flushLast
+)
+
+// flush sends what is staged, in order for each target. What finds no room in 30 s (1 s for flushLast) becomes a dead
+// letter.
+func (c *cell) flush(ctx context.Context, mode flushMode) {
+	o := &c.outbox
+	if n, _ := o.size(); n == 0 {
+		return
+	}
+	o.flushing.Lock()
+	defer o.flushing.Unlock()
+	if c.pass(ctx) {
+		return
+	}
+	limit := parkTime
+	if mode == flushLast {
+		limit = lastParkTime
+	}
+	park := time.NewTimer(limit)
+	defer park.Stop()
+	for {
+		room := c.sender.room.wait()
+		if c.pass(ctx) {
+			return
+		}
+		var wake, done <-chan struct{}
+		if n, _ := o.size(); mode == flushBatch && n < maxOutbox {
+			wake = c.wake
+		}
+		if mode != flushLast {
+			done = ctx.Done()
+		}
+		select {
+		case <-room:
+		case <-wake:
+			return
+		case <-done:
+			return
+		case <-park.C:
+			for _, s := range o.take() {
+				c.node.deadOutgoing(c.sender, s.to, s.out, CodeMailboxFull, "no room in time")
+			}
+			return
+		}
+	}
+}
+
+// pass tries each staged message once; true = all have left.
+func (c *cell) pass(ctx context.Context) bool {
+	var rest []staged
+	blocked := make(map[string]bool)
+	for _, s := range c.outbox.take() {
+		if blocked[s.to.text] {
+			rest = append(rest, s)
+			continue
+		}
+		placed, done, err := c.node.tryPlace(ctx, c.sender, s.to, s.out, true)
+		switch {
+		case err != nil:
+			c.node.deadOutgoing(c.sender, s.to, s.out, codeOf(err), detailOf(err))
+		case done:
+			c.node.notePlaced(s.out, placed)
+		default:
+			blocked[s.to.text] = true
+			rest = append(rest, s)
+		}
+	}
+	if len(rest) > 0 {
+		c.outbox.giveBack(rest)
+	}
+	n, _ := c.outbox.size()
+	return n == 0
+}
+
+// deadOutgoing is the end of a message that never left.
+func (n *Node) deadOutgoing(from *sender, to Ref, out *outgoing, code Code, detail string) {
+	f := failed(code, detail)
+	if out.what.Kind == uint32(pb.Kind_KIND_ASK) {
+		n.answerFailure(from.replyTo, out.correlation, &f)
+	}
+	n.deadLetter(out.message(n, from.who(to)), code, code.Effect(), detail)
+}

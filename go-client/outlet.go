@@ -1,0 +1,189 @@
+package actorbridge
+
+import (
+	"math/rand/v2"
+	"sync"
+
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+const (
+	// maxOutlets is the most outlets of one sender; at the limit all are closed, and made again when they are needed.
+	maxOutlets = 16_384
+	// maxMessage is the most bytes of a message with its type.
+	maxMessage = 64 << 10
+)
+
+// A sender is one who sends: an actor, or a node's outside code.
+type sender struct {
+	source  string
+	replyTo string
+	// room rings when one of the outlets may have room again.
+	room bell
+
+	mu      sync.Mutex
+	outlets map[string]*outlet
+}
+
+func newSender(source, replyTo string) *sender { return &sender{source: source, replyTo: replyTo} }
+
+func (s *sender) who(to Ref) *wire.Who { return wire.NewWho(s.source, to.text, s.replyTo) }
+
+func (s *sender) outlet(to Ref) *outlet {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.outlets[to.text]; o != nil {
+		return o
+	}
+	if s.outlets == nil {
+		s.outlets = make(map[string]*outlet)
+	}
+	if len(s.outlets) >= maxOutlets {
+		s.closeAll()
+	}
+	o := &outlet{target: to, who: s.who(to), stream: randomID(), owner: &s.room, nextSeq: 1}
+	s.outlets[to.text] = o
+	return o
+}
+
+// clear closes all outlets: nothing more is sent.
+func (s *sender) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closeAll()
+}
+
+func (s *sender) closeAll() {
+	for _, o := range s.outlets {
+		o.close()
+	}
+	clear(s.outlets)
+}
+
+func randomID() uint64 { return max(rand.Uint64(), 1) }
+
+// An outlet is the sending end of a stream: (source, target) with a stream number and the present route. It is the only
+// place where a route is cached, so that order is the order of sends here.
+type outlet struct {
+	target Ref
+	who    *wire.Who
+	stream uint64
+	owner  *bell
+
+	mu      sync.Mutex
+	cell    *cell    // the route: a cell,
+	link    *linkEnd // or a flow of a link, or neither
+	flow    uint32
+	nextSeq uint64
+	closed  bool
+}
+
+// placed is where a message went: to a cell, or to a flow of a link.
+type placed struct {
+	cell *cell
+	link *linkEnd
+	flow uint32
+	seq  uint64
+}
+
+// sent is what became of an attempt to send.
+type sent int
+
+const (
+	sentDone sent = iota
+	// sentWait: the owner's bell rings.
+	sentWait
+	sentUnresolved
+	// sentClosed: take a new outlet.
+	sentClosed
+)
+
+func (o *outlet) trySend(node *Node, out *outgoing) (placed, sent, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.closed:
+		return placed{}, sentClosed, nil
+	case o.cell != nil:
+		return o.toCell(node, out)
+	case o.link != nil:
+		return o.toLink(out)
+	}
+	return placed{}, sentUnresolved, nil
+}
+
+func (o *outlet) toCell(node *Node, out *outgoing) (placed, sent, error) {
+	if len(out.what.Bytes)+len(out.body) > maxMessage {
+		return placed{}, 0, newError(CodeTooLarge, o.target.text, "a message is at most 64 KiB with its type")
+	}
+	c := o.cell
+	switch c.offerLocal(out.message(node, o.who), o.owner) {
+	case offerTaken:
+		o.nextSeq++
+		return placed{cell: c}, sentDone, nil
+	case offerWait:
+		return placed{}, sentWait, nil
+	case offerGone:
+		o.cell = nil
+		return placed{}, sentUnresolved, nil
+	default:
+		o.cell = nil
+		return placed{}, 0, newError(CodeStopped, o.target.text, "")
+	}
+}
+
+func (o *outlet) toLink(out *outgoing) (placed, sent, error) {
+	seq, status, refusal := o.link.send(o.flow, out)
+	switch status {
+	case 0:
+		o.nextSeq = seq + 1
+		return placed{link: o.link, flow: o.flow, seq: seq}, sentDone, nil
+	case 1, 2:
+		return placed{}, sentWait, nil
+	}
+	if Code(refusal.Code) == CodeUnavailable {
+		o.link = nil
+		return placed{}, sentUnresolved, nil
+	}
+	return placed{}, 0, refusedError(o.target.text, refusal)
+}
+
+// bind sets the route, unless somebody else has set one meanwhile.
+func (o *outlet) bind(to route) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.cell != nil || o.link != nil || o.closed {
+		return nil
+	}
+	if to.cell != nil {
+		o.cell = to.cell
+		return nil
+	}
+	flow, refusal := to.link.open(o, o.nextSeq)
+	if refusal != nil {
+		return refusedError(o.target.text, refusal)
+	}
+	o.link, o.flow = to.link, flow
+	return nil
+}
+
+// unbind: the receiver or the link has ended this binding.
+func (o *outlet) unbind(link *linkEnd, flow uint32) {
+	o.mu.Lock()
+	if o.link == link && o.flow == flow {
+		o.link = nil
+	}
+	o.mu.Unlock()
+	o.owner.ring()
+}
+
+func (o *outlet) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	if o.link != nil {
+		o.link.closeFlow(o.flow)
+		o.link = nil
+	}
+	o.cell = nil
+}

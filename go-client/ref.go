@@ -1,0 +1,96 @@
+package actorbridge
+
+import (
+	"strings"
+	"unicode"
+)
+
+const (
+	// maxAddressBytes is the most bytes of an address.
+	maxAddressBytes = 1024
+	// systemPath is the reserved path of each node's own actor.
+	systemPath = "system"
+)
+
+// A Ref is where an actor is found: ab:///orders/42 follows the actor wherever it lives, ab://node/orders/42 is pinned to
+// a node. One that a node gave knows that node, so that [Ask] works with it. The zero Ref is nobody.
+type Ref struct {
+	node *Node
+	text string
+	path int // where the path begins in text
+}
+
+// ParseRef reads an address. Messages to it go out from the node or the actor whose call is used; for [Ask] from outside
+// code take [Node.Ref] instead. It fails with INVALID_ARGUMENT and the reason.
+func ParseRef(text string) (Ref, error) {
+	invalid := func(why string) (Ref, error) { return Ref{}, newError(CodeInvalidArgument, text, why) }
+	if len(text) > maxAddressBytes {
+		text = "an address"
+		return invalid("it is over 1,024 bytes")
+	}
+	rest, ok := strings.CutPrefix(text, "ab://")
+	if !ok {
+		return invalid("an address begins with ab:///, or with ab://node/")
+	}
+	node, path, ok := strings.Cut(rest, "/")
+	if !ok {
+		return invalid("an address has a path")
+	}
+	if !isName(node) {
+		return invalid("a node's name has letters, digits and -_.~@:+=$ only")
+	}
+	for part := range strings.SplitSeq(path, "/") {
+		if part == "" || !isName(part) {
+			return invalid("a path has parts of letters, digits and -_.~@:+=$, joined by single slashes")
+		}
+	}
+	return Ref{text: text, path: len(text) - len(path)}, nil
+}
+
+func isName(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.Is(unicode.Other_Alphabetic, r) &&
+			!strings.ContainsRune("-_.~@:+=$", r)
+	}) < 0
+}
+
+func logicalRef(path string) (Ref, error) { return ParseRef("ab:///" + path) }
+
+func pinnedRef(node, path string) (Ref, error) {
+	if node == "" {
+		return Ref{}, newError(CodeInvalidArgument, path, "a pinned address names its node")
+	}
+	return ParseRef("ab://" + node + "/" + path)
+}
+
+// Path is the path, without leading slash.
+func (r Ref) Path() string { return r.text[r.path:] }
+
+// Host is the name of the node that the address is pinned to; empty = logical.
+func (r Ref) Host() string {
+	if r.IsZero() {
+		return ""
+	}
+	return r.text[len("ab://") : r.path-1]
+}
+
+// String is the whole address.
+func (r Ref) String() string { return r.text }
+
+// IsZero says whether the Ref is nobody's.
+func (r Ref) IsZero() bool { return r.text == "" }
+
+// hashOfPath is FNV-1a of the logical address: what ask_path carries.
+func hashOfPath(path string) uint64 {
+	h := uint64(0xcbf29ce484222325)
+	for _, text := range []string{"ab:///", path} {
+		for i := range len(text) {
+			h = (h ^ uint64(text[i])) * 0x100000001b3
+		}
+	}
+	return h
+}
+
+func isReserved(path string) bool {
+	return path == systemPath || strings.HasPrefix(path, systemPath+"/")
+}

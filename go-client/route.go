@@ -1,0 +1,230 @@
+package actorbridge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+const (
+	// findTime is how long another node may take to say whether it hosts an actor.
+	findTime = 2 * time.Second
+	// noticeTime is how long a notice to another node waits for room.
+	noticeTime = 5 * time.Second
+	// maxOwners is the most resolved addresses that a node remembers.
+	maxOwners = 16_384
+	// maxRoutes is how often a message follows a route that changes under it.
+	maxRoutes = 4
+)
+
+// route is where a message goes next: a cell, or a link.
+type route struct {
+	cell *cell
+	link *linkEnd
+}
+
+// resolve finds who hosts an address. With mayAsk it asks other nodes, and waits for them.
+func (n *Node) resolve(ctx context.Context, to Ref, mayAsk bool) (route, error) {
+	if to.IsZero() {
+		return route{}, newError(CodeInvalidArgument, "nobody", "the Ref is zero")
+	}
+	host, path := to.Host(), to.Path()
+	if host != "" && host != n.name {
+		if link := n.linkTo(host); link != nil {
+			return route{link: link}, nil
+		}
+		return route{}, newError(CodeUnavailable, to.text, "no link to node "+host+" is up")
+	}
+	if c := n.cell(path); c != nil {
+		return route{cell: c}, nil
+	}
+	gone := newError(CodeNoSuchActor, to.text, "")
+	if host != "" {
+		return route{}, gone
+	}
+	n.mu.RLock()
+	owner := n.owners[path]
+	n.mu.RUnlock()
+	if link := n.linkTo(owner); link != nil {
+		return route{link: link}, nil
+	}
+	if !mayAsk && len(n.upLinks()) > 0 {
+		return route{}, newError(CodeUnavailable, to.text, "no linked node has been asked for it yet; tell or ask it first")
+	}
+	owner = n.find(ctx, path)
+	link := n.linkTo(owner)
+	if link == nil {
+		return route{}, gone
+	}
+	n.remember(path, owner)
+	return route{link: link}, nil
+}
+
+// find asks each linked node for an actor; empty = none has it.
+func (n *Node) find(ctx context.Context, path string) string {
+	for _, link := range n.upLinks() {
+		system, err := pinnedRef(link.peerName(), systemPath)
+		if err != nil {
+			continue
+		}
+		reply, err := n.ask(ctx, n.outside, system, &pb.FindRequest{Path: path}, findTime, nil)
+		if err != nil {
+			continue
+		}
+		var found pb.FindReply
+		if reply.Decode(&found) == nil {
+			return found.Owner
+		}
+	}
+	return ""
+}
+
+func (n *Node) remember(path, owner string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.owners) >= maxOwners {
+		clear(n.owners)
+	}
+	n.owners[path] = owner
+}
+
+func (n *Node) forget(path string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.owners, path)
+}
+
+// tryPlace tries once to send; false = there is no room, and from's bell will ring.
+func (n *Node) tryPlace(ctx context.Context, from *sender, to Ref, out *outgoing, mayAsk bool) (placed, bool, error) {
+	for range maxRoutes {
+		outlet := from.outlet(to)
+		where, result, err := outlet.trySend(n, out)
+		if err != nil || result == sentDone || result == sentWait {
+			return where, result == sentDone, err
+		}
+		if result == sentClosed {
+			continue
+		}
+		route, err := n.resolve(ctx, to, mayAsk)
+		if err != nil {
+			return placed{}, false, err
+		}
+		if err := outlet.bind(route); err != nil {
+			return placed{}, false, err
+		}
+	}
+	return placed{}, false, newError(CodeUnavailable, to.text, "its route changed faster than it could be followed")
+}
+
+// place sends, and waits for room as long as ctx allows.
+func (n *Node) place(ctx context.Context, from *sender, to Ref, out *outgoing) (placed, error) {
+	var room <-chan struct{}
+	for {
+		where, done, err := n.tryPlace(ctx, from, to, out, true)
+		if done || err != nil {
+			return where, err
+		}
+		if room == nil { // there may be room since: look again before waiting
+			room = from.room.wait()
+			continue
+		}
+		select {
+		case <-room:
+			room = nil
+		case <-ctx.Done():
+			return placed{}, gaveUp(to, ctx.Err(), "there was no room in time")
+		case <-n.closing:
+			return placed{}, newError(CodeStopped, to.text, "this node is shutting down")
+		}
+	}
+}
+
+// gaveUp is a message that certainly did not leave before its context ended.
+func gaveUp(to Ref, cause error, detail string) *Error {
+	code := CodeCancelled
+	if errors.Is(cause, context.DeadlineExceeded) {
+		code = CodeExpired
+	}
+	e := newError(code, to.text, detail)
+	e.cause = cause
+	return e
+}
+
+func codeOf(err error) Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return CodeUnavailable
+}
+
+func detailOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Detail
+	}
+	return err.Error()
+}
+
+// refuse: a message was not handled. Its asker, the sender's node and the dead letters are told.
+func (n *Node) refuse(m *Message, code Code, effect Effect, detail string) {
+	if m.IsAsk() {
+		n.answerFailure(m.who.ReplyTo, m.correlation, &failure{code: code, effect: effect, detail: detail})
+	}
+	n.deadLetter(m, code, effect, detail)
+	n.outcome(m, code, effect, detail)
+}
+
+// outcome tells the node of a message's sender what became of it.
+func (n *Node) outcome(m *Message, code Code, effect Effect, detail string) {
+	if link := n.link(m.permit.link); link != nil {
+		link.outcome(m.permit.flow, &pb.Outcome{
+			Seq: m.permit.seq, Code: pb.Code(code), Effect: pb.Effect(effect), Detail: valid(detail),
+		})
+	}
+}
+
+// notify sends a notice: to an actor here at once, elsewhere in the background, as soon as there is room.
+func (n *Node) notify(to Ref, out *outgoing) {
+	if host := to.Host(); host == "" || host == n.name {
+		if c := n.cell(to.Path()); c != nil {
+			c.offerForced(out.message(n, wire.NewWho("", to.text, "")))
+			return
+		}
+	}
+	n.tasks.run(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), noticeTime)
+		defer cancel()
+		if _, err := n.place(ctx, n.outside, to, out); err != nil {
+			n.deadOutgoing(n.outside, to, out, CodeUnavailable, "a notice could not be delivered: "+err.Error())
+		}
+	})
+}
+
+// forward sends the same what and body to another actor; who says who sent it first.
+func (n *Node) forward(ctx context.Context, m *Message, to Ref) error {
+	from := newSender(m.who.Source, m.who.ReplyTo)
+	defer from.clear()
+	_, err := n.place(ctx, from, to, &outgoing{
+		what: m.what, body: m.body, payload: m.payload, correlation: m.correlation, asks: m.asks, deadline: m.deadline,
+		hops: m.hops + 1,
+	})
+	return err
+}
+
+// offStream takes an envelope that came outside any stream.
+func (n *Node) offStream(what *wire.What, body []byte) {
+	m, refusal := readMessage(n, &wire.Who{}, what, body)
+	if refusal != nil {
+		return // the link machine has answered it
+	}
+	switch m.Kind() {
+	case pb.Kind_KIND_REPLY, pb.Kind_KIND_FAILURE, pb.Kind_KIND_EVENT:
+		n.answered(m)
+	default:
+		n.refuse(m, CodeUnsupportedKind, EffectNone, "only answers may come outside a stream")
+	}
+}

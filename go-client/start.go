@@ -1,0 +1,99 @@
+package actorbridge
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/actorbridge/actorbridge/go-client/internal/machine"
+)
+
+const (
+	// tickTime is how often time is brought to requests and links.
+	tickTime = 100 * time.Millisecond
+	// systemMailbox is the mailbox of /system.
+	systemMailbox = 4096
+)
+
+// An Option changes how a node is started.
+type Option func(*startOptions)
+
+type startOptions struct {
+	log       *slog.Logger
+	factories []registered
+}
+
+// WithLogger sets where the node logs; slog.Default() unless it is given.
+func WithLogger(log *slog.Logger) Option {
+	return func(o *startOptions) { o.log = log }
+}
+
+// Factory registers what an incoming spawn or move of a matching path makes: "orders/*" matches every path below orders/,
+// any other pattern one path, at which the node also spawns one at its start.
+func Factory(pattern string, make func() Receiver, options ...SpawnOption) Option {
+	return func(o *startOptions) {
+		o.factories = append(o.factories, registered{pattern, make, options})
+	}
+}
+
+// Start starts a node of this name, which must differ from the names of the nodes that it is linked with. ctx is for
+// starting only: [Node.Shutdown] ends the node. It fails with INVALID_ARGUMENT for a name or pattern that is not valid.
+func Start(ctx context.Context, name string, options ...Option) (*Node, error) {
+	o := startOptions{log: slog.Default()}
+	for _, set := range options {
+		set(&o)
+	}
+	if _, err := pinnedRef(name, systemPath); err != nil {
+		return nil, err
+	}
+	n := &Node{
+		name: name, incarnation: randomID(), log: o.log.With("node", name), start: time.Now(), factories: o.factories,
+		outside: newSender("", "ab://"+name+"/"+systemPath), closing: make(chan struct{}), ended: make(chan struct{}),
+		cells: make(map[string]*cell), links: make(map[uint64]*linkEnd), owners: make(map[string]string),
+		asks: new(machine.Asks[*waiter]),
+	}
+	n.tasks.run(n.tick)
+	if err := n.populate(ctx, &o); err != nil {
+		_ = n.Shutdown(ctx)
+		return nil, err
+	}
+	return n, nil
+}
+
+// populate makes what the node starts with.
+func (n *Node) populate(_ context.Context, o *startOptions) error {
+	makeSystem := factory{handler: func() Receiver { return system{n} }}
+	systemOptions := spawnOptionsOf([]SpawnOption{Mailbox(systemMailbox)})
+	if _, err := n.spawnCell(systemPath, makeSystem, systemOptions, nil); err != nil {
+		return err
+	}
+	for _, r := range o.factories {
+		if !r.isFixed() {
+			continue
+		}
+		if _, err := n.Spawn(r.pattern, r.make, r.options...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tick brings time to requests and links.
+func (n *Node) tick() {
+	ticker := time.NewTicker(tickTime)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-n.ended:
+			return
+		}
+		for _, link := range n.allLinks() {
+			link.tick()
+		}
+		n.tickAsks()
+	}
+}
+
+func hex(v uint64) string { return strconv.FormatUint(v, 16) }
