@@ -7,7 +7,7 @@
 //   - actor.go, context.go, loop.go: what an actor is, and what it can do.
 //   - ref.go, message.go, error.go: addresses, messages, and what goes wrong with them.
 //   - cell.go, activation.go, outbox.go: one actor's mailbox and life.
-//   - outlet.go, route.go, asks.go, link.go: the way of a message.
+//   - outlet.go, route.go, asks.go, link.go, linkact.go: the way of a message.
 //   - lifecycle.go, system.go, deadletters.go: births, ends, and what is remembered of them.
 //
 // docs/SEMANTICS.md says what is promised.

@@ -189,7 +189,7 @@ func (n *Node) bury(c *cell) {
 	// Their senders resolve the address again: another actor may have it by then.
 	for _, s := range streams {
 		if link := n.link(s.Key.Link); link != nil {
-			link.reset(s.Key.Flow, CodeStopped, nil)
+			link.reset(s.Key.Flow, CodeStopped)
 		}
 	}
 	if c.parent != nil {
@@ -238,8 +238,7 @@ func (n *Node) watch(ctx context.Context, other, watcher Ref, unwatch bool) erro
 	if _, err := n.ask(ctx, n.outside, system, request, watchTime, nil); err != nil {
 		return err
 	}
-	host.link.noteWatch(other, watcher, unwatch)
-	return nil
+	return host.link.noteWatch(other, watcher, unwatch)
 }
 
 func (c *cell) watch(other, watcher Ref, unwatch bool) error {

@@ -1,22 +1,344 @@
 package actorbridge
 
 import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/actorbridge/actorbridge/go-client/door"
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/machine"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
-type linkEnd struct{}
+const (
+	// handshakeTime is how long a peer may take to answer the handshake.
+	handshakeTime = 10 * time.Second
+	// goodbyeTime is how long a link that is down may take to bring its last words away.
+	goodbyeTime = time.Second
+	software    = "actorbridge-go 0.1.0"
+)
 
-func (l *linkEnd) send(uint32, *outgoing) (uint64, int, *wire.Refusal) { return 0, 0, nil }
-func (l *linkEnd) sendOffStream(*outgoing) bool                        { return false }
-func (l *linkEnd) open(*outlet, uint64) (uint32, *wire.Refusal)        { return 0, nil }
-func (l *linkEnd) closeFlow(uint32)                                    {}
-func (l *linkEnd) cancel(uint32, uint64)                               {}
-func (l *linkEnd) state(uint32, uint64, uint64)                        {}
-func (l *linkEnd) reset(uint32, Code, *pb.Moved)                       {}
-func (l *linkEnd) outcome(uint32, *pb.Outcome)                         {}
-func (l *linkEnd) tick()                                               {}
-func (l *linkEnd) drain()                                              {}
-func (l *linkEnd) isUp() bool                                          { return false }
-func (l *linkEnd) peerName() string                                    { return "" }
-func (l *linkEnd) noteWatch(other, watcher Ref, unwatch bool)          {}
+var lastLinkID atomic.Uint64
+
+// A linkEnd is a node's end of a link: what the door is fed with and what it brings.
+//
+// mu, around the machine, is a leaf: nothing is locked or called under it. The actions that the machine answers are
+// carried out after it is released, in order, which inboundMu sees to.
+type linkEnd struct {
+	id   uint64
+	node *Node
+	// wake has a token when takePacket may have something.
+	wake chan struct{}
+	// settled is closed when the handshake is over, or the link is; down when the link is.
+	settled, down chan struct{}
+
+	inboundMu sync.Mutex
+	inbound   map[uint32]*inbound
+	types     map[uint32]*wire.What
+
+	mu      sync.Mutex
+	machine *machine.Link
+	outlets map[uint32]*outlet
+	peer    string
+	fate    string // why it is down
+	watches map[watch]struct{}
+}
+
+// inbound is an incoming stream. Without cell, each message is refused with code.
+type inbound struct {
+	who  *wire.Who
+	cell *cell
+	code Code
+}
+
+// watch is an actor at the other end that one of ours watches.
+type watch struct{ actor, watcher string }
+
+func (n *Node) newLink(role machine.Role) (*linkEnd, error) {
+	l := &linkEnd{
+		id: lastLinkID.Add(1), node: n, wake: make(chan struct{}, 1),
+		settled: make(chan struct{}), down: make(chan struct{}),
+		inbound: make(map[uint32]*inbound), types: make(map[uint32]*wire.What), outlets: make(map[uint32]*outlet),
+		watches: make(map[watch]struct{}),
+		machine: machine.NewLink(machine.Config{
+			Role: role, Node: n.name, Incarnation: n.incarnation, MinProtocol: machine.MinProtocol,
+			MaxProtocol: machine.MaxProtocol, Software: software,
+		}, n.now()),
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	select {
+	case <-n.closing:
+		return nil, newError(CodeStopped, n.name, "this node is shutting down")
+	default:
+	}
+	n.links[l.id] = l
+	return l, nil
+}
+
+// Dial links the node with another, and returns its name when the link is up. It fails with UNAVAILABLE: nobody is there,
+// or the peer refused the link, and why.
+func (n *Node) Dial(ctx context.Context, d door.Door) (peer string, err error) {
+	unavailable := func(why string, cause error) error {
+		e := newError(CodeUnavailable, d.String(), why)
+		e.cause = cause
+		return e
+	}
+	transport, err := d.Dial(ctx)
+	if err != nil {
+		return "", unavailable("", err)
+	}
+	l, err := n.newLink(machine.Dialer)
+	if err != nil {
+		_ = transport.Close()
+		return "", err
+	}
+	n.tasks.run(func() { l.carry(transport) })
+	timer := time.NewTimer(handshakeTime)
+	defer timer.Stop()
+	select {
+	case <-l.settled:
+	case <-timer.C:
+		l.lost("the peer did not answer the handshake in 10 s")
+	case <-ctx.Done():
+		l.lost("dialling was given up")
+		return "", unavailable("", ctx.Err())
+	}
+	if why, isDown := l.end(); isDown {
+		return "", unavailable(why, nil)
+	}
+	return l.peerName(), nil
+}
+
+// Accept implements door.Acceptor: it runs a link that another node dialled, until it ends.
+func (n *Node) Accept(transport door.Link) error {
+	l, err := n.newLink(machine.Acceptor)
+	if err != nil {
+		_ = transport.Close()
+		return err
+	}
+	l.carry(transport)
+	return nil
+}
+
+// Disconnect ends the link to a node.
+func (n *Node) Disconnect(node string) {
+	if l := n.linkTo(node); l != nil {
+		l.drain()
+	}
+}
+
+// carry moves packets between the machine and the transport until the link ends.
+func (l *linkEnd) carry(transport door.Link) {
+	written, closed := make(chan struct{}), make(chan struct{})
+	l.node.tasks.run(func() {
+		defer close(written)
+		l.write(transport)
+	})
+	// Closing unblocks both directions, but the last words should leave first.
+	l.node.tasks.run(func() {
+		defer close(closed)
+		<-l.down
+		timer := time.NewTimer(goodbyeTime)
+		defer timer.Stop()
+		select {
+		case <-written:
+		case <-timer.C:
+		}
+		_ = transport.Close()
+	})
+	l.read(transport)
+	<-written
+	<-closed
+}
+
+func (l *linkEnd) read(transport door.Link) {
+	for {
+		packet, err := transport.Recv()
+		var refusal *wire.Refusal
+		switch {
+		case err == nil:
+			l.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.Receive(packet, out) })
+		case errors.As(err, &refusal):
+			l.drive(func(m *machine.Link, out []machine.Action) []machine.Action {
+				return m.BadFrame(refusal.Error(), out)
+			})
+		default:
+			l.lost("the connection ended: " + err.Error())
+			return
+		}
+	}
+}
+
+func (l *linkEnd) write(transport door.Link) {
+	for {
+		_, last := l.end()
+		// Who sends now and has not yet come to it goes with the same packet.
+		runtime.Gosched()
+		for packet := l.takePacket(); packet != nil; packet = l.takePacket() {
+			if err := transport.Send(packet); err != nil {
+				l.lost("the connection ended: " + err.Error())
+				return
+			}
+		}
+		if last {
+			return
+		}
+		<-l.wake
+	}
+}
+
+// takePacket is the next packet to carry, or nil.
+func (l *linkEnd) takePacket() *wire.Packet {
+	l.mu.Lock()
+	packet, actions := l.machine.Poll(l.node.now(), nil)
+	var owners []*bell
+	for _, a := range actions {
+		if a.Kind == machine.ActionRoom {
+			for _, o := range l.outlets {
+				owners = append(owners, o.owner)
+			}
+		}
+	}
+	l.mu.Unlock()
+	ringAll(owners)
+	for _, a := range actions {
+		if a.Kind == machine.ActionDown { // a drain ends with the packet that holds its Goodbye
+			l.inboundMu.Lock()
+			l.onDown(a.Down)
+			l.inboundMu.Unlock()
+		}
+	}
+	return packet
+}
+
+// drive tells the machine of an event, and does what it answers.
+func (l *linkEnd) drive(event func(m *machine.Link, out []machine.Action) []machine.Action) {
+	l.inboundMu.Lock()
+	l.mu.Lock()
+	actions := event(l.machine, nil)
+	l.mu.Unlock()
+	for i := range actions {
+		l.act(&actions[i])
+	}
+	l.inboundMu.Unlock()
+	l.ring()
+}
+
+// lost: the transport is gone, and why.
+func (l *linkEnd) lost(why string) {
+	l.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.Lost(why, out) })
+}
+
+func (l *linkEnd) drain() {
+	l.drive(func(m *machine.Link, out []machine.Action) []machine.Action {
+		m.Drain()
+		return out
+	})
+}
+
+func (l *linkEnd) tick() {
+	now := l.node.now()
+	l.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.Tick(now, out) })
+}
+
+// ring has the writer look again.
+func (l *linkEnd) ring() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (l *linkEnd) peerName() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.peer
+}
+
+func (l *linkEnd) isUp() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.machine.Phase() == machine.PhaseUp
+}
+
+// end says whether the link is over, and why.
+func (l *linkEnd) end() (why string, isDown bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.fate, l.machine.Phase() == machine.PhaseDown
+}
+
+// with calls the machine, and has the writer look again.
+func (l *linkEnd) with(call func(m *machine.Link)) {
+	l.mu.Lock()
+	call(l.machine)
+	l.mu.Unlock()
+	l.ring()
+}
+
+func (l *linkEnd) open(o *outlet, firstSeq uint64) (uint32, *wire.Refusal) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	flow, refusal := l.machine.Open(o.stream, o.who.Bytes, firstSeq, 0)
+	if refusal == nil {
+		l.outlets[flow] = o
+	}
+	return flow, refusal
+}
+
+func (l *linkEnd) send(flow uint32, out *outgoing) (sent machine.Sent) {
+	l.with(func(m *machine.Link) { sent = m.Send(flow, out.what, out.deadline, out.hops, out.body) })
+	return sent
+}
+
+func (l *linkEnd) sendOffStream(out *outgoing) (queued bool) {
+	l.with(func(m *machine.Link) { queued = m.SendOffStream(out.what, out.body).Result == machine.SendQueued })
+	return queued
+}
+
+func (l *linkEnd) closeFlow(flow uint32) {
+	l.with(func(m *machine.Link) {
+		delete(l.outlets, flow)
+		m.Close(flow)
+	})
+}
+
+func (l *linkEnd) cancel(flow uint32, seq uint64) {
+	l.with(func(m *machine.Link) { m.Cancel(flow, seq) })
+}
+
+func (l *linkEnd) state(flow uint32, processed, credit uint64) {
+	l.with(func(m *machine.Link) { m.State(flow, processed, credit) })
+}
+
+// reset ends an inbound binding: its sender resolves the target again.
+func (l *linkEnd) reset(flow uint32, code Code) {
+	l.with(func(m *machine.Link) { m.Reset(flow, pb.Code(code), nil) })
+}
+
+func (l *linkEnd) outcome(flow uint32, outcome *pb.Outcome) {
+	l.with(func(m *machine.Link) { m.Outcome(flow, outcome) })
+}
+
+// noteWatch remembers whom to tell when this link is lost.
+func (l *linkEnd) noteWatch(other, watcher Ref, unwatch bool) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := watch{other.text, watcher.text}
+	switch {
+	case unwatch:
+		delete(l.watches, key)
+	case l.machine.Phase() == machine.PhaseDown:
+		return newError(CodeUnavailable, other.text, "the link to its node was lost")
+	case len(l.watches) >= maxWatchers:
+		return newError(CodeMailboxFull, other.text, "65,536 actors at the other end of this link are watched already")
+	default:
+		l.watches[key] = struct{}{}
+	}
+	return nil
+}

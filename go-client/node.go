@@ -336,12 +336,13 @@ func (n *Node) linkTo(node string) *linkEnd {
 	}
 	n.mu.RLock()
 	defer n.mu.RUnlock()
+	var first *linkEnd // the oldest, where there are several
 	for _, l := range n.links {
-		if l.peerName() == node && l.isUp() {
-			return l
+		if l.peerName() == node && l.isUp() && (first == nil || l.id < first.id) {
+			first = l
 		}
 	}
-	return nil
+	return first
 }
 
 // grant tells senders on other nodes what an actor's pool grants.

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"sync"
 
+	"github.com/actorbridge/actorbridge/go-client/internal/machine"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
@@ -133,19 +134,19 @@ func (o *outlet) toCell(node *Node, out *outgoing) (placed, sent, error) {
 }
 
 func (o *outlet) toLink(out *outgoing) (placed, sent, error) {
-	seq, status, refusal := o.link.send(o.flow, out)
-	switch status {
-	case 0:
-		o.nextSeq = seq + 1
-		return placed{link: o.link, flow: o.flow, seq: seq}, sentDone, nil
-	case 1, 2:
+	result := o.link.send(o.flow, out)
+	switch result.Result {
+	case machine.SendQueued:
+		o.nextSeq = result.Seq + 1
+		return placed{link: o.link, flow: o.flow, seq: result.Seq}, sentDone, nil
+	case machine.SendNoCredit, machine.SendNoRoom:
 		return placed{}, sentWait, nil
 	}
-	if Code(refusal.Code) == CodeUnavailable {
+	if Code(result.Refusal.Code) == CodeUnavailable {
 		o.link = nil
 		return placed{}, sentUnresolved, nil
 	}
-	return placed{}, 0, refusedError(o.target.text, refusal)
+	return placed{}, 0, refusedError(o.target.text, result.Refusal)
 }
 
 // bind sets the route, unless somebody else has set one meanwhile.

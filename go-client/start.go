@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/actorbridge/actorbridge/go-client/door"
 	"github.com/actorbridge/actorbridge/go-client/internal/machine"
 )
 
@@ -22,11 +23,17 @@ type Option func(*startOptions)
 type startOptions struct {
 	log       *slog.Logger
 	factories []registered
+	doors     []door.Door
 }
 
 // WithLogger sets where the node logs; slog.Default() unless it is given.
 func WithLogger(log *slog.Logger) Option {
 	return func(o *startOptions) { o.log = log }
+}
+
+// WithLink links the node at its start; Start fails if that does.
+func WithLink(d door.Door) Option {
+	return func(o *startOptions) { o.doors = append(o.doors, d) }
 }
 
 // Factory registers what an incoming spawn or move of a matching path makes: "orders/*" matches every path below orders/,
@@ -38,7 +45,8 @@ func Factory(pattern string, make func() Receiver, options ...SpawnOption) Optio
 }
 
 // Start starts a node of this name, which must differ from the names of the nodes that it is linked with. ctx is for
-// starting only: [Node.Shutdown] ends the node. It fails with INVALID_ARGUMENT for a name or pattern that is not valid.
+// starting only: [Node.Shutdown] ends the node. It fails with INVALID_ARGUMENT for a name or pattern that is not valid, and
+// with UNAVAILABLE where a link cannot be made.
 func Start(ctx context.Context, name string, options ...Option) (*Node, error) {
 	o := startOptions{log: slog.Default()}
 	for _, set := range options {
@@ -61,8 +69,8 @@ func Start(ctx context.Context, name string, options ...Option) (*Node, error) {
 	return n, nil
 }
 
-// populate makes what the node starts with.
-func (n *Node) populate(_ context.Context, o *startOptions) error {
+// populate makes what the node starts with: actors, then links.
+func (n *Node) populate(ctx context.Context, o *startOptions) error {
 	makeSystem := factory{handler: func() Receiver { return system{n} }}
 	systemOptions := spawnOptionsOf([]SpawnOption{Mailbox(systemMailbox)})
 	if _, err := n.spawnCell(systemPath, makeSystem, systemOptions, nil); err != nil {
@@ -73,6 +81,11 @@ func (n *Node) populate(_ context.Context, o *startOptions) error {
 			continue
 		}
 		if _, err := n.Spawn(r.pattern, r.make, r.options...); err != nil {
+			return err
+		}
+	}
+	for _, d := range o.doors {
+		if _, err := n.Dial(ctx, d); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,229 @@
+package actorbridge
+
+import (
+	"bytes"
+	"fmt"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/machine"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+// act does what the machine says. The caller holds inboundMu.
+func (l *linkEnd) act(a *machine.Action) {
+	n := l.node
+	switch a.Kind {
+	case machine.ActionUp:
+		l.mu.Lock()
+		l.peer = a.Up.Peer
+		l.mu.Unlock()
+		n.log.Info("the link is up", "peer", a.Up.Peer)
+		close(l.settled)
+	case machine.ActionOpened:
+		l.inbound[a.Flow] = l.host(a)
+	case machine.ActionDeliver:
+		l.deliver(&a.Delivery)
+	case machine.ActionClosed:
+		if stream := l.inbound[a.Flow]; stream != nil {
+			delete(l.inbound, a.Flow)
+			if stream.cell != nil {
+				stream.cell.closeStream(l.key(a.Flow))
+			}
+		}
+	case machine.ActionSkipped:
+		l.skipped(a.Flow, a.Seq)
+	case machine.ActionCredit:
+		if o := l.outlet(a.Flow); o != nil {
+			o.owner.ring()
+		}
+	case machine.ActionRefused:
+		l.refused(a)
+	case machine.ActionRebind:
+		l.mu.Lock()
+		o := l.outlets[a.Flow]
+		delete(l.outlets, a.Flow)
+		l.mu.Unlock()
+		if o != nil {
+			n.forget(o.target.Path())
+			o.unbind(l, a.Flow)
+		}
+	case machine.ActionBadItem:
+		l.badItem(a)
+	case machine.ActionDown:
+		l.onDown(a.Down)
+	}
+}
+
+func (l *linkEnd) key(flow uint32) machine.StreamKey {
+	return machine.StreamKey{Link: l.id, Flow: flow}
+}
+
+func (l *linkEnd) outlet(flow uint32) *outlet {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.outlets[flow]
+}
+
+// host finds who gets the messages of a stream that the peer bound.
+func (l *linkEnd) host(a *machine.Action) *inbound {
+	stream := &inbound{who: a.Who, code: CodeNoSuchActor}
+	target, err := ParseRef(a.Who.Target)
+	if err == nil && (target.Host() == "" || target.Host() == l.node.name) {
+		if c := l.node.cell(target.Path()); c != nil {
+			if c.openStream(l.key(a.Flow), a.Seq) {
+				stream.cell = c
+				return stream
+			}
+			stream.code = CodeStopped
+		}
+	}
+	l.reset(a.Flow, stream.code)
+	return stream
+}
+
+// deliver brings a good item to its actor.
+func (l *linkEnd) deliver(d *machine.Delivery) {
+	what := l.what(d.TypeID)
+	if d.Flow == 0 {
+		l.node.offStream(what, d.Body)
+		return
+	}
+	stream := l.inbound[d.Flow]
+	if stream == nil {
+		return
+	}
+	m, refusal := readMessage(l.node, stream.who, what, d.Body)
+	if refusal != nil {
+		return // the machine has read it before: it cannot fail here
+	}
+	m.permit = permit{l.id, d.Flow, d.Seq}
+	m.hops = d.Hops
+	if d.TTLMs > 0 {
+		m.deadline = l.node.now() + uint64(d.TTLMs)
+	}
+	code := stream.code
+	if stream.cell != nil {
+		code = stream.cell.offerStream(m)
+	}
+	if code != CodeOK {
+		l.node.refuse(m, code, EffectNone, "")
+	}
+}
+
+// what is the what of a TypeDef; empty for 0.
+func (l *linkEnd) what(typeID uint32) *wire.What {
+	if what := l.types[typeID]; what != nil {
+		return what
+	}
+	l.mu.Lock()
+	what := l.machine.What(typeID)
+	l.mu.Unlock()
+	if what == nil {
+		what = &wire.What{}
+	}
+	l.types[typeID] = what
+	return what
+}
+
+// skipped: the peer has stopped waiting for the answer to an ask.
+func (l *linkEnd) skipped(flow uint32, seq uint64) {
+	stream := l.inbound[flow]
+	if stream == nil || stream.cell == nil {
+		return
+	}
+	p := permit{l.id, flow, seq}
+	if m := stream.cell.cancelAsk(func(m *Message) bool { return m.permit == p }); m != nil {
+		l.node.outcome(m, CodeCancelled, EffectNone, "")
+		stream.cell.release(p)
+	}
+}
+
+// refused: the receiver refused one of our messages.
+func (l *linkEnd) refused(a *machine.Action) {
+	target := ""
+	if o := l.outlet(a.Flow); o != nil {
+		target = o.target.text
+	}
+	l.node.dead.push(DeadLetter{
+		Target: target, Code: Code(a.Outcome.Code), Effect: Effect(a.Outcome.Effect),
+		Detail: fmt.Sprintf("seq %d: %s", a.Outcome.Seq, a.Outcome.Detail),
+	})
+}
+
+// badItem: an item was refused here, and the peer has been answered.
+func (l *linkEnd) badItem(a *machine.Action) {
+	target := ""
+	if stream := l.inbound[a.Flow]; stream != nil {
+		target = stream.who.Target
+		if stream.cell != nil {
+			stream.cell.refusedStream(l.key(a.Flow), a.Seq)
+		}
+	}
+	l.node.dead.push(DeadLetter{
+		Target: target, Code: Code(a.Refusal.Code), Effect: EffectNone, Detail: a.Refusal.Detail, Envelope: bytes.Clone(a.Body),
+	})
+}
+
+// onDown: the link is over. The caller holds inboundMu.
+func (l *linkEnd) onDown(down *machine.Down) {
+	l.mu.Lock()
+	l.fate = down.Detail
+	unknown := l.machine.Unknown()
+	outlets, watches := l.outlets, l.watches
+	l.outlets, l.watches = make(map[uint32]*outlet), make(map[watch]struct{})
+	l.mu.Unlock()
+	for flow, stream := range l.inbound {
+		if stream.cell != nil {
+			stream.cell.closeStream(l.key(flow))
+		}
+	}
+	clear(l.inbound)
+	targets := make(map[uint64]string, len(outlets))
+	for _, o := range outlets {
+		targets[o.stream] = o.target.text
+	}
+	for _, u := range unknown {
+		l.node.dead.push(DeadLetter{
+			Target: targets[u.Stream], Code: CodeOutcomeUnknown, Effect: EffectMaybe,
+			Detail: fmt.Sprintf("stream %016x, seq %d to %d: %s", u.Stream, u.First, u.Last, down.Detail),
+		})
+	}
+	l.node.linkDown(l, down, watches)
+	for flow, o := range outlets {
+		o.unbind(l, flow)
+	}
+	select {
+	case <-l.settled:
+	default:
+		close(l.settled)
+	}
+	close(l.down)
+	l.ring()
+}
+
+// linkDown: each ask that went by the link is answered, watchers are told.
+func (n *Node) linkDown(l *linkEnd, down *machine.Down, watches map[watch]struct{}) {
+	n.asksMu.Lock()
+	ended := n.asks.EndWhere(func(w **waiter) bool { return (*w).placed.link == l }, nil)
+	n.asksMu.Unlock()
+	for _, ask := range ended {
+		code := CodeOutcomeUnknown
+		l.with(func(m *machine.Link) {
+			if m.NeverLeft(ask.Waiter.placed.flow, ask.Waiter.placed.seq, down.LastFrame) {
+				code = CodeUnavailable
+			}
+		})
+		n.failWaiter(ask.Correlation, ask.Waiter, code, down.Detail)
+	}
+	for w := range watches {
+		if watcher, err := ParseRef(w.watcher); err == nil {
+			n.notify(watcher, notice(pb.Kind_KIND_TERMINATED, &pb.Terminated{
+				Actor: w.actor, Code: pb.Code_CODE_UNAVAILABLE, Detail: valid("the link to its node was lost: " + down.Detail),
+			}))
+		}
+	}
+	n.log.Info("the link is down", "peer", l.peerName(), "reason", down.Detail)
+	n.mu.Lock()
+	delete(n.links, l.id)
+	n.mu.Unlock()
+}

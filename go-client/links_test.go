@@ -1,0 +1,211 @@
+package actorbridge_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	ab "github.com/actorbridge/actorbridge/go-client"
+	"github.com/actorbridge/actorbridge/go-client/abtest"
+	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
+	actorbridgev1 "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/remote"
+)
+
+// pair is two nodes joined in memory.
+func pair(t testing.TB) (a, b *ab.Node) {
+	t.Helper()
+	b = start(t, "b")
+	return start(t, "a", ab.WithLink(abtest.Door(b))), b
+}
+
+// listening is a node that listens at address, and where.
+func listening(t testing.TB, address string) (*ab.Node, string) {
+	t.Helper()
+	var server *remote.Server
+	t.Cleanup(func() { server.Close() }) // after the node's own shutdown
+	b := start(t, "b")
+	server, err := remote.Listen(b, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, server.Addr()
+}
+
+func TestNodesBehaveAlikeOverEveryDoor(t *testing.T) {
+	doors := map[string]func(t *testing.T) (a, b *ab.Node){
+		"memory": func(t *testing.T) (a, b *ab.Node) { return pair(t) },
+		"tcp": func(t *testing.T) (a, b *ab.Node) {
+			b, address := listening(t, "tcp://127.0.0.1:0")
+			return start(t, "a", ab.WithLink(remote.Door(address))), b
+		},
+		"unix": func(t *testing.T) (a, b *ab.Node) {
+			b, address := listening(t, "unix://"+filepath.Join(t.TempDir(), "b.sock"))
+			return start(t, "a", ab.WithLink(remote.Door(address))), b
+		},
+	}
+	for name, join := range doors {
+		t.Run(name, func(t *testing.T) {
+			a, b := join(t)
+			behave(t, a, b)
+		})
+	}
+}
+
+func behave(t *testing.T, a, b *ab.Node) {
+	if peers := b.Peers(); !slices.Equal(peers, []string{"a"}) {
+		t.Fatalf("b is linked with %v", peers)
+	}
+	spawn(t, b, "counter", ab.Mailbox(32))
+	counter := refOf(t, a, "ab:///counter")
+	tellMany(t, a, counter, 1, 2000)
+	expect(t, counter, 2000)
+	_, err := ab.Ask[*testpb.EchoReply](t.Context(), counter, &testpb.PanicNow{Text: "boom"})
+	var fault *ab.Error
+	if !errors.As(err, &fault) || fault.Code != ab.CodePanicked || fault.Effect != ab.EffectMaybe {
+		t.Errorf("a panic at the other end is %v", err)
+	}
+	echo, err := ab.Ask[*testpb.EchoReply](t.Context(), refOf(t, a, "ab://b/counter"), &testpb.EchoRequest{Text: "hi"})
+	if err != nil || echo.Text != "hi" {
+		t.Errorf("a pinned address answers %v, %v", echo, err)
+	}
+	if err := a.Tell(t.Context(), refOf(t, a, "ab:///nobody"), &testpb.Hold{}); !errors.Is(err, ab.ErrNoSuchActor) {
+		t.Errorf("nobody is told: %v", err)
+	}
+	system := refOf(t, a, "ab://b/system")
+	order := &actorbridgev1.SpawnRequest{Path: "order/42"}
+	spawned, err := ab.Ask[*actorbridgev1.SpawnReply](t.Context(), system, order)
+	if err != nil || spawned.Actor != "ab:///order/42" {
+		t.Errorf("spawned by message: %v, %v", spawned, err)
+	}
+	if _, err := ab.Ask[*actorbridgev1.SpawnReply](t.Context(), system, order); !errors.Is(err, ab.ErrAlreadyExists) {
+		t.Errorf("spawned twice: %v", err)
+	}
+	found, err := ab.Ask[*actorbridgev1.FindReply](t.Context(), system, &actorbridgev1.FindRequest{Path: "counter"})
+	if err != nil || found.Owner != "b" {
+		t.Errorf("found at %v, %v", found, err)
+	}
+	through := &testpb.AskThrough{Target: spawn(t, a, "echo").String(), Text: "back"}
+	if echo, err = ab.Ask[*testpb.EchoReply](t.Context(), counter, through); err != nil || echo.Text != "back" {
+		t.Errorf("an actor there that asks one here answers %v, %v", echo, err)
+	}
+	through.Target = counter.String()
+	if _, err = ab.Ask[*testpb.EchoReply](t.Context(), spawn(t, a, "asker"), through); err != nil {
+		t.Errorf("an actor here that asks one there: %v", err)
+	}
+	theEnd(t, a, b, counter)
+}
+
+// theEnd ends b, and looks at what a is told.
+func theEnd(t *testing.T, a, b *ab.Node, counter ab.Ref) {
+	told, err := a.Watch(t.Context(), counter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := make(chan error, 1)
+	go func() {
+		_, err := ab.Ask[*testpb.Held](t.Context(), counter, &testpb.Hold{}, ab.Timeout(long))
+		held <- err
+	}()
+	eventually(t, "the hold", func() bool { return depth(t, b, "counter") == 1 })
+	order := refOf(t, a, "ab:///order/42")
+	if _, err := ab.Ask[*testpb.EchoReply](t.Context(), order, &testpb.EchoRequest{}); err != nil {
+		t.Errorf("a slow actor stalls its neighbour: %v", err)
+	}
+	ctx, cancel := deadline(t, 2*time.Second)
+	defer cancel()
+	if err := b.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	<-held // answered by its handler, or for it
+	if end := <-told; end.Code != ab.CodeStopped && end.Code != ab.CodeUnavailable {
+		t.Errorf("the watcher is told %+v", end)
+	}
+	eventually(t, "the end of the link", func() bool { return len(a.Peers()) == 0 })
+	if err := a.Tell(t.Context(), refOf(t, a, "ab://b/counter"), &testpb.Hold{}); !errors.Is(err, ab.ErrUnavailable) {
+		t.Errorf("without a link a tell is %v", err)
+	}
+}
+
+func TestAnAskThatIsGivenUpEndsItsHandlerAtTheOtherEnd(t *testing.T) {
+	a, b := pair(t)
+	spawn(t, b, "worker")
+	to := refOf(t, a, "ab:///worker")
+	ctx, cancel := context.WithCancel(t.Context())
+	held := make(chan error, 1)
+	go func() {
+		_, err := ab.Ask[*testpb.Held](ctx, to, &testpb.Hold{}, ab.Timeout(long))
+		held <- err
+	}()
+	eventually(t, "the hold", func() bool { return depth(t, b, "worker") == 1 })
+	cancel()
+	if err := <-held; !errors.Is(err, ab.ErrOutcomeUnknown) || !errors.Is(err, context.Canceled) {
+		t.Errorf("the asker is told %v", err)
+	}
+	expect(t, to, 0)
+	eventually(t, "the late reply", func() bool { return a.DeadLetterCounts()["LATE_REPLY"] == 1 })
+}
+
+func TestACycleOfAsksAcrossALinkIsRefused(t *testing.T) {
+	a, b := pair(t)
+	spawn(t, b, "far")
+	near := spawn(t, a, "near")
+	relay := spawnFunc(t, b, "relay", func(ctx ab.Context, m *ab.Message) error {
+		reply, err := ab.Ask[*testpb.EchoReply](ctx, near, &testpb.EchoRequest{}, ab.Timeout(long))
+		if err != nil {
+			return err
+		}
+		return m.Reply(reply)
+	})
+	_, err := ab.Ask[*testpb.EchoReply](t.Context(), near, &testpb.AskThrough{Target: relay.String()}, ab.Timeout(long))
+	if !errors.Is(err, &ab.UserError{Code: "DEADLOCK"}) {
+		t.Errorf("the cycle ends with %v", err)
+	}
+}
+
+func TestWhatAMailboxRefusesIsADeadLetterAtBothNodes(t *testing.T) {
+	a, b := pair(t)
+	spawn(t, b, "worker", ab.Mailbox(2))
+	to := refOf(t, a, "ab:///worker")
+	if err := a.Tell(t.Context(), to, &testpb.Hold{}); err != nil {
+		t.Fatal(err)
+	}
+	sent := uint64(0)
+	for n := uint64(1); a.TryTell(to, &testpb.Add{By: 1, N: n}) == nil; n++ {
+		sent++
+	}
+	if sent == 0 || sent > 40 {
+		t.Errorf("%d messages were taken for a mailbox of 2", sent)
+	}
+	eventually(t, "the refusals", func() bool {
+		there, here := b.DeadLetterCounts()["MAILBOX_FULL"], a.DeadLetterCounts()["MAILBOX_FULL"]
+		return there == here && there == sent-1
+	})
+}
+
+func TestTwoNodesOfOneNameAreRefusedWithAdvice(t *testing.T) {
+	b := start(t, "same")
+	_, err := start(t, "same").Dial(t.Context(), abtest.Door(b))
+	if !errors.Is(err, ab.ErrUnavailable) || !strings.Contains(err.Error(), "give each its own name") {
+		t.Errorf("the link is refused with %v", err)
+	}
+}
+
+func TestAfterANewLinkTheSameAddressesLeadOn(t *testing.T) {
+	a, b := pair(t)
+	spawn(t, b, "counter")
+	to := refOf(t, a, "ab:///counter")
+	tellMany(t, a, to, 1, 100)
+	expect(t, to, 100)
+	a.Disconnect("b")
+	eventually(t, "the end of the link", func() bool { return len(a.Peers())+len(b.Peers()) == 0 })
+	if _, err := a.Dial(t.Context(), abtest.Door(b)); err != nil {
+		t.Fatal(err)
+	}
+	tellMany(t, a, to, 101, 200)
+	expect(t, to, 200)
+}
