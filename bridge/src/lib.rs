@@ -20,6 +20,7 @@ mod outlet;
 pub mod remote;
 mod rings;
 mod serve;
+mod snapshot;
 mod system;
 
 pub use actor::{Actor, Factory, Module, Options, State};
@@ -31,3 +32,4 @@ pub use error::{Error, Fault};
 pub use message::{Message, Payload};
 pub use rings::{DeadLetter, Level, LogLine};
 pub use serve::serve;
+pub use snapshot::{FileStore, Snapshot};

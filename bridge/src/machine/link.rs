@@ -108,6 +108,8 @@ pub enum Action {
         stream: u64,
         /// The first seq that will come.
         first_seq: u64,
+        /// Not 0: an earlier binding was reset with MOVED to this epoch, and its late messages may still be on their way.
+        target_epoch: u64,
         /// Source, target, reply address.
         who: Who,
     },

@@ -92,7 +92,7 @@ const (
 	// ActionUp: the handshake is over. Up.
 	ActionUp ActionKind = iota + 1
 	// ActionOpened: the peer bound a stream; answer with State or Reset. Flow, Stream, Seq = the first that will come,
-	// Opened.
+	// TargetEpoch, Who.
 	ActionOpened
 	// ActionDeliver: one good item came. Delivery.
 	ActionDeliver
@@ -127,6 +127,9 @@ type Action struct {
 	Delivery
 	// Stream is the stream number of ActionOpened and ActionClosed.
 	Stream uint64
+	// TargetEpoch, for ActionOpened, is not 0 if an earlier binding was reset with MOVED to this epoch: its late messages
+	// may still be on their way.
+	TargetEpoch uint64
 	// Code says why, for ActionRebind.
 	Code pb.Code
 	// Up is of ActionUp.

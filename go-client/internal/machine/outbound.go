@@ -126,13 +126,19 @@ func (l *Link) Send(flow uint32, what *wire.What, deadline Millis, hops uint32, 
 // It needs no credit, and goes also when there is little room, since its asker waits. SendNoRoom comes only above
 // MaxQueuedAnswers: the peer asks and does not read, and its answer may be dropped.
 func (l *Link) SendOffStream(what *wire.What, body []byte) Sent {
+	return l.Forward(what, 0, 0, body)
+}
+
+// Forward is SendOffStream for a message that came here and is passed on: with the time left, and how often it was
+// passed on.
+func (l *Link) Forward(what *wire.What, deadline Millis, hops uint32, body []byte) Sent {
 	if refused := l.refusal(len(what.Bytes) + len(body)); refused != nil {
 		return Sent{Result: SendRefused, Refusal: refused}
 	}
 	if l.queuedBytes+len(body)+itemOverhead > MaxQueuedAnswers {
 		return Sent{Result: SendNoRoom}
 	}
-	l.pushItem(0, 0, what, 0, 0, body)
+	l.pushItem(0, 0, what, deadline, hops, body)
 	return Sent{Result: SendQueued}
 }
 
@@ -247,6 +253,14 @@ func (l *Link) Reset(flow uint32, code pb.Code, moved *pb.Moved) {
 	if l.inFlows[flow] != nil {
 		l.pushReset(&pb.StreamReset{Flow: flow, Code: code, Moved: moved})
 	}
+}
+
+// StreamOf is the stream that an outgoing flow's number stands for now; 0 = none.
+func (l *Link) StreamOf(flow uint32) uint64 {
+	if out := l.outFlow(flow); out != nil {
+		return out.stream
+	}
+	return 0
 }
 
 // NeverLeft says, once the link is down, whether an item has to be answered UNAVAILABLE: it certainly was not acted on.

@@ -135,6 +135,7 @@ impl Link {
             flow,
             stream: open.stream,
             first_seq: open.first_seq,
+            target_epoch: open.target_epoch,
             who,
         });
         Ok(())

@@ -114,13 +114,19 @@ impl Link {
     /// It needs no credit, and goes also when there is little room, since its asker waits. `NoRoom` comes only above
     /// [`MAX_QUEUED_ANSWERS`]: the peer asks and does not read, and its answer may be dropped.
     pub fn send_off_stream(&mut self, what: &What, body: &Bytes) -> Send {
+        self.forward(what, None, 0, body)
+    }
+
+    /// As [`Link::send_off_stream`], for a message that came here and is passed on: with the time left, and how often it
+    /// was passed on.
+    pub fn forward(&mut self, what: &What, deadline: Option<Millis>, hops: u32, body: &Bytes) -> Send {
         if let Some(no) = self.refusal(what.bytes.len() + body.len()) {
             return no;
         }
         if self.queued_bytes + body.len() + ITEM_OVERHEAD > MAX_QUEUED_ANSWERS {
             return Send::NoRoom;
         }
-        self.push_item(0, 0, what, None, 0, body);
+        self.push_item(0, 0, what, deadline, hops, body);
         Send::Queued(0)
     }
 
@@ -276,6 +282,12 @@ impl Link {
                 moved,
             }));
         }
+    }
+
+    /// The stream that an outgoing flow's number stands for now.
+    pub fn stream_of(&self, flow: u32) -> Option<u64> {
+        let out = self.flows.get((flow as usize).wrapping_sub(1))?.as_ref()?;
+        Some(out.stream)
     }
 
     /// Does an item of this flow have to be answered UNAVAILABLE (it certainly was not acted on) when the link is down?
