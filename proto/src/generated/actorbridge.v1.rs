@@ -1182,6 +1182,13 @@ pub struct Capsule {
     /// For each of `held` its milliseconds left; 0 = no deadline. May be shorter: the rest has none.
     #[prost(uint32, repeated, tag = "10")]
     pub held_ttl_ms: ::prost::alloc::vec::Vec<u32>,
+    /// How it was spawned; 0 = the default.
+    #[prost(uint32, tag = "11")]
+    pub mailbox: u32,
+    #[prost(uint32, tag = "12")]
+    pub max_restarts: u32,
+    #[prost(uint32, tag = "13")]
+    pub restart_window_ms: u32,
 }
 impl ::prost::Name for Capsule {
     const NAME: &'static str = "Capsule";

@@ -2060,9 +2060,13 @@ type Capsule struct {
 	// Name of the node that first spawned the actor: it keeps the owner cell. Empty = the node that loads the capsule.
 	Home string `protobuf:"bytes,9,opt,name=home,proto3" json:"home,omitempty"`
 	// For each of `held` its milliseconds left; 0 = no deadline. May be shorter: the rest has none.
-	HeldTtlMs     []uint32 `protobuf:"varint,10,rep,packed,name=held_ttl_ms,json=heldTtlMs,proto3" json:"held_ttl_ms,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	HeldTtlMs []uint32 `protobuf:"varint,10,rep,packed,name=held_ttl_ms,json=heldTtlMs,proto3" json:"held_ttl_ms,omitempty"`
+	// How it was spawned; 0 = the default.
+	Mailbox         uint32 `protobuf:"varint,11,opt,name=mailbox,proto3" json:"mailbox,omitempty"`
+	MaxRestarts     uint32 `protobuf:"varint,12,opt,name=max_restarts,json=maxRestarts,proto3" json:"max_restarts,omitempty"`
+	RestartWindowMs uint32 `protobuf:"varint,13,opt,name=restart_window_ms,json=restartWindowMs,proto3" json:"restart_window_ms,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Capsule) Reset() {
@@ -2163,6 +2167,27 @@ func (x *Capsule) GetHeldTtlMs() []uint32 {
 		return x.HeldTtlMs
 	}
 	return nil
+}
+
+func (x *Capsule) GetMailbox() uint32 {
+	if x != nil {
+		return x.Mailbox
+	}
+	return 0
+}
+
+func (x *Capsule) GetMaxRestarts() uint32 {
+	if x != nil {
+		return x.MaxRestarts
+	}
+	return 0
+}
+
+func (x *Capsule) GetRestartWindowMs() uint32 {
+	if x != nil {
+		return x.RestartWindowMs
+	}
+	return 0
 }
 
 // How far an actor has come in one incoming stream.
@@ -2865,7 +2890,7 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\"5\n" +
 	"\aDrained\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\x06R\x06stream\x12\x12\n" +
-	"\x04upto\x18\x02 \x01(\x04R\x04upto\"\xe9\x02\n" +
+	"\x04upto\x18\x02 \x01(\x04R\x04upto\"\xd2\x03\n" +
 	"\aCapsule\x12.\n" +
 	"\x06inputs\x18\x01 \x03(\v2\x16.actorbridge.v1.CursorR\x06inputs\x120\n" +
 	"\aoutputs\x18\x02 \x03(\v2\x16.actorbridge.v1.OutboxR\aoutputs\x12.\n" +
@@ -2878,7 +2903,10 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\x04held\x18\b \x03(\fR\x04held\x12\x12\n" +
 	"\x04home\x18\t \x01(\tR\x04home\x12\x1e\n" +
 	"\vheld_ttl_ms\x18\n" +
-	" \x03(\rR\theldTtlMs\"\xff\x01\n" +
+	" \x03(\rR\theldTtlMs\x12\x18\n" +
+	"\amailbox\x18\v \x01(\rR\amailbox\x12!\n" +
+	"\fmax_restarts\x18\f \x01(\rR\vmaxRestarts\x12*\n" +
+	"\x11restart_window_ms\x18\r \x01(\rR\x0frestartWindowMs\"\xff\x01\n" +
 	"\x06Cursor\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x16\n" +
 	"\x06stream\x18\x02 \x01(\x06R\x06stream\x12\x14\n" +
