@@ -307,3 +307,92 @@ fn a_refusal_with_a_long_detail_is_kept_short() {
     };
     assert!(outcome.detail.len() <= 1_024);
 }
+
+fn whats(n: u32) -> impl Iterator<Item = actorbridge::proto::What> {
+    (0..n).map(|i| writer::what(Kind::Tell, &format!("x.Y{i}"), 1, 1))
+}
+
+#[test]
+fn a_type_that_the_peer_would_refuse_with_the_link_is_refused_before_it_leaves() {
+    let mut peer = Peer::new();
+    let flow = peer
+        .link
+        .open(1, &writer::who("", "ab:///y", "").bytes, 1, 0)
+        .expect("bound");
+    let what = writer::what(Kind::Tell, &"x".repeat(5_000), 1, 1);
+    for sent in [
+        peer.link.send(flow, &what, None, 0, &Bytes::new()),
+        peer.link.send_off_stream(&what, &Bytes::new()),
+    ] {
+        assert!(
+            matches!(&sent, Send::Refused(r) if r.code == Code::TooLarge),
+            "{sent:?}"
+        );
+    }
+}
+
+#[test]
+fn no_packet_is_over_the_least_frame_that_a_peer_may_ask_for() {
+    let most = 144 << 10;
+    let mut peer = Peer::with_limits(v1::Limits {
+        max_frame_bytes: most,
+        ..Default::default()
+    });
+    let detail = "x".repeat(1_024);
+    for flow in 1..=3 {
+        peer.open(flow);
+        for seq in 1..=500 {
+            let outcome = v1::Outcome {
+                seq,
+                code: Code::HandlerError as i32,
+                effect: 2,
+                detail: detail.clone(),
+                local_attempts: u32::MAX,
+            };
+            peer.link.outcome(flow, outcome);
+        }
+    }
+    let flow = peer
+        .link
+        .open(1, &writer::who("", "ab:///y", "").bytes, 1, 0)
+        .expect("bound");
+    for what in whats(10) {
+        let body = Bytes::from(vec![0; 60_000]);
+        peer.link.send(flow, &what, None, 0, &body);
+    }
+    peer.says(v1::Frame {
+        open: vec![close(1, 1)],
+        ..Default::default()
+    });
+    let mut frames = 0;
+    loop {
+        // The last one holds a Goodbye beside all that still waits.
+        if frames == 5 {
+            peer.link.bad_frame(&detail, &mut Vec::new());
+        }
+        let Some(packet) = peer.link.poll(0, &mut Vec::new()) else {
+            break;
+        };
+        let size = packet.to_bytes().len();
+        assert!(size <= most as usize, "a frame of {size} bytes");
+        frames += 1;
+    }
+    assert_eq!(frames, 6);
+}
+
+#[test]
+fn a_large_message_is_not_held_back_by_states_without_end() {
+    let mut peer = Peer::new();
+    peer.open(1);
+    let who = writer::who("", "ab:///y", "").bytes;
+    let flow = peer.link.open(1, &who, 1, 0).expect("bound");
+    let what = writer::what(Kind::Tell, "x.Y", 1, 1);
+    let body = Bytes::from(vec![0x12; (64 << 10) - who.len() - what.bytes.len()]);
+    assert_eq!(peer.link.send(flow, &what, None, 0, &body), Send::Queued(1));
+    let left = (1..100).any(|credit| {
+        peer.link.state(1, 0, credit);
+        let packet = peer.link.poll(0, &mut Vec::new()).expect("a state at least");
+        !packet.runs.is_empty()
+    });
+    assert!(left, "a hundred packets without it");
+}

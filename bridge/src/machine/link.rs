@@ -257,6 +257,8 @@ pub struct Link {
     queued_bytes: usize,
     /// Entries of `queue` that are not items.
     controls: usize,
+    /// The front of the queue found no room behind the states of the last packet: it comes first in the next.
+    front_waits: bool,
     no_room_said: bool,
     head: v1::Frame,
     states: BTreeMap<u32, v1::StreamState>,
@@ -289,6 +291,7 @@ impl Link {
             queue: VecDeque::new(),
             queued_bytes: 0,
             controls: 0,
+            front_waits: false,
             no_room_said: false,
             head: v1::Frame::default(),
             states: BTreeMap::new(),

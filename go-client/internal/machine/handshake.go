@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// minFrame is the least max_frame_bytes of a peer.
-	minFrame = 16 << 10
+	// minFrame is the least max_frame_bytes of a peer: a packet of states, and one state more with as many outcomes as
+	// there may be.
+	minFrame = 144 << 10
 	// frameOverhead is what a frame with one item may hold beside it.
 	frameOverhead = 8 << 10
 )

@@ -236,7 +236,9 @@ type Link struct {
 	queue       deque[queued]
 	queuedBytes int
 	// controls counts the entries of queue that are not items.
-	controls   int
+	controls int
+	// frontWaits: the front of the queue found no room behind the states of the last packet; it comes first in the next.
+	frontWaits bool
 	noRoomSaid bool
 	head       *pb.Frame // nil = empty
 	states     map[uint32]*pb.StreamState

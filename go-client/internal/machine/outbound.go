@@ -105,7 +105,7 @@ func (l *Link) Send(flow uint32, what *wire.What, deadline Millis, hops uint32, 
 	if out == nil {
 		return Sent{Result: SendRefused, Refusal: refusal(pb.Code_CODE_UNAVAILABLE, "the stream is not bound on this link")}
 	}
-	if refused := l.refusal(out.whoLen + len(what.Bytes) + len(body)); refused != nil {
+	if refused := l.refusal(what, out.whoLen+len(what.Bytes)+len(body)); refused != nil {
 		return Sent{Result: SendRefused, Refusal: refused}
 	}
 	if l.queuedBytes+len(body)+itemOverhead > MaxQueuedBytes {
@@ -132,7 +132,7 @@ func (l *Link) SendOffStream(what *wire.What, body []byte) Sent {
 // Forward is SendOffStream for a message that came here and is passed on: with the time left, and how often it was
 // passed on.
 func (l *Link) Forward(what *wire.What, deadline Millis, hops uint32, body []byte) Sent {
-	if refused := l.refusal(len(what.Bytes) + len(body)); refused != nil {
+	if refused := l.refusal(what, len(what.Bytes)+len(body)); refused != nil {
 		return Sent{Result: SendRefused, Refusal: refused}
 	}
 	if l.queuedBytes+len(body)+itemOverhead > MaxQueuedAnswers {
@@ -142,13 +142,15 @@ func (l *Link) Forward(what *wire.What, deadline Millis, hops uint32, body []byt
 	return Sent{Result: SendQueued}
 }
 
-// refusal says why an envelope of this size can never be sent here.
-func (l *Link) refusal(size int) *wire.Refusal {
+// refusal says why an envelope of this type and size can never be sent here.
+func (l *Link) refusal(what *wire.What, size int) *wire.Refusal {
 	switch limit := l.peerLimits.InlineBytes; {
 	case l.phase != PhaseUp || l.draining:
 		return refusal(pb.Code_CODE_UNAVAILABLE, "the link is not up")
 	case uint64(size) > uint64(limit):
 		return refusal(pb.Code_CODE_TOO_LARGE, "a message of %d bytes is over the link's limit of %d", size, limit)
+	case len(what.Bytes) > wire.MaxWhoBytes:
+		return refusal(pb.Code_CODE_TOO_LARGE, "the message's type is over 4 KiB")
 	default:
 		return nil
 	}

@@ -21,10 +21,16 @@ func (l *Link) Poll(now Millis, out []Action) (*wire.Packet, []Action) {
 		}
 		l.goodbyeSaid = false
 	}
-	size := l.takeStates()
+	size := 0
+	if !l.frontWaits {
+		size = l.takeStates()
+	}
+	l.frontWaits = false
 	var runs []wire.Run
 	if l.phase == PhaseUp {
+		waited := l.queue.len()
 		runs = l.fill(size, now)
+		l.frontWaits = waited > 0 && waited == l.queue.len()
 	}
 	if l.head == nil && runs == nil {
 		return nil, out

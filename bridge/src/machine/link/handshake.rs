@@ -4,8 +4,8 @@ use actorbridge_proto::packet::MAX_FRAME_BYTES;
 
 use super::{Action, GoodbyeCode, Link, MAX_NODE_NAME, Phase, Role, short, v1};
 
-/// The least `max_frame_bytes` of a peer.
-const MIN_FRAME: u32 = 16 << 10;
+/// The least `max_frame_bytes` of a peer: a packet of states, and one state more with as many outcomes as there may be.
+const MIN_FRAME: u32 = 144 << 10;
 /// What a frame with one item may hold beside it.
 const FRAME_OVERHEAD: u32 = 8 << 10;
 

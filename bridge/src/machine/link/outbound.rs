@@ -94,7 +94,7 @@ impl Link {
             return refused(Code::Unavailable, "the stream is not bound on this link");
         };
         let (seq, credit, who_len) = (out.next_seq, out.credit, out.who_len);
-        if let Some(no) = self.refusal(who_len + what.bytes.len() + body.len()) {
+        if let Some(no) = self.refusal(what, who_len + what.bytes.len() + body.len()) {
             return no;
         }
         if self.queued_bytes + body.len() + ITEM_OVERHEAD > MAX_QUEUED_BYTES {
@@ -120,7 +120,7 @@ impl Link {
     /// As [`Link::send_off_stream`], for a message that came here and is passed on: with the time left, and how often it
     /// was passed on.
     pub fn forward(&mut self, what: &What, deadline: Option<Millis>, hops: u32, body: &Bytes) -> Send {
-        if let Some(no) = self.refusal(what.bytes.len() + body.len()) {
+        if let Some(no) = self.refusal(what, what.bytes.len() + body.len()) {
             return no;
         }
         if self.queued_bytes + body.len() + ITEM_OVERHEAD > MAX_QUEUED_ANSWERS {
@@ -130,14 +130,16 @@ impl Link {
         Send::Queued(0)
     }
 
-    /// Why an envelope of this size can never be sent here.
-    fn refusal(&self, size: usize) -> Option<Send> {
+    /// Why an envelope of this type and size can never be sent here.
+    fn refusal(&self, what: &What, size: usize) -> Option<Send> {
         let limit = self.peer_limits.inline_bytes;
         if self.phase != Phase::Up || self.draining {
             Some(refused(Code::Unavailable, "the link is not up"))
         } else if size > limit as usize {
             let detail = format!("a message of {size} bytes is over the link's limit of {limit}");
             Some(refused(Code::TooLarge, &detail))
+        } else if what.bytes.len() > MAX_WHO_BYTES {
+            Some(refused(Code::TooLarge, "the message's type is over 4 KiB"))
         } else {
             None
         }
@@ -320,9 +322,14 @@ impl Link {
             head: std::mem::take(&mut self.head),
             runs: Vec::new(),
         };
-        let size = self.take_states(&mut packet.head);
+        let size = match std::mem::take(&mut self.front_waits) {
+            true => 0,
+            false => self.take_states(&mut packet.head),
+        };
         if self.phase == Phase::Up {
+            let waited = self.queue.len();
             self.fill(size, now, &mut packet);
+            self.front_waits = waited > 0 && waited == self.queue.len();
         }
         if packet == Packet::default() {
             return None;
