@@ -6,6 +6,7 @@
 //   - link.go: one lane between two nodes; handshake.go, inbound.go and outbound.go are its parts.
 //   - ask.go: who waits for which answer.
 //   - pool.go: one actor's mailbox permits, and the credit made of them.
+//   - mover.go: one actor on its way to another node; arriving.go is its destination.
 //   - supervisor.go: what to do about a panic.
 //
 // Methods that cause actions append them to a slice that the caller gives and may use again.

@@ -38,7 +38,7 @@ impl Destination {
             return Err(refusal(Code::TooLarge, detail));
         }
         if offer.codec != "protobuf" {
-            let detail = format!("the state's codec is {:?}; only protobuf is read here", offer.codec);
+            let detail = format!("the state's codec is '{}'; only protobuf is read here", offer.codec);
             return Err(refusal(Code::UnsupportedCodec, detail));
         }
         let (bytes, until) = (BytesMut::new(), now + SILENCE);
