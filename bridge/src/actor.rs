@@ -180,6 +180,11 @@ impl Module {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// The paths and patterns of its actors.
+    pub fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.factories.iter().map(|(pattern, _)| pattern.as_str())
+    }
 }
 
 /// How an actor is spawned.

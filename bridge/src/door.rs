@@ -48,7 +48,7 @@ pub struct LinkEnd {
     inbound: Mutex<HashMap<u32, Inbound>>,
     wake: Mutex<Option<Wake>>,
     peer: Mutex<Option<String>>,
-    fate: Mutex<Option<String>>,
+    fate: Mutex<Option<(v1::Status, String)>>,
     /// Trips when the handshake is over, or the link is.
     pub(crate) settled: CancellationToken,
     pub(crate) down: CancellationToken,
@@ -115,17 +115,44 @@ impl LinkEnd {
 
     /// Why the link is over.
     pub fn fate(&self) -> Option<String> {
-        lock(&self.fate).clone()
+        lock(&self.fate).as_ref().map(|(_, why)| why.clone())
     }
 
-    /// Sets what to call when `take_packet` has something again. It is called at once if it has, from any thread, and must
-    /// not call back.
+    /// Why the link is over, as a number.
+    pub fn fate_status(&self) -> Option<v1::Status> {
+        lock(&self.fate).as_ref().map(|(status, _)| *status)
+    }
+
+    /// Would `take_packet` give a packet now?
+    pub fn has_packet(&self) -> bool {
+        lock(&self.state).machine.has_output()
+    }
+
+    /// The highest seq that the peer may send on a flow; `None` = the flow is not open.
+    pub fn granted(&self, flow: u32) -> Option<u64> {
+        lock(&self.state).machine.granted(flow)
+    }
+
+    /// What this side accepts.
+    pub fn limits(&self) -> v1::Limits {
+        lock(&self.state).machine.limits()
+    }
+
+    /// Sets what to call when `take_packet` has something again, or the link is over. It is called at once if so, from any
+    /// thread, and must not call back.
     pub fn set_wake(&self, wake: Box<dyn Fn() + std::marker::Send + Sync>) {
         *lock(&self.wake) = Some(Arc::from(wake));
         self.ring();
     }
 
     fn ring(&self) {
+        // Most events leave nothing to say: a door that is woken for nothing costs a switch of threads.
+        {
+            let machine = &lock(&self.state).machine;
+            if !machine.has_output() && machine.phase() != Phase::Down {
+                return;
+            }
+        }
         let wake = lock(&self.wake).clone();
         if let Some(wake) = wake {
             wake();
@@ -165,10 +192,13 @@ impl LinkEnd {
         };
         owners.iter().for_each(|o| o.owner.notify_waiters());
         // A drain ends with the packet that holds its Goodbye.
-        if let Some(Action::Down { detail, last_frame, .. }) =
-            actions.into_iter().find(|a| matches!(a, Action::Down { .. }))
+        if let Some(Action::Down {
+            status,
+            detail,
+            last_frame,
+        }) = actions.into_iter().find(|a| matches!(a, Action::Down { .. }))
         {
-            self.on_down(&node, &mut lock(&self.inbound), &detail, last_frame);
+            self.on_down(&node, &mut lock(&self.inbound), status, &detail, last_frame);
         }
         packet
     }
@@ -279,7 +309,11 @@ impl LinkEnd {
                 );
             }
             Action::Room => {}
-            Action::Down { detail, last_frame, .. } => self.on_down(node, inbound, &detail, last_frame),
+            Action::Down {
+                status,
+                detail,
+                last_frame,
+            } => self.on_down(node, inbound, status, &detail, last_frame),
         }
     }
 
@@ -360,8 +394,15 @@ impl LinkEnd {
         }
     }
 
-    fn on_down(&self, node: &Arc<Inner>, inbound: &mut HashMap<u32, Inbound>, detail: &str, last_frame: Option<u64>) {
-        *lock(&self.fate) = Some(detail.to_owned());
+    fn on_down(
+        &self,
+        node: &Arc<Inner>,
+        inbound: &mut HashMap<u32, Inbound>,
+        status: v1::Status,
+        detail: &str,
+        last_frame: Option<u64>,
+    ) {
+        *lock(&self.fate) = Some((status, detail.to_owned()));
         let unknown = lock(&self.state).machine.unknown();
         let outlets = std::mem::take(&mut lock(&self.state).outlets);
         for (flow, stream) in inbound.drain() {

@@ -1,1 +1,101 @@
-//! Placeholder.
+//! The C ABI of actorbridge: a Rust node inside a Go or C program. `docs/C_ABI.md` is its reference.
+//!
+//! Read in this order: [`module!`], what users write; `types`, the structs of the header; `border`, what stands between C
+//! and Rust; `handles`; `host`, a node in a foreign program; `link`, the native door; `descriptor`, packets as C sees
+//! them. The other files have a few exports each.
+//!
+//! This crate declares `ab_module_v1` and never defines it: exactly one crate of a program does, with [`module!`].
+
+mod bell;
+mod border;
+mod descriptor;
+mod dump;
+mod envelope;
+mod handles;
+mod host;
+mod info;
+mod link;
+mod logs;
+mod node;
+mod pointers;
+mod signals;
+#[path = "generated/status.rs"]
+pub mod status;
+mod types;
+
+pub use actorbridge::{Actor, Module};
+pub use envelope::{ab_envelope_decode, ab_envelope_encode};
+pub use info::{ab_abi_version, ab_build_info, ab_status_name};
+pub use link::{
+    ab_link_arm, ab_link_ask, ab_link_close, ab_link_fd, ab_link_frames, ab_link_open, ab_link_recv, ab_link_send,
+};
+pub use logs::{ab_log_filter, ab_logs_drain};
+pub use node::{ab_node_close, ab_node_dump, ab_node_metrics, ab_node_open, ab_node_status_get, ab_node_stop};
+pub use signals::ab_signal_guard;
+pub use types::*;
+
+#[cfg(panic = "abort")]
+compile_error!(
+    "actorbridge-ffi must be built with panic = \"unwind\": a panic has to stop at the border with C, not end the \
+     program. Remove `panic = \"abort\"` from the profile in Cargo.toml."
+);
+
+/// Makes a crate the Rust half of a program: its name, and its actors by path or pattern (`"order/*"`).
+///
+/// An actor with a fixed path is there from the start. The crate is a `staticlib` (and an `rlib`, for its own tests and
+/// programs: the macro also makes `pub fn module()`). In the crate's `Cargo.toml` the lint `unsafe_code` may be `deny`,
+/// not `forbid`: the macro exports one symbol.
+///
+/// ```
+/// use actorbridge::{Actor, Cx, Fault, Message};
+///
+/// struct Pricer;
+///
+/// impl Actor for Pricer {
+///     async fn receive(&mut self, _: &mut Cx, message: &Message) -> Result<(), Fault> {
+///         Err(Fault::unsupported(message.type_name()))
+///     }
+/// }
+///
+/// actorbridge_ffi::module! {
+///     name: "shop-rust",
+///     actors: { "pricer/eu" => || Pricer },
+/// }
+/// # fn main() { assert_eq!(module().name(), "shop-rust"); }
+/// ```
+///
+/// A crate that makes its module another way names the function:
+///
+/// ```
+/// # fn made_elsewhere() -> actorbridge::Module { actorbridge::Module::new("shop-rust") }
+/// actorbridge_ffi::module!(made_elsewhere);
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! module {
+    (name: $name:expr, actors: { $($pattern:expr => $make:expr),* $(,)? } $(,)?) => {
+        /// This crate's actors, for programs that run them without C.
+        pub fn module() -> $crate::Module {
+            $crate::Module::new($name)$(.actor($pattern, $make))*
+        }
+
+        $crate::module!(module);
+    };
+    ($module:path) => {
+        const _: () = {
+            #[allow(unsafe_code)]
+            #[unsafe(no_mangle)]
+            extern "Rust" fn ab_module_v1() -> $crate::Module {
+                $module()
+            }
+        };
+    };
+}
+
+/// The module of this program.
+fn module() -> Module {
+    unsafe extern "Rust" {
+        safe fn ab_module_v1() -> Module;
+    }
+    ab_module_v1()
+}

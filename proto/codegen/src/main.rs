@@ -12,6 +12,7 @@ use prost_types::FileDescriptorSet;
 mod breaking;
 mod errors;
 mod go;
+mod header;
 #[cfg(test)]
 mod memory;
 mod output;
@@ -112,6 +113,7 @@ fn check_breaking(root: &Path, against: &Path) -> Result<String, String> {
 /// Everything that is generated, in memory.
 fn render(root: &Path) -> Result<Vec<Output>, String> {
     let mut outputs = vec![Output::new(ACCEPTED, target::SCHEMA.fingerprint(root)?)];
+    outputs.extend(header::render(root)?);
     for target in target::ALL {
         let say = |problem| format!("{}: {problem}", target.files[0]);
         let encoded = target.compile(root).map_err(say)?;

@@ -190,6 +190,11 @@ impl Link {
         Ok(())
     }
 
+    /// The highest seq that the peer may send on a flow; `None` = the flow is not open.
+    pub fn granted(&self, flow: u32) -> Option<u64> {
+        self.in_flows.get(&flow).map(|inbound| inbound.credit)
+    }
+
     /// The `what` of a delivery's type id.
     pub fn what(&self, type_id: u32) -> Option<&What> {
         self.in_types.get((type_id as usize).wrapping_sub(1))

@@ -345,6 +345,15 @@ impl Link {
         Some(packet)
     }
 
+    /// Would `poll` give a packet now?
+    pub fn has_output(&self) -> bool {
+        if self.phase == Phase::Down {
+            return self.goodbye_said;
+        }
+        let queued = self.phase == Phase::Up && !self.queue.is_empty();
+        queued || self.draining || !self.states.is_empty() || self.head != v1::Frame::default()
+    }
+
     /// Moves states into the head, up to a packet's size; the flows take turns.
     fn take_states(&mut self, head: &mut v1::Frame) -> usize {
         let mut size = 0;

@@ -19,3 +19,6 @@ pub mod flights {
 pub fn module() -> actorbridge::Module {
     actorbridge::Module::new("handover-rust").on_demand("carriers", Carriers::default)
 }
+
+// The Go program that links this crate finds its actors by this.
+actorbridge_ffi::module!(module);

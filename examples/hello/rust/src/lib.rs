@@ -9,3 +9,6 @@ pub mod hello_v1 {
 }
 
 pub use greeter::module;
+
+// The Go program that links this crate finds its actors by this.
+actorbridge_ffi::module!(module);

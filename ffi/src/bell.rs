@@ -1,0 +1,97 @@
+//! The doorbell of a link: a file descriptor that becomes readable when there is something to receive.
+//!
+//! Arm and ring are a Dekker: each side writes its own flag, then looks at the other's, so that no ring is lost.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+pub(crate) struct Bell {
+    /// What pollers watch.
+    read: OwnedFd,
+    /// The other end of the pipe, where there is no eventfd.
+    write: Option<OwnedFd>,
+    armed: AtomicBool,
+    /// Something is in the descriptor.
+    rung: AtomicBool,
+}
+
+impl Bell {
+    pub(crate) fn new() -> io::Result<Self> {
+        let (read, write) = open()?;
+        let (armed, rung) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Self {
+            read,
+            write,
+            armed,
+            rung,
+        })
+    }
+
+    pub(crate) fn fd(&self) -> RawFd {
+        self.read.as_raw_fd()
+    }
+
+    /// From now on the next `ring` rings; look for data again after it.
+    pub(crate) fn arm(&self) {
+        if self.rung.swap(false, SeqCst) {
+            self.drain();
+        }
+        self.armed.store(true, SeqCst);
+    }
+
+    /// There was data: nobody is going to wait.
+    pub(crate) fn disarm(&self) {
+        self.armed.store(false, SeqCst);
+    }
+
+    /// There is data. Rings once for each time that it was armed.
+    pub(crate) fn ring(&self) {
+        if self.armed.swap(false, SeqCst) {
+            let one = 1_u64.to_ne_bytes();
+            let fd = self.write.as_ref().unwrap_or(&self.read).as_raw_fd();
+            // It can only fail when it is full, and then it rings already.
+            // SAFETY: the descriptor is ours, and 8 bytes are read from `one`.
+            unsafe { libc::write(fd, one.as_ptr().cast(), one.len()) };
+            // After the write: the other way round, an arm between the two would leave the descriptor readable for good.
+            self.rung.store(true, SeqCst);
+        }
+    }
+
+    fn drain(&self) {
+        let mut buffer = [0_u8; 64];
+        // An eventfd is empty after one read; a pipe holds at most a few rings.
+        // SAFETY: the descriptor is ours and does not block; 64 bytes are written to `buffer` at most.
+        unsafe { libc::read(self.read.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn open() -> io::Result<(OwnedFd, Option<OwnedFd>)> {
+    // SAFETY: no memory is involved.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it has just been opened, and nobody else has it.
+    Ok((unsafe { OwnedFd::from_raw_fd(fd) }, None))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open() -> io::Result<(OwnedFd, Option<OwnedFd>)> {
+    let mut ends = [0; 2];
+    // SAFETY: two descriptors are written to `ends`.
+    if unsafe { libc::pipe(ends.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    for fd in ends {
+        // SAFETY: no memory is involved.
+        unsafe {
+            libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
+            libc::fcntl(fd, libc::F_SETFL, libc::O_NONBLOCK);
+        }
+    }
+    // SAFETY: they have just been opened, and nobody else has them.
+    let [read, write] = ends.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    Ok((read, Some(write)))
+}

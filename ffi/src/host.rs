@@ -1,0 +1,126 @@
+//! A Rust node in a foreign program: its runtime, its life, and the links that C has opened.
+
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::time::Duration;
+
+use actorbridge::Node;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use crate::border::Fail;
+use crate::handles::Table;
+use crate::link::LINKS;
+use crate::logs;
+use crate::signals;
+use crate::status::{AB_BAD_ARGUMENT, AB_RESOURCES};
+use crate::types::{AB_STATE_RUNNING, AB_STATE_STOPPED, AB_STATE_STOPPING};
+
+/// The open nodes: far more than a program has use for, and each has threads.
+pub(crate) static NODES: Table<Host> = Table::new(0xA1, 64);
+
+/// How often foreign signal handlers are looked for.
+const GUARD: Duration = Duration::from_millis(100);
+/// What a node that is closed without `ab_node_stop` gives its handlers.
+const CLOSE_GRACE: Duration = Duration::from_secs(1);
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+/// A node that C has opened.
+pub(crate) struct Host {
+    pub(crate) node: Node,
+    runtime: Mutex<Option<Runtime>>,
+    state: AtomicU32,
+    ended: CancellationToken,
+}
+
+impl Host {
+    /// Starts the program's module as a node.
+    pub(crate) fn start(name: Option<&str>, workers: usize) -> Result<Arc<Self>, Fail> {
+        let module = crate::module();
+        let name = name.unwrap_or(module.name()).to_owned();
+        let runtime = runtime(workers)?;
+        let handle = runtime.handle().clone();
+        let started = Node::builder(name).module(module).runtime(handle).start();
+        let node = started.map_err(|e| Fail::new(AB_BAD_ARGUMENT, e))?;
+        let host = Arc::new(Self {
+            node,
+            runtime: Mutex::new(Some(runtime)),
+            state: AtomicU32::new(AB_STATE_RUNNING),
+            ended: CancellationToken::new(),
+        });
+        host.node.handle().spawn(watch_signals(Arc::downgrade(&host)));
+        Ok(host)
+    }
+
+    pub(crate) fn state(&self) -> u32 {
+        self.state.load(SeqCst)
+    }
+
+    /// Begins to stop the node; the end shows in its state, and rings the doorbells of its links.
+    pub(crate) fn stop(self: &Arc<Self>, grace: Duration) {
+        let begun = self
+            .state
+            .compare_exchange(AB_STATE_RUNNING, AB_STATE_STOPPING, SeqCst, SeqCst);
+        if begun.is_err() {
+            return;
+        }
+        let host = self.clone();
+        self.node.handle().spawn(async move {
+            if let Err(error) = host.node.shutdown(grace).await {
+                logs::add(host.node.name(), actorbridge::Level::Error, &error.to_string());
+            }
+            host.state.store(AB_STATE_STOPPED, SeqCst);
+            host.ended.cancel();
+            for (_, link) in LINKS.all() {
+                link.ring_if_of(&host);
+            }
+        });
+    }
+
+    /// Stops the node, and ends its threads in the background.
+    pub(crate) fn close(self: Arc<Self>) {
+        self.stop(CLOSE_GRACE);
+        logs::keep(&self.node);
+        let Some(runtime) = lock(&self.runtime).take() else {
+            return;
+        };
+        let runtime = Arc::new(Mutex::new(Some(runtime)));
+        let taken = runtime.clone();
+        let end = move || {
+            if let Some(runtime) = lock(&taken).take() {
+                runtime.block_on(self.ended.cancelled());
+                logs::keep(&self.node);
+                runtime.shutdown_timeout(CLOSE_GRACE);
+            }
+        };
+        let thread = std::thread::Builder::new().name("actorbridge-end".into());
+        if thread.spawn(end).is_err()
+            && let Some(runtime) = lock(&runtime).take()
+        {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn runtime(workers: usize) -> Result<Runtime, Fail> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let number = AtomicUsize::new(1);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(if workers == 0 { cores.min(4) } else { workers })
+        .thread_name_fn(move || format!("actorbridge-{}", number.fetch_add(1, SeqCst)))
+        .enable_all()
+        .build()
+        .map_err(|e| Fail::os(AB_RESOURCES, "the node's threads could not be started", &e))
+}
+
+/// Actors may install signal handlers at any time; see [`signals`].
+async fn watch_signals(host: Weak<Host>) {
+    while let Some(host) = host.upgrade() {
+        signals::guard_and_say(host.node.name());
+        drop(host);
+        tokio::time::sleep(GUARD).await;
+    }
+}

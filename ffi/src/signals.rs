@@ -1,0 +1,76 @@
+//! Signal handlers in a Go program must run on the signal's own stack (`SA_ONSTACK`): Go's stacks are small, and Go ends
+//! the process when a handler without the flag was called. Rust libraries install handlers without it (`tokio::signal`
+//! does), so they are installed again, with it.
+
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use actorbridge::Level;
+
+use crate::border::border;
+use crate::logs;
+use crate::pointers::place;
+use crate::status::AB_OK;
+
+/// Signals that were named in the log, a bit each.
+static SAID: AtomicU32 = AtomicU32::new(0);
+
+/// Adds SA_ONSTACK to every signal handler that lacks it. `fixed`, if it is not null, is set to the signals that it was added
+/// for: bit n is signal n. Open nodes do this by themselves ten times a second; call it after loading other libraries.
+///
+/// # Safety
+/// `fixed` is null or valid, and nobody else uses it meanwhile.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ab_signal_guard(fixed: *mut u32) -> i32 {
+    border(|| {
+        let signals = guard();
+        if !fixed.is_null() {
+            // SAFETY: the caller's promise.
+            *unsafe { place(fixed, "fixed")? } = signals;
+        }
+        Ok(AB_OK)
+    })
+}
+
+/// As [`ab_signal_guard`], and says so in the log, once for each signal.
+pub(crate) fn guard_and_say(node: &str) {
+    let fixed = guard();
+    let news = fixed & !SAID.fetch_or(fixed, Relaxed);
+    for signal in (1..32).filter(|n| news & 1 << n != 0) {
+        let text = format!(
+            "a handler of signal {signal} had no SA_ONSTACK, with which a Go program ends; it was installed again with it. \
+             Let Go handle signals instead (os/signal)"
+        );
+        logs::add(node, Level::Warn, &text);
+    }
+}
+
+fn guard() -> u32 {
+    (1..32)
+        .filter(|signal| fix(*signal).unwrap_or(false))
+        .fold(0, |all, signal| all | 1 << signal)
+}
+
+/// Whether the signal's handler had to be installed again.
+fn fix(signal: i32) -> io::Result<bool> {
+    // SAFETY: a sigaction is numbers and pointers, for which zeros are valid.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: only `action` is written to.
+    check(unsafe { libc::sigaction(signal, std::ptr::null(), &mut action) })?;
+    let handled = action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN;
+    if !handled || action.sa_flags & libc::SA_ONSTACK != 0 {
+        return Ok(false);
+    }
+    action.sa_flags |= libc::SA_ONSTACK;
+    // SAFETY: it is the handler that is installed already.
+    check(unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) })?;
+    Ok(true)
+}
+
+fn check(result: i32) -> io::Result<()> {
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}

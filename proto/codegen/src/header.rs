@@ -1,0 +1,66 @@
+//! `actorbridge.h`, from the sources of `ffi/`, where C finds it and where Go's `native` package does.
+
+use std::path::Path;
+
+use cbindgen::{Builder, Config, DocumentationLength, EnumConfig, ExportConfig, Language, Style};
+
+use crate::output::Output;
+
+/// What C users include, and the copy that goes with the Go module.
+const PATHS: [&str; 2] = ["ffi/include/actorbridge.h", "go-client/native/actorbridge.h"];
+/// In the header's order.
+const SOURCES: [&str; 8] = [
+    "types.rs",
+    "generated/status.rs",
+    "info.rs",
+    "node.rs",
+    "logs.rs",
+    "signals.rs",
+    "link.rs",
+    "envelope.rs",
+];
+const NAMES: [(&str, &str); 8] = [
+    ("Node", "ab_node"),
+    ("Link", "ab_link"),
+    ("NodeOpts", "ab_node_opts"),
+    ("Error", "ab_error"),
+    ("Span", "ab_span"),
+    ("Desc", "ab_desc"),
+    ("NodeStatus", "ab_node_status"),
+    ("Log", "ab_log"),
+];
+const TOP: &str = "/* Made by `make generate` from ffi/src. Do not edit.
+ *
+ * actorbridge's C ABI. docs/C_ABI.md has the conventions: all functions return at once and may be called from any thread;
+ * results below zero are errors; offsets are into the arena of the call. */";
+
+pub(crate) fn render(root: &Path) -> Result<Vec<Output>, String> {
+    let mut builder = Builder::new().with_config(config());
+    for source in SOURCES {
+        builder = builder.with_src(root.join("ffi/src").join(source));
+    }
+    let bindings = builder.generate().map_err(|e| format!("actorbridge.h: {e}"))?;
+    let mut header = Vec::new();
+    bindings.write(&mut header);
+    Ok(PATHS.map(|path| Output::new(path, header.clone())).into())
+}
+
+fn config() -> Config {
+    Config {
+        language: Language::C,
+        header: Some(TOP.into()),
+        include_guard: Some("ACTORBRIDGE_H".into()),
+        cpp_compat: true,
+        usize_is_size_t: true,
+        style: Style::Type,
+        tab_width: 4,
+        line_length: 100,
+        documentation_length: DocumentationLength::Full,
+        export: ExportConfig {
+            rename: NAMES.iter().map(|(from, to)| ((*from).into(), (*to).into())).collect(),
+            ..ExportConfig::default()
+        },
+        enumeration: EnumConfig::default(),
+        ..Config::default()
+    }
+}
