@@ -1,0 +1,11 @@
+# The smallest program with both languages.
+BUILDS += hello-build
+RUNS += hello
+
+.PHONY: hello hello-build
+hello: hello-build ## the smallest program with a Go and a Rust actor, over both doors
+	@examples/hello/run "$(TARGET_DIR)"
+
+hello-build: hello-rustcore
+	@$(CARGO) build --quiet --profile $(PROFILE) -p hello-rust
+	@cd examples/hello && $(GO) build -o "$(TARGET_DIR)/hello" .
