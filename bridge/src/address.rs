@@ -39,7 +39,11 @@ impl Address {
         if node.is_empty() {
             return Err(invalid(path, "a pinned address names its node"));
         }
-        format!("ab://{node}/{path}").parse()
+        let address: Self = format!("ab://{node}/{path}").parse()?;
+        if address.node() != Some(node) {
+            return Err(invalid(node, "a node's name has letters, digits and -_.~@:+=$ only"));
+        }
+        Ok(address)
     }
 
     /// The path, without leading slash.
