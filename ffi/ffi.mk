@@ -1,6 +1,9 @@
 # The C library: libactorbridge for C users, and the archive that Go's native/lib links.
 GOOS := $(shell $(GO) env GOOS)
 GOARCH := $(shell $(GO) env GOARCH)
+C_FLAGS := -Wall -Wextra -Werror -pedantic -Iffi/include
+C_VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+SHARED := $(if $(filter darwin,$(GOOS)),dylib,so)
 
 # $(call archive,CRATE,LIBRARY,FILE): builds a crate's static library and puts it, stripped of debug lines, where a Go
 # package links it. An equal file is left alone, so that Go does not link anew.
@@ -12,9 +15,37 @@ define archive
 	@rm -f target/tmp/$(notdir $(3))
 endef
 
+CHECKS += c-header
 BUILDS += lib
+TESTS += c-abi c-install
+RUNS += c-hello
 
 ##@ Libraries
-.PHONY: lib
+.PHONY: lib install c-header c-abi c-hello c-install
 lib: ## the archive that go-client/native/lib links
 	$(call archive,actorbridge-lib,actorbridge_lib,go-client/native/lib/libactorbridge_$(GOOS)_$(GOARCH).a)
+
+install: lib ## header, libraries and a pkg-config file for C, below PREFIX
+	@ffi/install "$(PREFIX)" "$(TARGET_DIR)" $(SHARED) $(C_VERSION)
+
+# The header alone, as every standard that C and C++ users compile with.
+c-header:
+	@for std in c99 c11; do gcc -std=$$std $(C_FLAGS) -fsyntax-only -x c ffi/include/actorbridge.h; done
+	@g++ -std=c++17 $(C_FLAGS) -fsyntax-only -x c++ ffi/include/actorbridge.h
+
+# What may not change within a major version: the library's symbols, and the layout of the structs.
+c-abi: lib
+	@mkdir -p target/c
+	@gcc -std=c99 $(C_FLAGS) ffi/tests/c/layout.c -o target/c/layout
+	@target/c/layout | diff ffi/tests/golden/layout.txt -
+	@nm $(if $(filter darwin,$(GOOS)),-gU,-D --defined-only) "$(TARGET_DIR)/libactorbridge_lib.$(SHARED)" \
+		| awk '{ sub(/^_/, "", $$3); print $$3 }' | sort | diff ffi/tests/golden/symbols.txt -
+
+c-hello: ## a C program with a Rust actor in it
+	@$(CARGO) build --quiet --profile $(PROFILE) -p hello-rust
+	@mkdir -p target/c
+	@gcc -std=c99 $(C_FLAGS) examples/c/hello.c "$(TARGET_DIR)/libhello_rust.a" -lm -ldl -lpthread -o target/c/hello
+	@target/c/hello | diff - <(echo "Hello Bob, you are guest number 2 of this Rust actor.")
+
+c-install: lib ## `make install` into a folder of its own, and the C example built from there
+	@ffi/tests/install "$(TARGET_DIR)"

@@ -1,4 +1,4 @@
-/* Made by `make generate` from ffi/src. Do not edit.
+/* Made by make generate from ffi/src. Do not edit.
  *
  * actorbridge's C ABI. docs/C_ABI.md has the conventions: all functions return at once and may be called from any thread;
  * results below zero are errors; offsets are into the arena of the call. */
@@ -124,7 +124,7 @@
 #define AB_BAD_DESCRIPTOR -5
 
 /**
- * Library and caller speak different versions of the C ABI. Run `cargo update -p actorbridge-ffi` or upgrade the Go client, as the text says.
+ * Library and caller speak different versions of the C ABI. Run cargo update -p actorbridge-ffi or upgrade the Go client, as the text says.
  */
 #define AB_ABI_MISMATCH -6
 
@@ -520,11 +520,10 @@ uint32_t ab_abi_version(void);
 const char *ab_status_name(int32_t status);
 
 /**
- * Writes a JSON document about the library: versions, module, actors. `len` is set to its size, also with
+ * Writes a JSON document about the library: versions, module, actors. len is set to its size, also with
  * AB_SHORT_BUFFER.
  *
- * # Safety
- * `buf` is null or has `cap` bytes, `len` is null or valid; nobody else uses them meanwhile.
+ * Pointers: buf is null or has cap bytes, len is null or valid; nobody else uses them meanwhile.
  */
 int32_t ab_build_info(uint8_t *buf,
                       size_t cap,
@@ -533,11 +532,10 @@ int32_t ab_build_info(uint8_t *buf,
 /**
  * Opens a node with this program's Rust actors and starts it. It has threads of its own.
  *
- * `opts` and `out` must not be null; `error` may be. AB_ABI_MISMATCH, AB_BAD_ARGUMENT (a name that is not valid),
+ * opts and out must not be null; error may be. AB_ABI_MISMATCH, AB_BAD_ARGUMENT (a name that is not valid),
  * AB_RESOURCES (threads, or 64 nodes are open).
  *
- * # Safety
- * The pointers are null or valid for their types, and nobody else writes to them meanwhile.
+ * Pointers: The pointers are null or valid for their types, and nobody else writes to them meanwhile.
  */
 int32_t ab_node_open(const ab_node_opts *opts,
                      ab_node *out,
@@ -546,13 +544,12 @@ int32_t ab_node_open(const ab_node_opts *opts,
 /**
  * Says what a node is doing.
  *
- * # Safety
- * `out` is null or valid, and nobody else uses it meanwhile.
+ * Pointers: out is null or valid, and nobody else uses it meanwhile.
  */
 int32_t ab_node_status_get(ab_node node, ab_node_status *out);
 
 /**
- * Begins to stop a node: actors end within `grace_ms` (then their tokens trip), links say Goodbye. Returns at once; the
+ * Begins to stop a node: actors end within grace_ms (then their tokens trip), links say Goodbye. Returns at once; the
  * end shows in ab_node_status_get and rings the doorbells of the node's links. A second call changes nothing.
  */
 int32_t ab_node_stop(ab_node node,
@@ -565,11 +562,10 @@ int32_t ab_node_stop(ab_node node,
 int32_t ab_node_close(ab_node node);
 
 /**
- * Writes a JSON document about a node: AB_DUMP_NODE or AB_DUMP_DEAD_LETTERS. `len` is set to its size, also with
+ * Writes a JSON document about a node: AB_DUMP_NODE or AB_DUMP_DEAD_LETTERS. len is set to its size, also with
  * AB_SHORT_BUFFER.
  *
- * # Safety
- * `buf` is null or has `cap` bytes, `len` is null or valid; nobody else uses them meanwhile.
+ * Pointers: buf is null or has cap bytes, len is null or valid; nobody else uses them meanwhile.
  */
 int32_t ab_node_dump(ab_node node,
                      uint32_t what,
@@ -578,10 +574,9 @@ int32_t ab_node_dump(ab_node node,
                      size_t *len);
 
 /**
- * Writes a node's metrics in the OpenMetrics text format. `len` is set to their size, also with AB_SHORT_BUFFER.
+ * Writes a node's metrics in the OpenMetrics text format. len is set to their size, also with AB_SHORT_BUFFER.
  *
- * # Safety
- * As [`ab_node_dump`].
+ * Pointers: As ab_node_dump.
  */
 int32_t ab_node_metrics(ab_node node,
                         uint8_t *buf,
@@ -589,11 +584,10 @@ int32_t ab_node_metrics(ab_node node,
                         size_t *len);
 
 /**
- * Takes log lines of all nodes, at most `cap`; `n` is set to how many. AB_MORE: there are more. AB_SHORT_BUFFER: not even
- * the next line fits into the arena; it waits, and `n` is the bytes that it takes.
+ * Takes log lines of all nodes, at most cap; n is set to how many. AB_MORE: there are more. AB_SHORT_BUFFER: not even
+ * the next line fits into the arena; it waits, and n is the bytes that it takes.
  *
- * # Safety
- * `out` is null or has `cap` elements, `arena` is null or has `arena_cap` bytes, `n` is null or valid; nobody else uses them
+ * Pointers: out is null or has cap elements, arena is null or has arena_cap bytes, n is null or valid; nobody else uses them
  * meanwhile.
  */
 int32_t ab_logs_drain(ab_log *out,
@@ -605,31 +599,28 @@ int32_t ab_logs_drain(ab_log *out,
 /**
  * Chooses which log lines are kept: "off", "error", "warn" or "info" (the default), for all nodes of the process.
  *
- * # Safety
- * `directive` is null or has `len` bytes, `error` is null or valid; nobody else uses them meanwhile.
+ * Pointers: directive is null or has len bytes, error is null or valid; nobody else uses them meanwhile.
  */
 int32_t ab_log_filter(const char *directive,
                       uint32_t len,
                       ab_error *error);
 
 /**
- * Adds SA_ONSTACK to every signal handler that lacks it. `fixed`, if it is not null, is set to the signals that it was added
+ * Adds SA_ONSTACK to every signal handler that lacks it. fixed, if it is not null, is set to the signals that it was added
  * for: bit n is signal n. Open nodes do this by themselves ten times a second; call it after loading other libraries.
  *
- * # Safety
- * `fixed` is null or valid, and nobody else uses it meanwhile.
+ * Pointers: fixed is null or valid, and nobody else uses it meanwhile.
  */
 int32_t ab_signal_guard(uint32_t *fixed);
 
 /**
- * Opens a link to a node. `hello` is an encoded actorbridge.v1.Hello; with length 0 it comes in the first packet instead.
- * `lanes` is 0 or 1. The node's Welcome comes by ab_link_recv.
+ * Opens a link to a node. hello is an encoded actorbridge.v1.Hello; with length 0 it comes in the first packet instead.
+ * lanes is 0 or 1. The node's Welcome comes by ab_link_recv.
  *
  * AB_CLOSED, AB_NODE_STOPPED, AB_UNDECODABLE_HELLO, AB_VERSION and AB_CAPABILITY (the text has both sides),
  * AB_PROTOCOL, AB_RESOURCES.
  *
- * # Safety
- * `hello` is null or has `hello_len` bytes, `out` is null or valid, `error` is null or valid; nobody writes to them
+ * Pointers: hello is null or has hello_len bytes, out is null or valid, error is null or valid; nobody writes to them
  * meanwhile.
  */
 int32_t ab_link_open(ab_node node,
@@ -643,8 +634,7 @@ int32_t ab_link_open(ab_node node,
  * Gives the link's doorbell: a non-blocking descriptor that becomes readable when there is something to receive and the
  * link was armed. It belongs to the library and lives as long as the link; never read, write or close it.
  *
- * # Safety
- * `fd` is null or valid, and nobody else uses it meanwhile.
+ * Pointers: fd is null or valid, and nobody else uses it meanwhile.
  */
 int32_t ab_link_fd(ab_link link,
                    uint32_t lane,
@@ -661,13 +651,12 @@ int32_t ab_link_arm(ab_link link,
  * Sends packets. A descriptor of kind AB_KIND_HEAD begins one; descriptors without a head before them are one packet. A head
  * whose number is 0 is counted by the library. All messages are acted on, in order, before the call returns.
  *
- * `statuses[i]` says what became of `descs[i]`: AB_OK, AB_NO_CREDIT (send it again after the flow's StreamState; the rest
+ * statuses[i] says what became of descs[i]: AB_OK, AB_NO_CREDIT (send it again after the flow's StreamState; the rest
  * went on), AB_BAD_DESCRIPTOR, AB_OUTCOME_UNKNOWN (the link ended in its packet), or why the link is over. What becomes of a
  * message later is told by Outcomes and answers. Returns AB_OK, or why the link is over. At most 65,536 descriptors and
  * 4 MiB a call: beyond it AB_TOO_LARGE, and nothing was sent.
  *
- * # Safety
- * `descs` and `statuses` are null or have `n` elements, `arena` is null or has `arena_len` bytes; nobody writes to them
+ * Pointers: descs and statuses are null or have n elements, arena is null or has arena_len bytes; nobody writes to them
  * meanwhile.
  */
 int32_t ab_link_send(ab_link link,
@@ -678,14 +667,13 @@ int32_t ab_link_send(ab_link link,
                      int32_t *statuses);
 
 /**
- * Receives packets, as many as fit; each begins with a descriptor of kind AB_KIND_HEAD, and none is divided. `n` is set to
- * the descriptors written, `need` to the bytes of the arena that they use.
+ * Receives packets, as many as fit; each begins with a descriptor of kind AB_KIND_HEAD, and none is divided. n is set to
+ * the descriptors written, need to the bytes of the arena that they use.
  *
- * AB_OK: there is nothing more now (`n` may be 0). AB_MORE: call again. AB_SHORT_BUFFER: not even the next packet fits; it
- * waits, and `n` and `need` are what it takes. When the link is over and all was received: why. One thread at a time.
+ * AB_OK: there is nothing more now (n may be 0). AB_MORE: call again. AB_SHORT_BUFFER: not even the next packet fits; it
+ * waits, and n and need are what it takes. When the link is over and all was received: why. One thread at a time.
  *
- * # Safety
- * `descs` is null or has `cap` elements, `arena` is null or has `arena_cap` bytes, `n` and `need` are null or valid; nobody
+ * Pointers: descs is null or has cap elements, arena is null or has arena_cap bytes, n and need are null or valid; nobody
  * else uses them meanwhile.
  */
 int32_t ab_link_recv(ab_link link,
@@ -699,10 +687,9 @@ int32_t ab_link_recv(ab_link link,
 
 /**
  * Sends one ask. AB_PENDING: it was sent, and its answer comes by ab_link_recv; this version answers no ask inline, so
- * `rep` and `rep_arena` are left alone. Else as ab_link_send.
+ * rep and rep_arena are left alone. Else as ab_link_send.
  *
- * # Safety
- * `req` is null or valid, `arena` is null or has `arena_len` bytes; nobody writes to them meanwhile.
+ * Pointers: req is null or valid, arena is null or has arena_len bytes; nobody writes to them meanwhile.
  */
 int32_t ab_link_ask(ab_link link,
                     ab_desc *req,
@@ -714,15 +701,14 @@ int32_t ab_link_ask(ab_link link,
                     size_t *need);
 
 /**
- * Exchanges Frames as the remote door has them, for tests and languages without descriptors. `input`, if there is any, is
+ * Exchanges Frames as the remote door has them, for tests and languages without descriptors. input, if there is any, is
  * one Frame; it is acted on in any case but AB_CLOSED, AB_NULL_POINTER, AB_BAD_ARGUMENT and a link that is over. Then the
- * next Frame is written to `out`, if there is one, and `len` is set to its size (0: none).
+ * next Frame is written to out, if there is one, and len is set to its size (0: none).
  *
- * AB_OK, AB_MORE (call again, with no input), AB_SHORT_BUFFER (it waits; call again with no input and `len` bytes).
+ * AB_OK, AB_MORE (call again, with no input), AB_SHORT_BUFFER (it waits; call again with no input and len bytes).
  * Do not use ab_link_recv on the same link.
  *
- * # Safety
- * `input` is null or has `input_len` bytes, `out` is null or has `cap` bytes, `len` is null or valid; nobody else uses them
+ * Pointers: input is null or has input_len bytes, out is null or has cap bytes, len is null or valid; nobody else uses them
  * meanwhile.
  */
 int32_t ab_link_frames(ab_link link,
@@ -739,11 +725,10 @@ int32_t ab_link_frames(ab_link link,
 int32_t ab_link_close(ab_link link);
 
 /**
- * Writes the bytes of an envelope: kind, correlation and payload from the descriptor, all other fields from its ext. `len` is
+ * Writes the bytes of an envelope: kind, correlation and payload from the descriptor, all other fields from its ext. len is
  * set to the envelope's size, also with AB_SHORT_BUFFER.
  *
- * # Safety
- * `desc` is null or valid, `arena` is null or has `arena_len` bytes, `buf` is null or has `cap` bytes, `len` is null or
+ * Pointers: desc is null or valid, arena is null or has arena_len bytes, buf is null or has cap bytes, len is null or
  * valid; nobody else uses them meanwhile.
  */
 int32_t ab_envelope_encode(const ab_desc *desc,
@@ -755,12 +740,11 @@ int32_t ab_envelope_encode(const ab_desc *desc,
 
 /**
  * Takes an envelope apart: kind, correlation and payload into the descriptor, all other fields into its ext; ab_envelope_encode
- * makes the same bytes of it. An envelope for which that would not hold comes whole (AB_DESC_WHOLE). `need` is set to the
+ * makes the same bytes of it. An envelope for which that would not hold comes whole (AB_DESC_WHOLE). need is set to the
  * arena bytes, also with AB_SHORT_BUFFER. A refused envelope has the code's status (AB_UNDECODABLE, AB_BAD_OVERRIDE,
  * AB_TOO_LARGE).
  *
- * # Safety
- * `envelope` is null or has `len` bytes, `out` is null or valid, `arena` is null or has `cap` bytes, `need` is null or
+ * Pointers: envelope is null or has len bytes, out is null or valid, arena is null or has cap bytes, need is null or
  * valid; nobody else uses them meanwhile.
  */
 int32_t ab_envelope_decode(const uint8_t *envelope,

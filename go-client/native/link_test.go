@@ -210,4 +210,3 @@ func TestAnOpenThatCannotBeSaysWhyAndWhatToDo(t *testing.T) {
 		}
 	}
 }
-

@@ -42,7 +42,15 @@ pub(crate) fn render(root: &Path) -> Result<Vec<Output>, String> {
     let bindings = builder.generate().map_err(|e| format!("actorbridge.h: {e}"))?;
     let mut header = Vec::new();
     bindings.write(&mut header);
+    let header = String::from_utf8(header).map_err(|e| format!("actorbridge.h: {e}"))?;
+    let header = in_words_of_c(&header);
     Ok(PATHS.map(|path| Output::new(path, header.clone())).into())
+}
+
+/// What is Rust's way to write documentation.
+fn in_words_of_c(header: &str) -> String {
+    let header = header.replace("# Safety\n * ", "Pointers: ");
+    header.replace("[`", "").replace("`]", "").replace('`', "")
 }
 
 fn config() -> Config {
