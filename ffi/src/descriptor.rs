@@ -52,12 +52,12 @@ impl Desc {
         Ok(arena.slice_ref(self.payload().of(arena)?))
     }
 
-    /// The most bytes that its item may take. Known before any is taken.
-    pub(crate) fn size(&self) -> usize {
+    /// The most bytes that its item may take. Known before any is taken; a descriptor that leaves the arena takes none.
+    pub(crate) fn size(&self, arena: &[u8]) -> usize {
         const TAGS: usize = 40;
-        match self.flags & AB_DESC_WHOLE {
-            0 => TAGS + self.len as usize + self.ext_len as usize,
-            _ => self.ext_len as usize,
+        match (self.payload().of(arena), self.ext().of(arena)) {
+            (Ok(payload), Ok(ext)) => TAGS + payload.len() + ext.len(),
+            _ => 0,
         }
     }
 
@@ -74,7 +74,7 @@ impl Desc {
                 arena.slice_ref(ext)
             });
         }
-        let mut body = Vec::with_capacity(self.size());
+        let mut body = Vec::with_capacity(self.size(arena));
         put_uint(&mut body, 1, u64::from(self.kind));
         put_uint(&mut body, 3, self.correlation);
         body.extend_from_slice(ext);

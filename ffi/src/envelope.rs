@@ -35,7 +35,7 @@ pub unsafe extern "C" fn ab_envelope_encode(
         if desc.is_head() {
             return Err(Fail::new(AB_BAD_DESCRIPTOR, "a head is not an envelope"));
         }
-        if arena.len() > MAX_FRAME_BYTES || desc.size() > 2 * MAX_FRAME_BYTES {
+        if arena.len() > MAX_FRAME_BYTES || desc.size(arena) > 2 * MAX_FRAME_BYTES {
             return Err(too_large());
         }
         let envelope = desc.body(&Bytes::copy_from_slice(arena))?;

@@ -46,7 +46,7 @@ compile_error!(
 /// programs: the macro also makes `pub fn module()`). In the crate's `Cargo.toml` the lint `unsafe_code` may be `deny`,
 /// not `forbid`: the macro exports one symbol.
 ///
-/// ```
+/// ```standalone_crate
 /// use actorbridge::{Actor, Cx, Fault, Message};
 ///
 /// struct Pricer;
@@ -66,7 +66,7 @@ compile_error!(
 ///
 /// A crate that makes its module another way names the function:
 ///
-/// ```
+/// ```standalone_crate
 /// # fn made_elsewhere() -> actorbridge::Module { actorbridge::Module::new("shop-rust") }
 /// actorbridge_ffi::module!(made_elsewhere);
 /// # fn main() {}

@@ -361,7 +361,7 @@ pub unsafe extern "C" fn ab_link_send(
 }
 
 fn send(door: &Door, descs: &[Desc], arena: &[u8], statuses: &mut [i32]) -> Outcome {
-    let total: usize = descs.iter().map(Desc::size).sum();
+    let total: usize = descs.iter().map(|desc| desc.size(arena)).sum();
     if descs.len() > MAX_DESCS || arena.len() > MAX_ARENA || total > 2 * MAX_ARENA {
         return Err(Fail::new(
             AB_TOO_LARGE,
