@@ -14,3 +14,9 @@ compat-peers:
 	@$(CARGO) build --quiet --profile $(PROFILE) -p compat-tests -p compat-peer
 	@mkdir -p $(COMPAT_PEERS)
 	@ln -sf $(TARGET_DIR)/compat-peer-rust $(COMPAT_PEERS)/compat-peer-rust
+
+##@ Traces of the machines
+.PHONY: traces
+traces: ## record compat-tests/traces again, after a wanted change of a machine
+	@TRACES=record $(CARGO) test --quiet --profile $(PROFILE) -p actorbridge --test traces -- the_traces_are_what_rust_records_today
+	@cd go-client && TRACES=record $(GO) test -count=1 -run TestTheTracesAreWhatGoRecordsToday ./internal/machine

@@ -10,7 +10,7 @@
 //! | Freezing | `cut` | `Send` Offer and Chunks → Sending |
 //! | Freezing | `refuse`, `link_down`, the freeze time is over | `Stay` → Over |
 //! | Sending | Ready with the offered sha256 | `Swap` → Swapping |
-//! | Sending | Ready with another, `refuse` | `Send` Aborted, `Stay` → Over |
+//! | Sending | Ready with another, `refuse` | `Send` Aborted, `Stay`, `Raise` → Over |
 //! | Sending | Aborted | `Stay` → Over |
 //! | Sending | `link_down`, 10 s of silence (`Send` Aborted first) | `Stay`, `Raise` → Over |
 //! | Swapping | `swapped`: the destination, at the offered epoch | `Send` Committed, `Leave` → Over |
@@ -189,6 +189,8 @@ impl Source {
             Leaving::Sending { .. } => {
                 out.push(self.subject.aborted(&why));
                 self.stay(None, why, out);
+                // The Aborted may be lost with the link.
+                out.push(Action::Raise);
             }
             Leaving::Swapping { .. } | Leaving::Over => {}
         }
@@ -274,7 +276,6 @@ impl Source {
             Leaving::Sending { until, .. } if now >= *until => {
                 let detail = format!("node {} was not ready in 10 s", self.subject.destination);
                 self.refuse(refusal(Code::Unavailable, detail), out);
-                out.push(Action::Raise);
             }
             Leaving::Swapping { retry } if retry.is_some_and(|at| now >= at) => {
                 *retry = None;

@@ -103,7 +103,7 @@ const (
 //	Freezing   Cut                                            MoveSend Offer and Chunks -> Sending
 //	           Refuse, LinkDown, the freeze time is over      MoveStay -> Over
 //	Sending    Ready with the offered sha256                  MoveSwap -> Swapping
-//	           Ready with another, Refuse                     MoveSend Aborted, MoveStay -> Over
+//	           Ready with another, Refuse                     MoveSend Aborted, MoveStay, MoveRaise -> Over
 //	           Aborted                                        MoveStay -> Over
 //	           LinkDown, silence (MoveSend Aborted first)     MoveStay, MoveRaise -> Over
 //	Swapping   Swapped: the destination, at the offered epoch MoveSend Committed, MoveLeave -> Over
@@ -165,7 +165,8 @@ func (s *MoveSource) Refuse(why *wire.Refusal, out []MoveAction) []MoveAction {
 	case leavingFreezing:
 		return s.stay(why, out)
 	case leavingSending:
-		return s.stay(why, append(out, s.subject.aborted(why)))
+		out = s.stay(why, append(out, s.subject.aborted(why)))
+		return append(out, MoveAction{Kind: MoveRaise}) // the Aborted may be lost with the link
 	default:
 		return out
 	}
@@ -247,8 +248,7 @@ func (s *MoveSource) Tick(now Millis, out []MoveAction) []MoveAction {
 	case s.state == leavingFreezing:
 		return s.stay(refusal(pb.Code_CODE_HANDLER_TIMEOUT, "its handler did not end in %d ms", s.freezeMs), out)
 	case s.state == leavingSending:
-		out = s.Refuse(refusal(pb.Code_CODE_UNAVAILABLE, "node %s was not ready in 10 s", s.subject.Destination), out)
-		return append(out, MoveAction{Kind: MoveRaise})
+		return s.Refuse(refusal(pb.Code_CODE_UNAVAILABLE, "node %s was not ready in 10 s", s.subject.Destination), out)
 	case s.state == leavingSwapping && s.until != 0:
 		s.until = 0
 		return append(out, MoveAction{Kind: MoveSwap})

@@ -23,6 +23,8 @@ pub(crate) fn render(target: &Target, encoded: &[u8]) -> Result<Vec<Output>, Str
         .collect();
     let mut config = prost_build::Config::new();
     config.bytes(["."]).enable_type_names();
+    // Unboxed, it would make every Move, and so every action of a link, several times as large.
+    config.boxed(".actorbridge.v1.Offer.meta");
     for (proto, rust) in target.extern_paths {
         config.extern_path(*proto, *rust);
     }

@@ -1059,8 +1059,8 @@ pub struct Offer {
     #[prost(bytes = "bytes", tag = "5")]
     pub sha256: ::prost::bytes::Bytes,
     /// Not set in protocol 1: the capsule may be larger than a frame, so it is part of the snapshot.
-    #[prost(message, optional, tag = "6")]
-    pub meta: ::core::option::Option<Capsule>,
+    #[prost(message, optional, boxed, tag = "6")]
+    pub meta: ::core::option::Option<::prost::alloc::boxed::Box<Capsule>>,
 }
 impl ::prost::Name for Offer {
     const NAME: &'static str = "Offer";

@@ -113,8 +113,8 @@ fn before_the_swap_every_failure_leaves_the_actor_where_it_was() {
         ("aborted", Code::NoSuchActor, None),
         ("link down", Code::Unavailable, Some(Action::Raise)),
         ("silence", Code::Unavailable, Some(Action::Raise)),
-        ("refused here", Code::Stopped, None),
-        ("other sha256", Code::Undecodable, None),
+        ("refused here", Code::Stopped, Some(Action::Raise)),
+        ("other sha256", Code::Undecodable, Some(Action::Raise)),
     ] {
         let (mut source, _) = offered(&snapshot);
         let mut out = Vec::new();

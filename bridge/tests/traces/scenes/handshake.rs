@@ -1,0 +1,156 @@
+//! Hello and Welcome, and why there is no link.
+
+use actorbridge::proto::v1::{Frame, Goodbye, GoodbyeCode, Limits};
+
+use super::{Scene, hello, welcome};
+
+pub(super) fn all() -> Vec<(&'static str, Scene)> {
+    vec![("link-handshake", agrees()), ("link-no-handshake", disagrees())]
+}
+
+fn agrees() -> Scene {
+    let mut s = Scene::new("A handshake: both sides learn the other's name, incarnation, limits and capabilities.");
+    s.part("The dialer speaks first. Nothing is bound or sent before the Welcome.");
+    s.event(
+        "link role=dialer node=\"a\" incarnation=1 max_protocol=3 capabilities=4,2 required=4 max_frame_bytes=262144 \
+         ping_ms=1000 software=\"trace/1\" now=1000",
+    );
+    s.event("open stream=7 source=\"ab:///x\" target=\"ab:///y\" first_seq=1");
+    s.event("send_off_stream kind=3 type=\"test.Reply\" body=\"\"");
+    s.event("poll now=1003");
+    s.event("poll now=1004");
+    s.frame(
+        welcome(|w| {
+            w.protocol = 2;
+            w.capabilities = vec![2, 3, 4];
+        }),
+        vec![],
+    );
+    s.event("poll now=1005");
+
+    s.part("The acceptor waits for it, and answers the highest version and the capabilities in common.");
+    s.event(
+        "link role=acceptor node=\"b\" incarnation=18446744073709551615 max_protocol=2 capabilities=1,4 \
+         software=\"trace/2\" inline_bytes=1024 now=5",
+    );
+    s.event("poll now=5");
+    s.frame(
+        hello(|h| {
+            h.max_protocol = 3;
+            h.capabilities = vec![4, 99];
+            h.required = vec![4];
+        }),
+        vec![],
+    );
+    s.event("poll now=4");
+
+    s.part(
+        "An envelope always fits into the peer's frames: the peer's inline_bytes is lowered to its frames less 8 KiB.",
+    );
+    let limits = Limits {
+        max_frame_bytes: 144 << 10,
+        inline_bytes: 1 << 20,
+        ..Limits::default()
+    };
+    s.dialer("The same, seen by what is too large.", limits);
+    s.event("send_off_stream kind=3 type=\"t\" body=\"\\{61*139259}\"");
+    s.event("send_off_stream kind=3 type=\"t\" body=\"\\{61*139260}\"");
+    s
+}
+
+fn disagrees() -> Scene {
+    let mut s = Scene::new("Handshakes that end: both sides are told why.");
+    let acceptor = "link role=acceptor node=\"b\" incarnation=2 now=0";
+    let dialer = "link role=dialer node=\"a\" incarnation=1 now=0";
+    let mut accept = |title: &str, more: &str, frame: Frame| {
+        s.part(title);
+        s.event(format!("{acceptor}{more}"));
+        s.frame(frame, vec![]);
+        s.event("poll now=0");
+        s.event("poll now=0");
+        s.event("tick now=100000");
+    };
+    accept(
+        "No version in common: the peer is too new.",
+        "",
+        hello(|h| (h.min_protocol, h.max_protocol) = (2, 3)),
+    );
+    accept("The peer is too old.", " min_protocol=2 max_protocol=3", hello(|_| ()));
+    accept(
+        "The peer requires what is not here.",
+        " capabilities=1",
+        hello(|h| h.required = vec![1, 4, 77]),
+    );
+    accept(
+        "It requires what has no name yet.",
+        "",
+        hello(|h| h.required = vec![77]),
+    );
+    accept(
+        "The peer lacks what is required here.",
+        " required=6",
+        hello(|h| h.capabilities = vec![1]),
+    );
+    accept("Two nodes of the same name.", "", hello(|h| h.node = "b".into()));
+    accept("A node without a name.", "", hello(|h| h.node = String::new()));
+    accept("A name that is too long.", "", hello(|h| h.node = "n".repeat(256)));
+    let frames = |bytes| {
+        hello(|h| {
+            h.limits = Some(Limits {
+                max_frame_bytes: bytes,
+                ..Default::default()
+            });
+        })
+    };
+    accept("Frames that could hold no envelope.", "", frames((144 << 10) - 1));
+    accept("Frames that nobody could hold.", "", frames((4 << 20) + 1));
+    accept("Data before any handshake.", "", Frame::default());
+    accept("A Welcome to the side that was dialled.", "", welcome(|_| ()));
+    let goodbye = Goodbye {
+        code: GoodbyeCode::GoodbyeForbidden as i32,
+        detail: "not you".into(),
+        ..Default::default()
+    };
+    accept(
+        "A Goodbye first.",
+        "",
+        Frame {
+            goodbye: Some(goodbye),
+            ..Default::default()
+        },
+    );
+
+    let mut dial = |title: &str, more: &str, frame: Frame| {
+        s.part(title);
+        s.event(format!("{dialer}{more}"));
+        s.event("poll now=0");
+        s.frame(frame, vec![]);
+        s.event("poll now=0");
+    };
+    dial("A Hello to the side that dialled.", "", hello(|_| ()));
+    dial(
+        "A Welcome of a protocol that was not offered.",
+        " max_protocol=2",
+        welcome(|w| w.protocol = 9),
+    );
+    dial("A Welcome without what is required.", " required=4", welcome(|_| ()));
+    dial(
+        "A Welcome of this node's own name.",
+        "",
+        welcome(|w| w.node = "a".into()),
+    );
+    let tiny = Limits {
+        max_frame_bytes: 100,
+        ..Default::default()
+    };
+    dial(
+        "A Welcome with impossible limits.",
+        "",
+        welcome(|w| w.limits = Some(tiny)),
+    );
+
+    s.acceptor("A second Hello on a link that is up.", "");
+    s.frame(hello(|_| ()), vec![]);
+    s.event("poll now=1000");
+    s
+}
