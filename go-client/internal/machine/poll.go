@@ -70,11 +70,14 @@ func (l *Link) takeStates() (size int) {
 }
 
 // fill moves what is queued into the packet. A head field behind an item of the queue must not overtake it, and a reader
-// acts on heads first: so the packet ends there.
+// acts on heads first: so the packet ends there. So it does at a field behind a step of a move, which a reader would act on
+// before the step: a stream to an actor that has just been committed must find it there.
 func (l *Link) fill(size int, now Millis) (runs []wire.Run) {
 	for l.queue.len() > 0 {
 		next := l.queue.front()
-		if size > 0 && size+next.size > PacketBytes || next.head != nil && runs != nil {
+		_, isMove := next.head.(*pb.Move)
+		overtakes := next.head != nil && (runs != nil || !isMove && len(l.head.GetMove()) > 0)
+		if size > 0 && size+next.size > PacketBytes || overtakes {
 			break
 		}
 		size += next.size

@@ -375,12 +375,15 @@ impl Link {
     }
 
     /// Moves what is queued into the packet. A head field behind an item of the queue must not overtake it, and a reader
-    /// acts on heads first: so the packet ends there.
+    /// acts on heads first: so the packet ends there. So it does at a field behind a step of a move, which a reader would
+    /// act on before the step: a stream to an actor that has just been committed must find it there.
     fn fill(&mut self, mut size: usize, now: Millis, packet: &mut Packet) {
         while let Some(next) = self.queue.front() {
             let is_item = matches!(next, Queued::Item { .. });
+            let is_move = matches!(next, Queued::Move(_));
             let next_size = next.size();
-            if size > 0 && size + next_size > PACKET_BYTES || !is_item && !packet.runs.is_empty() {
+            let overtakes = !is_item && (!packet.runs.is_empty() || !is_move && !packet.head.r#move.is_empty());
+            if size > 0 && size + next_size > PACKET_BYTES || overtakes {
                 break;
             }
             size += next_size;
