@@ -58,7 +58,7 @@ func (a *activation) loop() {
 			if a.last != nil {
 				c.release(*a.last)
 			}
-			c.rest(nil, true)
+			c.rest(nil)
 			return
 		}
 		m, halted := c.next(a.last)
@@ -71,15 +71,11 @@ func (a *activation) loop() {
 			}
 			continue
 		}
-		mode := flushBatch
-		if halted {
-			mode = flushLast
-		}
-		c.flush(c.ctx, mode)
-		if n, _ := c.outbox.size(); n > 0 && !halted && c.ctx.Err() == nil {
+		c.flush(c.ctx, c.flushModeOf(halted))
+		if n, _ := c.outbox.size(); n > 0 && c.isRunning() {
 			continue
 		}
-		if c.rest(a.actor, halted) {
+		if c.rest(a.actor) {
 			return
 		}
 	}
@@ -90,10 +86,12 @@ func (a *activation) start() bool {
 	c := a.cell
 	for {
 		hook := &turn{cell: c}
-		var actor Receiver
+		actor := c.takePrepared()
 		err := a.guard("", func() error {
 			defer hook.finish()
-			actor = c.factory.handler()
+			if actor == nil {
+				actor = c.factory.handler()
+			}
 			if starter, ok := actor.(Starter); ok {
 				return starter.PostStart(hook)
 			}
@@ -110,6 +108,15 @@ func (a *activation) start() bool {
 			return false
 		}
 	}
+}
+
+// takePrepared is the actor that came with its state, once.
+func (c *cell) takePrepared() Receiver {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	actor := c.prepared
+	c.prepared = nil
+	return actor
 }
 
 // errPanicked stands for a panic that the supervisor was told of already.

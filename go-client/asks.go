@@ -210,7 +210,7 @@ func (n *Node) answer(replyTo string, out *outgoing) {
 		}
 		return
 	}
-	n.answered(out.message(n, &wire.Who{}))
+	n.answered(out.message(n, noWho))
 }
 
 func (n *Node) answerFailure(replyTo string, correlation uint64, f *failure) {
@@ -232,15 +232,12 @@ func (n *Node) handOver(w *waiter, answer *Message) {
 		w.caller <- answer
 		return
 	}
-	if c := n.cell(w.actor); c != nil {
-		answer.note = c.takeRequest(answer.correlation)
-		c.offerForced(answer)
-	}
+	n.answerMoved(w.actor, requestKey{n.name, answer.correlation}, answer)
 }
 
 func (n *Node) failWaiter(correlation uint64, w *waiter, code Code, detail string) {
 	f := failed(code, detail)
-	n.handOver(w, failureOut(correlation, &f).message(n, &wire.Who{}))
+	n.handOver(w, failureOut(correlation, &f).message(n, noWho))
 }
 
 // tickAsks: time passes, and requests expire.

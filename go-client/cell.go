@@ -41,6 +41,10 @@ type cell struct {
 	idle bell
 	// outbox is what handlers staged.
 	outbox outbox
+	// exclusive has a token while a stop, a snapshot or a move is under way.
+	exclusive chan struct{}
+	// thawed rings when a freeze is over.
+	thawed bell
 
 	mu        sync.Mutex
 	mailbox   mailbox
@@ -48,16 +52,20 @@ type cell struct {
 	phase     pb.Phase
 	active    bool // a goroutine handles messages
 	frozen    bool
-	moved     bool // the actor has left for another node
+	cut       int        // messages of the mailbox that a move has taken with it, while frozen
+	moved     *forwarder // not nil: the actor has left for another node
 	epoch     uint64
+	home      string   // the node that keeps its owner cell
 	actor     Receiver // nil while it is active
+	prepared  Receiver // made with its state, and not started yet
 	handled   uint64
 	restarts  *machine.Supervisor
 	children  []*cell
 	watchers  map[string]struct{}
 	waiters   []*bell
 	running   *Message // the ask that is being handled
-	requests  map[uint64][]byte
+	requests  map[requestKey]*request
+	arrival   arrival
 	timers    map[string]*timer
 	endCode   Code
 	endDetail string
@@ -76,7 +84,7 @@ func newCell(node *Node, ref Ref, f factory, options spawnOptions, parent *cell,
 	c := &cell{
 		node: node, path: path, ref: ref, hash: hashOfPath(path), options: options, factory: f, parent: parent,
 		sender: newSender(ref.text, "ab://"+node.name+"/"+path),
-		done:   make(chan struct{}), wake: make(chan struct{}, 1),
+		done:   make(chan struct{}), wake: make(chan struct{}, 1), exclusive: make(chan struct{}, 1), home: node.name,
 		pool: machine.NewPool(options.mailbox), phase: phaseRunning, epoch: epoch,
 		restarts: machine.OneForOne(uint32(max(options.strategy.restarts, 0)), millis(options.strategy.window)),
 		endCode:  CodeStopped,
@@ -134,7 +142,7 @@ func (c *cell) offerLocal(m *Message, who *bell) offer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.moved:
+	case c.moved != nil:
 		return offerGone
 	case c.phase != phaseRunning:
 		return offerStopped
@@ -165,7 +173,7 @@ func (c *cell) offerForced(m *Message) offer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.moved:
+	case c.moved != nil:
 		return offerGone
 	case c.phase != phaseRunning:
 		return offerStopped
@@ -177,44 +185,63 @@ func (c *cell) offerForced(m *Message) offer {
 	return offerTaken
 }
 
-// offerStream offers a message of an incoming stream. CodeOK: it was taken.
+// offerStream offers a message of an incoming stream. CodeOK: it was taken; CodeMoved: forward it.
 func (c *cell) offerStream(m *Message) Code {
-	deadlock := m.waitsFor(c.hash)
 	c.mu.Lock()
-	if c.phase != phaseRunning {
-		c.mu.Unlock()
-		return CodeStopped
-	}
-	switch c.pool.Arrive(streamKey(m.permit), m.permit.seq) {
-	case machine.Full:
-		c.mu.Unlock()
-		return CodeMailboxFull
-	case machine.NotBound:
-		c.mu.Unlock()
-		return CodeStopped
-	}
-	if deadlock {
-		c.mu.Unlock()
+	code := c.arrive(m)
+	c.mu.Unlock()
+	if code == CodeDeadlock {
 		c.release(m.permit)
+	}
+	return code
+}
+
+// arrive takes a message of an incoming stream. The caller holds the lock, and gives the permit back after CodeDeadlock.
+func (c *cell) arrive(m *Message) Code {
+	key := streamKey(m.permit)
+	if h := c.arrival.holds[key]; h != nil {
+		h.queue = append(h.queue, m) // within the initial credit
+		return CodeOK
+	}
+	if c.moved != nil {
+		return CodeMoved
+	}
+	if c.phase != phaseRunning {
+		return CodeStopped
+	}
+	switch c.pool.Arrive(key, m.permit.seq) {
+	case machine.Full:
+		// A stream that followed the actor must lose nothing, and its initial credit is little.
+		if c.epoch == 1 || c.pool.Used() >= c.pool.Capacity()+maxForwarded {
+			return CodeMailboxFull
+		}
+		c.pool.ForceLocal()
+		m.permit = permit{}
+	case machine.NotBound:
+		return CodeStopped
+	}
+	if m.waitsFor(c.hash) {
 		return CodeDeadlock
 	}
 	c.mailbox.push(m)
 	c.schedule()
-	c.mu.Unlock()
 	return CodeOK
 }
 
 func streamKey(p permit) machine.StreamKey { return machine.StreamKey{Link: p.link, Flow: p.flow} }
 
 // openStream: a peer bound a stream. False = this actor takes no more.
-func (c *cell) openStream(key machine.StreamKey, firstSeq uint64) bool {
+func (c *cell) openStream(key machine.StreamKey, o *opening) bool {
 	c.mu.Lock()
-	if c.moved || c.phase != phaseRunning {
+	if c.moved != nil || c.phase != phaseRunning {
 		c.mu.Unlock()
 		return false
 	}
-	c.pool.Open(key, firstSeq, machine.InitialCredit)
-	grants := c.pool.Grants(true, nil)
+	var grants []machine.Grant
+	if !c.hold(key, o) {
+		c.pool.Open(key, o.firstSeq, machine.InitialCredit)
+		grants = c.pool.Grants(true, nil)
+	}
 	c.mu.Unlock()
 	c.node.grant(grants)
 	return true
@@ -223,6 +250,9 @@ func (c *cell) openStream(key machine.StreamKey, firstSeq uint64) bool {
 // closeStream: a stream ended. What was promised to it is there for others.
 func (c *cell) closeStream(key machine.StreamKey) {
 	c.mu.Lock()
+	if h := c.arrival.holds[key]; h != nil {
+		h.closed = true
+	}
 	c.pool.Close(key)
 	grants := c.pool.Grants(c.mailbox.len() == 0, nil)
 	waiters := c.waiters
@@ -309,10 +339,10 @@ func (c *cell) release(p permit) {
 	ringAll(waiters)
 }
 
-// rest ends the activation, unless a message came meanwhile; then it is false, and the activation keeps the actor.
-func (c *cell) rest(actor Receiver, halted bool) bool {
+// rest ends the activation, unless there is a message to handle; then it is false, and the activation keeps the actor.
+func (c *cell) rest(actor Receiver) bool {
 	c.mu.Lock()
-	if !halted && c.mailbox.len() > 0 && !c.frozen && c.phase == phaseRunning {
+	if c.mailbox.len() > 0 && !c.frozen && c.phase == phaseRunning {
 		c.mu.Unlock()
 		return false
 	}
@@ -334,14 +364,19 @@ func (c *cell) takeActor() Receiver {
 
 // waitIdle waits until no goroutine runs the actor; false if that took longer.
 func (c *cell) waitIdle(limit time.Duration) bool {
+	return c.waitFor(limit, func() bool { return !c.active })
+}
+
+// waitFor waits until is, which is called under the lock, holds; idle rings when it may. False if that took longer.
+func (c *cell) waitFor(limit time.Duration, is func() bool) bool {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	for {
 		idle := c.idle.wait()
 		c.mu.Lock()
-		active := c.active
+		holds := is()
 		c.mu.Unlock()
-		if !active {
+		if holds {
 			return true
 		}
 		select {
@@ -361,6 +396,9 @@ func (c *cell) cancelAsk(is func(*Message) bool) *Message {
 		return nil
 	}
 	defer c.mu.Unlock()
+	if c.cut > 0 {
+		return nil // it may have left already
+	}
 	return c.mailbox.take(is)
 }
 

@@ -197,7 +197,10 @@ func (t *turn) Request(to Ref, message proto.Message, within time.Duration, note
 	out, err := newOutgoing(pb.Kind_KIND_ASK, message, wire.BodyFields{Correlation: correlation})
 	if err == nil {
 		out.deadline = deadline
-		c.noteRequest(correlation, note)
+		key := requestKey{node.name, correlation}
+		c.mu.Lock()
+		c.noteRequest(key, &request{note: note, deadline: node.timeOf(deadline)})
+		c.mu.Unlock()
 		if staged {
 			err = c.stage(to, out)
 		} else {
@@ -208,26 +211,9 @@ func (t *turn) Request(to Ref, message proto.Message, within time.Duration, note
 	}
 	if err != nil {
 		node.endAsk(correlation)
-		c.takeRequest(correlation)
+		c.takeRequest(requestKey{node.name, correlation})
 	}
 	return err
-}
-
-func (c *cell) noteRequest(correlation uint64, note []byte) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.requests == nil {
-		c.requests = make(map[uint64][]byte)
-	}
-	c.requests[correlation] = note
-}
-
-func (c *cell) takeRequest(correlation uint64) []byte {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	note := c.requests[correlation]
-	delete(c.requests, correlation)
-	return note
 }
 
 // Spawn implements Context.

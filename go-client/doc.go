@@ -8,7 +8,8 @@
 //   - ref.go, message.go, error.go: addresses, messages, and what goes wrong with them.
 //   - cell.go, activation.go, outbox.go: one actor's mailbox and life.
 //   - outlet.go, route.go, asks.go, link.go, linkact.go: the way of a message.
-//   - snapshot.go, store.go: an actor as bytes, and files of them.
+//   - snapshot.go, store.go, capsule.go: an actor as bytes, and files of them.
+//   - move.go, arrive.go, owner.go: how it changes its node; arrival.go, forward.go, requests.go: what follows it.
 //   - lifecycle.go, system.go, deadletters.go: births, ends, and what is remembered of them.
 //
 // docs/SEMANTICS.md says what is promised.

@@ -31,11 +31,16 @@ func (n *Node) spawnCell(path string, f factory, options spawnOptions, parent *c
 	if err := n.addCell(c); err != nil {
 		return nil, err
 	}
-	n.forget(path)
+	n.begin(c)
+	return c, nil
+}
+
+// begin lets an actor that was added run.
+func (n *Node) begin(c *cell) {
+	n.forget(c.path)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.schedule()
-	return c, nil
 }
 
 // addCell puts a cell into the node's table, and among its parent's children.
@@ -49,6 +54,14 @@ func (n *Node) addCell(c *cell) error {
 	}
 	if n.cells[c.path] != nil {
 		return newError(CodeAlreadyExists, c.ref.text, "")
+	}
+	if o, ok := n.owned[c.path]; ok {
+		if n.linkUpTo(o.owner) != nil {
+			return newError(CodeAlreadyExists, c.ref.text, "it lives at node "+o.owner)
+		}
+		// Its node is gone, and the actor with it: the next owner is a new epoch.
+		c.epoch = o.epoch + 1
+		n.owned[c.path] = owned{n.name, c.epoch}
 	}
 	if p := c.parent; p != nil {
 		p.mu.Lock()
@@ -91,18 +104,31 @@ func (c *cell) beginStop(code Code, detail string) bool {
 // stopCell stops a cell and its children, and waits until it is Done; false = its handler did not end in twice the grace
 // time, or ctx ended.
 func (n *Node) stopCell(ctx context.Context, c *cell, grace time.Duration) bool {
-	if c.beginStop(CodeStopped, "") {
-		return n.endCell(ctx, c, grace)
+	limited, cancel := context.WithTimeout(ctx, 2*grace)
+	defer cancel()
+	n.refuseMove(c)
+	if c.enter(limited) {
+		defer c.leaveExclusive()
+		if c.forwarderNow() == nil && c.beginStop(CodeStopped, "") {
+			return n.endCell(ctx, c, grace)
+		}
 	}
-	timer := time.NewTimer(2 * grace)
-	defer timer.Stop()
 	select {
 	case <-c.done:
 		return true
-	case <-timer.C:
-	case <-ctx.Done():
+	case <-limited.Done():
+		return false
 	}
-	return false
+}
+
+// refuseMove gives up a move of an actor that is to stop, unless the owner is being swapped.
+func (n *Node) refuseMove(c *cell) {
+	n.movesMu.Lock()
+	v := n.leaving[c.path]
+	n.movesMu.Unlock()
+	if v != nil && v.cell == c {
+		v.refuse(CodeStopped, "it is being stopped")
+	}
 }
 
 // endCell is the rest of a stop, once the cell is Stopping. When ctx ends, the grace time is over.
@@ -168,10 +194,7 @@ func (n *Node) runStopHook(c *cell, actor Stopper, grace time.Duration) bool {
 func (n *Node) bury(c *cell) {
 	c.mu.Lock()
 	c.phase = phaseStopped
-	for _, t := range c.timers {
-		t.stop()
-	}
-	c.timers = nil
+	c.stopClocks()
 	waiters, mail, watchers := c.waiters, c.mailbox.all(), c.watchers
 	c.waiters, c.watchers = nil, nil
 	code, detail := c.endCode, c.endDetail
@@ -181,6 +204,7 @@ func (n *Node) bury(c *cell) {
 	for _, m := range mail {
 		n.refuse(m, CodeStopped, EffectNone, "")
 	}
+	n.disown(c)
 	n.mu.Lock()
 	if n.cells[c.path] == c {
 		delete(n.cells, c.path)
@@ -224,11 +248,22 @@ func terminated(actor string, code Code, detail string) *outgoing {
 // watch has watcher told when other has stopped or its link is lost.
 func (n *Node) watch(ctx context.Context, other, watcher Ref, unwatch bool) error {
 	host, err := n.resolve(ctx, other, true)
+	for err == nil && host.cell != nil {
+		thawed, refused := host.cell.watch(other, watcher, unwatch)
+		if thawed == nil {
+			return refused
+		}
+		select { // it is moving, or just between two messages
+		case <-thawed:
+		case <-ctx.Done():
+			return gaveUp(other, ctx.Err(), "it is moving")
+		case <-n.closing:
+			return newError(CodeStopped, other.text, "this node is shutting down")
+		}
+		host, err = n.resolve(ctx, other, true)
+	}
 	if err != nil {
 		return err
-	}
-	if host.cell != nil {
-		return host.cell.watch(other, watcher, unwatch)
 	}
 	system, err := pinnedRef(host.link.peerName(), systemPath)
 	if err != nil {
@@ -241,10 +276,16 @@ func (n *Node) watch(ctx context.Context, other, watcher Ref, unwatch bool) erro
 	return host.link.noteWatch(other, watcher, unwatch)
 }
 
-func (c *cell) watch(other, watcher Ref, unwatch bool) error {
+// watch notes a watcher. A channel says when to try again: the actor is frozen, or has just left.
+func (c *cell) watch(other, watcher Ref, unwatch bool) (<-chan struct{}, error) {
+	thawed := c.thawed.wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
+	case c.moved != nil:
+		return c.done, nil
+	case c.frozen:
+		return thawed, nil
 	case unwatch:
 		delete(c.watchers, watcher.text)
 	case c.phase == phaseDone:
@@ -254,11 +295,11 @@ func (c *cell) watch(other, watcher Ref, unwatch bool) error {
 			c.watchers = make(map[string]struct{})
 		}
 		if _, again := c.watchers[watcher.text]; !again && len(c.watchers) >= maxWatchers {
-			return newError(CodeMailboxFull, other.text, "65,536 actors watch it already")
+			return nil, newError(CodeMailboxFull, other.text, "65,536 actors watch it already")
 		}
 		c.watchers[watcher.text] = struct{}{}
 	}
-	return nil
+	return nil, nil
 }
 
 // startTimer sends m to the actor at a time; false = it has too many timers.
@@ -272,18 +313,28 @@ func (c *cell) startTimer(id string, at time.Time, m *Message) bool {
 	if old != nil {
 		old.stop()
 	}
+	c.setTimer(id, at, m)
+	return true
+}
+
+// setTimer sets a timer. The caller holds the lock.
+func (c *cell) setTimer(id string, at time.Time, m *Message) {
 	if c.timers == nil {
 		c.timers = make(map[string]*timer)
 	}
 	entry := &timer{at: at, message: m}
-	entry.stop = time.AfterFunc(time.Until(at), func() { c.timerRang(id, entry) }).Stop
 	c.timers[id] = entry
-	return true
+	c.armTimer(id, entry)
+}
+
+// armTimer has a timer ring when it is due. The caller holds the lock.
+func (c *cell) armTimer(id string, entry *timer) {
+	entry.stop = time.AfterFunc(time.Until(entry.at), func() { c.timerRang(id, entry) }).Stop
 }
 
 func (c *cell) timerRang(id string, entry *timer) {
 	c.mu.Lock()
-	mine := c.timers[id] == entry && !c.moved
+	mine := c.timers[id] == entry && !c.frozen // a frozen actor's timers ring when it is thawed
 	if mine {
 		delete(c.timers, id)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +20,9 @@ const (
 	handshakeTime = 10 * time.Second
 	// goodbyeTime is how long a link that is down may take to bring its last words away.
 	goodbyeTime = time.Second
-	software    = "actorbridge-go 0.1.0"
+	// chunkOverhead is what a step of a move takes in a frame beside the chunk.
+	chunkOverhead = 4 << 10
+	software      = "actorbridge-go 0.1.0"
 )
 
 var lastLinkID atomic.Uint64
@@ -44,8 +47,10 @@ type linkEnd struct {
 	machine *machine.Link
 	outlets map[uint32]*outlet
 	peer    string
-	fate    string // why it is down
-	watches map[watch]struct{}
+	// capabilities are those that both sides have.
+	capabilities []uint32
+	fate         string // why it is down
+	watches      map[watch]struct{}
 }
 
 // inbound is an incoming stream. Without cell, each message is refused with code.
@@ -67,6 +72,7 @@ func (n *Node) newLink(role machine.Role) (*linkEnd, error) {
 		machine: machine.NewLink(machine.Config{
 			Role: role, Node: n.name, Incarnation: n.incarnation, MinProtocol: machine.MinProtocol,
 			MaxProtocol: machine.MaxProtocol, Software: software,
+			Capabilities: []uint32{uint32(pb.Capability_CAPABILITY_MOVE)},
 		}, n.now()),
 	}
 	n.mu.Lock()
@@ -281,10 +287,10 @@ func (l *linkEnd) with(call func(m *machine.Link)) {
 	l.ring()
 }
 
-func (l *linkEnd) open(o *outlet, firstSeq uint64) (uint32, *wire.Refusal) {
+func (l *linkEnd) open(o *outlet, firstSeq, targetEpoch uint64) (uint32, *wire.Refusal) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	flow, refusal := l.machine.Open(o.stream, o.who.Bytes, firstSeq, 0)
+	flow, refusal := l.machine.Open(o.stream, o.who.Bytes, firstSeq, targetEpoch)
 	if refusal == nil {
 		l.outlets[flow] = o
 	}
@@ -299,6 +305,38 @@ func (l *linkEnd) send(flow uint32, out *outgoing) (sent machine.Sent) {
 func (l *linkEnd) sendOffStream(out *outgoing) (queued bool) {
 	l.with(func(m *machine.Link) { queued = m.SendOffStream(out.what, out.body).Result == machine.SendQueued })
 	return queued
+}
+
+// forward queues a message that came here and is passed on, as a complete envelope. It never waits; false = it cannot go.
+func (l *linkEnd) forward(m *Message, who []byte) (queued bool) {
+	body := wire.Join(who, nil, m.body)
+	l.with(func(lm *machine.Link) {
+		queued = lm.Forward(m.what, m.deadline, m.hops+1, body).Result == machine.SendQueued
+	})
+	return queued
+}
+
+// sendMove queues a step of a move. If that cannot be, the link is down, and the move is told so.
+func (l *linkEnd) sendMove(step *pb.Move) {
+	l.with(func(m *machine.Link) { m.SendMove(step) })
+}
+
+// chunkBytes is how many bytes of a snapshot fit into a step.
+func (l *linkEnd) chunkBytes() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return int(l.machine.PeerLimits().MaxFrameBytes) - chunkOverhead
+}
+
+func (l *linkEnd) can(capability pb.Capability) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Contains(l.capabilities, uint32(capability))
+}
+
+// resetMoved ends an inbound binding: its sender binds anew at the new owner.
+func (l *linkEnd) resetMoved(flow uint32, moved *pb.Moved) {
+	l.with(func(m *machine.Link) { m.Reset(flow, pb.Code_CODE_MOVED, moved) })
 }
 
 func (l *linkEnd) closeFlow(flow uint32) {

@@ -15,7 +15,7 @@ func (l *linkEnd) act(a *machine.Action) {
 	switch a.Kind {
 	case machine.ActionUp:
 		l.mu.Lock()
-		l.peer = a.Up.Peer
+		l.peer, l.capabilities = a.Up.Peer, a.Up.Capabilities
 		l.mu.Unlock()
 		n.log.Info("the link is up", "peer", a.Up.Peer)
 		close(l.settled)
@@ -27,7 +27,7 @@ func (l *linkEnd) act(a *machine.Action) {
 		if stream := l.inbound[a.Flow]; stream != nil {
 			delete(l.inbound, a.Flow)
 			if stream.cell != nil {
-				stream.cell.closeStream(l.key(a.Flow))
+				stream.cell.streamClosed(l.key(a.Flow), a.Stream, a.Seq)
 			}
 		}
 	case machine.ActionSkipped:
@@ -44,11 +44,17 @@ func (l *linkEnd) act(a *machine.Action) {
 		delete(l.outlets, a.Flow)
 		l.mu.Unlock()
 		if o != nil {
+			o.follow(a.Moved)
 			n.forget(o.target.Path())
+			if moved := a.Moved; moved != nil && moved.Owner != n.name {
+				n.remember(o.target.Path(), moved.Owner)
+			}
 			o.unbind(l, a.Flow)
 		}
 	case machine.ActionBadItem:
 		l.badItem(a)
+	case machine.ActionMoved:
+		n.moveStep(l, a.Move)
 	case machine.ActionDown:
 		l.onDown(a.Down)
 	}
@@ -69,23 +75,52 @@ func (l *linkEnd) host(a *machine.Action) *inbound {
 	stream := &inbound{who: a.Who, code: CodeNoSuchActor}
 	target, err := ParseRef(a.Who.Target)
 	if err == nil && (target.Host() == "" || target.Host() == l.node.name) {
-		if c := l.node.cell(target.Path()); c != nil {
-			if c.openStream(l.key(a.Flow), a.Seq) {
-				stream.cell = c
-				return stream
-			}
-			stream.code = CodeStopped
+		o := &opening{stream: a.Stream, firstSeq: a.Seq, targetEpoch: a.TargetEpoch, sender: senderOf(a.Who)}
+		if l.bind(stream, a.Flow, target.Path(), o) {
+			return stream
 		}
 	}
 	l.reset(a.Flow, stream.code)
 	return stream
 }
 
+// bind joins a stream with its actor, or with where that has gone.
+func (l *linkEnd) bind(stream *inbound, flow uint32, path string, o *opening) bool {
+	n := l.node
+	n.mu.RLock()
+	c, gone := n.cells[path], n.forwards[path]
+	owner, isHome := n.owned[path]
+	n.mu.RUnlock()
+	if c != nil {
+		if c.openStream(l.key(flow), o) {
+			stream.cell = c
+			return true
+		}
+		if c.forwarderNow() == nil {
+			stream.code = CodeStopped
+			return false
+		}
+		gone = c
+	}
+	switch {
+	case gone != nil:
+		gone.openMoved(l.key(flow), o)
+		stream.cell = gone
+		l.resetMoved(flow, gone.forwarderNow().moved())
+	case isHome && owner.owner != n.name:
+		stream.code = CodeMoved
+		l.resetMoved(flow, &pb.Moved{Owner: owner.owner, ActorEpoch: owner.epoch})
+	default:
+		return false
+	}
+	return true
+}
+
 // deliver brings a good item to its actor.
 func (l *linkEnd) deliver(d *machine.Delivery) {
 	what := l.what(d.TypeID)
 	if d.Flow == 0 {
-		l.node.offStream(what, d.Body)
+		l.node.offStream(what, d)
 		return
 	}
 	stream := l.inbound[d.Flow]
@@ -97,13 +132,13 @@ func (l *linkEnd) deliver(d *machine.Delivery) {
 		return // the machine has read it before: it cannot fail here
 	}
 	m.permit = permit{l.id, d.Flow, d.Seq}
-	m.hops = d.Hops
-	if d.TTLMs > 0 {
-		m.deadline = l.node.now() + uint64(d.TTLMs)
-	}
+	m.hops, m.deadline = d.Hops, l.node.deadlineIn(d.TTLMs)
 	code := stream.code
 	if stream.cell != nil {
-		code = stream.cell.offerStream(m)
+		if code = stream.cell.offerStream(m); code == CodeMoved {
+			l.node.passOn(stream.cell.forwarderNow(), m)
+			return
+		}
 	}
 	if code != CodeOK {
 		l.node.refuse(m, code, EffectNone, "")
@@ -188,6 +223,7 @@ func (l *linkEnd) onDown(down *machine.Down) {
 			Detail: fmt.Sprintf("stream %016x, seq %d to %d: %s", u.Stream, u.First, u.Last, down.Detail),
 		})
 	}
+	l.node.movesLost(l, down.Detail)
 	l.node.linkDown(l, down, watches)
 	for flow, o := range outlets {
 		o.unbind(l, flow)
@@ -216,6 +252,9 @@ func (n *Node) linkDown(l *linkEnd, down *machine.Down, watches map[watch]struct
 		n.failWaiter(ask.Correlation, ask.Waiter, code, down.Detail)
 	}
 	for w := range watches {
+		if actor, err := ParseRef(w.actor); err != nil || n.cell(actor.Path()) != nil {
+			continue // it has come here meanwhile, with its watchers
+		}
 		if watcher, err := ParseRef(w.watcher); err == nil {
 			n.notify(watcher, notice(pb.Kind_KIND_TERMINATED, &pb.Terminated{
 				Actor: w.actor, Code: pb.Code_CODE_UNAVAILABLE, Detail: valid("the link to its node was lost: " + down.Detail),

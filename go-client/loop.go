@@ -91,7 +91,7 @@ func (c *cell) runLoop() {
 		code, detail = CodeHandlerError, err.Error()
 		c.node.log.Error("a loop ended with an error", "actor", c.ref.text, "err", err)
 	}
-	c.rest(nil, true)
+	c.rest(nil)
 	if c.beginStop(code, detail) {
 		c.node.tasks.run(func() { c.node.endCell(context.Background(), c, defaultGrace) })
 	}

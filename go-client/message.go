@@ -35,6 +35,7 @@ type Message struct {
 	asks        uint32 // entries of the ask path
 	permit      permit
 	note        []byte
+	slot        string      // of an answer to a request: the node that made it
 	owed        atomic.Bool // an answer is owed
 	turn        turn        // while it is handled
 }

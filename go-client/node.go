@@ -34,6 +34,15 @@ type Node struct {
 	cells  map[string]*cell
 	links  map[uint64]*linkEnd
 	owners map[string]string // path to node, of actors elsewhere
+	owned  map[string]owned  // owner cells of actors that have moved, and whose home this is
+	// forwards are the actors that left in the last 30 s.
+	forwards map[string]*cell
+	// departed are the stays that ended in the last 30 s.
+	departed map[stay]*cell
+
+	movesMu  sync.Mutex
+	leaving  map[string]*leaving
+	arriving map[string]*arriving
 
 	asksMu sync.Mutex
 	asks   *machine.Asks[*waiter]
@@ -336,6 +345,11 @@ func (n *Node) linkTo(node string) *linkEnd {
 	}
 	n.mu.RLock()
 	defer n.mu.RUnlock()
+	return n.linkUpTo(node)
+}
+
+// linkUpTo is linkTo under the node's lock.
+func (n *Node) linkUpTo(node string) *linkEnd {
 	var first *linkEnd // the oldest, where there are several
 	for _, l := range n.links {
 		if l.peerName() == node && l.isUp() && (first == nil || l.id < first.id) {

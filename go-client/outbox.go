@@ -87,7 +87,21 @@ const (
 	flushAll
 	// flushLast: the actor ends; wait a second, whatever happens.
 	flushLast
+	// flushFrozen: until all has left, or the freeze is over.
+	flushFrozen
 )
+
+// flushModeOf is how an activation that has nothing to handle flushes.
+func (c *cell) flushModeOf(halted bool) flushMode {
+	switch {
+	case !halted:
+		return flushBatch
+	case c.isRunning():
+		return flushFrozen
+	default:
+		return flushLast
+	}
+}
 
 // flush sends what is staged, in order for each target. What finds no room in 30 s (1 s for flushLast) becomes a dead
 // letter.
@@ -112,9 +126,14 @@ func (c *cell) flush(ctx context.Context, mode flushMode) {
 		if c.pass(ctx) {
 			return
 		}
-		var wake, done <-chan struct{}
+		var wake, done, thawed <-chan struct{}
 		if n, _ := o.size(); mode == flushBatch && n < maxOutbox {
 			wake = c.wake
+		}
+		if mode == flushFrozen {
+			if thawed = c.thawed.wait(); !c.isFrozen() {
+				return
+			}
 		}
 		if mode != flushLast {
 			done = ctx.Done()
@@ -122,6 +141,8 @@ func (c *cell) flush(ctx context.Context, mode flushMode) {
 		select {
 		case <-room:
 		case <-wake:
+			return
+		case <-thawed:
 			return
 		case <-done:
 			return

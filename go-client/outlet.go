@@ -3,7 +3,9 @@ package actorbridge
 import (
 	"math/rand/v2"
 	"sync"
+	"time"
 
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 	"github.com/actorbridge/actorbridge/go-client/internal/machine"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
@@ -77,6 +79,11 @@ type outlet struct {
 	flow    uint32
 	nextSeq uint64
 	closed  bool
+	// targetEpoch is not 0 after a reset with MOVED, until the stream is bound at the new owner: messages before nextSeq may
+	// still be on their way by the old one.
+	targetEpoch uint64
+	movedAt     time.Time
+	hold        *hold // at a cell of this node, for those messages
 }
 
 // placed is where a message went: to a cell, or to a flow of a link.
@@ -118,6 +125,9 @@ func (o *outlet) toCell(node *Node, out *outgoing) (placed, sent, error) {
 		return placed{}, 0, newError(CodeTooLarge, o.target.text, "a message is at most 64 KiB with its type")
 	}
 	c := o.cell
+	if o.mustWait(c) {
+		return placed{}, sentWait, nil
+	}
 	switch c.offerLocal(out.message(node, o.who), o.owner) {
 	case offerTaken:
 		o.nextSeq++
@@ -143,6 +153,9 @@ func (o *outlet) toLink(out *outgoing) (placed, sent, error) {
 		return placed{}, sentWait, nil
 	}
 	if Code(result.Refusal.Code) == CodeUnavailable {
+		if o.link.isUp() { // the binding was ended: unbind, and the reason, are on their way
+			return placed{}, sentWait, nil
+		}
 		o.link = nil
 		return placed{}, sentUnresolved, nil
 	}
@@ -160,12 +173,52 @@ func (o *outlet) bind(to route) error {
 		o.cell = to.cell
 		return nil
 	}
-	flow, refusal := to.link.open(o, o.nextSeq)
+	flow, refusal := to.link.open(o, o.nextSeq, o.epochNow())
 	if refusal != nil {
 		return refusedError(o.target.text, refusal)
 	}
-	o.link, o.flow = to.link, flow
+	o.link, o.flow, o.targetEpoch = to.link, flow, 0
 	return nil
+}
+
+// epochNow is the target epoch to say; long after the reset nothing can be late any more. The caller holds the lock.
+func (o *outlet) epochNow() uint64 {
+	if time.Since(o.movedAt) > forwardTime {
+		o.targetEpoch = 0
+	}
+	return o.targetEpoch
+}
+
+// mustWait says whether messages of this stream may still be on their way to c by its old owner. The caller holds the lock.
+func (o *outlet) mustWait(c *cell) bool {
+	if o.hold != nil {
+		waits, passed := c.holdState(o.hold)
+		if waits {
+			return true
+		}
+		if passed {
+			o.targetEpoch = 0
+		}
+		o.hold = nil
+	}
+	if o.epochNow() == 0 || c.forwarderNow() != nil {
+		return false
+	}
+	opening := &opening{stream: o.stream, firstSeq: o.nextSeq, targetEpoch: o.targetEpoch, sender: senderOf(o.who)}
+	if o.hold = c.holdLocal(opening, o.owner); o.hold == nil {
+		o.targetEpoch = 0
+	}
+	return o.hold != nil
+}
+
+// follow: the receiver has moved, if moved says so.
+func (o *outlet) follow(moved *pb.Moved) {
+	if moved == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.targetEpoch, o.movedAt = moved.ActorEpoch, time.Now()
 }
 
 // unbind: the receiver or the link has ended this binding.

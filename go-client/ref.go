@@ -54,6 +54,12 @@ func isName(text string) bool {
 	}) < 0
 }
 
+// of is the same address, for Ask at a node.
+func (r Ref) of(n *Node) Ref {
+	r.node = n
+	return r
+}
+
 func logicalRef(path string) (Ref, error) { return ParseRef("ab:///" + path) }
 
 func pinnedRef(node, path string) (Ref, error) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/machine"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
@@ -45,16 +46,16 @@ func (n *Node) resolve(ctx context.Context, to Ref, mayAsk bool) (route, error) 
 	if host != "" {
 		return route{}, gone
 	}
-	n.mu.RLock()
-	owner := n.owners[path]
-	n.mu.RUnlock()
-	if link := n.linkTo(owner); link != nil {
+	if link := n.linkTo(n.knownOwner(path)); link != nil {
 		return route{link: link}, nil
 	}
 	if !mayAsk && len(n.upLinks()) > 0 {
 		return route{}, newError(CodeUnavailable, to.text, "no linked node has been asked for it yet; tell or ask it first")
 	}
-	owner = n.find(ctx, path)
+	owner := n.find(ctx, path)
+	if c := n.cell(path); c != nil { // it came here meanwhile
+		return route{cell: c}, nil
+	}
 	link := n.linkTo(owner)
 	if link == nil {
 		return route{}, gone
@@ -75,7 +76,7 @@ func (n *Node) find(ctx context.Context, path string) string {
 			continue
 		}
 		var found pb.FindReply
-		if reply.Decode(&found) == nil {
+		if reply.Decode(&found) == nil && found.Owner != n.name {
 			return found.Owner
 		}
 	}
@@ -154,11 +155,26 @@ func gaveUp(to Ref, cause error, detail string) *Error {
 }
 
 func codeOf(err error) Code {
+	if err == nil {
+		return CodeOK
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Code
 	}
 	return CodeUnavailable
+}
+
+// textOf is an error's detail and cause, without code and target.
+func textOf(err error) string {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	if e.cause != nil {
+		return e.Detail + ": " + e.cause.Error()
+	}
+	return e.Detail
 }
 
 func detailOf(err error) string {
@@ -216,15 +232,29 @@ func (n *Node) forward(ctx context.Context, m *Message, to Ref) error {
 }
 
 // offStream takes an envelope that came outside any stream.
-func (n *Node) offStream(what *wire.What, body []byte) {
-	m, refusal := readMessage(n, &wire.Who{}, what, body)
+func (n *Node) offStream(what *wire.What, d *machine.Delivery) {
+	m, refusal := readMessage(n, noWho, what, d.Body)
 	if refusal != nil {
 		return // the link machine has answered it
 	}
+	m.hops, m.deadline = d.Hops, n.deadlineIn(d.TTLMs)
 	switch m.Kind() {
 	case pb.Kind_KIND_REPLY, pb.Kind_KIND_FAILURE, pb.Kind_KIND_EVENT:
+		target, err := ParseRef(m.who.Target)
+		if err == nil && target.Host() != "" && target.Host() != n.name {
+			n.answerMoved(target.Path(), requestKey{target.Host(), m.correlation}, m)
+			return
+		}
 		n.answered(m)
 	default:
-		n.refuse(m, CodeUnsupportedKind, EffectNone, "only answers may come outside a stream")
+		n.forwarded(m)
 	}
+}
+
+// deadlineIn is the deadline of a message with so many milliseconds left; 0 = none.
+func (n *Node) deadlineIn(ttlMs uint32) uint64 {
+	if ttlMs == 0 {
+		return 0
+	}
+	return n.now() + uint64(ttlMs)
 }

@@ -59,7 +59,9 @@ func Start(ctx context.Context, name string, options ...Option) (*Node, error) {
 		name: name, incarnation: randomID(), log: o.log.With("node", name), start: time.Now(), factories: o.factories,
 		outside: newSender("", "ab://"+name+"/"+systemPath), closing: make(chan struct{}), ended: make(chan struct{}),
 		cells: make(map[string]*cell), links: make(map[uint64]*linkEnd), owners: make(map[string]string),
-		asks: new(machine.Asks[*waiter]),
+		asks: new(machine.Asks[*waiter]), owned: make(map[string]owned), forwards: make(map[string]*cell),
+		departed: make(map[stay]*cell),
+		leaving:  make(map[string]*leaving), arriving: make(map[string]*arriving),
 	}
 	n.tasks.run(n.tick)
 	if err := n.populate(ctx, &o); err != nil {
@@ -106,6 +108,7 @@ func (n *Node) tick() {
 			link.tick()
 		}
 		n.tickAsks()
+		n.tickMoves()
 	}
 }
 

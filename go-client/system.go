@@ -11,6 +11,9 @@ import (
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 )
 
+// snapshotTime is how long a snapshot that was asked for by message may take.
+const snapshotTime = 5 * time.Second
+
 // maxListed is the most actors in one ListReply; ask with a longer prefix for the others.
 const maxListed = 500
 
@@ -34,13 +37,15 @@ func (s system) Receive(ctx Context, m *Message) error {
 	case *pb.ListRequest:
 		return m.Reply(s.list(r))
 	case *pb.FindRequest:
-		c, err := s.find(m, r.Path)
-		if err != nil {
-			return err
-		}
-		return m.Reply(&pb.FindReply{Owner: s.node.name, Epoch: c.epochNow()})
+		return s.owner(m, r)
 	case *pb.WatchRequest:
-		return s.watch(ctx, m, r)
+		return s.watch(m, r)
+	case *pb.SnapshotRequest:
+		return s.snapshot(m, r)
+	case *pb.MoveToRequest:
+		return s.move(m, r)
+	case *pb.OwnerSwapRequest:
+		return s.swap(m, r)
 	}
 	return m.Unsupported()
 }
@@ -59,8 +64,8 @@ func asRefusal(err error) error {
 		return err
 	}
 	detail := e.Target
-	if e.Detail != "" {
-		detail += ": " + e.Detail
+	if text := textOf(e); text != "" {
+		detail += ": " + text
 	}
 	return systemRefused(e.Code, detail)
 }
@@ -84,15 +89,7 @@ func (s system) spawn(m *Message, r *pb.SpawnRequest) error {
 		return systemRefused(CodeNoSuchActor, "no factory matches "+r.Path)
 	}
 	options := spawnOptionsOf(f.options)
-	if r.Mailbox > 0 {
-		Mailbox(int(r.Mailbox))(&options)
-	}
-	if r.MaxRestarts > 0 {
-		options.strategy.restarts = int(r.MaxRestarts)
-	}
-	if r.RestartWindowMs > 0 {
-		options.strategy.window = time.Duration(r.RestartWindowMs) * time.Millisecond
-	}
+	options.asSpawned(r.Mailbox, r.MaxRestarts, r.RestartWindowMs)
 	c, err := s.node.spawnCell(r.Path, factory{handler: f.make}, options, nil)
 	if err != nil {
 		return asRefusal(err)
@@ -150,7 +147,7 @@ func (s system) list(r *pb.ListRequest) *pb.ListReply {
 	return reply
 }
 
-func (s system) watch(ctx Context, m *Message, r *pb.WatchRequest) error {
+func (s system) watch(m *Message, r *pb.WatchRequest) error {
 	watcher, err := ParseRef(r.Watcher)
 	if err != nil {
 		return asRefusal(err)
@@ -159,8 +156,87 @@ func (s system) watch(ctx Context, m *Message, r *pb.WatchRequest) error {
 	if err != nil {
 		return asRefusal(err)
 	}
-	if err := s.node.watch(ctx, other, watcher, r.Unwatch); err != nil {
-		return asRefusal(err)
+	return s.later(m, func() (proto.Message, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), watchTime)
+		defer cancel()
+		if err := s.node.watch(ctx, other, watcher, r.Unwatch); err != nil {
+			return nil, asRefusal(err)
+		}
+		return &pb.WatchReply{}, nil
+	})
+}
+
+// owner says who hosts an actor, as far as it is known here for sure: here, at the home, or where it has just gone.
+func (s system) owner(m *Message, r *pb.FindRequest) error {
+	n := s.node
+	n.mu.RLock()
+	c, gone := n.cells[r.Path], n.forwards[r.Path]
+	o, isHome := n.owned[r.Path]
+	n.mu.RUnlock()
+	switch {
+	case c != nil:
+		o = owned{n.name, c.epochNow()}
+	case isHome && o.owner != n.name:
+	case gone != nil:
+		f := gone.forwarderNow()
+		o = owned{f.owner, f.epoch}
+	default:
+		_, err := s.find(m, r.Path)
+		return err
 	}
-	return m.Reply(&pb.WatchReply{})
+	return m.Reply(&pb.FindReply{Owner: o.owner, Epoch: o.epoch})
+}
+
+func (s system) snapshot(m *Message, r *pb.SnapshotRequest) error {
+	c, err := s.find(m, r.Path)
+	if err != nil {
+		return err
+	}
+	return s.later(m, func() (proto.Message, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), snapshotTime)
+		defer cancel()
+		snapshot, err := s.node.Snapshot(ctx, c.ref)
+		if err != nil {
+			return nil, asRefusal(err)
+		}
+		data, info := snapshot.Bytes()
+		return &pb.SnapshotReply{Snapshot: data, Info: &pb.SnapshotInfo{
+			Actor: info.Actor, Epoch: info.Epoch, Seq: info.Seq, Type: info.Type, Version: info.Version, Sha256: info.SHA256,
+			Size: uint64(info.Size),
+		}}, nil
+	})
+}
+
+func (s system) move(m *Message, r *pb.MoveToRequest) error {
+	c, err := s.find(m, r.Path)
+	if err != nil {
+		return err
+	}
+	options := moveOptions{to: r.Destination, freeze: defaultFreeze}
+	if r.FreezeMs > 0 {
+		options.freeze = time.Duration(r.FreezeMs) * time.Millisecond
+	}
+	return s.later(m, func() (proto.Message, error) {
+		report, err := s.node.moveFrom(context.Background(), c, options)
+		if err != nil {
+			return nil, asRefusal(err)
+		}
+		return &pb.MoveToReply{
+			From: report.From, To: report.To, Epoch: report.Epoch, Stashed: uint32(report.Stashed),
+			StateBytes: uint64(report.StateBytes), PausedUs: uint64(report.Paused.Microseconds()),
+		}, nil
+	})
+}
+
+func (s system) swap(m *Message, r *pb.OwnerSwapRequest) error {
+	now, swapped, known := s.node.swapOwner(
+		r.Path, owned{r.ExpectedOwner, r.ExpectedEpoch}, owned{r.Owner, r.Epoch})
+	code := CodeOK
+	switch {
+	case !known:
+		code = CodeNoSuchActor
+	case !swapped:
+		code = CodeFenced
+	}
+	return m.Reply(&pb.OwnerSwapReply{Swapped: swapped, Owner: now.owner, Epoch: now.epoch, Code: pb.Code(code)})
 }

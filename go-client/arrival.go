@@ -1,0 +1,227 @@
+package actorbridge
+
+import (
+	"time"
+
+	"github.com/actorbridge/actorbridge/go-client/internal/machine"
+)
+
+const (
+	// drainTime is how long the late messages of a stream that was bound anew are waited for.
+	drainTime = time.Second
+	// drainedTime is how long a Drained is kept whose stream has not been bound yet.
+	drainedTime = time.Minute
+	// maxDrained is the most of those.
+	maxDrained = 4096
+)
+
+// arrival is what an actor that has moved here remembers of the streams that follow it. The cell's lock guards it.
+type arrival struct {
+	// holds are streams whose late messages may still come by the old owner.
+	holds map[machine.StreamKey]*hold
+	// local are the same of senders of this node: they wait, and nothing is queued.
+	local map[uint64]*hold
+	// drained says up to which seq the old owner has forwarded a stream that is not bound yet.
+	drained map[uint64]drained
+	// late are senders whose late messages came too late: none of them is handled any more.
+	late map[string]struct{}
+	// forwarded counts the messages that came off-stream from the old owner.
+	forwarded int
+}
+
+// opening is a stream that a peer binds.
+type opening struct {
+	stream, firstSeq, targetEpoch uint64
+	// sender tells senders apart.
+	sender string
+}
+
+// hold is a stream that waits until the messages before firstSeq have come by the old owner.
+type hold struct {
+	opening
+	key machine.StreamKey
+	// queue came meanwhile; it is bounded by the initial credit.
+	queue  []*Message
+	closed bool
+	passed bool // it ended because the stream may go on, and not because the actor has gone
+	// after runs when the hold is over: the local sender's bell, or what a forwarder has to say.
+	after func()
+	stop  func() bool
+}
+
+type drained struct {
+	upto  uint64
+	until time.Time
+}
+
+// hold holds a stream if it has to be. The caller holds the lock.
+func (c *cell) hold(key machine.StreamKey, o *opening) bool {
+	if o.targetEpoch == 0 || c.wasDrained(o) {
+		return false
+	}
+	h := &hold{opening: *o, key: key}
+	if c.arrival.holds == nil {
+		c.arrival.holds = make(map[machine.StreamKey]*hold)
+	}
+	c.arrival.holds[key] = h
+	h.stop = time.AfterFunc(drainTime, func() { c.holdExpired(h) }).Stop
+	return true
+}
+
+// holdLocal is what a sender of this node has to wait for, or nil; room rings when it is over.
+func (c *cell) holdLocal(o *opening, room *bell) *hold {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.wasDrained(o) {
+		return nil
+	}
+	h := &hold{opening: *o, after: room.ring}
+	if c.arrival.local == nil {
+		c.arrival.local = make(map[uint64]*hold)
+	}
+	c.arrival.local[o.stream] = h
+	h.stop = time.AfterFunc(drainTime, func() { c.holdExpired(h) }).Stop
+	return h
+}
+
+// holdState says whether a sender of this node still has to wait, and if not, whether all that was late has come.
+func (c *cell) holdState(h *hold) (waits, passed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.arrival.local[h.stream] == h, h.passed
+}
+
+// wasDrained says whether all before the opening has come. The caller holds the lock.
+func (c *cell) wasDrained(o *opening) bool {
+	d, ok := c.arrival.drained[o.stream]
+	if !ok || d.upto+1 < o.firstSeq {
+		return false
+	}
+	delete(c.arrival.drained, o.stream)
+	return true
+}
+
+// drainedUpto: the old owner has forwarded all of a stream up to a seq. If the actor has gone, and the stream is not held
+// here, the next owner is told.
+func (c *cell) drainedUpto(stream, upto uint64) {
+	c.mu.Lock()
+	found := c.arrival.local[stream]
+	for _, h := range c.arrival.holds {
+		if h.stream == stream {
+			found = h
+		}
+	}
+	if found != nil && upto+1 >= found.firstSeq {
+		delete(c.arrival.late, found.sender)
+		c.endHold(found)
+		return
+	}
+	c.noteDrained(stream, upto)
+	if c.moved != nil && found == nil {
+		c.moved.sendDrained(stream, upto)
+	}
+	c.mu.Unlock()
+}
+
+// noteDrained keeps what is said of a stream that is not bound yet. The caller holds the lock.
+func (c *cell) noteDrained(stream, upto uint64) {
+	now := time.Now()
+	for s, d := range c.arrival.drained {
+		if now.After(d.until) {
+			delete(c.arrival.drained, s)
+		}
+	}
+	if c.arrival.drained == nil {
+		c.arrival.drained = make(map[uint64]drained)
+	}
+	if len(c.arrival.drained) < maxDrained {
+		c.arrival.drained[stream] = drained{max(upto, c.arrival.drained[stream].upto), now.Add(drainedTime)}
+	}
+}
+
+// holdExpired: what was late is lost; the stream goes on without it.
+func (c *cell) holdExpired(h *hold) {
+	c.mu.Lock()
+	if c.arrival.holds[h.key] != h && c.arrival.local[h.stream] != h {
+		c.mu.Unlock()
+		return
+	}
+	if c.arrival.late == nil {
+		c.arrival.late = make(map[string]struct{})
+	}
+	if len(c.arrival.late) < maxDrained {
+		c.arrival.late[h.sender] = struct{}{}
+	}
+	c.node.log.Warn("late messages of a stream did not come in time", "actor", c.ref.text, "sender", h.sender)
+	c.endHold(h)
+}
+
+// endHold lets a stream go on: its messages are taken, or forwarded if the actor has gone. The caller holds the lock, which
+// is released.
+func (c *cell) endHold(h *hold) {
+	h.stop()
+	h.passed = true
+	if c.arrival.local[h.stream] == h {
+		delete(c.arrival.local, h.stream)
+	} else {
+		delete(c.arrival.holds, h.key)
+	}
+	moved := c.moved
+	refused := make(map[*Message]Code)
+	var grants []machine.Grant
+	if moved == nil && h.key.Link != 0 {
+		c.pool.Open(h.key, h.firstSeq, machine.InitialCredit)
+		for _, m := range h.queue {
+			if code := c.arrive(m); code != CodeOK {
+				refused[m] = code
+			}
+		}
+		if h.closed {
+			c.pool.Close(h.key)
+		}
+		grants = c.pool.Grants(c.mailbox.len() == 0, nil)
+	}
+	if moved != nil { // in order: nothing of this stream may overtake it
+		for _, m := range h.queue {
+			c.node.passOn(moved, m)
+		}
+	}
+	after := h.after
+	c.mu.Unlock()
+	c.node.grant(grants)
+	for m, code := range refused {
+		if code == CodeDeadlock {
+			c.release(m.permit)
+		}
+		c.node.refuse(m, code, EffectNone, "")
+	}
+	if after != nil {
+		after()
+	}
+	c.idle.ring()
+}
+
+// offerForwarded offers a message that the old owner has passed on.
+func (c *cell) offerForwarded(m *Message) Code {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, late := c.arrival.late[senderOf(m.who)]
+	switch {
+	case c.moved != nil:
+		return CodeMoved
+	case c.phase != phaseRunning:
+		return CodeStopped
+	case late:
+		return CodeTombstoned
+	case c.epoch == 1 || c.arrival.forwarded >= maxForwarded:
+		return CodeUnsupportedKind
+	case m.waitsFor(c.hash):
+		return CodeDeadlock
+	}
+	c.arrival.forwarded++
+	m.permit = permit{}
+	c.pool.ForceLocal()
+	c.mailbox.push(m)
+	c.schedule()
+	return CodeOK
+}

@@ -1,0 +1,192 @@
+package actorbridge
+
+import (
+	"sync/atomic"
+	"time"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/machine"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+const (
+	// maxDeparted is the most stays at a node that are remembered after their end.
+	maxDeparted = 4096
+	// forwardTime and maxForwarded bound what an old owner passes on.
+	forwardTime  = 30 * time.Second
+	maxForwarded = 4096
+)
+
+// stay is the time that an actor was at a node: its epoch there.
+type stay struct {
+	path  string
+	epoch uint64
+}
+
+// noWho is of a message that says nothing of who.
+var noWho = &wire.Who{}
+
+// senderOf tells senders apart: outside code of two nodes has the same source, but not the same address for replies.
+func senderOf(who *wire.Who) string { return who.Source + " " + who.ReplyTo }
+
+// forwarder is where an actor has gone.
+type forwarder struct {
+	path  string
+	owner string
+	epoch uint64
+	link  *linkEnd // Committed went by it; what is passed on must not overtake that
+	since time.Time
+	count atomic.Int64
+}
+
+func (f *forwarder) moved() *pb.Moved { return &pb.Moved{Owner: f.owner, ActorEpoch: f.epoch} }
+
+// passOn sends a message after its actor, as a complete envelope outside any stream. It never waits.
+func (n *Node) passOn(f *forwarder, m *Message) {
+	detail := ""
+	switch {
+	case m.hops >= machine.MaxHops:
+		n.refuseLater(m, CodeNoSuchActor, "it was passed on 8 times: it goes in circles")
+		return
+	case time.Since(f.since) > forwardTime || f.count.Add(1) > maxForwarded:
+		detail = "the actor lives at node " + f.owner + " now"
+	case f.link.forward(m, m.who.Bytes):
+		return
+	default:
+		detail = "the link to node " + f.owner + ", where the actor lives now, is down or full"
+	}
+	n.refuseLater(m, CodeMoved, detail)
+}
+
+// refuseLater refuses a message while a cell's lock is held: who is told may be a cell too.
+func (n *Node) refuseLater(m *Message, code Code, detail string) {
+	n.tasks.run(func() { n.refuse(m, code, EffectNone, detail) })
+}
+
+// forwardAnswer sends an answer after the actor that asked. Its target says whose slot it had.
+func (n *Node) forwardAnswer(path string, answer *Message) {
+	link := n.linkTo(n.knownOwner(path))
+	who := answer.who
+	if answer.who.Target == "" {
+		who = wire.NewWho("", "ab://"+answer.slot+"/"+path, "")
+	}
+	if link == nil || answer.hops >= machine.MaxHops || !link.forward(answer, who.Bytes) {
+		n.dead.lateReply()
+	}
+}
+
+// knownOwner is the node that hosts an actor, as far as it is known here without asking; empty = not known.
+func (n *Node) knownOwner(path string) string {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if c := n.forwards[path]; c != nil {
+		return c.forwarderNow().owner
+	}
+	if o, ok := n.owned[path]; ok && o.owner != n.name {
+		return o.owner
+	}
+	return n.owners[path]
+}
+
+// forwarderNow is where the actor has gone; nil = it is here.
+func (c *cell) forwarderNow() *forwarder {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.moved
+}
+
+// tickForwards: time passes, and forwarders go.
+func (n *Node) tickForwards() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for s, c := range n.departed {
+		if time.Since(c.forwarderNow().since) > forwardTime {
+			delete(n.departed, s)
+		}
+	}
+	for path, c := range n.forwards {
+		if f := c.forwarderNow(); time.Since(f.since) > forwardTime {
+			delete(n.forwards, path)
+		}
+	}
+}
+
+// openMoved: a peer bound a stream to an actor that has gone. Its first messages are passed on; it is told where to.
+func (c *cell) openMoved(key machine.StreamKey, o *opening) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hold(key, o)
+}
+
+// streamClosed: nothing more comes on a binding. An old owner says so to the new one, behind the last message.
+func (c *cell) streamClosed(key machine.StreamKey, stream, lastSeq uint64) {
+	c.closeStream(key)
+	c.mu.Lock()
+	f := c.moved
+	if f == nil {
+		c.mu.Unlock()
+		return
+	}
+	say := func() { f.sendDrained(stream, lastSeq) }
+	h := c.arrival.holds[key]
+	if h != nil {
+		h.after = say
+	}
+	c.mu.Unlock()
+	if h == nil {
+		say()
+	}
+}
+
+func (f *forwarder) sendDrained(stream, upto uint64) {
+	f.link.sendMove(&pb.Move{
+		Actor: "ab:///" + f.path, Epoch: f.epoch, Step: &pb.Move_Drained{Drained: &pb.Drained{Stream: stream, Upto: upto}},
+	})
+}
+
+// drainedStep takes a Drained, or passes it on. It is for the stay that its epoch names: the actor may have gone since then,
+// and even have come back, while streams that followed it there still wait.
+func (n *Node) drainedStep(path string, step *pb.Move) {
+	d := step.GetDrained()
+	n.mu.RLock()
+	c, gone := n.cells[path], n.forwards[path]
+	if then := n.departed[stay{path, step.Epoch}]; then != nil {
+		c = then
+	} else if c == nil {
+		c = gone
+	}
+	n.mu.RUnlock()
+	if c != nil {
+		c.drainedUpto(d.Stream, d.Upto)
+	}
+}
+
+// forwarded takes a complete envelope that came outside any stream, from an actor's old owner.
+func (n *Node) forwarded(m *Message) {
+	target, err := ParseRef(m.who.Target)
+	if err != nil {
+		n.refuse(m, CodeUnsupportedKind, EffectNone, "only answers may come outside a stream")
+		return
+	}
+	n.mu.RLock()
+	c, gone := n.cells[target.Path()], n.forwards[target.Path()]
+	n.mu.RUnlock()
+	code := CodeNoSuchActor
+	if c != nil {
+		code = c.offerForwarded(m)
+	}
+	if code == CodeMoved {
+		gone = c
+	}
+	switch {
+	case code == CodeOK:
+	case gone != nil && (c == nil || code == CodeMoved):
+		n.passOn(gone.forwarderNow(), m)
+	case code == CodeTombstoned:
+		n.refuse(m, CodeMoved, EffectNone, "it came by its old owner after its stream had gone on")
+	case code == CodeUnsupportedKind:
+		n.refuse(m, code, EffectNone, "only answers may come outside a stream")
+	default:
+		n.refuse(m, code, EffectNone, "")
+	}
+}
