@@ -1,6 +1,7 @@
 # The behaviour cases over every door and pair of languages.
 COMPAT_PEERS := target/compat
 COMPAT := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/compat
+RUNS += compat
 
 ##@ Behaviour cases
 .PHONY: compat compat-smoke compat-peers
@@ -14,6 +15,7 @@ compat-peers:
 	@$(CARGO) build --quiet --profile $(PROFILE) -p compat-tests -p compat-peer
 	@mkdir -p $(COMPAT_PEERS)
 	@ln -sf $(TARGET_DIR)/compat-peer-rust $(COMPAT_PEERS)/compat-peer-rust
+	@cd compat-tests/peer-go && $(GO) build -o $(CURDIR)/$(COMPAT_PEERS)/compat-peer-go .
 
 ##@ Traces of the machines
 .PHONY: traces

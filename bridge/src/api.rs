@@ -104,7 +104,6 @@ impl Builder {
         let node = Node {
             inner,
             runtime: Arc::new(Mutex::new(runtime)),
-            bound: Arc::default(),
         };
         let weak = Arc::downgrade(&node.inner);
         let system = Factory::new(move || System(weak.clone()));
@@ -148,7 +147,6 @@ fn own_runtime() -> std::io::Result<Runtime> {
 pub struct Node {
     inner: Arc<Inner>,
     runtime: Arc<Mutex<Option<Runtime>>>,
-    bound: Arc<Mutex<Vec<String>>>,
 }
 
 impl Node {
@@ -165,6 +163,14 @@ impl Node {
         }
     }
 
+    /// The node of an actor. Its runtime stays with whoever started it.
+    pub(crate) fn of(inner: Arc<Inner>) -> Self {
+        Self {
+            inner,
+            runtime: Arc::default(),
+        }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.inner.name
@@ -177,7 +183,7 @@ impl Node {
 
     /// Where it listens, with the ports that the system chose.
     pub fn listening(&self) -> Vec<String> {
-        lock(&self.bound).clone()
+        lock(&self.inner.bound).clone()
     }
 
     fn bind(&self, address: &str) -> Result<(), Error> {
@@ -199,7 +205,7 @@ impl Node {
         inner.tasks.spawn_on(task, &inner.handle);
         let failed = |why: String| Error::new(Code::Unavailable, address, why);
         let bound = rx.recv().map_err(|e| failed(e.to_string()))?.map_err(failed)?;
-        lock(&self.bound).push(bound);
+        lock(&self.inner.bound).push(bound);
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{Actor, Factory, Options};
 use crate::address::{Address, Ref};
+use crate::api::Node;
 use crate::asks::{LONGEST, Waiter};
 use crate::cell::{Cell, TimerEntry};
 use crate::error::{Error, Fault};
@@ -108,6 +109,11 @@ impl Cx {
     /// This actor's address.
     pub fn self_ref(&self) -> &Ref {
         &self.cell.address
+    }
+
+    /// The node that this actor lives on at present. What is sent with it is sent by outside code.
+    pub fn node(&self) -> Node {
+        Node::of(self.node.clone())
     }
 
     /// Who sent the message that is being handled; `None` = outside code.

@@ -63,6 +63,8 @@ pub(crate) struct Inner {
     logs: Mutex<Logs>,
     /// (watched address, watcher) of actors on other nodes, by link.
     pub(crate) watches: Mutex<HashMap<u64, Vec<(String, Address)>>>,
+    /// Where it listens.
+    pub(crate) bound: Mutex<Vec<String>>,
 }
 
 impl Inner {
@@ -89,6 +91,7 @@ impl Inner {
             dead: Mutex::default(),
             logs: Mutex::default(),
             watches: Mutex::default(),
+            bound: Mutex::default(),
         }
     }
 

@@ -124,7 +124,9 @@ impl Driver {
     }
 
     async fn start(&self, name: &str, listen: &str) -> Result<Answer, Failed> {
-        let mut builder = actors::install(Node::builder(name), name).runtime(tokio::runtime::Handle::current());
+        let mut builder = Node::builder(name)
+            .module(actors::module(name))
+            .runtime(tokio::runtime::Handle::current());
         if !listen.is_empty() {
             builder = builder.listen(listen);
         }

@@ -1,11 +1,13 @@
 //! The test actors in Rust, and what carries out the runner's orders.
 //!
 //! - [`ops`]: what the runner and a peer program say to each other.
-//! - [`actors`]: the actors that cases send to; `compat-tests/go/actors` is the same in Go.
+//! - [`actors`]: the actors that cases send to; `compat-tests/peer-go/actors` is the same in Go.
+//! - [`lines`]: orders as lines, of a program or of a node inside another program.
 //! - [`driver`]: carries out orders at nodes of this process. `raw`: messages as bytes with a type's name.
 
 pub mod actors;
 pub mod driver;
+pub mod lines;
 pub mod ops;
 
 mod raw;

@@ -118,7 +118,7 @@ pub(crate) async fn send(node: &Node, to: &Address, name: &str, bytes: Bytes, ho
         testpb::{
             EchoRequest => EchoReply, Add => Count, GetCount => Count, PanicNow => Count, FailNow => Count,
             Hold => Held, Release => Gate, GetGate => Gate, AskThrough => EchoReply, ForwardTo => Lines,
-            SpawnChild => Lines, GetStops => Lines, GetSeen => Lines, WatchOther => Lines, TooNew => EchoReply, Drive => Driven,
+            SpawnChild => Lines, GetStops => Lines, GetSeen => Lines, WatchOther => Lines, TooNew => EchoReply,
         }
         v1::{
             SpawnRequest => SpawnReply, StopRequest => StopReply, ListRequest => ListReply, FindRequest => FindReply,

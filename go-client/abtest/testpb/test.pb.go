@@ -397,8 +397,10 @@ func (x *FailNow) GetMessage() string {
 
 // Waits until a release with the same key, or until its context ends.
 type Hold struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Key   string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Goes on waiting for the release when its context has ended.
+	Stubborn      bool `protobuf:"varint,2,opt,name=stubborn,proto3" json:"stubborn,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -438,6 +440,13 @@ func (x *Hold) GetKey() string {
 		return x.Key
 	}
 	return ""
+}
+
+func (x *Hold) GetStubborn() bool {
+	if x != nil {
+		return x.Stubborn
+	}
+	return false
 }
 
 type Held struct {
@@ -576,7 +585,7 @@ func (x *GetGate) GetKey() string {
 
 type Gate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Handlers that began to wait, ended by a release, and ended by their context.
+	// Handlers that began to wait, that a release came to first, and whose context ended first.
 	Entered       uint32 `protobuf:"varint,1,opt,name=entered,proto3" json:"entered,omitempty"`
 	Released      uint32 `protobuf:"varint,2,opt,name=released,proto3" json:"released,omitempty"`
 	Cancelled     uint32 `protobuf:"varint,3,opt,name=cancelled,proto3" json:"cancelled,omitempty"`
@@ -967,95 +976,6 @@ func (x *Lines) GetLine() []string {
 	return nil
 }
 
-// Runs one operation of the driver (JSON, see compat-tests/README.md) at the node that hosts the actor.
-type Drive struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Operation     string                 `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Drive) Reset() {
-	*x = Drive{}
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[19]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Drive) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Drive) ProtoMessage() {}
-
-func (x *Drive) ProtoReflect() protoreflect.Message {
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[19]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Drive.ProtoReflect.Descriptor instead.
-func (*Drive) Descriptor() ([]byte, []int) {
-	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{19}
-}
-
-func (x *Drive) GetOperation() string {
-	if x != nil {
-		return x.Operation
-	}
-	return ""
-}
-
-type Driven struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Answer        string                 `protobuf:"bytes,1,opt,name=answer,proto3" json:"answer,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Driven) Reset() {
-	*x = Driven{}
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[20]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Driven) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Driven) ProtoMessage() {}
-
-func (x *Driven) ProtoReflect() protoreflect.Message {
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[20]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Driven.ProtoReflect.Descriptor instead.
-func (*Driven) Descriptor() ([]byte, []int) {
-	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{20}
-}
-
-func (x *Driven) GetAnswer() string {
-	if x != nil {
-		return x.Answer
-	}
-	return ""
-}
-
 // A message that a reader of version 1 must refuse.
 type TooNew struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1066,7 +986,7 @@ type TooNew struct {
 
 func (x *TooNew) Reset() {
 	*x = TooNew{}
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[21]
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1078,7 +998,7 @@ func (x *TooNew) String() string {
 func (*TooNew) ProtoMessage() {}
 
 func (x *TooNew) ProtoReflect() protoreflect.Message {
-	mi := &file_actorbridge_test_v1_test_proto_msgTypes[21]
+	mi := &file_actorbridge_test_v1_test_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1091,7 +1011,7 @@ func (x *TooNew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TooNew.ProtoReflect.Descriptor instead.
 func (*TooNew) Descriptor() ([]byte, []int) {
-	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{21}
+	return file_actorbridge_test_v1_test_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TooNew) GetText() string {
@@ -1127,9 +1047,10 @@ const file_actorbridge_test_v1_test_proto_rawDesc = "" +
 	"\x04text\x18\x01 \x01(\tR\x04text\"7\n" +
 	"\aFailNow\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage\"\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"4\n" +
 	"\x04Hold\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\"$\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1a\n" +
+	"\bstubborn\x18\x02 \x01(\bR\bstubborn\"$\n" +
 	"\x04Held\x12\x1c\n" +
 	"\tcancelled\x18\x01 \x01(\bR\tcancelled\"\x1b\n" +
 	"\aRelease\x12\x10\n" +
@@ -1159,11 +1080,7 @@ const file_actorbridge_test_v1_test_proto_rawDesc = "" +
 	"\x06target\x18\x01 \x01(\tR\x06target\"\t\n" +
 	"\aGetSeen\"\x1b\n" +
 	"\x05Lines\x12\x12\n" +
-	"\x04line\x18\x01 \x03(\tR\x04line\"%\n" +
-	"\x05Drive\x12\x1c\n" +
-	"\toperation\x18\x01 \x01(\tR\toperation\" \n" +
-	"\x06Driven\x12\x16\n" +
-	"\x06answer\x18\x01 \x01(\tR\x06answer\"&\n" +
+	"\x04line\x18\x01 \x03(\tR\x04line\"&\n" +
 	"\x06TooNew\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text:\b\xaa\xb8\x19\x04\b\t\x10\tBCZAgithub.com/actorbridge/actorbridge/go-client/abtest/testpb;testpbb\x06proto3"
 
@@ -1179,7 +1096,7 @@ func file_actorbridge_test_v1_test_proto_rawDescGZIP() []byte {
 	return file_actorbridge_test_v1_test_proto_rawDescData
 }
 
-var file_actorbridge_test_v1_test_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_actorbridge_test_v1_test_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_actorbridge_test_v1_test_proto_goTypes = []any{
 	(*EchoRequest)(nil), // 0: actorbridge.test.v1.EchoRequest
 	(*EchoReply)(nil),   // 1: actorbridge.test.v1.EchoReply
@@ -1200,9 +1117,7 @@ var file_actorbridge_test_v1_test_proto_goTypes = []any{
 	(*WatchOther)(nil),  // 16: actorbridge.test.v1.WatchOther
 	(*GetSeen)(nil),     // 17: actorbridge.test.v1.GetSeen
 	(*Lines)(nil),       // 18: actorbridge.test.v1.Lines
-	(*Drive)(nil),       // 19: actorbridge.test.v1.Drive
-	(*Driven)(nil),      // 20: actorbridge.test.v1.Driven
-	(*TooNew)(nil),      // 21: actorbridge.test.v1.TooNew
+	(*TooNew)(nil),      // 19: actorbridge.test.v1.TooNew
 }
 var file_actorbridge_test_v1_test_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -1223,7 +1138,7 @@ func file_actorbridge_test_v1_test_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actorbridge_test_v1_test_proto_rawDesc), len(file_actorbridge_test_v1_test_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

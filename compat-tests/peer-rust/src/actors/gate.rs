@@ -72,7 +72,7 @@ impl Actor for Hold {
         if !message.is::<testpb::Hold>() {
             return self.0.handle(cx, message);
         }
-        let key = message.decode::<testpb::Hold>()?.key;
+        let testpb::Hold { key, stubborn } = message.decode()?;
         let mut open = with(&key, |k| {
             k.counts.entered += 1;
             k.open.subscribe()
@@ -85,6 +85,10 @@ impl Actor for Hold {
             true => k.counts.cancelled += 1,
             false => k.counts.released += 1,
         });
+        if stubborn {
+            // The key keeps the sender for ever, so that this ends with the release.
+            let _ = open.wait_for(|open| *open).await;
+        }
         match message.correlation() {
             0 => Ok(()),
             _ => cx.reply(&Held { cancelled }),

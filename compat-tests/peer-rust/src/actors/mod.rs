@@ -1,4 +1,4 @@
-//! The actors that cases send to. Each is the same as the one of its name in `compat-tests/go/actors`.
+//! The actors that cases send to. Each is the same as the one of its name in `compat-tests/peer-go/actors`.
 //!
 //! - [`counter`]: state that moves. [`echo`]: answers, or does not. [`gate`]: handlers that wait until they are let go.
 //! - [`relay`]: actors that ask, forward, spawn and watch.
@@ -8,31 +8,25 @@ pub mod echo;
 pub mod gate;
 pub mod relay;
 
-use std::sync::Arc;
+use actorbridge::Module;
 
-use actorbridge::{Actor, Builder, Cx, Fault, Message};
-
-use crate::driver::Driver;
-use crate::testpb::{Drive, Driven};
-
-/// Adds every test actor's factory to a node. `here-…` and `there-…` nodes differ in one: only the latter have
-/// `only-there/*`.
-pub fn install(builder: Builder, node: &str) -> Builder {
-    let builder = builder
-        .factory("counter/*", counter::Counter::default)
-        .factory("bad-restore/*", counter::BadRestore::default)
-        .factory("echo/*", || echo::Echo)
-        .factory("silent/*", || echo::Silent)
-        .factory("mirror/*", || echo::Mirror)
-        .factory("hold/*", gate::Hold::default)
-        .factory("gate", || gate::Gate)
-        .factory("through/*", || relay::Through)
-        .factory("forward/*", relay::Forward::default)
-        .factory("parent/*", relay::Parent::new)
-        .factory("watcher/*", relay::Watcher::default);
+/// Every test actor's factory. Only nodes named `there-…` have one for `only-there/*`.
+pub fn module(node: &str) -> Module {
+    let module = Module::new(node)
+        .actor("counter/*", counter::Counter::default)
+        .actor("bad-restore/*", counter::BadRestore::default)
+        .actor("echo/*", || echo::Echo)
+        .actor("silent/*", || echo::Silent)
+        .actor("mirror/*", || echo::Mirror)
+        .actor("hold/*", gate::Hold::default)
+        .actor("gate", || gate::Gate)
+        .actor("through/*", || relay::Through)
+        .actor("forward/*", relay::Forward::default)
+        .actor("parent/*", relay::Parent::new)
+        .actor("watcher/*", relay::Watcher::default);
     match node.starts_with("there") {
-        true => builder.factory("only-there/*", counter::Counter::default),
-        false => builder,
+        true => module.actor("only-there/*", counter::Counter::default),
+        false => module,
     }
 }
 
@@ -45,23 +39,4 @@ pub fn hide_planned_panics() {
             usual(info);
         }
     }));
-}
-
-/// Runs an order at the node that hosts it: how the runner reaches a node inside another language's process.
-pub struct Remote(pub Arc<Driver>);
-
-impl Actor for Remote {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
-        let drive: Drive = message.decode()?;
-        let order =
-            serde_json::from_str(&drive.operation).map_err(|e| Fault::app("NOT_AN_ORDER").message(e.to_string()))?;
-        let (driver, responder) = (self.0.clone(), cx.take_responder()?);
-        tokio::spawn(async move {
-            let answer = driver.carry_out(order).await;
-            responder.reply(&Driven {
-                answer: serde_json::to_string(&answer).unwrap_or_default(),
-            });
-        });
-        Ok(())
-    }
 }

@@ -129,6 +129,9 @@ impl ::prost::Name for FailNow {
 pub struct Hold {
     #[prost(string, tag = "1")]
     pub key: ::prost::alloc::string::String,
+    /// Goes on waiting for the release when its context has ended.
+    #[prost(bool, tag = "2")]
+    pub stubborn: bool,
 }
 impl ::prost::Name for Hold {
     const NAME: &'static str = "Hold";
@@ -189,7 +192,7 @@ impl ::prost::Name for GetGate {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Gate {
-    /// Handlers that began to wait, ended by a release, and ended by their context.
+    /// Handlers that began to wait, that a release came to first, and whose context ended first.
     #[prost(uint32, tag = "1")]
     pub entered: u32,
     #[prost(uint32, tag = "2")]
@@ -323,37 +326,6 @@ impl ::prost::Name for Lines {
         "/actorbridge.test.v1.Lines".into()
     }
 }
-/// Runs one operation of the driver (JSON, see compat-tests/README.md) at the node that hosts the actor.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Drive {
-    #[prost(string, tag = "1")]
-    pub operation: ::prost::alloc::string::String,
-}
-impl ::prost::Name for Drive {
-    const NAME: &'static str = "Drive";
-    const PACKAGE: &'static str = "actorbridge.test.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "actorbridge.test.v1.Drive".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/actorbridge.test.v1.Drive".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Driven {
-    #[prost(string, tag = "1")]
-    pub answer: ::prost::alloc::string::String,
-}
-impl ::prost::Name for Driven {
-    const NAME: &'static str = "Driven";
-    const PACKAGE: &'static str = "actorbridge.test.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "actorbridge.test.v1.Driven".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/actorbridge.test.v1.Driven".into()
-    }
-}
 /// A message that a reader of version 1 must refuse.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TooNew {
@@ -443,14 +415,6 @@ impl ::actorbridge_proto::Versioned for GetSeen {
     const MIN_READER: u32 = 1;
 }
 impl ::actorbridge_proto::Versioned for Lines {
-    const VERSION: u32 = 1;
-    const MIN_READER: u32 = 1;
-}
-impl ::actorbridge_proto::Versioned for Drive {
-    const VERSION: u32 = 1;
-    const MIN_READER: u32 = 1;
-}
-impl ::actorbridge_proto::Versioned for Driven {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }

@@ -1,0 +1,51 @@
+package actors
+
+import (
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	ab "github.com/actorbridge/actorbridge/go-client"
+	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
+)
+
+// echo answers an EchoRequest with the same fields. It knows only version 1 of TooNew.
+func echo(_ ab.Context, m *ab.Message) error {
+	if m.Type() == string(oldTooNew.FullName()) {
+		old := dynamicpb.NewMessage(oldTooNew)
+		if err := m.Decode(old); err != nil {
+			return err
+		}
+		text := old.Get(oldTooNew.Fields().ByName("text")).String()
+		return m.Reply(&testpb.EchoReply{Text: text, Language: "go"})
+	}
+	var request testpb.EchoRequest
+	if err := m.Decode(&request); err != nil {
+		return err
+	}
+	return m.Reply(&testpb.EchoReply{Text: request.Text, Data: request.Data, Language: "go"})
+}
+
+// oldTooNew is TooNew as a program of long ago knows it: without its versions.
+var oldTooNew = func() protoreflect.MessageDescriptor {
+	file := protodesc.ToFileDescriptorProto((&testpb.TooNew{}).ProtoReflect().Descriptor().ParentFile())
+	for _, message := range file.MessageType {
+		if message.GetName() == "TooNew" {
+			message.Options = nil
+		}
+	}
+	old, err := protodesc.NewFile(file, protoregistry.GlobalFiles)
+	if err != nil {
+		panic(err)
+	}
+	return old.Messages().ByName("TooNew")
+}()
+
+// silent handles asks and never answers them.
+func silent(_ ab.Context, m *ab.Message) error { return m.Decode(&testpb.EchoRequest{}) }
+
+// mirror answers any message with the bytes that it got: the payload's.
+func mirror(_ ab.Context, m *ab.Message) error {
+	return m.Reply(&testpb.EchoReply{Text: m.Type(), Data: m.Payload(), Language: "go"})
+}

@@ -1,0 +1,222 @@
+package driver
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"sync"
+	"time"
+
+	ab "github.com/actorbridge/actorbridge/go-client"
+	"github.com/actorbridge/actorbridge/go-client/abtest"
+	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
+	"github.com/actorbridge/actorbridge/go-client/door"
+	"github.com/actorbridge/actorbridge/go-client/remote"
+
+	"github.com/actorbridge/actorbridge/compat-tests/peer-go/actors"
+	"github.com/actorbridge/actorbridge/compat-tests/peer-go/ops"
+)
+
+// shutdownTime is what a shutdown may take.
+const shutdownTime = 5 * time.Second
+
+// local is a Go node, and its asks that may be given up.
+type local struct {
+	node   *ab.Node
+	server *remote.Server // nil: it does not listen
+
+	mu   sync.Mutex
+	asks map[uint64]context.CancelFunc
+}
+
+func startLocal(ctx context.Context, name, listen string) (*local, string, error) {
+	node, err := ab.Start(ctx, name, append(actors.Install(name), ab.WithLogger(logger()))...)
+	if err != nil {
+		return nil, "", err
+	}
+	l := &local{node: node, asks: make(map[uint64]context.CancelFunc)}
+	if listen == "" {
+		return l, "", nil
+	}
+	if l.server, err = remote.Listen(node, listen); err != nil {
+		return nil, "", errors.Join(err, node.Shutdown(ctx))
+	}
+	return l, l.server.Addr(), nil
+}
+
+func remoteDoor(address string) door.Door { return remote.Door(address) }
+
+func (l *local) door() door.Door { return abtest.Door(l.node) }
+
+func (l *local) link(ctx context.Context, door door.Door) *ops.Fault {
+	if _, err := l.node.Dial(ctx, door); err != nil {
+		return ops.DriverFault(err.Error())
+	}
+	return nil
+}
+
+// perform implements performer.
+func (l *local) perform(ctx context.Context, order *ops.Order) (answer ops.Answer, fault *ops.Fault) {
+	switch order.Op {
+	case "unlink":
+		l.node.Disconnect(order.To)
+	case "tell":
+		return answer, l.tell(ctx, order)
+	case "tell_many":
+		answer.Counts, fault = l.tellMany(ctx, order)
+	case "ask":
+		answer.Reply, fault = l.ask(ctx, order)
+	case "ask_many":
+		answer.Counts, fault = l.askMany(ctx, order)
+	case "cancel":
+		return answer, l.giveUp(order.Order)
+	case "dead_letters":
+		answer.Letters, answer.Counts = letters(l.node.DeadLetters()), l.node.DeadLetterCounts()
+	case "restore":
+		return answer, ops.DriverFault("this node cannot spawn from a snapshot")
+	case "shutdown":
+		return answer, l.shutdown(ctx)
+	default:
+		return answer, ops.DriverFault("a Go node knows no operation " + order.Op)
+	}
+	return answer, fault
+}
+
+func (l *local) tell(ctx context.Context, order *ops.Order) *ops.Fault {
+	to, err := l.node.Ref(order.To)
+	if err != nil {
+		return faultOf(err)
+	}
+	message, err := raw(order.Message)
+	if err != nil {
+		return ops.DriverFault(err.Error())
+	}
+	if order.Wait {
+		limited, cancel := context.WithTimeout(ctx, milliseconds(order.TimeoutMS))
+		defer cancel()
+		return faultOf(l.node.Tell(limited, to, message))
+	}
+	err = l.node.TryTell(to, message)
+	fault := faultOf(err)
+	var refused *ab.Error
+	if errors.As(err, &refused) {
+		fault.Returned = refused.Message == message
+	}
+	return fault
+}
+
+func (l *local) tellMany(ctx context.Context, order *ops.Order) (map[string]uint64, *ops.Fault) {
+	to, err := l.node.Ref(order.To)
+	if err != nil {
+		return nil, faultOf(err)
+	}
+	var sent, refused uint64
+	for n := order.First; n < order.First+order.Count; n++ {
+		message := &testpb.Add{By: 1, N: n}
+		if order.Wait {
+			err = l.node.Tell(ctx, to, message)
+		} else {
+			err = l.node.TryTell(to, message)
+		}
+		switch {
+		case err == nil:
+			sent++
+		case errors.Is(err, ab.ErrMailboxFull) && !order.Wait:
+			refused++
+		default:
+			return nil, faultOf(err)
+		}
+	}
+	return map[string]uint64{"sent": sent, "refused": refused}, nil
+}
+
+func (l *local) ask(ctx context.Context, order *ops.Order) (*ops.Encoded, *ops.Fault) {
+	to, err := l.node.Ref(order.To)
+	if err != nil {
+		return nil, faultOf(err)
+	}
+	message, err := raw(order.Message)
+	if err != nil {
+		return nil, ops.DriverFault(err.Error())
+	}
+	var options []ab.AskOption
+	if order.TimeoutMS > 0 {
+		options = append(options, ab.Timeout(milliseconds(order.TimeoutMS)))
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l.mu.Lock()
+	l.asks[order.ID] = cancel
+	l.mu.Unlock()
+	reply, err := l.node.Ask(ctx, to, message, options...)
+	l.mu.Lock()
+	delete(l.asks, order.ID)
+	l.mu.Unlock()
+	if err != nil {
+		return nil, faultOf(err)
+	}
+	return &ops.Encoded{Type: reply.Type(), Payload: hex.EncodeToString(reply.Payload())}, nil
+}
+
+func (l *local) giveUp(order uint64) *ops.Fault {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	cancel := l.asks[order]
+	if cancel == nil {
+		return ops.DriverFault("no such ask waits")
+	}
+	cancel()
+	return nil
+}
+
+func (l *local) askMany(ctx context.Context, order *ops.Order) (map[string]uint64, *ops.Fault) {
+	to, err := l.node.Ref(order.To)
+	if err != nil {
+		return nil, faultOf(err)
+	}
+	for n := order.First; n < order.First+order.Count; n++ {
+		if _, err := ab.Ask[*testpb.Count](ctx, to, &testpb.Add{By: 1, N: n}); err != nil {
+			return nil, faultOf(err)
+		}
+	}
+	return map[string]uint64{"replies": order.Count}, nil
+}
+
+func (l *local) shutdown(ctx context.Context) *ops.Fault {
+	ctx, cancel := context.WithTimeout(ctx, shutdownTime)
+	defer cancel()
+	err := l.node.Shutdown(ctx)
+	if l.server != nil {
+		l.server.Close()
+	}
+	return faultOf(err)
+}
+
+func letters(dead []ab.DeadLetter) []ops.Letter {
+	letters := make([]ops.Letter, 0, len(dead))
+	for _, letter := range dead {
+		letters = append(letters, ops.Letter{
+			Target: letter.Target, Code: letter.Code.String(), Effect: letter.Effect.String(), Detail: letter.Detail,
+			Bytes: len(letter.Envelope),
+		})
+	}
+	return letters
+}
+
+// faultOf is an error as the runner gets it.
+func faultOf(err error) *ops.Fault {
+	if err == nil {
+		return nil
+	}
+	var e *ab.Error
+	if !errors.As(err, &e) {
+		return ops.DriverFault("an error without a code: " + err.Error())
+	}
+	fault := &ops.Fault{Code: e.Code.String(), Effect: e.Effect.String(), Detail: err.Error()}
+	if e.User != nil {
+		fault.UserCode, fault.UserMessage = e.User.Code, e.User.Message
+	}
+	return fault
+}
+
+func milliseconds(n uint64) time.Duration { return time.Duration(n) * time.Millisecond }
