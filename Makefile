@@ -16,6 +16,7 @@ CARGO ?= cargo
 GO ?= go
 PREFIX ?= /usr/local
 CARGO_DENY := 0.20.2
+CARGO_FUZZ := 0.13.2
 # Where cargo puts the profile's files; `dev` is the one whose folder has another name.
 TARGET_DIR := $(CURDIR)/target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 export PROFILE TARGET_DIR
@@ -111,8 +112,12 @@ bench: ## Go benchmarks of every module
 soak: ## Go tests with -race and GOGC=1, SOAK times (default 20)
 	@for module in $(GO_MODULES); do (cd $$module && GOGC=1 $(GO) test -race -count $(or $(SOAK),20) ./...); done
 
-fuzz: ## every fuzz target, FUZZTIME each (default 1m)
-	@scripts/fuzz $(GO_MODULES)
+fuzz: $(if $(shell command -v cargo-fuzz),,target/tools/bin/cargo-fuzz) ## every fuzz target, FUZZTIME seconds each (default 60); FUZZ=name for some
+	@PATH="$(CURDIR)/target/tools/bin:$$PATH" scripts/fuzz $(GO_MODULES)
+
+target/tools/bin/cargo-fuzz:
+	@$(CARGO) install --quiet cargo-fuzz --version $(CARGO_FUZZ) --locked --root target/tools --target-dir target/tools/build
+	@rm -rf target/tools/build
 
 clean: ## remove what was built
 	@rm -rf target

@@ -5,7 +5,7 @@ mod common;
 use actorbridge::proto::v1::{Code, Effect, FindReply, FindRequest, ListReply, ListRequest, SpawnReply, SpawnRequest};
 use actorbridge::{Node, Options, Ref};
 use common::test::{Add, Count, EchoReply, EchoRequest, GetCount, Hold, PanicNow};
-use common::{LONG, SECOND, digest, eventually, node, pair, worker};
+use common::{LONG, SECOND, digest, eventually, listening, node, pair, worker};
 
 async fn behaves(a: Node, b: Node) {
     let to = b
@@ -94,21 +94,6 @@ async fn behaves(a: Node, b: Node) {
 async fn nodes_behave_alike_over_the_in_memory_door() {
     let (a, b) = pair().await;
     behaves(a, b).await;
-}
-
-async fn listening(address: &str) -> Node {
-    let (address, handle) = (address.to_owned(), tokio::runtime::Handle::current());
-    let start = move || {
-        Node::builder("b")
-            .runtime(handle)
-            .factory("order/*", worker)
-            .listen(&address)
-            .start()
-    };
-    tokio::task::spawn_blocking(start)
-        .await
-        .expect("no panic")
-        .expect("listens")
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use actorbridge::{Actor, Cx, Fault, Message, Node};
 
+pub mod raw;
+
 pub mod test {
     include!("../../../compat-tests/peer-rust/src/generated/actorbridge.test.v1.rs");
 }
@@ -94,6 +96,22 @@ pub async fn pair() -> (Node, Node) {
     let (a, b) = (node("a"), node("b"));
     a.join(&b).await.expect("the link comes up");
     (a, b)
+}
+
+/// A node named `b` that listens.
+pub async fn listening(address: &str) -> Node {
+    let (address, handle) = (address.to_owned(), tokio::runtime::Handle::current());
+    let start = move || {
+        Node::builder("b")
+            .runtime(handle)
+            .factory("order/*", worker)
+            .listen(&address)
+            .start()
+    };
+    tokio::task::spawn_blocking(start)
+        .await
+        .expect("no panic")
+        .expect("listens")
 }
 
 /// Polls until `is` holds, or fails.

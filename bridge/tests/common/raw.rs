@@ -1,0 +1,270 @@
+//! A peer that writes HTTP/2 by hand, so that it can break every rule.
+
+use std::collections::VecDeque;
+
+use actorbridge::proto::v1;
+use actorbridge::proto::{Item, Packet, Run, writer};
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::LONG;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+
+/// One connection with one gRPC call on it.
+pub struct Raw {
+    socket: TcpStream,
+    /// Bytes of HTTP/2 that have come and are not taken apart.
+    incoming: Vec<u8>,
+    /// Bytes of gRPC messages.
+    body: Vec<u8>,
+    /// The prefixes of the node's types, and its answers that nobody has looked at.
+    types: Vec<Bytes>,
+    answers: VecDeque<Bytes>,
+    /// The number of the last frame that was sent.
+    pub number: u64,
+    over: bool,
+}
+
+fn http2(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut out = (payload.len() as u32).to_be_bytes()[1..].to_vec();
+    out.extend([kind, flags]);
+    out.extend(stream.to_be_bytes());
+    out.extend(payload);
+    out
+}
+
+/// Header fields as HPACK literals: POST, http, the path, the authority, content-type and te.
+fn headers(path: &str) -> Vec<u8> {
+    let mut out = vec![0x83, 0x86];
+    let mut literal = |name: &[u8], value: &str| {
+        out.extend(name);
+        out.push(value.len() as u8);
+        out.extend(value.as_bytes());
+    };
+    literal(&[0x04], path);
+    literal(&[0x01], "localhost");
+    literal(&[0x0f, 0x10], "application/grpc");
+    literal(&[0x00, 2, b't', b'e'], "trailers");
+    out
+}
+
+/// A TCP connection to a node's `tcp://` address.
+pub async fn socket(address: &str) -> TcpStream {
+    let address = address.strip_prefix("tcp://").expect("a TCP address");
+    TcpStream::connect(address).await.expect("it listens")
+}
+
+impl Raw {
+    /// Calls the method that carries links. No Hello has been said.
+    pub async fn call(address: &str) -> Self {
+        let mut socket = socket(address).await;
+        let mut out = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        out.extend(http2(SETTINGS, 0, 0, &[]));
+        out.extend(http2(HEADERS, 4, 1, &headers("/actorbridge.v1.Bridge/Link")));
+        socket.write_all(&out).await.expect("written");
+        Self {
+            socket,
+            incoming: Vec::new(),
+            body: Vec::new(),
+            types: Vec::new(),
+            answers: VecDeque::new(),
+            number: 0,
+            over: false,
+        }
+    }
+
+    /// Calls, and ends the handshake well.
+    pub async fn link(address: &str) -> Self {
+        let mut raw = Self::call(address).await;
+        raw.head(v1::Frame {
+            hello: Some(hello(1, 1)),
+            ..Default::default()
+        })
+        .await;
+        let welcome = raw.next().await.expect("an answer").head.welcome.expect("a Welcome");
+        assert_eq!(welcome.protocol, 1);
+        raw
+    }
+
+    /// Bytes of the call's body, whatever they are.
+    pub async fn data(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(16_000) {
+            // The node may have ended the connection meanwhile.
+            let _ = self.socket.write_all(&http2(DATA, 0, 1, chunk)).await;
+        }
+    }
+
+    /// The end of the call's body.
+    pub async fn end(&mut self) {
+        let _ = self.socket.write_all(&http2(DATA, 1, 1, &[])).await;
+    }
+
+    /// One gRPC message.
+    pub async fn message(&mut self, bytes: &[u8]) {
+        let mut out = vec![0];
+        out.extend((bytes.len() as u32).to_be_bytes());
+        out.extend(bytes);
+        self.data(&out).await;
+    }
+
+    pub async fn head(&mut self, head: v1::Frame) {
+        self.frame(head, Vec::new()).await;
+    }
+
+    pub async fn frame(&mut self, mut head: v1::Frame, runs: Vec<Run>) {
+        self.number += 1;
+        head.number = self.number;
+        self.message(&Packet { head, runs }.to_bytes()).await;
+    }
+
+    /// Binds a stream to an actor.
+    pub async fn open(&mut self, flow: u32, target: &str) {
+        let open = v1::StreamOpen {
+            flow,
+            stream: u64::from(flow),
+            epoch: 1,
+            mode: v1::Mode::Flow as i32,
+            prefix: writer::who("", target, "ab://raw/system").bytes,
+            first_seq: 1,
+            ..Default::default()
+        };
+        self.head(v1::Frame {
+            open: vec![open],
+            ..Default::default()
+        })
+        .await;
+    }
+
+    /// Messages of a flow, from `first_seq` on.
+    pub async fn run(&mut self, flow: u32, first_seq: u64, ttl_ms: u32, bodies: &[Bytes]) {
+        let item = |body: &Bytes| Item {
+            type_id: 0,
+            ttl_ms,
+            body: body.clone(),
+        };
+        let run = Run {
+            flow,
+            first_seq,
+            items: bodies.iter().map(item).collect(),
+            ..Run::default()
+        };
+        self.frame(v1::Frame::default(), vec![run]).await;
+    }
+
+    /// The next frame of the node; `None` = the call is over.
+    pub async fn next(&mut self) -> Option<Packet> {
+        tokio::time::timeout(LONG, self.next_frame())
+            .await
+            .expect("the node says something, or ends the call, in time")
+    }
+
+    async fn next_frame(&mut self) -> Option<Packet> {
+        loop {
+            if self.body.len() >= 5 {
+                let size = u32::from_be_bytes([self.body[1], self.body[2], self.body[3], self.body[4]]) as usize;
+                if self.body.len() >= 5 + size {
+                    let frame: Bytes = self.body.drain(..5 + size).skip(5).collect();
+                    let packet = Packet::read(&frame, usize::MAX).expect("a node sends good frames");
+                    self.keep_answers(&packet);
+                    return Some(packet);
+                }
+            }
+            if self.over {
+                return None;
+            }
+            self.read().await;
+        }
+    }
+
+    /// Waits until what `pick` looks for comes.
+    pub async fn until<T>(&mut self, what: &str, mut pick: impl FnMut(&Packet) -> Option<T>) -> T {
+        loop {
+            let packet = self
+                .next()
+                .await
+                .unwrap_or_else(|| panic!("the call ended before {what}"));
+            if let Some(found) = pick(&packet) {
+                return found;
+            }
+        }
+    }
+
+    /// Waits for the node's Goodbye, and the end of the call after it.
+    pub async fn goodbye(&mut self) -> v1::Goodbye {
+        let goodbye = self.until("a Goodbye", |p| p.head.goodbye.clone()).await;
+        assert!(self.next().await.is_none(), "nothing follows a Goodbye");
+        goodbye
+    }
+
+    /// Waits until the node ends the call, whatever it says before.
+    pub async fn ended(&mut self) {
+        while self.next().await.is_some() {}
+    }
+
+    /// Waits for what the node says of a message that it refused.
+    pub async fn outcome(&mut self, flow: u32) -> v1::Outcome {
+        let of_flow = |p: &Packet| {
+            let state = p.head.state.iter().find(|s| s.flow == flow && !s.outcomes.is_empty())?;
+            state.outcomes.first().cloned()
+        };
+        self.until("an outcome", of_flow).await
+    }
+
+    /// Waits for the next answer to an ask: an envelope.
+    pub async fn answer(&mut self) -> Bytes {
+        while self.answers.is_empty() {
+            self.next().await.expect("an answer comes before the end of the call");
+        }
+        self.answers.pop_front().expect("there is one")
+    }
+
+    /// Keeps the answers of a frame as complete envelopes.
+    fn keep_answers(&mut self, packet: &Packet) {
+        self.types.extend(packet.head.r#type.iter().map(|t| t.prefix.clone()));
+        for item in packet.runs.iter().filter(|r| r.flow == 0).flat_map(|r| &r.items) {
+            let what = (item.type_id as usize).checked_sub(1).map(|i| &self.types[i][..]);
+            let answer = [what.unwrap_or_default(), &item.body[..]].concat();
+            self.answers.push_back(answer.into());
+        }
+    }
+
+    async fn read(&mut self) {
+        let mut buffer = [0; 16_384];
+        match self.socket.read(&mut buffer).await {
+            Ok(0) | Err(_) => self.over = true,
+            Ok(n) => self.incoming.extend(&buffer[..n]),
+        }
+        while self.incoming.len() >= 9 {
+            let size = u32::from_be_bytes([0, self.incoming[0], self.incoming[1], self.incoming[2]]) as usize;
+            if self.incoming.len() < 9 + size {
+                break;
+            }
+            let frame: Vec<u8> = self.incoming.drain(..9 + size).collect();
+            let (kind, flags, payload) = (frame[3], frame[4], &frame[9..]);
+            match kind {
+                DATA => self.body.extend(payload),
+                RST_STREAM | GOAWAY => self.over = true,
+                _ => {}
+            }
+            // A HEADERS frame that ends the stream holds the trailers.
+            self.over |= matches!(kind, DATA | HEADERS) && flags & 1 == 1;
+        }
+    }
+}
+
+/// A Hello of a node named `raw`.
+pub fn hello(min_protocol: u32, max_protocol: u32) -> v1::Hello {
+    v1::Hello {
+        min_protocol,
+        max_protocol,
+        node: "raw".into(),
+        incarnation: 7,
+        ..Default::default()
+    }
+}

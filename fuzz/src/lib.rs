@@ -1,0 +1,9 @@
+//! What each fuzz target does with its bytes. A property that does not hold is a panic.
+
+pub mod envelope;
+pub mod honest_link;
+pub mod hostile_link;
+mod input;
+pub mod mover;
+pub mod packet;
+pub mod snapshot;
