@@ -64,7 +64,7 @@ impl Past {
         }
     }
 
-    fn drain(&mut self, stream: u64, upto: u64) {
+    pub(super) fn drain(&mut self, stream: u64, upto: u64) {
         self.forget_old();
         if let Some(entry) = self.drained.get_mut(&stream) {
             *entry = (entry.0.max(upto), Instant::now());

@@ -10,8 +10,9 @@ use crate::machine::pool::{Arrival, INITIAL_CREDIT, StreamKey};
 use crate::message::{Message, Permit};
 use crate::node::Inner;
 
-/// Most forwarded messages that a mailbox holds beyond its capacity: an old owner forwards no more.
-pub(super) const MAX_FORWARDED: u64 = 4_096;
+/// Most messages that the mailbox of an actor that came by a move holds beyond its capacity: forwarded ones, and the
+/// initial credit of streams that go on here.
+const MAX_FORWARDED: u64 = 4_096;
 
 /// What became of a stream that a peer bound.
 pub(crate) enum Opened {
@@ -100,7 +101,7 @@ impl Cell {
             (Code::Deadlock, "")
         } else if state.is_past(&message) {
             (Code::Moved, "it came a second after its stream had gone on without it")
-        } else if state.pool.used() >= state.pool.capacity() + MAX_FORWARDED {
+        } else if !state.takes_more() {
             (Code::MailboxFull, "too much is forwarded to it")
         } else {
             state.push_forced(message);
@@ -154,6 +155,12 @@ impl Cell {
                 self.schedule(node, state);
                 Ok(())
             }
+            // What was sent to it before it came had room where it was.
+            Arrival::Full if state.takes_more() => {
+                state.push_forced(message);
+                self.schedule(node, state);
+                Ok(())
+            }
             Arrival::Full => Err((Code::MailboxFull, message)),
             Arrival::Unknown => Err((Code::Stopped, message)),
         }
@@ -189,9 +196,11 @@ impl Cell {
             hold.closed = Some(ended.map(|(_, last_seq)| last_seq));
             return;
         }
-        if let Some(forwarder) = &state.moved {
+        if let Some(forwarder) = state.moved.clone() {
             if let Some((stream, last_seq)) = ended {
-                node.send_drained(forwarder, self.address.as_str(), stream, last_seq);
+                // Its sender may bind here once more, if it has not heard of the next move.
+                state.holds_past.drain(stream, last_seq);
+                node.send_drained(&forwarder, self.address.as_str(), stream, last_seq);
             }
             return;
         }
@@ -231,6 +240,11 @@ impl CellState {
         message.permit = Permit::Local;
         self.pool.force_local();
         self.mailbox.push_back(message);
+    }
+
+    /// Of an actor that came by a move: may it hold more than its capacity?
+    fn takes_more(&self) -> bool {
+        self.arrived && self.pool.used() < self.pool.capacity() + MAX_FORWARDED
     }
 
     /// Rings `who` when there may be room, or the actor has moved.

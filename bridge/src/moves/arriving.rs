@@ -1,6 +1,7 @@
 //! The destination's side of a move.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actorbridge_proto::Refusal;
 use actorbridge_proto::v1::{self, Code, r#move::Step};
@@ -18,6 +19,9 @@ use crate::snapshot::Snapshot;
 
 /// Most actors, and most bytes of them, that may be on their way to a node.
 const MAX_ARRIVING: (usize, u64) = (64, 256 << 20);
+
+/// How long a request for an actor waits for it to arrive.
+const ARRIVAL: Duration = Duration::from_secs(5);
 
 /// An actor on its way to this node.
 pub(super) struct Arriving {
@@ -89,6 +93,14 @@ impl Inner {
         Ok(())
     }
 
+    /// Waits until an actor on its way to here has come, or will not: its source may know before this node.
+    pub(super) async fn arrived(&self, path: &str) {
+        let until = tokio::time::Instant::now() + ARRIVAL;
+        while self.tables().arriving.contains_key(path) && tokio::time::Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     pub(super) fn on_arriving_step(self: &Arc<Self>, link: &LinkEnd, path: &str, step: &v1::Move) {
         let (now, from) = (self.now(), link.peer());
         self.arriving(path, |arriving, out| {
@@ -101,7 +113,7 @@ impl Inner {
     /// Brings an event to the machine of an actor on its way, and carries out what it says.
     fn arriving(self: &Arc<Self>, path: &str, event: impl FnOnce(&mut Arriving, &mut Vec<Action>)) {
         let mut out = Vec::new();
-        let (over, link, source) = {
+        let (mut prepared, link, source) = {
             let mut tables = self.tables();
             let Some(arriving) = tables.arriving.get_mut(path) else {
                 return;
@@ -109,9 +121,8 @@ impl Inner {
             event(arriving, &mut out);
             let (link, source) = (arriving.link, arriving.machine.subject().source.clone());
             let over = arriving.machine.is_over();
-            (over.then(|| tables.arriving.remove(path)).flatten(), link, source)
+            (over.then(|| arriving.prepared.take()).flatten(), link, source)
         };
-        let mut prepared = over.and_then(|a| a.prepared);
         for action in out {
             match action {
                 Action::Send(step) => {
@@ -126,6 +137,11 @@ impl Inner {
                 // The source's.
                 Action::Swap | Action::Stay { .. } | Action::Raise | Action::Leave { .. } => {}
             }
+        }
+        // Only now: whoever waits for it finds its cell.
+        let mut tables = self.tables();
+        if tables.arriving.get(path).is_some_and(|a| a.machine.is_over()) {
+            tables.arriving.remove(path);
         }
     }
 

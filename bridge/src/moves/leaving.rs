@@ -52,6 +52,7 @@ impl Inner {
         if actor.path() == SYSTEM || actor.path().starts_with("system/") {
             return Err(error(Code::Forbidden, "paths below /system do not move".into()));
         }
+        self.arrived(actor.path()).await;
         let Some(cell) = self.cell(actor.path()) else {
             let missing = || error(Code::NoSuchActor, format!("it is not on node {}", self.name));
             if !may_pass_on {
