@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actorbridge_proto::v1::{ActorPanic, Code, Effect, Kind, Phase};
 
-use crate::actor::{DynActor, State, catching, catching_now};
+use crate::actor::{DynActor, catching, catching_now};
 use crate::cell::{Cell, Next};
 use crate::context::Cx;
 use crate::error::Fault;
@@ -18,16 +18,18 @@ use crate::rings::Level;
 const BATCH: u32 = 64;
 
 pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
-    let (mut actor, restore) = cell.take_actor();
+    let (mut actor, begun) = cell.take_actor();
     let mut cx = Cx::new(node.clone(), cell.clone());
-    let mut restore = restore;
+    if !begun && let Some(loaded) = actor.take() {
+        actor = begin(&cell, &node, &mut cx, loaded).await;
+    }
     let mut last = None;
     let mut handled = 0;
     loop {
         let running = match actor.take() {
             Some(actor) => actor,
             None if cell.lock().phase != Phase::Running => break cell.rest_without_permit(&node, last.take()),
-            None => match start(&cell, &node, &mut cx, restore.take()).await {
+            None => match start(&cell, &node, &mut cx).await {
                 Some(actor) => actor,
                 None => break cell.rest_without_permit(&node, last.take()),
             },
@@ -43,7 +45,7 @@ pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
                 }
                 continue;
             }
-            Next::Empty => false,
+            Next::Empty | Next::Frozen => false,
             Next::Halt => true,
         };
         cx.end();
@@ -60,26 +62,42 @@ pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
 }
 
 /// Makes the actor and runs its start hook; `None` = it could not be started, and stops.
-async fn start(cell: &Arc<Cell>, node: &Arc<Inner>, cx: &mut Cx, restore: Option<State>) -> Option<Box<dyn DynActor>> {
-    let mut restore = restore;
+async fn start(cell: &Arc<Cell>, node: &Arc<Inner>, cx: &mut Cx) -> Option<Box<dyn DynActor>> {
     loop {
-        let attempt = async {
-            let mut actor = cell.factory.make();
-            if let Some(state) = &restore {
-                actor.restore(state)?;
-            }
-            actor.post_start(cx).await?;
-            Ok::<_, Fault>(actor)
-        };
-        let reason = match catching(attempt).await {
-            Ok(Ok(actor)) => return Some(actor),
-            Ok(Err(fault)) => format!("its start failed: {}", fault.text()),
+        let reason = match catching_now(|| cell.factory.make()) {
+            Ok(actor) => match run_start_hook(actor, cx).await {
+                Ok(actor) => return Some(actor),
+                Err(reason) => reason,
+            },
             Err(text) => text,
         };
-        restore = None;
         if !supervise(cell, node, &reason, "").await {
             return None;
         }
+    }
+}
+
+/// Runs the start hook of an actor that was loaded from a snapshot; `None` = it failed, and the actor is lost.
+async fn begin(
+    cell: &Arc<Cell>,
+    node: &Arc<Inner>,
+    cx: &mut Cx,
+    loaded: Box<dyn DynActor>,
+) -> Option<Box<dyn DynActor>> {
+    match run_start_hook(loaded, cx).await {
+        Ok(actor) => Some(actor),
+        Err(reason) => {
+            supervise(cell, node, &reason, "").await;
+            None
+        }
+    }
+}
+
+async fn run_start_hook(mut actor: Box<dyn DynActor>, cx: &mut Cx) -> Result<Box<dyn DynActor>, String> {
+    match catching(actor.post_start(cx)).await {
+        Ok(Ok(())) => Ok(actor),
+        Ok(Err(fault)) => Err(format!("its start failed: {}", fault.text())),
+        Err(text) => Err(text),
     }
 }
 

@@ -97,6 +97,7 @@ pub(crate) trait DynActor: Send {
     fn receive<'a>(&'a mut self, cx: &'a mut Cx, message: &'a Message) -> Boxed<'a, Result<(), Fault>>;
     fn post_start<'a>(&'a mut self, cx: &'a mut Cx) -> Boxed<'a, Result<(), Fault>>;
     fn post_stop(&mut self) -> Boxed<'_, ()>;
+    fn snapshot(&self) -> Option<State>;
     fn restore(&mut self, state: &State) -> Result<(), Fault>;
 }
 
@@ -111,6 +112,10 @@ impl<A: Actor> DynActor for A {
 
     fn post_stop(&mut self) -> Boxed<'_, ()> {
         Box::pin(Actor::post_stop(self))
+    }
+
+    fn snapshot(&self) -> Option<State> {
+        Actor::snapshot(self)
     }
 
     fn restore(&mut self, state: &State) -> Result<(), Fault> {

@@ -21,6 +21,8 @@ use crate::outlet::Sent;
 use crate::rings::{DeadLetter, LogLine};
 use crate::system::System;
 
+mod moves;
+
 /// How often time is brought to requests and links.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -106,7 +108,7 @@ impl Builder {
             runtime: Arc::new(Mutex::new(runtime)),
         };
         let weak = Arc::downgrade(&node.inner);
-        let system = Factory::new(move || System(weak.clone()));
+        let system = Factory::new(move || System::new(weak.clone()));
         node.inner.spawn_cell(
             SYSTEM,
             system,

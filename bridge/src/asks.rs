@@ -20,9 +20,18 @@ use crate::rings::Level;
 /// The longest that an ask or a timer may wait, so that adding it to the time cannot overflow.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// Where on which link an ask went. A flow's number may stand for another stream later.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) link: u64,
+    pub(crate) flow: u32,
+    pub(crate) stream: u64,
+    pub(crate) seq: u64,
+}
+
 /// Who waits for an answer, and how far the ask has come.
 pub(crate) struct Waiter {
-    pub(crate) placed: Option<(u64, u32, u64)>,
+    pub(crate) placed: Option<Place>,
     to: Wanted,
 }
 
@@ -67,10 +76,21 @@ impl Inner {
     }
 
     fn note_link(&self, correlation: u64, placed: &Placed) {
-        if let Placed::Link { link, flow, seq } = placed
+        if let Placed::Link {
+            link,
+            flow,
+            stream,
+            seq,
+        } = placed
             && let Some(waiter) = lock(&self.asks).get_mut(correlation)
         {
-            waiter.placed = Some((link.id(), *flow, *seq));
+            let (link, flow, stream, seq) = (link.id(), *flow, *stream, *seq);
+            waiter.placed = Some(Place {
+                link,
+                flow,
+                stream,
+                seq,
+            });
         }
     }
 
@@ -185,51 +205,38 @@ impl Inner {
     }
 
     /// An answer has come to this node.
-    pub(crate) fn answered(self: &Arc<Self>, mut message: Message) {
-        let Some(waiter) = self.end_ask(message.correlation) else {
-            lock(&self.dead).late_replies += 1;
-            return;
-        };
+    pub(crate) fn answered(self: &Arc<Self>, message: Message) {
+        match self.end_ask(message.correlation) {
+            Some(waiter) => self.hand_over(waiter, message),
+            None => self.late_reply(),
+        }
+    }
+
+    /// Counts an answer whose asker has stopped waiting.
+    pub(crate) fn late_reply(&self) {
+        lock(&self.dead).late_replies += 1;
+    }
+
+    fn hand_over(self: &Arc<Self>, waiter: Waiter, message: Message) {
         match waiter.to {
             Wanted::Caller(tx) => drop(tx.send(message)),
-            Wanted::Actor(path) => {
-                let Some(cell) = self.cell(&path) else { return };
-                message.context = cell.lock().requests.remove(&message.correlation).unwrap_or_default();
-                cell.offer_forced(self, message);
-            }
+            // Where it is, or was last: it forwards what is for an actor that has moved.
+            Wanted::Actor(path) => match self.cell(&path).or_else(|| self.left(&path)) {
+                Some(cell) => cell.offer_answer(self, &self.name, message),
+                None => self.late_reply(),
+            },
         }
     }
 
     pub(crate) fn fail_waiter(self: &Arc<Self>, correlation: u64, waiter: Waiter, code: Code, detail: &str) {
-        let detail = detail.to_owned();
-        let failure = Failure {
-            code: code as i32,
-            effect: code.effect() as i32,
-            detail,
-            ..Default::default()
-        };
-        let encoded = failure.encode_to_vec();
-        let fields = BodyFields {
-            correlation,
-            failure: &encoded,
-            ..Default::default()
-        };
-        let what = Arc::new(writer::what(Kind::Failure, "", 1, 1));
-        let Ok(mut message) = Message::read(Arc::default(), what, writer::body(fields, &[])) else {
-            return;
-        };
-        match waiter.to {
-            Wanted::Caller(tx) => drop(tx.send(message)),
-            Wanted::Actor(path) => {
-                let Some(cell) = self.cell(&path) else { return };
-                message.context = cell.lock().requests.remove(&correlation).unwrap_or_default();
-                cell.offer_forced(self, message);
-            }
+        if let Some(message) = failure(correlation, code, detail) {
+            self.hand_over(waiter, message);
         }
     }
 
     /// Time passes: requests expire.
     pub(crate) fn tick(self: &Arc<Self>) {
+        self.moves_tick();
         let expired = lock(&self.asks).expire(self.now());
         for (correlation, waiter) in expired {
             match &waiter.to {
@@ -239,6 +246,25 @@ impl Inner {
             }
         }
     }
+}
+
+/// The answer of a node that got none.
+pub(crate) fn failure(correlation: u64, code: Code, detail: &str) -> Option<Message> {
+    let detail = detail.to_owned();
+    let failure = Failure {
+        code: code as i32,
+        effect: code.effect() as i32,
+        detail,
+        ..Default::default()
+    };
+    let encoded = failure.encode_to_vec();
+    let fields = BodyFields {
+        correlation,
+        failure: &encoded,
+        ..Default::default()
+    };
+    let what = Arc::new(writer::what(Kind::Failure, "", 1, 1));
+    Message::read(Arc::default(), what, writer::body(fields, &[])).ok()
 }
 
 /// An ask on its way. Dropped before its answer, it is withdrawn.
@@ -259,8 +285,13 @@ impl Pending {
                 let held = cell.cancel_ask(is_it);
                 held.inspect(|m| cell.release(&self.node, m.permit)).is_some()
             }
-            Some(Placed::Link { link, flow, seq }) => {
-                link.cancel(flow, seq);
+            Some(Placed::Link {
+                link,
+                flow,
+                stream,
+                seq,
+            }) => {
+                link.cancel(flow, stream, seq);
                 false
             }
             None => true,

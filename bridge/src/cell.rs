@@ -4,18 +4,28 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use actorbridge_proto::v1::{self, Code, Effect, Phase};
+use actorbridge_proto::v1::{self, Code, Phase};
 use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::actor::{DynActor, Factory, Options, State};
+use crate::actor::{DynActor, Factory, Options};
 use crate::address::Address;
-use crate::machine::pool::{Arrival, Grant, INITIAL_CREDIT, Pool};
+use crate::machine::Millis;
+use crate::machine::pool::{Grant, Pool, StreamKey};
 use crate::machine::supervisor::Supervisor;
 use crate::message::{Message, Permit};
 use crate::node::{Inner, lock};
 use crate::outlet::Sender;
+
+mod freeze;
+mod holds;
+mod offers;
+
+pub(crate) use freeze::{FORWARDING, Forwarder, Loaded};
+use holds::Hold;
+pub(crate) use holds::{Binding, Gap};
+pub(crate) use offers::Opened;
 
 /// What became of a message that was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,12 +44,21 @@ pub(crate) struct CellState {
     pub(crate) phase: Phase,
     /// A task handles messages.
     active: bool,
-    pub(crate) frozen: bool,
+    /// A move is under way; only one at a time.
+    moving: bool,
+    frozen: bool,
+    /// Messages that are in the capsule of a move. What is behind them came while the actor was frozen.
+    cut: Option<usize>,
+    /// Only the owner cell decides where the actor goes on.
+    swapping: bool,
     /// The actor has left for another node.
-    pub(crate) moved: bool,
+    moved: Option<Arc<Forwarder>>,
+    /// The actor has come from another node: messages may be forwarded to it.
+    arrived: bool,
     pub(crate) epoch: u64,
     actor: Option<Box<dyn DynActor>>,
-    pub(crate) restore: Option<State>,
+    /// The start hook of `actor` has run.
+    begun: bool,
     pub(crate) handled: u64,
     pub(crate) supervisor: Supervisor,
     pub(crate) children: Vec<Arc<Cell>>,
@@ -47,16 +66,27 @@ pub(crate) struct CellState {
     waiters: Vec<Arc<Notify>>,
     /// The ask that is being handled.
     running: Option<(Message, CancellationToken)>,
-    /// Notes of requests that are not answered yet.
-    pub(crate) requests: HashMap<u64, Bytes>,
+    /// Requests that are not answered yet, by the node that keeps their slot and their number there.
+    pub(crate) requests: HashMap<(String, u64), Request>,
     pub(crate) timers: HashMap<String, TimerEntry>,
+    /// Streams whose earlier messages are still on their way by an old owner.
+    holds: HashMap<StreamKey, Hold>,
+    holds_past: holds::Past,
     end: (Code, String),
+}
+
+/// A request of the actor: the actor's own note, and when its asker's node stops waiting.
+pub(crate) struct Request {
+    pub(crate) context: Bytes,
+    pub(crate) deadline: Millis,
 }
 
 pub(crate) struct TimerEntry {
     pub(crate) at: tokio::time::Instant,
     pub(crate) message: Message,
     pub(crate) stop: CancellationToken,
+    /// It was due while the actor was frozen.
+    pub(crate) due: bool,
 }
 
 impl TimerEntry {
@@ -65,12 +95,15 @@ impl TimerEntry {
             at,
             message,
             stop: CancellationToken::new(),
+            due: false,
         }
     }
 }
 
 pub(crate) struct Cell {
     pub(crate) path: String,
+    /// Node name: who keeps the actor's owner cell.
+    pub(crate) home: String,
     pub(crate) address: Address,
     pub(crate) hash: u64,
     pub(crate) options: Options,
@@ -90,13 +123,16 @@ pub(crate) struct Cell {
 pub(crate) enum Next {
     Message(Box<Message>, CancellationToken),
     Empty,
-    /// Stopping or frozen: hand the actor back.
+    /// Frozen: hand the actor back once what it sent has left.
+    Frozen,
+    /// Stopping: hand the actor back.
     Halt,
 }
 
 impl Cell {
     pub(crate) fn new(
         node: &str,
+        home: &str,
         address: Address,
         factory: Factory,
         options: Options,
@@ -110,11 +146,15 @@ impl Cell {
             pool: Pool::new(options.mailbox),
             phase: Phase::Running,
             active: false,
+            moving: false,
             frozen: false,
-            moved: false,
+            cut: None,
+            swapping: false,
+            moved: None,
+            arrived: false,
             epoch,
             actor: None,
-            restore: None,
+            begun: false,
             handled: 0,
             supervisor: Supervisor::one_for_one(options.max_restarts, window),
             children: Vec::new(),
@@ -123,12 +163,15 @@ impl Cell {
             running: None,
             requests: HashMap::new(),
             timers: HashMap::new(),
+            holds: HashMap::new(),
+            holds_past: holds::Past::default(),
             end: (Code::Stopped, String::new()),
         };
         Self {
             hash: Address::hash_of_path(&path),
             sender: Sender::new(address.as_str().to_owned(), format!("ab://{node}/{path}")),
             path,
+            home: home.to_owned(),
             address,
             options,
             factory,
@@ -143,100 +186,6 @@ impl Cell {
 
     pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, CellState> {
         lock(&self.state)
-    }
-
-    /// A message of this node, with the sender's notify for when there is no room.
-    pub(crate) fn offer_local(self: &Arc<Self>, node: &Arc<Inner>, message: Message, who: &Arc<Notify>) -> Offer {
-        let deadlock = message.is_ask() && message.ask_path().contains(&self.hash);
-        let mut state = self.lock();
-        if state.moved {
-            return Offer::Gone;
-        }
-        if state.phase != Phase::Running {
-            return Offer::Stopped;
-        }
-        if deadlock {
-            drop(state);
-            node.refuse(&message, Code::Deadlock, Effect::None, "");
-            return Offer::Taken;
-        }
-        if !state.pool.take_local() {
-            if !state.waiters.iter().any(|w| Arc::ptr_eq(w, who)) {
-                state.waiters.push(who.clone());
-            }
-            return Offer::Wait;
-        }
-        state.mailbox.push_back(message);
-        self.schedule(node, &mut state);
-        Offer::Taken
-    }
-
-    /// A message that must not be refused for want of room: an answer, a timer, a notice.
-    pub(crate) fn offer_forced(self: &Arc<Self>, node: &Arc<Inner>, mut message: Message) -> Offer {
-        let mut state = self.lock();
-        if state.moved {
-            return Offer::Gone;
-        }
-        if state.phase != Phase::Running {
-            return Offer::Stopped;
-        }
-        message.permit = Permit::Local;
-        state.pool.force_local();
-        state.mailbox.push_back(message);
-        self.schedule(node, &mut state);
-        Offer::Taken
-    }
-
-    /// A message of an incoming stream.
-    #[allow(clippy::result_large_err)] // The message comes back to be refused, once and at once.
-    pub(crate) fn offer_stream(self: &Arc<Self>, node: &Arc<Inner>, message: Message) -> Result<(), (Code, Message)> {
-        let Permit::Stream { link, flow, seq } = message.permit else {
-            return Err((Code::InvalidArgument, message));
-        };
-        let deadlock = message.is_ask() && message.ask_path().contains(&self.hash);
-        let mut state = self.lock();
-        if state.phase != Phase::Running {
-            return Err((Code::Stopped, message));
-        }
-        match state.pool.arrive((link, flow), seq) {
-            Arrival::Accepted if deadlock => {
-                drop(state);
-                self.release(node, message.permit);
-                Err((Code::Deadlock, message))
-            }
-            Arrival::Accepted => {
-                state.mailbox.push_back(message);
-                self.schedule(node, &mut state);
-                Ok(())
-            }
-            Arrival::Full => Err((Code::MailboxFull, message)),
-            Arrival::Unknown => Err((Code::Stopped, message)),
-        }
-    }
-
-    /// A peer bound a stream: `false` = this actor takes no more.
-    pub(crate) fn open_stream(&self, node: &Inner, key: (u64, u32), first_seq: u64) -> bool {
-        let mut state = self.lock();
-        if state.moved || state.phase != Phase::Running {
-            return false;
-        }
-        state.pool.open(key, first_seq, INITIAL_CREDIT);
-        let grants = state.pool.grants(true);
-        drop(state);
-        node.grant(grants);
-        true
-    }
-
-    /// A stream ended: what was promised to it is there for others.
-    pub(crate) fn close_stream(&self, node: &Inner, key: (u64, u32)) {
-        let mut state = self.lock();
-        state.pool.close(key);
-        let drained = state.mailbox.is_empty();
-        let grants = state.pool.grants(drained);
-        let waiters = std::mem::take(&mut state.waiters);
-        drop(state);
-        node.grant(grants);
-        waiters.iter().for_each(|w| w.notify_waiters());
     }
 
     pub(crate) fn schedule(self: &Arc<Self>, node: &Arc<Inner>, state: &mut CellState) {
@@ -267,7 +216,8 @@ impl Cell {
             Vec::new()
         };
         let next = match next {
-            _ if halted => Next::Halt,
+            _ if state.phase != Phase::Running => Next::Halt,
+            _ if halted => Next::Frozen,
             None => Next::Empty,
             Some(message) => {
                 let token = self.cancel.child_token();
@@ -294,10 +244,10 @@ impl Cell {
         waiters.iter().for_each(|w| w.notify_waiters());
     }
 
-    /// The actor, for the activation that runs it.
-    pub(crate) fn take_actor(&self) -> (Option<Box<dyn DynActor>>, Option<State>) {
+    /// The actor, for the activation that runs it, and whether its start hook has run.
+    pub(crate) fn take_actor(&self) -> (Option<Box<dyn DynActor>>, bool) {
         let mut state = self.lock();
-        (state.actor.take(), state.restore.take())
+        (state.actor.take(), std::mem::replace(&mut state.begun, true))
     }
 
     /// The activation ends, unless a message came meanwhile: then it gets the actor back.
@@ -351,19 +301,6 @@ impl Cell {
         tokio::time::timeout(limit, wait).await.is_ok()
     }
 
-    /// An asker has stopped waiting. Held: it is taken out and given back. Running: its token trips.
-    pub(crate) fn cancel_ask(&self, is_it: impl Fn(&Message) -> bool) -> Option<Message> {
-        let mut state = self.lock();
-        if let Some((message, token)) = &state.running
-            && is_it(message)
-        {
-            token.cancel();
-            return None;
-        }
-        let at = state.mailbox.iter().position(is_it)?;
-        state.mailbox.remove(at)
-    }
-
     pub(crate) fn info(&self) -> v1::ActorInfo {
         let state = self.lock();
         v1::ActorInfo {
@@ -378,10 +315,10 @@ impl Cell {
         }
     }
 
-    /// Turns a running cell to Stopping; `false` if it was already.
+    /// Turns a running cell to Stopping; `false` if it was already, or only its owner cell knows where it goes on.
     pub(crate) fn begin_stop(&self, code: Code, detail: &str) -> bool {
         let mut state = self.lock();
-        if state.phase != Phase::Running {
+        if state.phase != Phase::Running || state.swapping || state.moved.is_some() {
             return false;
         }
         state.phase = Phase::Stopping;
@@ -400,6 +337,23 @@ impl Cell {
         drop(state);
         waiters.iter().for_each(|w| w.notify_waiters());
         left
+    }
+
+    /// A timer is due: `false` = it was replaced or ended, or it waits until the actor is not frozen.
+    pub(crate) fn timer_is_due(&self, name: &str, stop: &CancellationToken) -> bool {
+        let mut state = self.lock();
+        if stop.is_cancelled() {
+            return false;
+        }
+        if state.frozen {
+            state.timers.entry(name.to_owned()).and_modify(|timer| timer.due = true);
+            return false;
+        }
+        state.timers.remove(name).is_some()
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.lock().phase == Phase::Running
     }
 
     pub(crate) fn set_phase(&self, phase: Phase) {

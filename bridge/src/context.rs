@@ -15,7 +15,7 @@ use crate::actor::{Actor, Factory, Options};
 use crate::address::{Address, Ref};
 use crate::api::Node;
 use crate::asks::{LONGEST, Waiter};
-use crate::cell::{Cell, TimerEntry};
+use crate::cell::{Cell, Request, TimerEntry};
 use crate::error::{Error, Fault};
 use crate::message::{Message, Outgoing, Payload};
 use crate::node::Inner;
@@ -229,10 +229,14 @@ impl Cx {
         };
         let mut out = Outgoing::with_fields(Kind::Ask, message, fields);
         out.deadline = Some(deadline);
-        self.cell.lock().requests.insert(correlation, context);
+        let key = (self.node.name.clone(), correlation);
+        self.cell
+            .lock()
+            .requests
+            .insert(key.clone(), Request { context, deadline });
         self.stage(to.clone(), out).inspect_err(|_| {
             self.node.end_ask(correlation);
-            self.cell.lock().requests.remove(&correlation);
+            self.cell.lock().requests.remove(&key);
         })
     }
 
@@ -259,9 +263,7 @@ impl Cx {
     /// NO_SUCH_ACTOR, UNAVAILABLE.
     pub async fn watch(&mut self, other: &Ref) -> Result<(), Error> {
         self.flush(false).await;
-        self.node
-            .watch(other, &Address::pinned(&self.node.name, &self.cell.path)?, false)
-            .await
+        self.node.watch(other, &self.cell.address, false).await
     }
 
     /// Sends this actor a message after `delay`. A timer of the same name is replaced. Timers move with the actor.

@@ -4,17 +4,20 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use actorbridge_proto::v1::{self, Code, Effect};
-use actorbridge_proto::{Packet, Refusal, What, Who};
+use actorbridge_proto::v1::{self, Code};
+use actorbridge_proto::{Packet, Refusal, What};
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use crate::cell::Cell;
-use crate::machine::link::{Action, Config, Delivery, Link, PROTOCOL, Phase, Role, Send};
-use crate::message::{Message, Outgoing, Permit};
+use crate::asks::Place;
+use crate::machine::link::{Action, Config, Link, PROTOCOL, Phase, Role, Send};
+use crate::message::{Message, Outgoing};
 use crate::node::{Inner, lock};
 use crate::outlet::Outlet;
-use crate::rings::{DeadLetter, Level};
+
+mod inbound;
+
+use inbound::Inbound;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -24,17 +27,10 @@ struct State {
     machine: Link,
     outlets: HashMap<u32, Weak<Outlet>>,
     types: HashMap<u32, Arc<What>>,
-}
-
-enum Host {
-    Cell(Arc<Cell>),
-    /// Nobody: each message is refused with this code.
-    None(Code),
-}
-
-struct Inbound {
-    who: Arc<Who>,
-    host: Host,
+    /// Outgoing flows that were reset with MOVED, until their outlets know: the last seq, and where to.
+    resets: HashMap<u32, (u64, v1::Moved)>,
+    /// What both sides can do.
+    capabilities: Vec<u32>,
 }
 
 /// One end of a link. A door brings it what the peer sends and carries what it has to say; it knows nothing else.
@@ -70,7 +66,7 @@ impl LinkEnd {
             node: node.name.clone(),
             incarnation: node.incarnation,
             protocol: PROTOCOL,
-            capabilities: Vec::new(),
+            capabilities: vec![v1::Capability::Move as u32],
             required: Vec::new(),
             limits: v1::Limits::default(),
             software: concat!("actorbridge-rust ", env!("CARGO_PKG_VERSION")).into(),
@@ -83,6 +79,8 @@ impl LinkEnd {
                 machine,
                 outlets: HashMap::new(),
                 types: HashMap::new(),
+                resets: HashMap::new(),
+                capabilities: Vec::new(),
             }),
             inbound: Mutex::default(),
             wake: Mutex::default(),
@@ -228,7 +226,22 @@ impl LinkEnd {
     fn drive(&self, node: &Arc<Inner>, event: impl FnOnce(&mut Link, &mut Vec<Action>)) {
         let mut inbound = lock(&self.inbound);
         let mut actions = Vec::new();
-        event(&mut lock(&self.state).machine, &mut actions);
+        {
+            let mut state = lock(&self.state);
+            event(&mut state.machine, &mut actions);
+            // A sender that finds its binding gone must find the reason too, before its next message.
+            for action in &actions {
+                if let Action::Rebind {
+                    flow,
+                    last_seq,
+                    moved: Some(moved),
+                    ..
+                } = action
+                {
+                    state.resets.insert(*flow, (*last_seq, moved.clone()));
+                }
+            }
+        }
         for action in actions {
             self.act(node, &mut inbound, action);
         }
@@ -236,210 +249,24 @@ impl LinkEnd {
         self.ring();
     }
 
-    fn act(&self, node: &Arc<Inner>, inbound: &mut HashMap<u32, Inbound>, action: Action) {
-        match action {
-            Action::Up { peer, .. } => {
-                node.log(Level::Info, &peer, "the link is up".into());
-                *lock(&self.peer) = Some(peer);
-                self.settled.cancel();
-            }
-            Action::Opened {
-                flow, first_seq, who, ..
-            } => {
-                let host = self.host(node, flow, first_seq, &who);
-                inbound.insert(
-                    flow,
-                    Inbound {
-                        who: Arc::new(who),
-                        host,
-                    },
-                );
-            }
-            Action::Deliver(delivery) => self.deliver(node, inbound, delivery),
-            Action::Closed { flow, .. } => {
-                if let Some(Inbound {
-                    host: Host::Cell(cell), ..
-                }) = inbound.remove(&flow)
-                {
-                    cell.close_stream(node, (self.id, flow));
-                }
-            }
-            Action::Skipped { flow, seq } => self.skipped(node, inbound, flow, seq),
-            Action::Credit { flow } => self.outlet(flow).iter().for_each(|o| o.owner.notify_waiters()),
-            Action::Refused { flow, outcome } => {
-                let target = self
-                    .outlet(flow)
-                    .map(|o| o.target.as_str().to_owned())
-                    .unwrap_or_default();
-                let (code, effect) = (Code::from_wire(outcome.code), outcome.effect());
-                let detail = format!("seq {}: {}", outcome.seq, outcome.detail);
-                node.dead().push(DeadLetter {
-                    target,
-                    code,
-                    effect,
-                    detail,
-                    envelope: Bytes::new(),
-                });
-            }
-            Action::Rebind { flow, .. } => {
-                let outlet = lock(&self.state).outlets.remove(&flow).and_then(|o| o.upgrade());
-                if let Some(outlet) = outlet {
-                    node.forget(outlet.target.path());
-                    outlet.unbind(self.id, flow);
-                }
-            }
-            Action::BadItem {
-                flow, refusal, body, ..
-            } => {
-                let target = inbound.get(&flow).map(|i| i.who.target.clone()).unwrap_or_default();
-                let (code, effect, detail) = (refusal.code, Effect::None, refusal.detail);
-                node.dead().push(DeadLetter {
-                    target,
-                    code,
-                    effect,
-                    detail,
-                    envelope: body,
-                });
-            }
-            Action::Moved(step) => {
-                node.log(
-                    Level::Warn,
-                    &step.actor,
-                    "a step of a move came; this node does not take moves yet".into(),
-                );
-            }
-            Action::Room => {}
-            Action::Down {
-                status,
-                detail,
-                last_frame,
-            } => self.on_down(node, inbound, status, &detail, last_frame),
-        }
-    }
-
-    fn host(&self, node: &Arc<Inner>, flow: u32, first_seq: u64, who: &Who) -> Host {
-        let target = who.target.parse::<crate::address::Address>();
-        let cell = target
-            .ok()
-            .filter(|a| a.node().is_none_or(|n| n == node.name))
-            .and_then(|a| node.cell(a.path()));
-        let code = match cell {
-            Some(cell) if cell.open_stream(node, (self.id, flow), first_seq) => return Host::Cell(cell),
-            Some(_) => Code::Stopped,
-            None => Code::NoSuchActor,
-        };
-        lock(&self.state).machine.reset(flow, code, None);
-        Host::None(code)
-    }
-
-    fn deliver(&self, node: &Arc<Inner>, inbound: &HashMap<u32, Inbound>, delivery: Delivery) {
-        let Delivery {
-            flow,
-            seq,
-            type_id,
-            ttl_ms,
-            hops,
-            body,
-            ..
-        } = delivery;
-        let what = self.what(type_id);
-        if flow == 0 {
-            return node.off_stream(what, body);
-        }
-        let Some(stream) = inbound.get(&flow) else { return };
-        // The machine has read it before: it cannot fail here.
-        let Ok(mut message) = Message::read(stream.who.clone(), what, body) else {
-            return;
-        };
-        message.permit = Permit::Stream {
-            link: self.id,
-            flow,
-            seq,
-        };
-        message.hops = hops;
-        message.deadline = (ttl_ms > 0).then(|| node.now() + u64::from(ttl_ms));
-        let refused = match &stream.host {
-            Host::Cell(cell) => cell.offer_stream(node, message),
-            Host::None(code) => Err((*code, message)),
-        };
-        if let Err((code, message)) = refused {
-            node.refuse(&message, code, Effect::None, "");
-        }
-    }
-
-    fn what(&self, type_id: u32) -> Arc<What> {
-        let mut state = lock(&self.state);
-        if let Some(what) = state.types.get(&type_id) {
-            return what.clone();
-        }
-        let what = Arc::new(state.machine.what(type_id).cloned().unwrap_or_default());
-        state.types.insert(type_id, what.clone());
-        what
-    }
-
-    fn skipped(&self, node: &Arc<Inner>, inbound: &HashMap<u32, Inbound>, flow: u32, seq: u64) {
-        if let Some(Inbound {
-            host: Host::Cell(cell), ..
-        }) = inbound.get(&flow)
-        {
-            let permit = Permit::Stream {
-                link: self.id,
-                flow,
-                seq,
-            };
-            if let Some(message) = cell.cancel_ask(|m| m.permit == permit) {
-                node.outcome(&message, Code::Cancelled, Effect::None, "");
-                cell.release(node, permit);
-            }
-        }
-    }
-
-    fn on_down(
-        &self,
-        node: &Arc<Inner>,
-        inbound: &mut HashMap<u32, Inbound>,
-        status: v1::Status,
-        detail: &str,
-        last_frame: Option<u64>,
-    ) {
-        *lock(&self.fate) = Some((status, detail.to_owned()));
-        let unknown = lock(&self.state).machine.unknown();
-        let outlets = std::mem::take(&mut lock(&self.state).outlets);
-        for (flow, stream) in inbound.drain() {
-            if let Host::Cell(cell) = stream.host {
-                cell.close_stream(node, (self.id, flow));
-            }
-        }
-        let outlets: Vec<_> = outlets
-            .into_iter()
-            .filter_map(|(f, o)| Some((f, o.upgrade()?)))
-            .collect();
-        for (stream, first, last) in unknown {
-            let of = outlets.iter().find(|(_, o)| o.stream == stream);
-            let target = of.map(|(_, o)| o.target.as_str().to_owned()).unwrap_or_default();
-            let detail = format!("stream {stream:016x}, seq {first} to {last}: {detail}");
-            let (code, effect) = (Code::OutcomeUnknown, Effect::Maybe);
-            node.dead().push(DeadLetter {
-                target,
-                code,
-                effect,
-                detail,
-                envelope: Bytes::new(),
-            });
-        }
-        node.link_down(self, last_frame, detail);
-        outlets.iter().for_each(|(flow, o)| o.unbind(self.id, *flow));
-        self.settled.cancel();
-        self.down.cancel();
-    }
-
     fn outlet(&self, flow: u32) -> Option<Arc<Outlet>> {
         lock(&self.state).outlets.get(&flow)?.upgrade()
     }
 
-    pub(crate) fn open(&self, outlet: &Arc<Outlet>, who: &Bytes, first_seq: u64) -> Result<u32, Refusal> {
+    /// Does the peer take and offer moves?
+    pub(crate) fn can_move(&self) -> bool {
+        lock(&self.state).capabilities.contains(&(v1::Capability::Move as u32))
+    }
+
+    pub(crate) fn open(
+        &self,
+        outlet: &Arc<Outlet>,
+        who: &Bytes,
+        first_seq: u64,
+        target_epoch: u64,
+    ) -> Result<u32, Refusal> {
         let mut state = lock(&self.state);
-        let flow = state.machine.open(outlet.stream, who, first_seq, 0)?;
+        let flow = state.machine.open(outlet.stream, who, first_seq, target_epoch)?;
         state.outlets.insert(flow, Arc::downgrade(outlet));
         Ok(flow)
     }
@@ -458,6 +285,38 @@ impl LinkEnd {
         matches!(sent, Send::Queued(_))
     }
 
+    /// Passes on what came here for an actor that is there now.
+    pub(crate) fn forward(&self, message: &Message) -> Send {
+        let Message { who, what, body, .. } = message;
+        let body = if who.bytes.is_empty() {
+            body.clone()
+        } else {
+            [&who.bytes[..], &body[..]].concat().into()
+        };
+        let sent = lock(&self.state)
+            .machine
+            .forward(what, message.deadline, message.hops + 1, &body);
+        self.ring();
+        sent
+    }
+
+    pub(crate) fn send_move(&self, step: v1::Move) -> Result<(), Refusal> {
+        let sent = lock(&self.state).machine.send_move(step);
+        self.ring();
+        sent
+    }
+
+    /// Most bytes of a snapshot in one step of a move.
+    pub(crate) fn chunk_bytes(&self) -> usize {
+        let frame = lock(&self.state).machine.peer_limits().max_frame_bytes as usize;
+        frame.saturating_sub(8 << 10)
+    }
+
+    /// Was this outgoing flow reset with MOVED? The last seq that was sent on it, and where to.
+    pub(crate) fn reset_of(&self, flow: u32) -> Option<(u64, v1::Moved)> {
+        lock(&self.state).resets.get(&flow).cloned()
+    }
+
     pub(crate) fn close_flow(&self, flow: u32) {
         let mut state = lock(&self.state);
         state.outlets.remove(&flow);
@@ -466,8 +325,12 @@ impl LinkEnd {
         self.ring();
     }
 
-    pub(crate) fn cancel(&self, flow: u32, seq: u64) {
-        lock(&self.state).machine.cancel(flow, seq);
+    pub(crate) fn cancel(&self, flow: u32, stream: u64, seq: u64) {
+        let mut state = lock(&self.state);
+        if state.machine.stream_of(flow) == Some(stream) {
+            state.machine.cancel(flow, seq);
+        }
+        drop(state);
         self.ring();
     }
 
@@ -477,8 +340,8 @@ impl LinkEnd {
     }
 
     /// Ends an inbound binding: its sender resolves the target again.
-    pub(crate) fn reset(&self, flow: u32, code: Code) {
-        lock(&self.state).machine.reset(flow, code, None);
+    pub(crate) fn reset(&self, flow: u32, code: Code, moved: Option<v1::Moved>) {
+        lock(&self.state).machine.reset(flow, code, moved);
         self.ring();
     }
 
@@ -487,8 +350,10 @@ impl LinkEnd {
         self.ring();
     }
 
-    pub(crate) fn never_left(&self, flow: u32, seq: u64, last_frame: Option<u64>) -> bool {
-        lock(&self.state).machine.never_left(flow, seq, last_frame)
+    pub(crate) fn never_left(&self, place: Place, last_frame: Option<u64>) -> bool {
+        let state = lock(&self.state);
+        let same = state.machine.stream_of(place.flow) == Some(place.stream);
+        same && state.machine.never_left(place.flow, place.seq, last_frame)
     }
 }
 

@@ -15,6 +15,7 @@ mod error;
 mod lifecycle;
 pub mod machine;
 mod message;
+mod moves;
 mod node;
 mod outlet;
 pub mod remote;

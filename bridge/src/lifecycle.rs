@@ -9,11 +9,15 @@ use crate::actor::{Boxed, Factory, Options, matches};
 use crate::address::{Address, SYSTEM};
 use crate::cell::{Cell, Offer, TimerEntry};
 use crate::error::Error;
+use crate::moves::As;
 use crate::node::{Inner, Target, lock, terminated};
 use crate::rings::Level;
+use crate::snapshot::Snapshot;
 
 /// Most actors that may watch one actor.
 const MAX_WATCHERS: usize = 65_536;
+/// How long a watch waits for an actor on its way.
+const WATCH: Duration = Duration::from_secs(5);
 
 impl Inner {
     pub(crate) async fn watch(
@@ -22,25 +26,8 @@ impl Inner {
         watcher: &Address,
         unwatch: bool,
     ) -> Result<(), Error> {
-        let host = match self.resolve(other).await? {
-            Target::Cell(cell) => {
-                let mut state = cell.lock();
-                if unwatch {
-                    state.watchers.remove(watcher.as_str());
-                } else if state.phase == Phase::Done {
-                    drop(state);
-                    self.notify(
-                        watcher,
-                        terminated(other.as_str(), Code::Stopped, "it had stopped before"),
-                    );
-                } else if state.watchers.len() >= MAX_WATCHERS && !state.watchers.contains(watcher.as_str()) {
-                    let detail = format!("{MAX_WATCHERS} actors watch it already");
-                    return Err(Error::new(Code::MailboxFull, other.as_str(), detail));
-                } else {
-                    state.watchers.insert(watcher.as_str().to_owned());
-                }
-                return Ok(());
-            }
+        let host = match self.watched(other).await? {
+            Target::Cell(cell) => return self.watch_here(&cell, other, watcher, unwatch),
             Target::Link(link) => link,
         };
         let peer = host.peer().unwrap_or_default();
@@ -62,6 +49,46 @@ impl Inner {
         Ok(())
     }
 
+    /// Where an actor is that is to be watched: not on the way, where it would be lost that it is.
+    async fn watched(self: &Arc<Self>, other: &Address) -> Result<Target, Error> {
+        let until = tokio::time::Instant::now() + WATCH;
+        loop {
+            match self.resolve(other).await? {
+                Target::Cell(cell) if cell.is_moving() => {}
+                target => return Ok(target),
+            }
+            if tokio::time::Instant::now() >= until {
+                return Err(Error::new(Code::Unavailable, other.as_str(), "it is being moved"));
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    fn watch_here(
+        self: &Arc<Self>,
+        cell: &Arc<Cell>,
+        other: &Address,
+        watcher: &Address,
+        unwatch: bool,
+    ) -> Result<(), Error> {
+        let mut state = cell.lock();
+        if unwatch {
+            state.watchers.remove(watcher.as_str());
+        } else if state.phase == Phase::Done {
+            drop(state);
+            self.notify(
+                watcher,
+                terminated(other.as_str(), Code::Stopped, "it had stopped before"),
+            );
+        } else if state.watchers.len() >= MAX_WATCHERS && !state.watchers.contains(watcher.as_str()) {
+            let detail = format!("{MAX_WATCHERS} actors watch it already");
+            return Err(Error::new(Code::MailboxFull, other.as_str(), detail));
+        } else {
+            state.watchers.insert(watcher.as_str().to_owned());
+        }
+        Ok(())
+    }
+
     pub(crate) fn spawn_cell(
         self: &Arc<Self>,
         path: &str,
@@ -70,7 +97,34 @@ impl Inner {
         parent: Option<Arc<Cell>>,
     ) -> Result<Arc<Cell>, Error> {
         let address = Address::logical(path)?;
-        let cell = Arc::new(Cell::new(&self.name, address, factory, options, parent.clone(), 1));
+        let epoch = self.first_epoch(path)?;
+        let cell = Cell::new(&self.name, &self.name, address, factory, options, parent, epoch);
+        let cell = Arc::new(cell);
+        self.add_cell(&cell)?;
+        cell.schedule(self, &mut cell.lock());
+        Ok(cell)
+    }
+
+    /// Spawns an actor from a snapshot, by the factory of its path.
+    pub(crate) fn spawn_from(self: &Arc<Self>, snapshot: Snapshot) -> Result<Address, Error> {
+        let address: Address = snapshot.actor.parse()?;
+        let path = address.path();
+        let no_factory = || Error::new(Code::NoSuchActor, path, format!("no factory matches {path}"));
+        let factory = self.factory_for(path).ok_or_else(no_factory)?;
+        let how = As {
+            epoch: self.first_epoch(path)?.max(snapshot.epoch + 1),
+            home: self.name.clone(),
+            came_by_move: false,
+        };
+        let prepared = self.prepare(snapshot, factory, &how);
+        let prepared = prepared.map_err(|r| Error::refused(address.as_str(), r))?;
+        self.add_cell(&prepared.cell)?;
+        self.run(prepared);
+        Ok(address)
+    }
+
+    fn add_cell(&self, cell: &Arc<Cell>) -> Result<(), Error> {
+        let path = cell.path.as_str();
         {
             let mut cells = self.cells.write().unwrap_or_else(|e| e.into_inner());
             if self.closing.is_cancelled() {
@@ -79,7 +133,7 @@ impl Inner {
             if cells.contains_key(path) {
                 return Err(Error::new(Code::AlreadyExists, cell.address.as_str(), ""));
             }
-            if let Some(parent) = &parent {
+            if let Some(parent) = &cell.parent {
                 let mut state = parent.lock();
                 if state.phase != Phase::Running {
                     return Err(Error::new(
@@ -93,8 +147,7 @@ impl Inner {
             cells.insert(path.to_owned(), cell.clone());
         }
         self.forget(path);
-        cell.schedule(self, &mut cell.lock());
-        Ok(cell)
+        Ok(())
     }
 
     pub(crate) fn factory_for(&self, path: &str) -> Option<Factory> {
@@ -162,8 +215,9 @@ impl Inner {
         let streams: Vec<_> = cell.lock().pool.streams().map(|(key, _)| key).collect();
         for (link, flow) in streams {
             let link = self.links.read().unwrap_or_else(|e| e.into_inner()).get(&link).cloned();
-            link.iter().for_each(|l| l.reset(flow, Code::Stopped));
+            link.iter().for_each(|l| l.reset(flow, Code::Stopped, None));
         }
+        self.free_owner(cell);
         if let Some(parent) = &cell.parent {
             parent.lock().children.retain(|c| !Arc::ptr_eq(c, cell));
         }
@@ -185,8 +239,7 @@ impl Inner {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep_until(at) => {
-                    cell.lock().timers.remove(&name);
-                    if cell.offer_forced(&node, message) != Offer::Taken {
+                    if cell.timer_is_due(&name, &stop) && cell.offer_forced(&node, message) != Offer::Taken {
                         node.log(Level::Info, &cell.path, format!("timer {name} found its actor stopped"));
                     }
                 }

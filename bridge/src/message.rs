@@ -179,6 +179,28 @@ impl Message {
         writer::join(&self.who.bytes, &self.what.bytes, &self.body)
     }
 
+    /// Is it the answer to a request of its actor?
+    pub(crate) fn is_answer(&self) -> bool {
+        let answers = matches!(self.kind(), Some(Kind::Reply | Kind::Failure | Kind::Event));
+        answers && self.correlation != 0
+    }
+
+    /// Of an answer: the node that keeps the request's slot.
+    pub(crate) fn slot_node(&self, here: &str) -> String {
+        let target = self.who.target.parse::<Address>();
+        let node = target.ok().and_then(|t| t.node().map(str::to_owned));
+        node.unwrap_or_else(|| here.to_owned())
+    }
+
+    /// The message with a target: an answer that has none is for the actor at `path` by way of this node.
+    pub(crate) fn addressed(&self, here: &str, path: &str) -> Self {
+        let mut message = self.clone();
+        if self.who.target.is_empty() {
+            message.who = Arc::new(writer::who("", &format!("ab://{here}/{path}"), ""));
+        }
+        message
+    }
+
     pub(crate) fn ask_path(&self) -> Vec<u64> {
         view::ask_path(&self.body)
     }

@@ -61,6 +61,7 @@ pub(crate) struct Inner {
     pub(crate) asks: Mutex<Asks<Waiter>>,
     pub(crate) dead: Mutex<DeadLetters>,
     logs: Mutex<Logs>,
+    pub(crate) moves: crate::moves::Moves,
     /// (watched address, watcher) of actors on other nodes, by link.
     pub(crate) watches: Mutex<HashMap<u64, Vec<(String, Address)>>>,
     /// Where it listens.
@@ -90,6 +91,7 @@ impl Inner {
             asks: Mutex::default(),
             dead: Mutex::default(),
             logs: Mutex::default(),
+            moves: crate::moves::Moves::default(),
             watches: Mutex::default(),
             bound: Mutex::default(),
         }
@@ -132,7 +134,7 @@ impl Inner {
             .cloned()
     }
 
-    fn link(&self, id: u64) -> Option<Arc<LinkEnd>> {
+    pub(crate) fn link(&self, id: u64) -> Option<Arc<LinkEnd>> {
         self.links.read().unwrap_or_else(|e| e.into_inner()).get(&id).cloned()
     }
 
@@ -243,14 +245,13 @@ impl Inner {
     /// A link is over: each ask that went by it is answered, watchers are told.
     pub(crate) fn link_down(self: &Arc<Self>, link: &LinkEnd, last_frame: Option<u64>, detail: &str) {
         let id = link.id();
-        let asks = lock(&self.asks).end_where(|w| w.placed.is_some_and(|p| p.0 == id));
+        let asks = lock(&self.asks).end_where(|w| w.placed.is_some_and(|p| p.link == id));
         for (correlation, waiter) in asks {
-            let never = waiter
-                .placed
-                .is_some_and(|(_, flow, seq)| link.never_left(flow, seq, last_frame));
+            let never = waiter.placed.is_some_and(|place| link.never_left(place, last_frame));
             let code = if never { Code::Unavailable } else { Code::OutcomeUnknown };
             self.fail_waiter(correlation, waiter, code, detail);
         }
+        self.moves_link_down(id);
         let watches = lock(&self.watches).remove(&id).unwrap_or_default();
         for (actor, watcher) in watches {
             let detail = format!("the link to its node was lost: {detail}");
@@ -370,19 +371,30 @@ impl Inner {
         self.place(&who, to, &out).await.map(drop)
     }
 
-    /// An envelope that came outside any stream.
-    pub(crate) fn off_stream(self: &Arc<Self>, what: Arc<What>, body: Bytes) {
-        let Ok(message) = Message::read(Arc::<Who>::default(), what, body) else {
+    /// An envelope that came outside any stream: an answer, or what an old owner of an actor forwards.
+    pub(crate) fn off_stream(self: &Arc<Self>, what: Arc<What>, body: Bytes, deadline: Option<Millis>, hops: u32) {
+        let Ok(mut message) = Message::read(Arc::<Who>::default(), what, body) else {
             return;
         };
-        match message.kind() {
-            Some(Kind::Reply | Kind::Failure | Kind::Event) => self.answered(message),
-            _ => self.refuse(
-                &message,
-                Code::UnsupportedKind,
-                Effect::None,
-                "only answers may come outside a stream",
-            ),
+        if message.who.target.is_empty() {
+            return match message.is_answer() {
+                true => self.answered(message),
+                false => self.refuse(
+                    &message,
+                    Code::UnsupportedKind,
+                    Effect::None,
+                    "only answers may come outside a stream",
+                ),
+            };
+        }
+        (message.deadline, message.hops) = (deadline, hops);
+        let target = message.who.target.parse::<Address>();
+        let cell = target
+            .ok()
+            .and_then(|t| self.cell(t.path()).or_else(|| self.left(t.path())));
+        match cell {
+            Some(cell) => cell.offer_forwarded(self, message),
+            None => self.refuse(&message, Code::NoSuchActor, Effect::None, "it was forwarded to here"),
         }
     }
 }

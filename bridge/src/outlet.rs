@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use actorbridge_proto::v1::Code;
+use actorbridge_proto::v1::{Code, Moved};
 use actorbridge_proto::{Who, writer};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::address::Address;
-use crate::cell::{Cell, Offer};
+use crate::cell::{Cell, FORWARDING, Gap, Offer};
 use crate::door::LinkEnd;
 use crate::error::Error;
 use crate::machine::link::Send;
@@ -53,6 +54,7 @@ impl Sender {
             state: Mutex::new(Binding {
                 route: Route::None,
                 next_seq: 1,
+                late: None,
             }),
         });
         outlets.insert(target.clone(), outlet.clone());
@@ -73,6 +75,14 @@ enum Route {
 struct Binding {
     route: Route,
     next_seq: u64,
+    late: Option<Late>,
+}
+
+/// The last binding was reset with MOVED: what was sent on it may still be on its way by the old owner.
+struct Late {
+    upto: u64,
+    epoch: u64,
+    since: Instant,
 }
 
 /// (source, target) with a stream number and the present route.
@@ -88,7 +98,12 @@ pub(crate) struct Outlet {
 #[derive(Clone)]
 pub(crate) enum Placed {
     Local(Arc<Cell>),
-    Link { link: Arc<LinkEnd>, flow: u32, seq: u64 },
+    Link {
+        link: Arc<LinkEnd>,
+        flow: u32,
+        stream: u64,
+        seq: u64,
+    },
 }
 
 pub(crate) enum Sent {
@@ -104,41 +119,66 @@ impl Outlet {
         let mut state = lock(&self.state);
         let (placed, next) = match &state.route {
             Route::None => return Sent::Unresolved,
-            Route::Local(cell) => match self.to_cell(node, cell, out) {
-                Ok(Offer::Taken) => (Placed::Local(cell.clone()), state.next_seq + 1),
-                Ok(Offer::Wait) => return Sent::Wait,
-                Ok(Offer::Gone) => {
-                    state.route = Route::None;
-                    return Sent::Unresolved;
+            Route::Local(cell) => {
+                let cell = cell.clone();
+                match self.to_cell(node, &cell, &mut state, out) {
+                    Ok(Offer::Taken) => (Placed::Local(cell), state.next_seq + 1),
+                    Ok(Offer::Wait) => return Sent::Wait,
+                    Ok(Offer::Gone) => {
+                        state.route = Route::None;
+                        return Sent::Unresolved;
+                    }
+                    Ok(Offer::Stopped) => {
+                        state.route = Route::None;
+                        return Sent::Refused(Error::new(Code::Stopped, self.target.as_str(), ""));
+                    }
+                    Err(error) => return Sent::Refused(error),
                 }
-                Ok(Offer::Stopped) => {
-                    state.route = Route::None;
-                    return Sent::Refused(Error::new(Code::Stopped, self.target.as_str(), ""));
+            }
+            Route::Link(link, flow) => {
+                let (link, flow, stream) = (link.clone(), *flow, self.stream);
+                match link.send(flow, out) {
+                    Send::Queued(seq) => (
+                        Placed::Link {
+                            link,
+                            flow,
+                            stream,
+                            seq,
+                        },
+                        seq + 1,
+                    ),
+                    Send::NoCredit | Send::NoRoom => return Sent::Wait,
+                    Send::Refused(refusal) if refusal.code == Code::Unavailable => {
+                        // It may have been reset a moment ago, and the reader of the link has not come to say so.
+                        if let Some((last_seq, moved)) = link.reset_of(flow) {
+                            self.has_moved(node, &mut state, last_seq, &moved);
+                        }
+                        state.route = Route::None;
+                        return Sent::Unresolved;
+                    }
+                    Send::Refused(refusal) => return Sent::Refused(Error::refused(self.target.as_str(), refusal)),
                 }
-                Err(error) => return Sent::Refused(error),
-            },
-            Route::Link(link, flow) => match link.send(*flow, out) {
-                Send::Queued(seq) => (
-                    Placed::Link {
-                        link: link.clone(),
-                        flow: *flow,
-                        seq,
-                    },
-                    seq + 1,
-                ),
-                Send::NoCredit | Send::NoRoom => return Sent::Wait,
-                Send::Refused(refusal) if refusal.code == Code::Unavailable => {
-                    state.route = Route::None;
-                    return Sent::Unresolved;
-                }
-                Send::Refused(refusal) => return Sent::Refused(Error::refused(self.target.as_str(), refusal)),
-            },
+            }
         };
         state.next_seq = next;
         Sent::Done(placed)
     }
 
-    fn to_cell(&self, node: &Arc<Inner>, cell: &Arc<Cell>, out: &Outgoing) -> Result<Offer, Error> {
+    fn to_cell(
+        &self,
+        node: &Arc<Inner>,
+        cell: &Arc<Cell>,
+        state: &mut Binding,
+        out: &Outgoing,
+    ) -> Result<Offer, Error> {
+        if let Some(Late { upto, since, .. }) = state.late {
+            let sender = (&*self.who.source, &*self.who.reply_to);
+            match cell.gap(node, (self.stream, upto), since, sender, &self.owner) {
+                Gap::Closed => state.late = None,
+                Gap::Waits => return Ok(Offer::Wait),
+                Gap::Gone => return Ok(Offer::Gone),
+            }
+        }
         let refuse = |r| Error::refused(self.target.as_str(), r);
         if out.what.bytes.len() + out.body.len() > 64 << 10 {
             let detail = "a message is at most 64 KiB with its type";
@@ -159,23 +199,40 @@ impl Outlet {
         state.route = match target {
             Target::Cell(cell) => Route::Local(cell),
             Target::Link(link) => {
+                let late = state.late.as_ref().filter(|late| late.since.elapsed() < FORWARDING);
+                let epoch = late.map_or(0, |late| late.epoch);
                 let flow = link
-                    .open(self, &self.who.bytes, state.next_seq)
+                    .open(self, &self.who.bytes, state.next_seq, epoch)
                     .map_err(|r| Error::refused(self.target.as_str(), r))?;
+                // From here on the new owner sees to it that nothing is overtaken.
+                state.late = None;
                 Route::Link(link, flow)
             }
         };
         Ok(())
     }
 
-    /// The receiver or the link has ended this binding.
-    pub(crate) fn unbind(&self, link: u64, flow: u32) {
+    /// The receiver or the link has ended this binding; `moved` says where the actor is now.
+    pub(crate) fn unbind(&self, node: &Inner, link: u64, flow: u32, moved: Option<(u64, &Moved)>) {
         let mut state = lock(&self.state);
         if matches!(&state.route, Route::Link(l, f) if l.id() == link && *f == flow) {
             state.route = Route::None;
+            match moved {
+                Some((last_seq, moved)) => self.has_moved(node, &mut state, last_seq, moved),
+                None => node.forget(self.target.path()),
+            }
         }
         drop(state);
         self.owner.notify_waiters();
+    }
+
+    fn has_moved(&self, node: &Inner, state: &mut Binding, upto: u64, moved: &Moved) {
+        node.remember(self.target.path(), &moved.owner);
+        state.late = (upto > 0).then(|| Late {
+            upto,
+            epoch: moved.actor_epoch,
+            since: Instant::now(),
+        });
     }
 }
 

@@ -94,6 +94,11 @@ impl Snapshot {
     /// UNDECODABLE for any damage, and what is damaged; UNSUPPORTED_VERSION for a later format; UNSUPPORTED_CODEC;
     /// TOO_LARGE.
     pub fn read(name: &str, bytes: &[u8]) -> Result<Self, Error> {
+        Self::read_hashed(name, bytes).map(|(snapshot, _)| snapshot)
+    }
+
+    /// As [`Snapshot::read`], with the sha256 of what is stored.
+    pub(crate) fn read_hashed(name: &str, bytes: &[u8]) -> Result<(Self, Bytes), Error> {
         let damaged = |detail: &str| bad(name, Code::Undecodable, format!("the snapshot is damaged: {detail}"));
         let (header, head_len) = read_header(name, bytes)?;
         if header.codec != CODEC || header.compression != 0 {
@@ -127,7 +132,7 @@ impl Snapshot {
         }
         let capsule = stored.split_to(header.capsule_size as usize);
         let capsule = Capsule::decode(capsule).map_err(|e| damaged(&format!("its capsule does not decode: {e}")))?;
-        Ok(Self {
+        let snapshot = Self {
             actor: header.actor,
             epoch: header.epoch,
             seq: header.seq,
@@ -137,7 +142,8 @@ impl Snapshot {
                 bytes: stored,
             },
             capsule,
-        })
+        };
+        Ok((snapshot, header.sha256))
     }
 }
 

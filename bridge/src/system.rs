@@ -1,21 +1,68 @@
 //! The actor `/system` that every node has: what must work over all doors is a message to it.
 
-use std::sync::Weak;
+use std::future::Future;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actorbridge_proto::v1::{self, Code};
+
+use tokio::sync::Semaphore;
 
 use crate::actor::{Actor, Options};
 use crate::address::{Address, SYSTEM};
 use crate::context::Cx;
 use crate::error::{Error, Fault};
-use crate::message::Message;
+use crate::message::{Message, Payload};
+use crate::moves::PASSED_ON;
 use crate::node::Inner;
 
 /// Most actors in one ListReply; ask with a longer prefix for the others.
 const MAX_LISTED: usize = 500;
+/// Most requests that are answered later at once.
+const MAX_LATER: usize = 1_024;
+/// Most bytes of a snapshot that is sent as a reply.
+const MAX_SNAPSHOT_REPLY: usize = 60 << 10;
+/// How long a move waits for the running handler, unless the request says otherwise.
+pub(crate) const FREEZE_MS: u32 = 2_000;
 
-pub(crate) struct System(pub(crate) Weak<Inner>);
+pub(crate) struct System {
+    node: Weak<Inner>,
+    /// What is answered later.
+    later: Arc<Semaphore>,
+}
+
+impl System {
+    pub(crate) fn new(node: Weak<Inner>) -> Self {
+        let later = Arc::new(Semaphore::new(MAX_LATER));
+        Self { node, later }
+    }
+
+    /// Answers when `work` is done: `/system` goes on meanwhile.
+    fn answer_later<T: Payload>(
+        &self,
+        node: &Arc<Inner>,
+        cx: &mut Cx,
+        work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+    ) -> Result<(), Fault> {
+        let full = |_| {
+            Fault::new(
+                Code::MailboxFull,
+                format!("{MAX_LATER} requests to this node wait already"),
+            )
+        };
+        let permit = self.later.clone().try_acquire_owned().map_err(full)?;
+        let responder = cx.take_responder()?;
+        let task = async move {
+            match work.await {
+                Ok(reply) => responder.reply(&reply),
+                Err(fault) => responder.fail(&fault),
+            }
+            drop(permit);
+        };
+        node.tasks.spawn_on(task, &node.handle);
+        Ok(())
+    }
+}
 
 fn refused(error: &Error) -> Fault {
     Fault::new(error.code(), format!("{}: {}", error.target(), error.detail()))
@@ -28,7 +75,7 @@ fn is_reserved(path: &str) -> bool {
 impl Actor for System {
     async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
         let node = self
-            .0
+            .node
             .upgrade()
             .ok_or_else(|| Fault::new(Code::Stopped, "this node is gone"))?;
         let missing = |path: &str| Fault::new(Code::NoSuchActor, format!("{path} is not on node {}", node.name));
@@ -44,10 +91,8 @@ impl Actor for System {
                 let cell = node
                     .spawn_cell(&request.path, factory, options, None)
                     .map_err(|e| refused(&e))?;
-                cx.reply(&v1::SpawnReply {
-                    actor: cell.address.as_str().to_owned(),
-                    epoch: 1,
-                })
+                let (actor, epoch) = (cell.address.as_str().to_owned(), cell.lock().epoch);
+                cx.reply(&v1::SpawnReply { actor, epoch })
             }
             "StopRequest" => {
                 let request: v1::StopRequest = message.decode()?;
@@ -56,16 +101,13 @@ impl Actor for System {
                 }
                 let cell = node.cell(&request.path).ok_or_else(|| missing(&request.path))?;
                 let grace = if request.grace_ms == 0 { 5_000 } else { request.grace_ms };
-                let responder = cx.take_responder()?;
                 let stopping = node.clone();
-                let task = async move {
+                self.answer_later(&node, cx, async move {
                     match stopping.stop_cell(&cell, Duration::from_millis(u64::from(grace))).await {
-                        true => responder.reply(&v1::StopReply {}),
-                        false => responder.fail(&Fault::new(Code::HandlerTimeout, "its handler does not end")),
+                        true => Ok(v1::StopReply {}),
+                        false => Err(Fault::new(Code::HandlerTimeout, "its handler does not end")),
                     }
-                };
-                node.tasks.spawn_on(task, &node.handle);
-                Ok(())
+                })
             }
             "ListRequest" => {
                 let request: v1::ListRequest = message.decode()?;
@@ -77,24 +119,64 @@ impl Actor for System {
             }
             "FindRequest" => {
                 let request: v1::FindRequest = message.decode()?;
-                let cell = node.cell(&request.path).ok_or_else(|| missing(&request.path))?;
-                let epoch = cell.lock().epoch;
-                cx.reply(&v1::FindReply {
-                    owner: node.name.clone(),
-                    epoch,
+                let (owner, epoch) = node.owner_of(&request.path).ok_or_else(|| missing(&request.path))?;
+                cx.reply(&v1::FindReply { owner, epoch })
+            }
+            "SnapshotRequest" => {
+                let request: v1::SnapshotRequest = message.decode()?;
+                let taking = node.clone();
+                self.answer_later(&node, cx, async move { snapshot(&taking, &request.path).await })
+            }
+            "MoveToRequest" => {
+                let request: v1::MoveToRequest = message.decode()?;
+                let actor = Address::logical(&request.path).map_err(|e| refused(&e))?;
+                let ms = if request.freeze_ms == 0 {
+                    FREEZE_MS
+                } else {
+                    request.freeze_ms
+                };
+                let (moving, freeze) = (node.clone(), Duration::from_millis(u64::from(ms)));
+                let may_pass_on = !message.ask_path().contains(&Address::hash_of_path(PASSED_ON));
+                self.answer_later(&node, cx, async move {
+                    let moved = moving.move_to(&actor, &request.destination, freeze, may_pass_on).await;
+                    moved.map_err(|e| refused(&e))
                 })
+            }
+            "OwnerSwapRequest" => {
+                let request: v1::OwnerSwapRequest = message.decode()?;
+                let from = message.who.reply_to.parse::<Address>().ok();
+                cx.reply(&node.on_owner_swap(request, from.as_ref().and_then(Address::node)))
             }
             "WatchRequest" => {
                 let request: v1::WatchRequest = message.decode()?;
                 let invalid = |e: Error| refused(&e);
                 let watcher: Address = request.watcher.parse().map_err(invalid)?;
                 let other = Address::pinned(&node.name, &request.path).map_err(invalid)?;
-                node.watch(&other, &watcher, request.unwatch).await.map_err(invalid)?;
-                cx.reply(&v1::WatchReply {})
+                let watching = node.clone();
+                self.answer_later(&node, cx, async move {
+                    let watched = watching.watch(&other, &watcher, request.unwatch).await;
+                    watched.map(|()| v1::WatchReply {}).map_err(|e| refused(&e))
+                })
             }
             _ => Err(Fault::unsupported(message.type_name())),
         }
     }
+}
+
+async fn snapshot(node: &Arc<Inner>, path: &str) -> Result<v1::SnapshotReply, Fault> {
+    let taken = node.snapshot(path).await.map_err(|e| refused(&e))?;
+    let (snapshot, info) = taken.to_bytes();
+    if snapshot.len() > MAX_SNAPSHOT_REPLY {
+        let detail = format!(
+            "the snapshot has {} bytes, over what a message holds; take it at its node",
+            snapshot.len()
+        );
+        return Err(Fault::new(Code::TooLarge, detail));
+    }
+    Ok(v1::SnapshotReply {
+        snapshot,
+        info: Some(info),
+    })
 }
 
 fn options_of(request: &v1::SpawnRequest) -> Options {

@@ -34,7 +34,7 @@ impl Scene {
     }
 
     /// Only the innocent link is left, and it works.
-    async fn is_unhurt(self) {
+    async fn stays_unhurt(self) {
         eventually("the end of the bad link", || self.there.peers() == ["a"]).await;
         let request = EchoRequest {
             text: "still here".into(),
@@ -56,7 +56,7 @@ async fn costs_the_link<F: Future<Output = Raw>>(code: GoodbyeCode, says: &[&str
     for part in says {
         assert!(goodbye.detail.contains(part), "{part:?} is not in {goodbye:?}");
     }
-    scene.is_unhurt().await;
+    scene.stays_unhurt().await;
 }
 
 async fn sends(mut raw: Raw, frame: &[u8]) -> Raw {
@@ -92,7 +92,7 @@ async fn bytes_that_are_not_http2_cost_their_connection_only() {
             .await
             .expect("it is closed");
     }
-    scene.is_unhurt().await;
+    scene.stays_unhurt().await;
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn a_torn_grpc_message_costs_its_link() {
     raw.data(&[0, 0, 0, 0, 100, 1, 2, 3]).await;
     raw.end().await;
     raw.ended().await;
-    scene.is_unhurt().await;
+    scene.stays_unhurt().await;
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn a_connection_that_breaks_in_the_middle_of_a_frame_costs_its_link() {
     let mut raw = Raw::link(&scene.address()).await;
     raw.data(&[0, 0, 0, 0, 100, 1, 2, 3]).await;
     drop(raw);
-    scene.is_unhurt().await;
+    scene.stays_unhurt().await;
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn a_compressed_grpc_message_costs_its_link() {
     let mut raw = Raw::link(&scene.address()).await;
     raw.data(&[1, 0, 0, 0, 2, 1, 2]).await;
     raw.ended().await;
-    scene.is_unhurt().await;
+    scene.stays_unhurt().await;
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn a_protocol_version_that_nobody_speaks_is_refused_with_both_ranges() {
         goodbye.detail.contains("raw speaks 7 to 9, b speaks 1 to 1"),
         "{goodbye:?}"
     );
-    scene.is_unhurt().await;
+    scene.stays_unhurt().await;
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn a_capability_that_this_node_lacks_is_refused_by_name() {
     let goodbye = raw.goodbye().await;
     assert_eq!(goodbye.code(), GoodbyeCode::GoodbyeCapability);
     assert!(goodbye.detail.contains("CAPABILITY_ZSTD_FRAMES"), "{goodbye:?}");
-    scene.is_unhurt().await;
+    scene.stays_unhurt().await;
 }
 
 #[tokio::test]
@@ -190,7 +190,7 @@ async fn a_peer_that_does_not_begin_with_hello_is_refused() {
     let goodbye = raw.goodbye().await;
     assert_eq!(goodbye.code(), GoodbyeCode::GoodbyeProtocol);
     assert!(goodbye.detail.contains("neither Hello nor Welcome"), "{goodbye:?}");
-    scene.is_unhurt().await;
+    scene.stays_unhurt().await;
 }
 
 #[tokio::test]
@@ -218,7 +218,7 @@ async fn an_unknown_field_below_32_costs_the_link_and_one_above_is_ignored() {
     let token = raw.until("a Pong", |p| p.head.pong.map(|pong| pong.token)).await;
     assert_eq!(token, 5);
     drop(raw);
-    scene.is_unhurt().await;
+    scene.stays_unhurt().await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actorbridge::proto::v1::{Code, Effect};
-use actorbridge::{Address, Error, Node};
+use actorbridge::{Address, Error, Node, Snapshot};
 use tokio::sync::watch;
 
 use crate::actors;
@@ -102,7 +102,7 @@ impl Driver {
                 Some(asking) => drop(asking.send(true)),
                 None => return Err(driver_fault("no such ask waits")),
             },
-            Operation::Restore { path, snapshot } => restore(&node, &path, &snapshot).await?,
+            Operation::Restore { path, snapshot } => restore(&node, &path, &snapshot)?,
             Operation::DeadLetters {} => {
                 answer.letters = node.dead_letters().into_iter().map(letter).collect();
                 let counts = node.dead_letter_counts().into_iter();
@@ -190,9 +190,10 @@ async fn many(node: &Node, to: &str, first: u64, count: u64, wait: bool) -> Resu
     Ok(BTreeMap::from([("sent".into(), sent), ("refused".into(), refused)]))
 }
 
-async fn restore(_node: &Node, path: &str, snapshot: &str) -> Result<(), Failed> {
-    from_hex(snapshot).map_err(|e| driver_fault(&e))?;
-    Err(driver_fault(&format!("{path}: this node cannot spawn from a snapshot")))
+fn restore(node: &Node, path: &str, snapshot: &str) -> Result<(), Failed> {
+    let bytes = from_hex(snapshot).map_err(|e| driver_fault(&e))?;
+    let snapshot = Snapshot::read(path, &bytes).map_err(|e| fault(&e, false))?;
+    node.restore(snapshot).map_err(|e| fault(&e, false)).map(drop)
 }
 
 fn letter(letter: actorbridge::DeadLetter) -> Letter {

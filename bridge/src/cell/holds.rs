@@ -1,0 +1,241 @@
+//! Order across a move: a stream whose earlier messages are still on their way by an old owner waits for them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actorbridge_proto::v1::{Code, Cursor, Effect, Mode};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::{Cell, CellState};
+use crate::machine::pool::{INITIAL_CREDIT, StreamKey};
+use crate::message::Message;
+use crate::node::Inner;
+use crate::rings::Level;
+
+/// How long a stream waits for what an old owner forwards.
+pub(crate) const GAP: Duration = Duration::from_secs(1);
+/// How long it is remembered that a stream has been drained, or has gone on: longer than anybody forwards or waits.
+const REMEMBERED: Duration = Duration::from_secs(60);
+/// Most streams of which that is remembered.
+const MAX_REMEMBERED: usize = 16_384;
+
+/// A stream that a peer bound.
+pub(crate) struct Binding {
+    pub(crate) key: StreamKey,
+    pub(crate) stream: u64,
+    pub(crate) first_seq: u64,
+    /// Not 0: an earlier binding was reset with MOVED.
+    pub(crate) target_epoch: u64,
+    /// Source and reply address.
+    pub(crate) sender: (String, String),
+}
+
+/// What a local sender waits for: its stream is drained up to a seq.
+pub(crate) enum Gap {
+    Closed,
+    Waits,
+    Gone,
+}
+
+pub(super) struct Hold {
+    stream: u64,
+    upto: u64,
+    sender: (String, String),
+    pub(super) messages: Vec<Message>,
+    /// It has been closed meanwhile, and after which seq.
+    pub(super) closed: Option<Option<u64>>,
+}
+
+/// What is remembered of streams that an old owner has reset.
+#[derive(Default)]
+pub(super) struct Past {
+    drained: HashMap<u64, (u64, Instant)>,
+    /// Senders whose streams went on without what was forwarded.
+    gone_on: HashMap<(String, String), Instant>,
+}
+
+impl Past {
+    fn forget_old(&mut self) {
+        if self.drained.len() + self.gone_on.len() >= MAX_REMEMBERED {
+            self.drained.retain(|_, (_, at)| at.elapsed() < REMEMBERED);
+            self.gone_on.retain(|_, at| at.elapsed() < REMEMBERED);
+        }
+    }
+
+    pub(super) fn drain(&mut self, stream: u64, upto: u64) {
+        self.forget_old();
+        if let Some(entry) = self.drained.get_mut(&stream) {
+            *entry = (entry.0.max(upto), Instant::now());
+        } else if self.drained.len() < MAX_REMEMBERED {
+            self.drained.insert(stream, (upto, Instant::now()));
+        }
+    }
+
+    fn go_on(&mut self, sender: (String, String)) {
+        self.forget_old();
+        if self.gone_on.len() < MAX_REMEMBERED {
+            self.gone_on.insert(sender, Instant::now());
+        }
+    }
+
+    fn is_drained(&self, stream: u64, upto: u64) -> bool {
+        self.drained.get(&stream).is_some_and(|(drained, _)| *drained >= upto)
+    }
+
+    pub(super) fn cursors(&self) -> Vec<Cursor> {
+        let recent = self.drained.iter().filter(|(_, (_, at))| at.elapsed() < REMEMBERED);
+        let cursor = |(stream, (upto, _)): (&u64, &(u64, Instant))| Cursor {
+            stream: *stream,
+            processed: *upto,
+            mode: Mode::Flow as i32,
+            ..Default::default()
+        };
+        let mut cursors: Vec<_> = recent.map(cursor).collect();
+        cursors.sort_by_key(|c| c.stream);
+        cursors
+    }
+
+    pub(super) fn of(cursors: &[Cursor]) -> Self {
+        let mut past = Self::default();
+        cursors.iter().for_each(|c| past.drain(c.stream, c.processed));
+        past
+    }
+}
+
+impl CellState {
+    pub(super) fn must_hold(&self, binding: &Binding) -> bool {
+        let upto = binding.first_seq.saturating_sub(1);
+        binding.target_epoch > 0 && upto > 0 && !self.holds_past.is_drained(binding.stream, upto)
+    }
+
+    pub(super) fn is_past(&self, message: &Message) -> bool {
+        let sender = (message.who.source.clone(), message.who.reply_to.clone());
+        self.holds_past.gone_on.contains_key(&sender)
+    }
+}
+
+impl Cell {
+    pub(super) fn hold(self: &Arc<Self>, node: &Arc<Inner>, state: &mut CellState, binding: Binding) {
+        let (key, stream) = (binding.key, binding.stream);
+        let hold = Hold {
+            stream,
+            upto: binding.first_seq - 1,
+            sender: binding.sender,
+            messages: Vec::new(),
+            closed: None,
+        };
+        state.holds.insert(key, hold);
+        let (cell, node2) = (self.clone(), node.clone());
+        node.after(GAP, async move { cell.go_on(&node2, key, stream) });
+    }
+
+    /// An old owner has forwarded all of a stream up to this seq.
+    pub(crate) fn drained(self: &Arc<Self>, node: &Arc<Inner>, stream: u64, upto: u64) {
+        let mut state = self.lock();
+        state.holds_past.drain(stream, upto);
+        let keys: Vec<_> = state
+            .holds
+            .iter()
+            .filter(|(_, h)| h.stream == stream && h.upto <= upto)
+            .map(|(key, _)| *key)
+            .collect();
+        let refused = keys
+            .into_iter()
+            .flat_map(|key| self.unhold(node, &mut state, key))
+            .collect();
+        self.after_unhold(node, state, refused);
+    }
+
+    /// Nothing came for too long: the stream goes on, and what comes late is not handled.
+    fn go_on(self: &Arc<Self>, node: &Arc<Inner>, key: StreamKey, stream: u64) {
+        let mut state = self.lock();
+        let Some(hold) = state.holds.get(&key).filter(|h| h.stream == stream) else {
+            return;
+        };
+        let sender = hold.sender.clone();
+        self.say_gone_on(node, &mut state, sender);
+        let refused = self.unhold(node, &mut state, key);
+        self.after_unhold(node, state, refused);
+    }
+
+    fn say_gone_on(&self, node: &Inner, state: &mut CellState, sender: (String, String)) {
+        let source = if sender.0.is_empty() { &sender.1 } else { &sender.0 };
+        let text = format!("what {source} sent to it before it moved did not come in {GAP:?}; it goes on without it");
+        node.log(Level::Warn, &self.path, text);
+        state.holds_past.go_on(sender);
+    }
+
+    /// Lets a held stream go on; what finds no room comes back.
+    fn unhold(self: &Arc<Self>, node: &Arc<Inner>, state: &mut CellState, key: StreamKey) -> Vec<(Code, Message)> {
+        let mut refused = Vec::new();
+        let Some(hold) = state.holds.remove(&key) else {
+            return refused;
+        };
+        if let Some(forwarder) = state.moved.clone() {
+            for message in hold.messages {
+                if let Err(code) = node.forward_to(&forwarder, &self.path, &message) {
+                    refused.push((code, message));
+                }
+            }
+            if let Some(Some(last_seq)) = hold.closed {
+                node.send_drained(&forwarder, self.address.as_str(), hold.stream, last_seq);
+            }
+        } else if hold.closed.is_some() {
+            hold.messages.into_iter().for_each(|m| state.push_forced(m));
+            self.schedule(node, state);
+        } else {
+            state.pool.open(key, hold.upto + 1, INITIAL_CREDIT);
+            for message in hold.messages {
+                refused.extend(self.accept(node, state, message).err());
+            }
+        }
+        refused
+    }
+
+    fn after_unhold(
+        &self,
+        node: &Arc<Inner>,
+        mut state: std::sync::MutexGuard<'_, CellState>,
+        refused: Vec<(Code, Message)>,
+    ) {
+        let grants = state.pool.grants(true);
+        let waiters = std::mem::take(&mut state.waiters);
+        drop(state);
+        node.grant(grants);
+        waiters.iter().for_each(|w| w.notify_waiters());
+        for (code, message) in refused {
+            node.refuse(&message, code, Effect::None, "");
+        }
+    }
+
+    /// May a sender of this node go on, whose stream was reset at `since` after `upto`? If not, `who` rings in time.
+    pub(crate) fn gap(
+        self: &Arc<Self>,
+        node: &Arc<Inner>,
+        (stream, upto): (u64, u64),
+        since: Instant,
+        sender: (&str, &str),
+        who: &Arc<Notify>,
+    ) -> Gap {
+        let mut state = self.lock();
+        if state.moved.is_some() {
+            return Gap::Gone;
+        }
+        if state.holds_past.is_drained(stream, upto) {
+            return Gap::Closed;
+        }
+        let left = GAP.saturating_sub(since.elapsed());
+        if left.is_zero() {
+            let sender = (sender.0.to_owned(), sender.1.to_owned());
+            self.say_gone_on(node, &mut state, sender);
+            return Gap::Closed;
+        }
+        state.wait(who);
+        drop(state);
+        let who = who.clone();
+        node.after(left, async move { who.notify_waiters() });
+        Gap::Waits
+    }
+}

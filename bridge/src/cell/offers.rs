@@ -1,0 +1,256 @@
+//! How messages come into a mailbox: from actors here, over streams, forwarded by an old owner, or by force.
+
+use std::sync::Arc;
+
+use actorbridge_proto::v1::{Code, Effect, Kind, Moved, Phase};
+use tokio::sync::Notify;
+
+use super::{Binding, Cell, CellState, Offer};
+use crate::machine::pool::{Arrival, INITIAL_CREDIT, StreamKey};
+use crate::message::{Message, Permit};
+use crate::node::Inner;
+
+/// Most messages that the mailbox of an actor that came by a move holds beyond its capacity: forwarded ones, and the
+/// initial credit of streams that go on here.
+const MAX_FORWARDED: u64 = 4_096;
+
+/// What became of a stream that a peer bound.
+pub(crate) enum Opened {
+    Bound,
+    /// What comes on it is forwarded; the sender should bind it there.
+    Moved(Moved),
+    Stopped,
+}
+
+impl Cell {
+    /// A message of this node, with the sender's notify for when there is no room.
+    pub(crate) fn offer_local(self: &Arc<Self>, node: &Arc<Inner>, message: Message, who: &Arc<Notify>) -> Offer {
+        let deadlock = self.is_deadlock(&message);
+        let mut state = self.lock();
+        if state.moved.is_some() {
+            return Offer::Gone;
+        }
+        if state.phase != Phase::Running {
+            return Offer::Stopped;
+        }
+        if deadlock {
+            drop(state);
+            node.refuse(&message, Code::Deadlock, Effect::None, "");
+            return Offer::Taken;
+        }
+        if !state.pool.take_local() {
+            state.wait(who);
+            return Offer::Wait;
+        }
+        state.mailbox.push_back(message);
+        self.schedule(node, &mut state);
+        Offer::Taken
+    }
+
+    /// A message that must not be refused for want of room: an answer, a timer, a notice.
+    pub(crate) fn offer_forced(self: &Arc<Self>, node: &Arc<Inner>, message: Message) -> Offer {
+        let mut state = self.lock();
+        if let Some(forwarder) = state.moved.clone() {
+            drop(state);
+            node.pass_on(&forwarder, &self.path, message);
+            return Offer::Taken;
+        }
+        if state.phase != Phase::Running {
+            return Offer::Stopped;
+        }
+        state.push_forced(message);
+        self.schedule(node, &mut state);
+        Offer::Taken
+    }
+
+    /// The answer to a request of this actor, whose slot is at `slot_node`.
+    pub(crate) fn offer_answer(self: &Arc<Self>, node: &Arc<Inner>, slot_node: &str, mut message: Message) {
+        let mut state = self.lock();
+        if let Some(forwarder) = state.moved.clone() {
+            drop(state);
+            return node.pass_on(&forwarder, &self.path, message);
+        }
+        let Some(request) = state.requests.remove(&(slot_node.to_owned(), message.correlation)) else {
+            drop(state);
+            return node.late_reply();
+        };
+        message.context = request.context;
+        if state.phase == Phase::Running {
+            state.push_forced(message);
+            self.schedule(node, &mut state);
+        }
+    }
+
+    /// A message that an old owner of this actor has forwarded.
+    pub(crate) fn offer_forwarded(self: &Arc<Self>, node: &Arc<Inner>, message: Message) {
+        if let Some(Kind::Reply | Kind::Failure | Kind::Event) = message.kind() {
+            let slot_node = message.slot_node(&node.name);
+            return self.offer_answer(node, &slot_node, message);
+        }
+        let deadlock = self.is_deadlock(&message);
+        let mut state = self.lock();
+        if let Some(forwarder) = state.moved.clone() {
+            drop(state);
+            return node.pass_on(&forwarder, &self.path, message);
+        }
+        let (code, detail) = if !state.arrived {
+            (Code::UnsupportedKind, "only answers may come outside a stream")
+        } else if state.phase != Phase::Running {
+            (Code::Stopped, "")
+        } else if deadlock {
+            (Code::Deadlock, "")
+        } else if state.is_past(&message) {
+            (Code::Moved, "it came a second after its stream had gone on without it")
+        } else if !state.takes_more() {
+            (Code::MailboxFull, "too much is forwarded to it")
+        } else {
+            state.push_forced(message);
+            return self.schedule(node, &mut state);
+        };
+        drop(state);
+        node.refuse(&message, code, Effect::None, detail);
+    }
+
+    /// A message of an incoming stream.
+    #[allow(clippy::result_large_err)] // The message comes back to be refused, once and at once.
+    pub(crate) fn offer_stream(self: &Arc<Self>, node: &Arc<Inner>, message: Message) -> Result<(), (Code, Message)> {
+        let Permit::Stream { link, flow, .. } = message.permit else {
+            return Err((Code::InvalidArgument, message));
+        };
+        let mut state = self.lock();
+        if let Some(hold) = state.holds.get_mut(&(link, flow)) {
+            // Within the initial credit of its stream, which the link has checked.
+            hold.messages.push(message);
+            return Ok(());
+        }
+        if let Some(forwarder) = state.moved.clone() {
+            drop(state);
+            node.pass_on(&forwarder, &self.path, message);
+            return Ok(());
+        }
+        self.accept(node, &mut state, message)
+    }
+
+    /// Takes a message of a bound stream into the mailbox.
+    #[allow(clippy::result_large_err)] // As above.
+    pub(super) fn accept(
+        self: &Arc<Self>,
+        node: &Arc<Inner>,
+        state: &mut CellState,
+        message: Message,
+    ) -> Result<(), (Code, Message)> {
+        let Permit::Stream { link, flow, seq } = message.permit else {
+            return Err((Code::InvalidArgument, message));
+        };
+        if state.phase != Phase::Running {
+            return Err((Code::Stopped, message));
+        }
+        if self.is_deadlock(&message) {
+            state.pool.refused((link, flow), seq);
+            return Err((Code::Deadlock, message));
+        }
+        match state.pool.arrive((link, flow), seq) {
+            Arrival::Accepted => {
+                state.mailbox.push_back(message);
+                self.schedule(node, state);
+                Ok(())
+            }
+            // What was sent to it before it came had room where it was.
+            Arrival::Full if state.takes_more() => {
+                state.push_forced(message);
+                self.schedule(node, state);
+                Ok(())
+            }
+            Arrival::Full => Err((Code::MailboxFull, message)),
+            Arrival::Unknown => Err((Code::Stopped, message)),
+        }
+    }
+
+    /// A peer bound a stream.
+    pub(crate) fn open_stream(self: &Arc<Self>, node: &Arc<Inner>, binding: Binding) -> Opened {
+        let mut state = self.lock();
+        if state.phase != Phase::Running && state.moved.is_none() {
+            return Opened::Stopped;
+        }
+        let (key, first_seq) = (binding.key, binding.first_seq);
+        let held = state.must_hold(&binding);
+        if held {
+            self.hold(node, &mut state, binding);
+        }
+        if let Some(forwarder) = &state.moved {
+            return Opened::Moved(forwarder.moved());
+        }
+        if !held {
+            state.pool.open(key, first_seq, INITIAL_CREDIT);
+            let grants = state.pool.grants(true);
+            drop(state);
+            node.grant(grants);
+        }
+        Opened::Bound
+    }
+
+    /// A stream ended, after `last_seq` if its sender said so. What was promised to it is there for others.
+    pub(crate) fn close_stream(&self, node: &Inner, key: StreamKey, ended: Option<(u64, u64)>) {
+        let mut state = self.lock();
+        if let Some(hold) = state.holds.get_mut(&key) {
+            hold.closed = Some(ended.map(|(_, last_seq)| last_seq));
+            return;
+        }
+        if let Some(forwarder) = state.moved.clone() {
+            if let Some((stream, last_seq)) = ended {
+                // Its sender may bind here once more, if it has not heard of the next move.
+                state.holds_past.drain(stream, last_seq);
+                node.send_drained(&forwarder, self.address.as_str(), stream, last_seq);
+            }
+            return;
+        }
+        state.pool.close(key);
+        let drained = state.mailbox.is_empty();
+        let grants = state.pool.grants(drained);
+        let waiters = std::mem::take(&mut state.waiters);
+        drop(state);
+        node.grant(grants);
+        waiters.iter().for_each(|w| w.notify_waiters());
+    }
+
+    /// An asker has stopped waiting. Held: it is taken out and given back. Running: its token trips.
+    pub(crate) fn cancel_ask(&self, is_it: impl Fn(&Message) -> bool) -> Option<Message> {
+        let mut state = self.lock();
+        if let Some((message, token)) = &state.running
+            && is_it(message)
+        {
+            token.cancel();
+            return None;
+        }
+        let at = state.mailbox.iter().position(is_it)?;
+        // What is in the capsule of a move may be handled elsewhere: nobody can say that it was not.
+        if state.cut.is_some_and(|cut| at < cut) {
+            return None;
+        }
+        state.mailbox.remove(at)
+    }
+
+    fn is_deadlock(&self, message: &Message) -> bool {
+        message.is_ask() && message.ask_path().contains(&self.hash)
+    }
+}
+
+impl CellState {
+    pub(super) fn push_forced(&mut self, mut message: Message) {
+        message.permit = Permit::Local;
+        self.pool.force_local();
+        self.mailbox.push_back(message);
+    }
+
+    /// Of an actor that came by a move: may it hold more than its capacity?
+    fn takes_more(&self) -> bool {
+        self.arrived && self.pool.used() < self.pool.capacity() + MAX_FORWARDED
+    }
+
+    /// Rings `who` when there may be room, or the actor has moved.
+    pub(super) fn wait(&mut self, who: &Arc<Notify>) {
+        if !self.waiters.iter().any(|w| Arc::ptr_eq(w, who)) {
+            self.waiters.push(who.clone());
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What comes over a link: streams are joined with actors, messages put into mailboxes, ends told.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actorbridge_proto::v1::{self, Code, Effect};
+use actorbridge_proto::{What, Who};
+use bytes::Bytes;
+
+use super::LinkEnd;
+use crate::address::Address;
+use crate::cell::{Binding, Cell, Opened};
+use crate::machine::link::{Action, Delivery};
+use crate::message::{Message, Permit};
+use crate::node::{Inner, lock};
+use crate::rings::{DeadLetter, Level};
+
+pub(super) enum Host {
+    Cell(Arc<Cell>),
+    /// Nobody: each message is refused with this code.
+    None(Code),
+}
+
+pub(super) struct Inbound {
+    who: Arc<Who>,
+    host: Host,
+}
+
+impl LinkEnd {
+    pub(super) fn act(&self, node: &Arc<Inner>, inbound: &mut HashMap<u32, Inbound>, action: Action) {
+        match action {
+            Action::Up { peer, capabilities, .. } => {
+                node.log(Level::Info, &peer, "the link is up".into());
+                lock(&self.state).capabilities = capabilities;
+                *lock(&self.peer) = Some(peer);
+                self.settled.cancel();
+            }
+            Action::Opened {
+                flow,
+                stream,
+                first_seq,
+                target_epoch,
+                who,
+            } => {
+                let binding = Binding {
+                    key: (self.id, flow),
+                    stream,
+                    first_seq,
+                    target_epoch,
+                    sender: (who.source.clone(), who.reply_to.clone()),
+                };
+                let (host, who) = (self.host(node, &who.target, binding), Arc::new(who));
+                inbound.insert(flow, Inbound { who, host });
+            }
+            Action::Deliver(delivery) => self.deliver(node, inbound, delivery),
+            Action::Closed { flow, stream, last_seq } => {
+                if let Some(Inbound {
+                    host: Host::Cell(cell), ..
+                }) = inbound.remove(&flow)
+                {
+                    cell.close_stream(node, (self.id, flow), Some((stream, last_seq)));
+                }
+            }
+            Action::Skipped { flow, seq } => self.skipped(node, inbound, flow, seq),
+            Action::Credit { flow } => self.outlet(flow).iter().for_each(|o| o.owner.notify_waiters()),
+            Action::Refused { flow, outcome } => {
+                let target = self
+                    .outlet(flow)
+                    .map(|o| o.target.as_str().to_owned())
+                    .unwrap_or_default();
+                let (code, effect) = (Code::from_wire(outcome.code), outcome.effect());
+                let detail = format!("seq {}: {}", outcome.seq, outcome.detail);
+                node.dead().push(DeadLetter {
+                    target,
+                    code,
+                    effect,
+                    detail,
+                    envelope: Bytes::new(),
+                });
+            }
+            Action::Rebind {
+                flow, last_seq, moved, ..
+            } => {
+                let outlet = lock(&self.state).outlets.remove(&flow).and_then(|o| o.upgrade());
+                if let Some(outlet) = outlet {
+                    outlet.unbind(node, self.id, flow, moved.as_ref().map(|m| (last_seq, m)));
+                }
+                lock(&self.state).resets.remove(&flow);
+            }
+            Action::BadItem {
+                flow,
+                seq,
+                refusal,
+                body,
+            } => {
+                let stream = inbound.get(&flow);
+                if let Some(Host::Cell(cell)) = stream.map(|s| &s.host) {
+                    cell.lock().pool.refused((self.id, flow), seq);
+                }
+                let target = stream.map(|s| s.who.target.clone()).unwrap_or_default();
+                let (code, effect, detail) = (refusal.code, Effect::None, refusal.detail);
+                node.dead().push(DeadLetter {
+                    target,
+                    code,
+                    effect,
+                    detail,
+                    envelope: body,
+                });
+            }
+            Action::Moved(step) => node.moves_step(self, step),
+            Action::Room => {}
+            Action::Down {
+                status,
+                detail,
+                last_frame,
+            } => self.on_down(node, inbound, status, &detail, last_frame),
+        }
+    }
+
+    /// Who gets the messages of a stream that the peer bound.
+    fn host(&self, node: &Arc<Inner>, target: &str, binding: Binding) -> Host {
+        let flow = binding.key.1;
+        let target = target.parse::<Address>().ok();
+        let target = target.filter(|a| a.node().is_none_or(|n| n == node.name));
+        // A pinned address does not follow an actor that has left.
+        let cell = target.and_then(|a| {
+            let left = || node.left(a.path()).filter(|_| a.node().is_none());
+            node.cell(a.path()).or_else(left)
+        });
+        let Some(cell) = cell else {
+            self.reset(flow, Code::NoSuchActor, None);
+            return Host::None(Code::NoSuchActor);
+        };
+        match cell.open_stream(node, binding) {
+            Opened::Bound => Host::Cell(cell),
+            Opened::Moved(moved) => {
+                self.reset(flow, Code::Moved, Some(moved));
+                Host::Cell(cell)
+            }
+            Opened::Stopped => {
+                self.reset(flow, Code::Stopped, None);
+                Host::None(Code::Stopped)
+            }
+        }
+    }
+
+    fn deliver(&self, node: &Arc<Inner>, inbound: &HashMap<u32, Inbound>, delivery: Delivery) {
+        let Delivery {
+            flow,
+            seq,
+            type_id,
+            ttl_ms,
+            hops,
+            body,
+            ..
+        } = delivery;
+        let what = self.what(type_id);
+        let deadline = (ttl_ms > 0).then(|| node.now() + u64::from(ttl_ms));
+        if flow == 0 {
+            return node.off_stream(what, body, deadline, hops);
+        }
+        let Some(stream) = inbound.get(&flow) else { return };
+        // The machine has read it before: it cannot fail here.
+        let Ok(mut message) = Message::read(stream.who.clone(), what, body) else {
+            return;
+        };
+        message.permit = Permit::Stream {
+            link: self.id,
+            flow,
+            seq,
+        };
+        message.hops = hops;
+        message.deadline = deadline;
+        let refused = match &stream.host {
+            Host::Cell(cell) => cell.offer_stream(node, message),
+            Host::None(code) => Err((*code, message)),
+        };
+        if let Err((code, message)) = refused {
+            node.refuse(&message, code, Effect::None, "");
+        }
+    }
+
+    fn what(&self, type_id: u32) -> Arc<What> {
+        let mut state = lock(&self.state);
+        if let Some(what) = state.types.get(&type_id) {
+            return what.clone();
+        }
+        let what = Arc::new(state.machine.what(type_id).cloned().unwrap_or_default());
+        state.types.insert(type_id, what.clone());
+        what
+    }
+
+    fn skipped(&self, node: &Arc<Inner>, inbound: &HashMap<u32, Inbound>, flow: u32, seq: u64) {
+        if let Some(Inbound {
+            host: Host::Cell(cell), ..
+        }) = inbound.get(&flow)
+        {
+            let permit = Permit::Stream {
+                link: self.id,
+                flow,
+                seq,
+            };
+            if let Some(message) = cell.cancel_ask(|m| m.permit == permit) {
+                node.outcome(&message, Code::Cancelled, Effect::None, "");
+                cell.release(node, permit);
+            }
+        }
+    }
+
+    pub(super) fn on_down(
+        &self,
+        node: &Arc<Inner>,
+        inbound: &mut HashMap<u32, Inbound>,
+        status: v1::Status,
+        detail: &str,
+        last_frame: Option<u64>,
+    ) {
+        *lock(&self.fate) = Some((status, detail.to_owned()));
+        let unknown = lock(&self.state).machine.unknown();
+        let outlets = std::mem::take(&mut lock(&self.state).outlets);
+        for (flow, stream) in inbound.drain() {
+            if let Host::Cell(cell) = stream.host {
+                cell.close_stream(node, (self.id, flow), None);
+            }
+        }
+        let outlets: Vec<_> = outlets
+            .into_iter()
+            .filter_map(|(f, o)| Some((f, o.upgrade()?)))
+            .collect();
+        for (stream, first, last) in unknown {
+            let of = outlets.iter().find(|(_, o)| o.stream == stream);
+            let target = of.map(|(_, o)| o.target.as_str().to_owned()).unwrap_or_default();
+            let detail = format!("stream {stream:016x}, seq {first} to {last}: {detail}");
+            let (code, effect) = (Code::OutcomeUnknown, Effect::Maybe);
+            node.dead().push(DeadLetter {
+                target,
+                code,
+                effect,
+                detail,
+                envelope: Bytes::new(),
+            });
+        }
+        node.link_down(self, last_frame, detail);
+        outlets
+            .iter()
+            .for_each(|(flow, o)| o.unbind(node, self.id, *flow, None));
+        self.settled.cancel();
+        self.down.cancel();
+    }
+}

@@ -1,0 +1,147 @@
+//! What a node still does for an actor that has left it.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actorbridge_proto::v1::{self, Code, Effect, r#move::Step};
+
+use crate::asks;
+use crate::cell::{Cell, FORWARDING, Forwarder};
+use crate::machine::Millis;
+use crate::machine::link::Send;
+use crate::machine::pool::StreamKey;
+use crate::message::Message;
+use crate::node::{Inner, lock};
+
+/// How much longer than its slot a moved request waits for its answer to be forwarded.
+const GRACE: Millis = 1_000;
+
+impl Inner {
+    /// The cell that the actor at `path` left last, while it forwards.
+    pub(crate) fn left(&self, path: &str) -> Option<Arc<Cell>> {
+        self.tables().left.get(path)?.last().cloned()
+    }
+
+    /// The actor of a frozen cell lives at `owner` now.
+    pub(super) fn actor_left(self: &Arc<Self>, cell: &Arc<Cell>, owner: &str, epoch: u64) {
+        self.remember(&cell.path, owner);
+        self.watch_for_locals(cell, owner);
+        self.tables()
+            .left
+            .entry(cell.path.clone())
+            .or_default()
+            .push(cell.clone());
+        self.cells.write().unwrap_or_else(|e| e.into_inner()).remove(&cell.path);
+        for (code, message) in cell.leave(self, Forwarder::new(owner.to_owned(), epoch)) {
+            self.refuse(&message, code, Effect::None, "it could not be forwarded");
+        }
+        let (node, cell) = (self.clone(), cell.clone());
+        self.after(FORWARDING, async move {
+            let mut tables = node.tables();
+            if let Some(cells) = tables.left.get_mut(&cell.path) {
+                cells.retain(|c| !Arc::ptr_eq(c, &cell));
+                if cells.is_empty() {
+                    tables.left.remove(&cell.path);
+                }
+            }
+        });
+    }
+
+    /// Watchers that live here are told when the link to the new owner is lost.
+    fn watch_for_locals(&self, cell: &Cell, owner: &str) {
+        let Some(link) = self.link_to(owner) else { return };
+        let watchers = cell.lock().watchers.clone();
+        let here = watchers
+            .iter()
+            .filter_map(|w| w.parse::<crate::address::Address>().ok());
+        let here: Vec<_> = here.filter(|w| self.cell(w.path()).is_some()).collect();
+        let mut watches = lock(&self.watches);
+        let list = watches.entry(link.id()).or_default();
+        list.extend(here.into_iter().map(|w| (cell.address.as_str().to_owned(), w)));
+    }
+
+    /// Forwards a message that came late. It may not be handled here: an error is the reason.
+    pub(crate) fn forward_to(&self, forwarder: &Forwarder, path: &str, message: &Message) -> Result<(), Code> {
+        if !forwarder.admits() {
+            return Err(Code::Moved);
+        }
+        let link = self.link_to(&forwarder.owner).ok_or(Code::Unavailable)?;
+        match link.forward(&message.addressed(&self.name, path)) {
+            Send::Queued(_) => Ok(()),
+            Send::NoCredit | Send::NoRoom => Err(Code::MailboxFull),
+            Send::Refused(refusal) => Err(refusal.code),
+        }
+    }
+
+    /// Forwards a message, or tells whom it concerns that it was not.
+    pub(crate) fn pass_on(self: &Arc<Self>, forwarder: &Forwarder, path: &str, message: Message) {
+        if let Err(code) = self.forward_to(forwarder, path, &message) {
+            let detail = format!("it came after the actor had left for node {}", forwarder.owner);
+            self.refuse(&message, code, Effect::None, &detail);
+        }
+    }
+
+    /// Tells the new owner that all of a stream up to a seq has been forwarded.
+    pub(crate) fn send_drained(&self, forwarder: &Forwarder, actor: &str, stream: u64, upto: u64) {
+        if let Some(link) = self.link_to(&forwarder.owner) {
+            let step = Some(Step::Drained(v1::Drained { stream, upto }));
+            let (actor, epoch) = (actor.to_owned(), forwarder.epoch);
+            // If that link is lost, the new owner waits a second.
+            let _ = link.send_move(v1::Move { actor, epoch, step });
+        }
+    }
+
+    pub(crate) fn reset_moved(&self, (link, flow): StreamKey, moved: v1::Moved) {
+        if let Some(link) = self.link(link) {
+            link.reset(flow, Code::Moved, Some(moved));
+        }
+    }
+
+    /// An old owner has forwarded all of a stream up to this seq.
+    pub(super) fn on_drained(self: &Arc<Self>, path: &str, stream: u64, upto: u64) {
+        let left = self.tables().left.get(path).cloned().unwrap_or_default();
+        for cell in &left {
+            cell.drained(self, stream, upto);
+        }
+        match (self.cell(path), left.last()) {
+            (Some(cell), _) => cell.drained(self, stream, upto),
+            // Behind what was forwarded, to where the actor is now.
+            (None, Some(cell)) => {
+                if let Some(forwarder) = cell.forwarder() {
+                    self.send_drained(&forwarder, cell.address.as_str(), stream, upto);
+                }
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// Does something later, unless the node is shut down before.
+    pub(crate) fn after(
+        self: &Arc<Self>,
+        delay: Duration,
+        what: impl Future<Output = ()> + std::marker::Send + 'static,
+    ) {
+        let closing = self.closing.clone();
+        let task = async move {
+            tokio::select! {
+                () = closing.cancelled() => {}
+                () = tokio::time::sleep(delay) => what.await,
+            }
+        };
+        self.tasks.spawn_on(task, &self.handle);
+    }
+
+    /// Sees to it that a request that was made elsewhere gets some answer.
+    pub(crate) fn watch_request(self: &Arc<Self>, cell: &Arc<Cell>, key: (String, u64), deadline: Millis) {
+        let delay = Duration::from_millis((deadline + GRACE).saturating_sub(self.now()));
+        let (node, cell) = (self.clone(), cell.clone());
+        self.after(delay, async move {
+            // It may have moved on with the actor.
+            let waits = cell.lock().requests.contains_key(&key);
+            if let Some(failure) = asks::failure(key.1, Code::OutcomeUnknown, "no answer in time").filter(|_| waits) {
+                cell.offer_answer(&node, &key.0, failure);
+            }
+        });
+    }
+}
