@@ -7,14 +7,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// end is a way in which a run over the door remote ends before its time.
+// end is a way in which a run over one door ends before its time.
 type end struct {
+	door string
 	// ticks of processor time that the Rust process has used when it happens: 0 = as soon as it is there.
 	ticks int
 	// signal to the demo, or to its Rust process.
@@ -26,11 +28,12 @@ type end struct {
 }
 
 var ends = map[string]end{
-	"an interrupt before the actor has moved":   {signal: syscall.SIGINT, says: "interrupted", exit: 130},
-	"an interrupt while the actor is elsewhere": {signal: syscall.SIGINT, ticks: 20, says: "interrupted", exit: 130},
-	"a request to end":                          {signal: syscall.SIGTERM, ticks: 5, says: "interrupted", exit: 130},
-	"a Rust process killed before the move":     {signal: syscall.SIGKILL, toRust: true, says: "signal: killed", exit: 1},
-	"a Rust process killed with the actor":      {signal: syscall.SIGKILL, toRust: true, ticks: 20, says: "signal: killed", exit: 1},
+	"an interrupt before the actor has moved":    {door: "remote", signal: syscall.SIGINT, says: "interrupted", exit: 130},
+	"an interrupt while the actor is elsewhere":  {door: "remote", signal: syscall.SIGINT, ticks: 20, says: "interrupted", exit: 130},
+	"an interrupt with Rust in the same process": {door: "native", signal: syscall.SIGINT, says: "interrupted", exit: 130},
+	"a request to end":                           {door: "remote", signal: syscall.SIGTERM, ticks: 5, says: "interrupted", exit: 130},
+	"a Rust process killed before the move":      {door: "remote", signal: syscall.SIGKILL, toRust: true, says: "signal: killed", exit: 1},
+	"a Rust process killed with the actor":       {door: "remote", signal: syscall.SIGKILL, toRust: true, ticks: 20, says: "signal: killed", exit: 1},
 }
 
 const (
@@ -54,7 +57,7 @@ func checkEnd(folder string, e end) error {
 		return err
 	}
 	var said bytes.Buffer
-	command := exec.Command(os.Args[1], "--rust", wrapper, "--doors", "remote", month)
+	command := exec.Command(os.Args[1], "--rust", wrapper, "--doors", e.door, month)
 	command.Stderr = &said
 	if err := command.Start(); err != nil {
 		return err
@@ -69,9 +72,13 @@ func checkEnd(folder string, e end) error {
 }
 
 func (e end) provoke(demo *os.Process, pidFile string, ended <-chan error, said *bytes.Buffer) error {
-	rust := 0
-	if !eventually(func() bool { rust = pidIn(pidFile); return rust > 0 && ticksOf(rust) >= e.ticks }) {
-		return fmt.Errorf("the Rust process %d has not used %d ticks: %s", rust, e.ticks, said)
+	rust := demo.Pid
+	isThere := func() bool { return hasRustThreads(rust) }
+	if e.door == "remote" {
+		isThere = func() bool { rust = pidIn(pidFile); return rust > 0 && ticksOf(rust) >= e.ticks }
+	}
+	if !eventually(isThere) {
+		return fmt.Errorf("the Rust node is not there, or has not used %d ticks (process %d)", e.ticks, rust)
 	}
 	victim := demo.Pid
 	if e.toRust {
@@ -118,6 +125,15 @@ func pidIn(file string) int {
 		return 0
 	}
 	return pid
+}
+
+// hasRustThreads says whether a Rust node runs in the process.
+func hasRustThreads(pid int) bool {
+	names, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/comm", pid))
+	return slices.ContainsFunc(names, func(path string) bool {
+		name, err := os.ReadFile(path)
+		return err == nil && strings.HasPrefix(string(name), "actorbridge-")
+	})
 }
 
 // ticksOf is the processor time of a process, of all its threads.

@@ -36,7 +36,7 @@ type Move struct {
 	Row   uint64
 	Pause time.Duration
 	// Stashed messages travelled with the actor.
-	Stashed uint32
+	Stashed int
 }
 
 // Lost counts the rows that were sent and never handled.
