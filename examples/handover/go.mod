@@ -9,6 +9,14 @@ require (
 	github.com/actorbridge/actorbridge/go-client/native v0.0.0
 )
 
+require (
+	golang.org/x/net v0.60.0 // indirect
+	golang.org/x/sys v0.48.0 // indirect
+	golang.org/x/text v0.42.0 // indirect
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1 // indirect
+	google.golang.org/grpc v1.85.0 // indirect
+)
+
 replace github.com/actorbridge/actorbridge/go-client => ../../go-client
 
 replace github.com/actorbridge/actorbridge/go-client/native => ../../go-client/native

@@ -37,6 +37,13 @@ func printable(name string) string {
 	return quoted[1 : len(quoted)-1]
 }
 
+// PrintBaseline writes the one line about the run that the others are compared with.
+func PrintBaseline(out io.Writer, run *Run) {
+	fmt.Fprintf(out, "Baseline, one Go node without a link: %d handled, %.0f msg/s\n", run.Report.Handled, perSecond(run))
+}
+
+func perSecond(run *Run) float64 { return float64(run.Sent) / max(run.Took.Seconds(), 1e-9) }
+
 // PrintRun writes one run's table.
 func PrintRun(out io.Writer, run *Run) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -54,7 +61,7 @@ func PrintRun(out io.Writer, run *Run) {
 		line("  "+m.From+" → "+m.To, "asked for at row %d, paused the stream %s, %d messages travelled along",
 			m.Row, milliseconds(m.Pause), m.Stashed)
 	}
-	line("msg/s", "%.0f", float64(run.Sent)/max(run.Took.Seconds(), 1e-9))
+	line("msg/s", "%.0f", perSecond(run))
 	w.Flush()
 }
 
@@ -81,10 +88,10 @@ func milliseconds(d time.Duration) string {
 func PrintVerdict(out io.Writer, run, baseline *Run, counts Counts) bool {
 	differences := run.Differences(baseline, counts)
 	if len(differences) == 0 {
-		fmt.Fprintf(out, "  equal to the baseline (one Go node, no link)\n")
+		fmt.Fprintf(out, "  equal to the baseline\n")
 		return true
 	}
-	fmt.Fprintf(out, "  NOT equal to the baseline (one Go node, no link):\n")
+	fmt.Fprintf(out, "  NOT equal to the baseline:\n")
 	for i, difference := range differences {
 		if i == shownDifferences {
 			fmt.Fprintf(out, "    and %d more\n", len(differences)-i)
