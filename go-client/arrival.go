@@ -93,6 +93,9 @@ func (c *cell) holdState(h *hold) (waits, passed bool) {
 
 // wasDrained says whether all before the opening has come. The caller holds the lock.
 func (c *cell) wasDrained(o *opening) bool {
+	if o.firstSeq <= 1 {
+		return true // nothing was sent before
+	}
 	d, ok := c.arrival.drained[o.stream]
 	if !ok || d.upto+1 < o.firstSeq {
 		return false
