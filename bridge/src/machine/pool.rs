@@ -36,8 +36,7 @@ struct Stream {
     held: VecDeque<u64>,
     last_seq: u64,
     credit: u64,
-    /// Credit up to `initial` was given at the opening: with permits behind it up to here, and without beyond.
-    backed: u64,
+    /// Credit up to here was given at the opening, without permits behind it.
     initial: u64,
     /// (processed, credit) as the sender knows them.
     told: (u64, u64),
@@ -51,32 +50,21 @@ impl Stream {
 
     /// Permits that are reserved for what the sender may still send.
     fn promised(&self) -> u64 {
-        self.backed.saturating_sub(self.last_seq) + self.credit - self.last_seq.max(self.initial).min(self.credit)
-    }
-
-    /// What its sender may send beyond what came.
-    fn ahead(&self) -> u64 {
-        self.credit.saturating_sub(self.last_seq)
+        self.credit - self.last_seq.max(self.initial).min(self.credit)
     }
 }
 
 /// Bounds everything that one actor holds.
 ///
 /// `capacity` permits: a local message holds one until it is handled; a stream reserves what its sender may still send. A
-/// window is `max(1, capacity / (streams + 1))`: local senders together and each stream have one. Credit is raised when
-/// half the window is used up, or when the mailbox drains.
-///
-/// Credit cannot be taken back, so that senders which are silent now may have been promised all permits. They must not keep
-/// the others out: within its window each takes what the mailbox really has room for. So where all who were promised room
-/// send at once, an actor may hold more than `capacity` for that moment, but not more than twice as much.
-///
-/// The initial credit of a new stream takes permits as far as there are any; what finds no room when it comes is refused.
+/// stream's window is `max(1, capacity / (streams + 1))`, so that neither a stream nor local senders can starve the others.
+/// Credit is raised when half the window is used up, or when the mailbox drains. The initial credit of a new stream has no
+/// permits behind it: what finds no room is refused.
 #[derive(Debug)]
 pub struct Pool {
     capacity: u64,
-    /// Messages held, and those of them that came from local senders.
+    /// Messages held.
     used: u64,
-    local: u64,
     /// Permits reserved by streams.
     promised: u64,
     frozen: bool,
@@ -93,7 +81,6 @@ impl Pool {
         Self {
             capacity: u64::from(capacity.max(1)),
             used: 0,
-            local: 0,
             promised: 0,
             frozen: false,
             streams: BTreeMap::new(),
@@ -104,44 +91,33 @@ impl Pool {
 
     /// Takes a permit for a local message, if there is one.
     pub fn take_local(&mut self) -> bool {
-        let room = !self.frozen && self.has_room(self.local);
+        let room = !self.frozen && self.used + self.promised < self.capacity;
         self.used += u64::from(room);
-        self.local += u64::from(room);
         room
     }
 
     /// Takes a permit for a message that must not be refused: what a moved actor held.
     pub fn force_local(&mut self) {
         self.used += 1;
-        self.local += 1;
     }
 
     /// A local message was handled, or left.
     pub fn release_local(&mut self) {
         self.used -= 1;
-        self.local -= 1;
     }
 
     /// A stream was bound; its first message will have `first_seq`.
     pub fn open(&mut self, key: StreamKey, first_seq: u64, initial_credit: u64) {
         let processed = first_seq.saturating_sub(1);
         let credit = processed + initial_credit;
-        self.close(key);
-        let room = match self.frozen {
-            true => 0,
-            false => self.capacity.saturating_sub(self.used + self.promised),
-        };
-        // What is given to others before the first messages come must not be what these need.
-        let backed = initial_credit.min(room).min(self.window(self.streams.len() + 1));
         let stream = Stream {
             held: VecDeque::new(),
             last_seq: processed,
             credit,
-            backed: processed + backed,
             initial: credit,
             told: (processed, credit),
         };
-        self.promised += backed;
+        self.close(key);
         self.streams.insert(key, stream);
         self.dirty.insert(key);
     }
@@ -163,13 +139,10 @@ impl Pool {
         stream.last_seq = stream.last_seq.max(seq);
         self.promised -= before - stream.promised();
         self.dirty.insert(key);
-        let (permitted, held) = (seq <= stream.backed || seq > stream.initial, stream.held.len() as u64);
-        if !permitted && !self.has_room(held) {
+        if seq <= stream.initial && self.used + self.promised >= self.capacity {
             return Arrival::Full;
         }
-        if let Some(stream) = self.streams.get_mut(&key) {
-            stream.held.push_back(seq);
-        }
+        stream.held.push_back(seq);
         self.used += 1;
         Arrival::Accepted
     }
@@ -210,23 +183,13 @@ impl Pool {
         self.capacity
     }
 
-    /// Is there room for one more message of somebody who has `held` here?
-    fn has_room(&self, held: u64) -> bool {
-        let unpromised = self.used + self.promised < self.capacity;
-        unpromised || (self.used < self.capacity && held < self.window(self.streams.len()))
-    }
-
-    fn window(&self, streams: usize) -> u64 {
-        (self.capacity / (streams as u64 + 1)).max(1)
-    }
-
     /// What to tell the senders now. `drained`: the mailbox is empty, so say all there is to say.
     pub fn grants(&mut self, drained: bool) -> Vec<Grant> {
         let mut grants = Vec::new();
         if self.frozen {
             return grants;
         }
-        let window = self.window(self.streams.len());
+        let window = (self.capacity / (self.streams.len() as u64 + 1)).max(1);
         let mut waiting = BTreeSet::new();
         let dirty = std::mem::take(&mut self.dirty);
         let (first, then): (Vec<_>, Vec<_>) = dirty.into_iter().partition(|key| *key > self.turn);
@@ -234,11 +197,9 @@ impl Pool {
             let Some(stream) = self.streams.get_mut(&key) else {
                 continue;
             };
-            let ahead = stream.ahead();
+            let ahead = stream.credit.saturating_sub(stream.last_seq);
             if ahead <= window / 2 || (drained && ahead < window) {
-                let free = self.capacity.saturating_sub(self.used + self.promised);
-                let share = window.saturating_sub(stream.held.len() as u64 + ahead);
-                let room = free.max(share.min(self.capacity.saturating_sub(self.used)));
+                let room = self.capacity.saturating_sub(self.used + self.promised);
                 let wanted = window.saturating_sub(ahead);
                 let before = stream.promised();
                 stream.credit = stream.credit.max(stream.last_seq) + wanted.min(room);

@@ -59,8 +59,8 @@ type stream struct {
 	held    rising
 	lastSeq uint64
 	credit  uint64
-	// Credit up to initial was given at the opening: with permits behind it up to backed, and without beyond.
-	backed, initial uint64
+	// initial: credit up to here was given at the opening, without permits behind it.
+	initial uint64
 	// toldProcessed and toldCredit are what the sender knows.
 	toldProcessed, toldCredit uint64
 	// dirty is the stream's place in Pool.dirty, -1 if it is not there.
@@ -77,24 +77,19 @@ func (s *stream) processed() uint64 {
 
 // promised is the permits that are reserved for what the sender may still send.
 func (s *stream) promised() uint64 {
-	return s.backed - min(s.lastSeq, s.backed) + s.credit - min(max(s.lastSeq, s.initial), s.credit)
+	return s.credit - min(max(s.lastSeq, s.initial), s.credit)
 }
 
 // Pool bounds everything that one actor holds.
 //
-// It has permits: a local message holds one until it is handled; a stream reserves what its sender may still send. A window
-// is max(1, capacity / (streams + 1)): local senders together and each stream have one. Credit is raised when half the
-// window is used up, or when the mailbox drains.
-//
-// Credit cannot be taken back, so that senders which are silent now may have been promised all permits. They must not keep
-// the others out: within its window each takes what the mailbox really has room for. So where all who were promised room
-// send at once, an actor may hold more than its capacity for that moment, but not more than twice as much.
-//
-// The initial credit of a new stream takes permits as far as there are any; what finds no room when it comes is refused.
+// It has permits: a local message holds one until it is handled; a stream reserves what its sender may still send. A
+// stream's window is max(1, capacity / (streams + 1)), so that neither a stream nor local senders can starve the others.
+// Credit is raised when half the window is used up, or when the mailbox drains. The initial credit of a new stream has no
+// permits behind it: what finds no room is refused.
 type Pool struct {
 	capacity uint64
-	// used counts the messages held, local those of them that came from local senders.
-	used, local uint64
+	// used counts the messages held.
+	used uint64
 	// reserved counts the permits that streams were promised.
 	reserved uint64
 	frozen   bool
@@ -112,40 +107,28 @@ func NewPool(capacity uint32) *Pool {
 
 // TakeLocal takes a permit for a local message, if there is one.
 func (p *Pool) TakeLocal() bool {
-	if p.frozen || !p.hasRoom(p.local) {
+	if p.frozen || p.used+p.reserved >= p.capacity {
 		return false
 	}
-	p.ForceLocal()
+	p.used++
 	return true
 }
 
 // ForceLocal takes a permit for a message that must not be refused: what a moved actor held.
-func (p *Pool) ForceLocal() {
-	p.used++
-	p.local++
-}
+func (p *Pool) ForceLocal() { p.used++ }
 
 // ReleaseLocal gives a permit back: a local message was handled, or left.
-func (p *Pool) ReleaseLocal() {
-	p.used--
-	p.local--
-}
+func (p *Pool) ReleaseLocal() { p.used-- }
 
 // Open binds a stream; its first message will have firstSeq.
 func (p *Pool) Open(key StreamKey, firstSeq, initialCredit uint64) {
 	processed := firstSeq - min(firstSeq, 1)
 	credit := processed + initialCredit
 	p.Close(key)
-	// What is given to others before the first messages come must not be what these need.
-	var backed uint64
-	if held := p.used + p.reserved; !p.frozen && held < p.capacity {
-		backed = min(initialCredit, p.capacity-held, p.window(len(p.streams)+1))
-	}
 	s := &stream{
-		key: key, lastSeq: processed, credit: credit, backed: processed + backed, initial: credit,
-		toldProcessed: processed, toldCredit: credit, dirty: -1,
+		key: key, lastSeq: processed, credit: credit, initial: credit, toldProcessed: processed, toldCredit: credit,
+		dirty: -1,
 	}
-	p.reserved += backed
 	p.streams[key] = s
 	p.mark(s)
 }
@@ -191,8 +174,7 @@ func (p *Pool) Arrive(key StreamKey, seq uint64) Arrival {
 		return NotBound
 	}
 	p.reached(s, seq)
-	permitted := seq <= s.backed || seq > s.initial
-	if !permitted && !p.hasRoom(uint64(s.held.len())) {
+	if seq <= s.initial && p.used+p.reserved >= p.capacity {
 		return Full
 	}
 	s.held.push(seq)
@@ -224,19 +206,12 @@ func (p *Pool) Used() uint64 { return p.used }
 // Capacity is the most messages that it may hold.
 func (p *Pool) Capacity() uint64 { return p.capacity }
 
-// hasRoom says whether there is room for one more message of somebody who has held here.
-func (p *Pool) hasRoom(held uint64) bool {
-	return p.used+p.reserved < p.capacity || p.used < p.capacity && held < p.window(len(p.streams))
-}
-
-func (p *Pool) window(streams int) uint64 { return max(p.capacity/(uint64(streams)+1), 1) }
-
 // Grants says what to tell the senders now. Drained: the mailbox is empty, so say all there is to say.
 func (p *Pool) Grants(drained bool, out []Grant) []Grant {
 	if p.frozen {
 		return out
 	}
-	window := p.window(len(p.streams))
+	window := max(p.capacity/(uint64(len(p.streams))+1), 1)
 	slices.SortFunc(p.dirty, p.inTurn)
 	waiting := p.dirty[:0]
 	for _, s := range p.dirty {
@@ -279,9 +254,7 @@ func (p *Pool) raise(s *stream, window uint64, drained bool) bool {
 	if ahead > window/2 && (!drained || ahead >= window) {
 		return false
 	}
-	free := p.capacity - min(p.used+p.reserved, p.capacity)
-	share := window - min(uint64(s.held.len())+ahead, window)
-	room := max(free, min(share, p.capacity-min(p.used, p.capacity)))
+	room := p.capacity - min(p.used+p.reserved, p.capacity)
 	wanted := window - min(ahead, window)
 	before := s.promised()
 	s.credit = max(s.credit, s.lastSeq) + min(wanted, room)
