@@ -368,7 +368,8 @@ pub(crate) async fn join_in_memory(near: Arc<LinkEnd>, far: Arc<LinkEnd>) {
                 to.receive_frame(packet.to_bytes());
                 tokio::task::yield_now().await;
             }
-            if from.is_down() || to.is_down() {
+            // A node that is gone has nothing more to say, not even Goodbye.
+            if from.is_down() || to.is_down() || from.node.strong_count() == 0 {
                 return to.lost("the peer closed the link");
             }
             bell.notified().await;

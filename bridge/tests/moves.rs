@@ -33,7 +33,8 @@ impl Actor for Ledger {
         let add: Add = message.decode()?;
         let next = self.next.entry(add.by as u64).or_insert(1);
         if add.n != *next && self.wrong.len() < 10 {
-            self.wrong.push(format!("sender {}: {} came where {next} was next", add.by, add.n));
+            self.wrong
+                .push(format!("sender {}: {} came where {next} was next", add.by, add.n));
         }
         *next = add.n + 1;
         self.handled += 1;
@@ -61,7 +62,8 @@ impl Actor for Ledger {
         self.wrong = wrong.split("; ").filter(|w| !w.is_empty()).map(str::to_owned).collect();
         for pair in next.split(',').filter(|p| !p.is_empty()) {
             let (k, v) = pair.split_once('=').expect("as it was written");
-            self.next.insert(k.parse().expect("a number"), v.parse().expect("a number"));
+            self.next
+                .insert(k.parse().expect("a number"), v.parse().expect("a number"));
         }
         Ok(())
     }
