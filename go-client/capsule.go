@@ -99,10 +99,10 @@ func (c *cell) take(ctx context.Context, move bool) (*Snapshot, error) {
 	defer c.giveActorBack(actor)
 	source, ok := actor.(Snapshotter)
 	switch {
-	case !ok:
-		return nil, newError(CodeInvalidArgument, c.ref.text, "it has no snapshot: it is no ab.Snapshotter")
 	case move && children > 0:
 		return nil, newError(CodeInvalidArgument, c.ref.text, fmt.Sprintf("it has %d children, which cannot move with it", children))
+	case !ok:
+		return nil, newError(CodeInvalidArgument, c.ref.text, "it has no snapshot: it is no ab.Snapshotter")
 	}
 	var state proto.Message
 	err := isolated(c.node, func() (err error) {

@@ -73,13 +73,26 @@ func (l *local) perform(ctx context.Context, order *ops.Order) (answer ops.Answe
 	case "dead_letters":
 		answer.Letters, answer.Counts = letters(l.node.DeadLetters()), l.node.DeadLetterCounts()
 	case "restore":
-		return answer, ops.DriverFault("this node cannot spawn from a snapshot")
+		return answer, l.restore(ctx, order)
 	case "shutdown":
 		return answer, l.shutdown(ctx)
 	default:
 		return answer, ops.DriverFault("a Go node knows no operation " + order.Op)
 	}
 	return answer, fault
+}
+
+func (l *local) restore(ctx context.Context, order *ops.Order) *ops.Fault {
+	data, err := hex.DecodeString(order.Snapshot)
+	if err != nil {
+		return ops.DriverFault(err.Error())
+	}
+	snapshot, err := ab.ReadSnapshot(order.Path, data)
+	if err != nil {
+		return faultOf(err)
+	}
+	_, err = l.node.Restore(ctx, snapshot)
+	return faultOf(err)
 }
 
 func (l *local) tell(ctx context.Context, order *ops.Order) *ops.Fault {
