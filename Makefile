@@ -20,6 +20,8 @@ CARGO_FUZZ := 0.13.2
 # Where cargo puts the profile's files; `dev` is the one whose folder has another name.
 TARGET_DIR := $(CURDIR)/target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 export PROFILE TARGET_DIR
+# A go.work in a folder above the clone is not ours.
+export GOWORK := off
 
 # Each folder with a go.mod is a module of its own; testdata is not ours to build.
 GO_MODULES := $(filter-out %/testdata,$(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod */*/*/go.mod)))
