@@ -35,7 +35,7 @@ type MoveReport struct {
 	Epoch uint64
 	// Stashed counts the messages that travelled with it.
 	Stashed int
-	// StateBytes is the bytes of the actor and what it held.
+	// StateBytes is the bytes of the actor's encoded state, without what it held.
 	StateBytes int
 	// Paused is the time from the freeze to the commit.
 	Paused time.Duration
@@ -160,7 +160,7 @@ func (v *leaving) cutWhenQuiet(freeze time.Duration) {
 	}
 	data, info := snapshot.Bytes()
 	v.event(func(s *machine.MoveSource, out []machine.MoveAction) []machine.MoveAction {
-		v.report.Stashed, v.report.StateBytes = len(snapshot.capsule.Held), len(data)
+		v.report.Stashed, v.report.StateBytes = len(snapshot.capsule.Held), len(snapshot.State)
 		offer := &pb.Offer{
 			Type: info.Type, StateVersion: info.Version, Codec: snapshotCodec, Total: uint64(len(data)), Sha256: info.SHA256,
 		}

@@ -43,7 +43,7 @@ func TestAnActorMovesThereAndBackWithItsStateItsAddressAndARisingEpoch(t *testin
 	a, b := pair(t)
 	to := spawn(t, a, "order/1")
 	tellMany(t, a, to, 1, 3)
-	if report := move(t, a, to, "b"); report.From != "a" || report.To != "b" || report.Epoch != 2 || report.StateBytes == 0 {
+	if report := move(t, a, to, "b"); report.From != "a" || report.To != "b" || report.Epoch != 2 {
 		t.Errorf("the move is %+v", report)
 	}
 	expect(t, to, 3)
@@ -51,8 +51,13 @@ func TestAnActorMovesThereAndBackWithItsStateItsAddressAndARisingEpoch(t *testin
 	if name, epoch := owner(t, b, "order/1"); name != "b" || epoch != 2 {
 		t.Errorf("b says that %s owns it at %d", name, epoch)
 	}
-	if report := move(t, a, to, "a"); report.From != "b" || report.Epoch != 3 {
-		t.Errorf("the way back is %+v", report)
+	snapshot, err := b.Snapshot(t.Context(), refOf(t, b, "ab:///order/1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := len(snapshot.State)
+	if report := move(t, a, to, "a"); report.From != "b" || report.Epoch != 3 || state == 0 || report.StateBytes != state {
+		t.Errorf("the way back is %+v, of a state of %d bytes", report, state)
 	}
 	tellMany(t, a, to, 4, 10)
 	expect(t, to, 10)
