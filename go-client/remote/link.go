@@ -70,13 +70,14 @@ func (l *link) read() {
 	}
 }
 
-// readError tells a frame that gRPC refused to read from a connection that is gone.
+// readError tells a frame over a limit, which gRPC here or at the other end refused to read, from a connection that is gone.
 func readError(err error) error {
 	switch {
 	case errors.Is(err, io.EOF):
 		return io.EOF
 	case status.Code(err) == codes.ResourceExhausted:
-		return &wire.Refusal{Code: actorbridgev1.Code_CODE_TOO_LARGE, Detail: status.Convert(err).Message()}
+		detail := status.Convert(err).Message() + "; raise MaxFrameBytes at both ends"
+		return &wire.Refusal{Code: actorbridgev1.Code_CODE_TOO_LARGE, Detail: detail}
 	}
 	return err
 }
