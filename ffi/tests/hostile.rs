@@ -13,13 +13,14 @@ actorbridge_ffi::module! {
     actors: {},
 }
 
-/// Handles that were never open, in the ways in which they can be wrong.
+/// Handles that were never open, in the ways in which they can be wrong. The index of one is far from `good`: its neighbour
+/// may be another test's.
 fn forged(good: u64) -> [u64; 7] {
     [
         0,
         1,
         u64::MAX,
-        good ^ 1,
+        good ^ (1 << 20),
         good + (1 << 24),
         good ^ (1 << 60),
         good & 0xFF_FFFF,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actorbridge::{Actor, Cx, Fault, Message};
 use actorbridge_ffi::status::*;
 use actorbridge_ffi::*;
-use actorbridge_proto::v1::{Code, FindReply, FindRequest, Frame, Goodbye, GoodbyeCode, Hello, Ping};
+use actorbridge_proto::v1::{Code, FindReply, FindRequest, Frame, Goodbye, GoodbyeCode, Hello, Ping, Skip};
 use common::*;
 use prost::Message as _;
 
@@ -95,6 +95,68 @@ fn a_bad_descriptor_costs_that_message_only() {
         damage(&mut one.descs[0]);
         assert_eq!(one.send(link), (AB_OK, vec![AB_BAD_DESCRIPTOR]));
     }
+    assert_eq!(ab_node_close(node), AB_OK);
+}
+
+#[test]
+fn a_bad_message_costs_itself_and_is_answered_with_its_code() {
+    let node = open_node();
+    let link = linked(node);
+    let mut batch = Batch::default().opening("ab://rust/system", FIND);
+    let torn = batch.arena.len() as u32;
+    batch = batch.item(1, 1, 1, b"\x0A\x7F").item(2, 1, 2, b"").item(3, 1, 3, b"");
+    // Its own target, beside that of its stream; and a field that is torn.
+    let forged = batch.arena.len() as u32;
+    batch.arena.extend(b"\x2A\x01x");
+    (batch.descs[2].ext_off, batch.descs[2].ext_len) = (forged, 3);
+    (batch.descs[3].ext_off, batch.descs[3].ext_len) = (torn, 2);
+    batch = batch.item(4, 0, 0, b"").item(5, 1, 5, &find("slow"));
+    batch.descs[4].kind = 999;
+    assert_eq!(batch.send(link), (AB_OK, vec![AB_OK; 6]));
+    let (mut failed, mut refused, mut answered) = (Vec::new(), Vec::new(), false);
+    until("four refusals and an answer", || {
+        let batch = next(link);
+        let state = head_of(&batch, &batch.descs[0]).state;
+        refused.extend(state.iter().flat_map(|s| &s.outcomes).map(|o| (o.seq, o.code())));
+        for (correlation, answer) in answers_in(&batch) {
+            match answer {
+                Ok(_) => answered = correlation == 5,
+                Err(code) => failed.push((correlation, Code::from_wire(code))),
+            }
+        }
+        refused.len() == 4 && failed.len() == 3 && answered
+    });
+    refused.sort_unstable();
+    failed.sort_unstable();
+    let codes = [(1, Code::Undecodable), (2, Code::BadOverride), (3, Code::Undecodable)];
+    assert_eq!(failed, codes);
+    assert_eq!(refused[..3], codes);
+    assert_eq!(refused[3], (4, Code::UnsupportedKind));
+    assert_eq!(ab_node_close(node), AB_OK);
+}
+
+#[test]
+fn an_ask_whose_time_ends_in_the_mailbox_is_expired() {
+    let node = open_node();
+    let link = linked(node);
+    let mut batch = Batch::default().opening("ab:///slow", FIND);
+    batch = batch.item(1, 1, 1, b"").item(2, 1, 2, b"");
+    batch.descs[2].ttl_ms = 1;
+    assert_eq!(batch.send(link), (AB_OK, vec![AB_OK; 3]));
+    std::thread::sleep(Duration::from_millis(3));
+    // The handler of the first ends when its asker says that it has stopped waiting.
+    let skip = Skip {
+        flow: 1,
+        first: 1,
+        count: 1,
+        reason: Code::Cancelled as i32,
+    };
+    let head = Frame {
+        skip: vec![skip],
+        ..Frame::default()
+    };
+    assert_eq!(Batch::default().head(&head).send(link).0, AB_OK);
+    assert_eq!(answers(link, 2)[1], (2, Err(Code::Expired as i32)));
     assert_eq!(ab_node_close(node), AB_OK);
 }
 

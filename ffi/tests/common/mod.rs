@@ -231,20 +231,26 @@ pub fn wait(link: Link, most: Duration) -> bool {
 pub fn answers(link: Link, n: usize) -> Vec<(u64, Result<Vec<u8>, i32>)> {
     let mut got = Vec::new();
     while got.len() < n {
-        let batch = next(link);
-        for desc in batch.descs.iter().filter(|d| d.kind != AB_KIND_HEAD) {
-            let ext = &batch.arena[desc.ext_off as usize..][..desc.ext_len as usize];
-            let view = EnvelopeView::read(ext).expect("an item");
-            assert_eq!(view.correlation, desc.correlation);
-            assert_eq!(view.payload, &batch.arena[desc.off as usize..][..desc.len as usize]);
-            let answer = match view.failure {
-                [] => Ok(view.payload.to_vec()),
-                _ => Err(view.failure().expect("a failure").code),
-            };
-            got.push((desc.correlation, answer));
-        }
+        got.extend(answers_in(&next(link)));
     }
     got
+}
+
+/// The answers among what was received.
+pub fn answers_in(batch: &Batch) -> Vec<(u64, Result<Vec<u8>, i32>)> {
+    let items = batch.descs.iter().filter(|d| d.kind != AB_KIND_HEAD);
+    let read = |desc: &Desc| {
+        let ext = &batch.arena[desc.ext_off as usize..][..desc.ext_len as usize];
+        let view = EnvelopeView::read(ext).expect("an item");
+        assert_eq!(view.correlation, desc.correlation);
+        assert_eq!(view.payload, &batch.arena[desc.off as usize..][..desc.len as usize]);
+        let answer = match view.failure {
+            [] => Ok(view.payload.to_vec()),
+            _ => Err(view.failure().expect("a failure").code),
+        };
+        (desc.correlation, answer)
+    };
+    items.map(read).collect()
 }
 
 pub fn status_memory() -> NodeStatus {
