@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use actorbridge_proto::Refusal;
 use actorbridge_proto::v1::{self, Code, r#move::Step};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::address::Address;
 use crate::cell::Cell;
@@ -27,7 +27,11 @@ pub(crate) use load::As;
 
 /// The moves of a node.
 #[derive(Default)]
-pub(crate) struct Moves(Mutex<Tables>);
+pub(crate) struct Moves {
+    tables: Mutex<Tables>,
+    /// Rings when an actor that was on its way to here is not any more.
+    arrivals: Notify,
+}
 
 #[derive(Default)]
 struct Tables {
@@ -52,7 +56,7 @@ fn refusal_of(error: &Error) -> Refusal {
 
 impl Inner {
     fn tables(&self) -> MutexGuard<'_, Tables> {
-        lock(&self.moves.0)
+        lock(&self.moves.tables)
     }
 
     /// A step of a move came over a link.

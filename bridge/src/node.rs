@@ -27,6 +27,8 @@ use crate::rings::{DeadLetter, DeadLetters, Level, Logs};
 
 /// How long another node may take to say whether it hosts an actor.
 const FIND: Duration = Duration::from_secs(2);
+/// How often the other nodes are asked for an actor that they say is here, and that has gone on when it is looked for.
+const SEARCHES: usize = 16;
 /// Most resolved addresses that a node remembers.
 const MAX_OWNERS: usize = 16_384;
 
@@ -165,10 +167,26 @@ impl Inner {
             if let Some(link) = known.and_then(|owner| self.link_to(&owner)) {
                 return Ok(Target::Link(link));
             }
-            let owner = self.find(to).await.ok_or_else(gone)?;
-            self.remember(to.path(), &owner);
-            self.link_to(&owner).map(Target::Link).ok_or_else(gone)
+            self.search(to).await.ok_or_else(gone)
         })
+    }
+
+    /// Asks the linked nodes. One may name this node: the actor is on its way to here, or has gone on meanwhile.
+    async fn search(self: &Arc<Self>, to: &Address) -> Option<Target> {
+        for _ in 0..SEARCHES {
+            match self.find(to).await {
+                Some(owner) if owner != self.name => {
+                    self.remember(to.path(), &owner);
+                    return self.link_to(&owner).map(Target::Link);
+                }
+                Some(_) => self.arrived(to.path()).await,
+                None => return self.cell(to.path()).map(Target::Cell),
+            }
+            if let Some(cell) = self.cell(to.path()) {
+                return Some(Target::Cell(cell));
+            }
+        }
+        None
     }
 
     async fn find(self: &Arc<Self>, to: &Address) -> Option<String> {

@@ -1,7 +1,7 @@
 //! Freezing a cell for a move, cutting what travels, and what becomes of the cell after it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actorbridge_proto::Refusal;
@@ -18,29 +18,28 @@ use crate::snapshot::Snapshot;
 
 /// How long an old owner forwards what comes late.
 pub(crate) const FORWARDING: Duration = Duration::from_secs(30);
-/// How many messages it forwards.
-const MAX_FORWARDED: u32 = 4_096;
 
 /// Where an actor went, and how much is still forwarded to it.
 pub(crate) struct Forwarder {
     pub(crate) owner: String,
     pub(crate) epoch: u64,
     until: Instant,
-    left: AtomicU32,
+    left: AtomicU64,
 }
 
 impl Forwarder {
-    pub(crate) fn new(owner: String, epoch: u64) -> Self {
+    /// `most`: how many messages are forwarded at most. All that was promised room by the actor's pool are fewer.
+    pub(crate) fn new(owner: String, epoch: u64, most: u64) -> Self {
         Self {
             owner,
             epoch,
             until: Instant::now() + FORWARDING,
-            left: AtomicU32::new(MAX_FORWARDED),
+            left: AtomicU64::new(most),
         }
     }
 
     pub(crate) fn admits(&self) -> bool {
-        let one_less = |left: u32| left.checked_sub(1);
+        let one_less = |left: u64| left.checked_sub(1);
         Instant::now() < self.until
             && self
                 .left

@@ -10,10 +10,6 @@ use crate::machine::pool::{Arrival, INITIAL_CREDIT, StreamKey};
 use crate::message::{Message, Permit};
 use crate::node::Inner;
 
-/// Most messages that the mailbox of an actor that came by a move holds beyond its capacity: forwarded ones, and the
-/// initial credit of streams that go on here.
-const MAX_FORWARDED: u64 = 4_096;
-
 /// What became of a stream that a peer bound.
 pub(crate) enum Opened {
     Bound,
@@ -101,10 +97,10 @@ impl Cell {
             (Code::Deadlock, "")
         } else if state.is_past(&message) {
             (Code::Moved, "it came a second after its stream had gone on without it")
-        } else if !state.takes_more() {
+        } else if !state.pool.take_forwarded() {
             (Code::MailboxFull, "too much is forwarded to it")
         } else {
-            state.push_forced(message);
+            state.push_local(message);
             return self.schedule(node, &mut state);
         };
         drop(state);
@@ -152,12 +148,6 @@ impl Cell {
         match state.pool.arrive((link, flow), seq) {
             Arrival::Accepted => {
                 state.mailbox.push_back(message);
-                self.schedule(node, state);
-                Ok(())
-            }
-            // What was sent to it before it came had room where it was.
-            Arrival::Full if state.takes_more() => {
-                state.push_forced(message);
                 self.schedule(node, state);
                 Ok(())
             }
@@ -236,15 +226,15 @@ impl Cell {
 }
 
 impl CellState {
-    pub(super) fn push_forced(&mut self, mut message: Message) {
-        message.permit = Permit::Local;
+    pub(super) fn push_forced(&mut self, message: Message) {
         self.pool.force_local();
-        self.mailbox.push_back(message);
+        self.push_local(message);
     }
 
-    /// Of an actor that came by a move: may it hold more than its capacity?
-    fn takes_more(&self) -> bool {
-        self.arrived && self.pool.used() < self.pool.capacity() + MAX_FORWARDED
+    /// Puts a message into the mailbox whose permit the pool has given as to a local one.
+    fn push_local(&mut self, mut message: Message) {
+        message.permit = Permit::Local;
+        self.mailbox.push_back(message);
     }
 
     /// Rings `who` when there may be room, or the actor has moved.

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// Credit that a new stream may use before it has heard from the receiver.
 pub const INITIAL_CREDIT: u64 = 16;
 
+/// See [`Pool::most`].
+const BEYOND: u64 = 4_096;
+
 /// An incoming stream: (link, flow).
 pub type StreamKey = (u64, u32);
 
@@ -13,7 +16,7 @@ pub type StreamKey = (u64, u32);
 pub enum Arrival {
     /// There is room; a permit is taken until it is released.
     Accepted,
-    /// Within the initial credit of a new stream, but the pool has no room: refuse with MAILBOX_FULL.
+    /// Within the initial credit of a new stream, but the pool holds the most it ever does: refuse with MAILBOX_FULL.
     Full,
     /// The stream is not bound here.
     Unknown,
@@ -58,8 +61,11 @@ impl Stream {
 ///
 /// `capacity` permits: a local message holds one until it is handled; a stream reserves what its sender may still send. A
 /// stream's window is `max(1, capacity / (streams + 1))`, so that neither a stream nor local senders can starve the others.
-/// Credit is raised when half the window is used up, or when the mailbox drains. The initial credit of a new stream has no
-/// permits behind it: what finds no room is refused.
+/// Credit is raised when half the window is used up, or when the mailbox drains.
+///
+/// Credit cannot be taken back, and who was promised room may be silent for ever. So that this keeps nobody out, a pool that
+/// holds nothing gives one permit to whoever has none. What was sent before the receiver could say that it is full is taken
+/// beyond the capacity, up to [`Pool::most`]: the initial credit of a new stream, and what is forwarded after a move.
 #[derive(Debug)]
 pub struct Pool {
     capacity: u64,
@@ -91,7 +97,7 @@ impl Pool {
 
     /// Takes a permit for a local message, if there is one.
     pub fn take_local(&mut self) -> bool {
-        let room = !self.frozen && self.used + self.promised < self.capacity;
+        let room = !self.frozen && (self.used == 0 || self.used + self.promised < self.capacity);
         self.used += u64::from(room);
         room
     }
@@ -99,6 +105,13 @@ impl Pool {
     /// Takes a permit for a message that must not be refused: what a moved actor held.
     pub fn force_local(&mut self) {
         self.used += 1;
+    }
+
+    /// Takes a permit for a message that an old owner of the actor had room for, unless the pool holds the most it ever does.
+    pub fn take_forwarded(&mut self) -> bool {
+        let room = self.used < self.most();
+        self.used += u64::from(room);
+        room
     }
 
     /// A local message was handled, or left.
@@ -132,6 +145,7 @@ impl Pool {
 
     /// A message arrived within the stream's credit.
     pub fn arrive(&mut self, key: StreamKey, seq: u64) -> Arrival {
+        let most = self.most();
         let Some(stream) = self.streams.get_mut(&key) else {
             return Arrival::Unknown;
         };
@@ -139,7 +153,7 @@ impl Pool {
         stream.last_seq = stream.last_seq.max(seq);
         self.promised -= before - stream.promised();
         self.dirty.insert(key);
-        if seq <= stream.initial && self.used + self.promised >= self.capacity {
+        if seq <= stream.initial && self.used >= most {
             return Arrival::Full;
         }
         stream.held.push_back(seq);
@@ -178,9 +192,10 @@ impl Pool {
         self.used
     }
 
-    /// The most messages it may hold.
-    pub fn capacity(&self) -> u64 {
-        self.capacity
+    /// The most messages that it holds, whatever is promised, comes on new streams or is forwarded: twice the capacity, since
+    /// an old owner of the actor may have promised as much, and 4,096.
+    pub fn most(&self) -> u64 {
+        2 * self.capacity + BEYOND
     }
 
     /// What to tell the senders now. `drained`: the mailbox is empty, so say all there is to say.
@@ -190,7 +205,7 @@ impl Pool {
             return grants;
         }
         let window = (self.capacity / (self.streams.len() as u64 + 1)).max(1);
-        let mut waiting = BTreeSet::new();
+        let (mut waiting, empty) = (BTreeSet::new(), self.used == 0);
         let dirty = std::mem::take(&mut self.dirty);
         let (first, then): (Vec<_>, Vec<_>) = dirty.into_iter().partition(|key| *key > self.turn);
         for key in first.into_iter().chain(then) {
@@ -199,7 +214,8 @@ impl Pool {
             };
             let ahead = stream.credit.saturating_sub(stream.last_seq);
             if ahead <= window / 2 || (drained && ahead < window) {
-                let room = self.capacity.saturating_sub(self.used + self.promised);
+                let one = u64::from(empty && ahead == 0);
+                let room = self.capacity.saturating_sub(self.used + self.promised).max(one);
                 let wanted = window.saturating_sub(ahead);
                 let before = stream.promised();
                 stream.credit = stream.credit.max(stream.last_seq) + wanted.min(room);

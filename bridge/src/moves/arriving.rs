@@ -95,10 +95,18 @@ impl Inner {
 
     /// Waits until an actor on its way to here has come, or will not: its source may know before this node.
     pub(super) async fn arrived(&self, path: &str) {
-        let until = tokio::time::Instant::now() + ARRIVAL;
-        while self.tables().arriving.contains_key(path) && tokio::time::Instant::now() < until {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let over = async {
+            loop {
+                let mut ended = std::pin::pin!(self.moves.arrivals.notified());
+                ended.as_mut().enable();
+                if !self.tables().arriving.contains_key(path) {
+                    return;
+                }
+                ended.await;
+            }
+        };
+        // An actor that takes longer is not here, whoever asks.
+        let _ = tokio::time::timeout(ARRIVAL, over).await;
     }
 
     pub(super) fn on_arriving_step(self: &Arc<Self>, link: &LinkEnd, path: &str, step: &v1::Move) {
@@ -142,6 +150,8 @@ impl Inner {
         let mut tables = self.tables();
         if tables.arriving.get(path).is_some_and(|a| a.machine.is_over()) {
             tables.arriving.remove(path);
+            drop(tables);
+            self.moves.arrivals.notify_waiters();
         }
     }
 

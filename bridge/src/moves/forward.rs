@@ -33,7 +33,8 @@ impl Inner {
             .or_default()
             .push(cell.clone());
         self.cells.write().unwrap_or_else(|e| e.into_inner()).remove(&cell.path);
-        for (code, message) in cell.leave(self, Forwarder::new(owner.to_owned(), epoch)) {
+        let most = cell.lock().pool.most();
+        for (code, message) in cell.leave(self, Forwarder::new(owner.to_owned(), epoch, most)) {
             self.refuse(&message, code, Effect::None, "it could not be forwarded");
         }
         let (node, cell) = (self.clone(), cell.clone());
