@@ -25,8 +25,6 @@ type arrival struct {
 	drained map[uint64]drained
 	// late are senders whose late messages came too late: none of them is handled any more.
 	late map[string]struct{}
-	// forwarded counts the messages that came off-stream from the old owner.
-	forwarded int
 }
 
 // opening is a stream that a peer binds.
@@ -216,14 +214,14 @@ func (c *cell) offerForwarded(m *Message) Code {
 		return CodeStopped
 	case late:
 		return CodeTombstoned
-	case c.epoch == 1 || c.arrival.forwarded >= maxForwarded:
+	case c.epoch == 1: // it has not moved: nobody forwards to it
 		return CodeUnsupportedKind
 	case m.waitsFor(c.hash):
 		return CodeDeadlock
+	case !c.pool.TakeForwarded():
+		return CodeMailboxFull
 	}
-	c.arrival.forwarded++
 	m.permit = permit{}
-	c.pool.ForceLocal()
 	c.mailbox.push(m)
 	c.schedule()
 	return CodeOK

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"time"
 
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 	"github.com/actorbridge/actorbridge/go-client/internal/machine"
@@ -12,6 +13,9 @@ import (
 
 // maxArriving is the most moves that a node takes at once: each may bring 64 MiB.
 const maxArriving = 16
+
+// arrivalTime is how long one who looks for an actor waits for it to arrive.
+const arrivalTime = 5 * time.Second
 
 // arriving is a move whose destination this node is.
 type arriving struct {
@@ -132,6 +136,29 @@ func (n *Node) forgetArriving(a *arriving) {
 	defer n.movesMu.Unlock()
 	if n.arriving[a.path] == a {
 		delete(n.arriving, a.path)
+		n.arrivals.ring()
+	}
+}
+
+// awaitArrival waits until an actor on its way to here has come, or will not: its source may know before this node.
+func (n *Node) awaitArrival(ctx context.Context, path string) {
+	ctx, cancel := context.WithTimeout(ctx, arrivalTime)
+	defer cancel()
+	for {
+		ended := n.arrivals.wait()
+		n.movesMu.Lock()
+		onItsWay := n.arriving[path] != nil
+		n.movesMu.Unlock()
+		if !onItsWay {
+			return
+		}
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			return
+		case <-n.closing:
+			return
+		}
 	}
 }
 

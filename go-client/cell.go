@@ -211,12 +211,7 @@ func (c *cell) arrive(m *Message) Code {
 	}
 	switch c.pool.Arrive(key, m.permit.seq) {
 	case machine.Full:
-		// A stream that followed the actor must lose nothing, and its initial credit is little.
-		if c.epoch == 1 || c.pool.Used() >= c.pool.Capacity()+maxForwarded {
-			return CodeMailboxFull
-		}
-		c.pool.ForceLocal()
-		m.permit = permit{}
+		return CodeMailboxFull
 	case machine.NotBound:
 		return CodeStopped
 	}

@@ -12,9 +12,8 @@ import (
 const (
 	// maxDeparted is the most stays at a node that are remembered after their end.
 	maxDeparted = 4096
-	// forwardTime and maxForwarded bound what an old owner passes on.
-	forwardTime  = 30 * time.Second
-	maxForwarded = 4096
+	// forwardTime is how long an old owner passes on what comes late.
+	forwardTime = 30 * time.Second
 )
 
 // stay is the time that an actor was at a node: its epoch there.
@@ -36,7 +35,8 @@ type forwarder struct {
 	epoch uint64
 	link  *linkEnd // Committed went by it; what is passed on must not overtake that
 	since time.Time
-	count atomic.Int64
+	// left is how many more messages are passed on. All that were promised room by the actor's pool are fewer.
+	left atomic.Int64
 }
 
 func (f *forwarder) moved() *pb.Moved { return &pb.Moved{Owner: f.owner, ActorEpoch: f.epoch} }
@@ -48,7 +48,7 @@ func (n *Node) passOn(f *forwarder, m *Message) {
 	case m.hops >= machine.MaxHops:
 		n.refuseLater(m, CodeNoSuchActor, "it was passed on 8 times: it goes in circles")
 		return
-	case time.Since(f.since) > forwardTime || f.count.Add(1) > maxForwarded:
+	case time.Since(f.since) > forwardTime || f.left.Add(-1) < 0:
 		detail = "the actor lives at node " + f.owner + " now"
 	case f.link.forward(m, m.who.Bytes):
 		return

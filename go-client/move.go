@@ -276,6 +276,7 @@ func (c *cell) setEpoch(epoch uint64) {
 func (n *Node) leave(c *cell, f *forwarder) {
 	n.mu.Lock()
 	c.mu.Lock()
+	f.left.Store(int64(c.pool.Most()))
 	c.moved = f
 	delete(n.cells, c.path)
 	n.forwards[c.path] = c

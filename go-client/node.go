@@ -43,6 +43,8 @@ type Node struct {
 	movesMu  sync.Mutex
 	leaving  map[string]*leaving
 	arriving map[string]*arriving
+	// arrivals rings when an actor that was on its way to here is not any more.
+	arrivals bell
 
 	asksMu sync.Mutex
 	asks   *machine.Asks[*waiter]

@@ -17,6 +17,9 @@ const (
 	noticeTime = 5 * time.Second
 	// maxOwners is the most resolved addresses that a node remembers.
 	maxOwners = 16_384
+	// maxSearches is how often the other nodes are asked for an actor that they say is here, and that has gone on when it
+	// is looked for.
+	maxSearches = 16
 	// maxRoutes is how often a message follows a route that changes under it.
 	maxRoutes = 4
 )
@@ -52,20 +55,29 @@ func (n *Node) resolve(ctx context.Context, to Ref, mayAsk bool) (route, error) 
 	if !mayAsk && len(n.upLinks()) > 0 {
 		return route{}, newError(CodeUnavailable, to.text, "no linked node has been asked for it yet; tell or ask it first")
 	}
-	owner := n.find(ctx, path)
-	if c := n.cell(path); c != nil { // it came here meanwhile
-		return route{cell: c}, nil
+	for range maxSearches {
+		owner := n.find(ctx, path)
+		if owner == n.name { // it is on its way to here, or has gone on meanwhile
+			n.awaitArrival(ctx, path)
+		}
+		if c := n.cell(path); c != nil {
+			return route{cell: c}, nil
+		}
+		if link := n.linkTo(owner); link != nil {
+			n.remember(path, owner)
+			return route{link: link}, nil
+		}
+		if owner != n.name {
+			break
+		}
 	}
-	link := n.linkTo(owner)
-	if link == nil {
-		return route{}, gone
-	}
-	n.remember(path, owner)
-	return route{link: link}, nil
+	return route{}, gone
 }
 
-// find asks each linked node for an actor; empty = none has it.
+// find asks each linked node for an actor; empty = none has it. A node that names another one is believed before one that
+// names this node.
 func (n *Node) find(ctx context.Context, path string) string {
+	owner := ""
 	for _, link := range n.upLinks() {
 		system, err := pinnedRef(link.peerName(), systemPath)
 		if err != nil {
@@ -76,11 +88,14 @@ func (n *Node) find(ctx context.Context, path string) string {
 			continue
 		}
 		var found pb.FindReply
-		if reply.Decode(&found) == nil && found.Owner != n.name {
-			return found.Owner
+		if reply.Decode(&found) != nil {
+			continue
+		}
+		if owner = found.Owner; owner != n.name {
+			break
 		}
 	}
-	return ""
+	return owner
 }
 
 func (n *Node) remember(path, owner string) {

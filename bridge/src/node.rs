@@ -189,7 +189,9 @@ impl Inner {
         None
     }
 
+    /// One that names another node is believed before one that names this node.
     async fn find(self: &Arc<Self>, to: &Address) -> Option<String> {
+        let mut owner = None;
         let links = self.links.read().unwrap_or_else(|e| e.into_inner()).clone();
         for peer in links.values().filter(|l| !l.is_down()).filter_map(|l| l.peer()) {
             // A peer may have a name that is none in an address: it costs that peer only.
@@ -199,13 +201,19 @@ impl Inner {
             let request = v1::FindRequest {
                 path: to.path().to_owned(),
             };
-            if let Ok(reply) = self.ask(&self.outside, &system, &request, FIND, &[], None).await
-                && let Ok(found) = reply.decode::<v1::FindReply>()
-            {
-                return Some(found.owner);
+            let Ok(reply) = self.ask(&self.outside, &system, &request, FIND, &[], None).await else {
+                continue;
+            };
+            let Ok(found) = reply.decode::<v1::FindReply>() else {
+                continue;
+            };
+            let elsewhere = found.owner != self.name;
+            owner = Some(found.owner);
+            if elsewhere {
+                break;
             }
         }
-        None
+        owner
     }
 
     pub(crate) fn remember(&self, path: &str, owner: &str) {

@@ -94,7 +94,7 @@ impl Inner {
     }
 
     /// Waits until an actor on its way to here has come, or will not: its source may know before this node.
-    pub(super) async fn arrived(&self, path: &str) {
+    pub(crate) async fn arrived(&self, path: &str) {
         let over = async {
             loop {
                 let mut ended = std::pin::pin!(self.moves.arrivals.notified());

@@ -123,7 +123,7 @@ fn pool(pool: &mut Pool, event: &Event<'_>) -> Vec<String> {
         "release" => pool.release(key, seq),
         "freeze" => pool.set_frozen(true),
         "thaw" => pool.set_frozen(false),
-        "used" => return vec![format!("< {} of {}", pool.used(), pool.capacity())],
+        "used" => return vec![format!("< {}", pool.used())],
         "grants" => {
             let grants = pool.grants(event.number("drained", 0) == 1);
             let lines = grants.iter().map(|g| {

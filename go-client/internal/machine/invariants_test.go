@@ -39,6 +39,8 @@ type poolModel struct {
 type heldMessage struct {
 	key StreamKey
 	seq uint64
+	// initial: nobody had granted it when it was sent.
+	initial bool
 }
 
 func (m *poolModel) step(w *walk, p *Pool) {
@@ -90,7 +92,7 @@ func (m *poolModel) comes(w *walk, p *Pool, at string, key StreamKey) {
 	if w.IntN(8) == 0 {
 		w.do("refused %s seq=%d", at, seq)
 	} else if w.do("arrive %s seq=%d", at, seq)[0] == "< accepted" {
-		m.held = append(m.held, heldMessage{key, seq})
+		m.held = append(m.held, heldMessage{key, seq, seq <= s.initial})
 	}
 }
 
@@ -115,9 +117,19 @@ func TestAPoolNeverPromisesMoreThanItCanHold(t *testing.T) {
 					t.Fatalf("seed %d: a stream is %+v", seed, s)
 				}
 			}
-			if held := uint64(m.locals + len(m.held)); p.Used() != held || p.reserved != promised || held+promised > p.Capacity() {
-				t.Fatalf("seed %d: %d used and %d promised of %d; the model holds %d, the streams were promised %d",
-					seed, p.Used(), p.reserved, p.Capacity(), held, promised)
+			held := uint64(m.locals + len(m.held))
+			if p.Used() != held || p.reserved != promised {
+				t.Fatalf("seed %d: %d used and %d promised; the model holds %d, the streams were promised %d",
+					seed, p.Used(), p.reserved, held, promised)
+			}
+			for _, h := range m.held {
+				if h.initial {
+					held--
+				}
+			}
+			// Who has nothing gets one permit of an empty pool: each stream, and those who send here.
+			if most := p.capacity + uint64(len(p.streams)) + 1; held+promised > most {
+				t.Fatalf("seed %d: %d granted and held, %d promised, but the most is %d", seed, held, promised, most)
 			}
 		})
 	}
@@ -136,6 +148,48 @@ func TestADrainedPoolLeavesNoStreamWithoutCreditWhileThereIsRoom(t *testing.T) {
 				t.Errorf("%d streams: %v waits for ever: %+v", streams, key, s)
 			}
 		}
+	}
+}
+
+func TestWhoWasPromisedRoomAndIsSilentKeepsNobodyOut(t *testing.T) {
+	for capacity := range uint32(6) {
+		p := NewPool(1 + capacity)
+		for flow := range 4 * (1 + capacity) {
+			p.Open(StreamKey{1, flow}, 1, 0)
+			p.Grants(true, nil)
+		}
+		for key, s := range p.streams {
+			if s.credit == 0 {
+				t.Errorf("capacity %d: %v waits for ever", 1+capacity, key)
+			}
+		}
+		for range 3 {
+			if !p.TakeLocal() {
+				t.Fatalf("capacity %d: nothing is held, and there is no room", 1+capacity)
+			}
+			p.ReleaseLocal()
+		}
+	}
+}
+
+func TestWhatANewStreamSendsAtOnceFindsRoomInAFullPoolUpToABound(t *testing.T) {
+	p := NewPool(2)
+	for p.TakeLocal() {
+	}
+	for flow := uint32(0); p.Used() < p.Most(); flow++ {
+		p.Open(StreamKey{1, flow}, 1, 2)
+		for seq := range uint64(2) {
+			if got := p.Arrive(StreamKey{1, flow}, 1+seq); got != Accepted {
+				t.Fatalf("%d held: %v", p.Used(), got)
+			}
+		}
+	}
+	p.Open(StreamKey{2, 1}, 1, 2)
+	if p.Arrive(StreamKey{2, 1}, 1) != Full || p.TakeForwarded() || p.Used() != 2*2+4096 {
+		t.Fatalf("it holds %d", p.Used())
+	}
+	if grants := p.Grants(true, nil); slices.ContainsFunc(grants, func(g Grant) bool { return g.Credit > 2 }) {
+		t.Fatalf("a full pool grants %v", grants)
 	}
 }
 

@@ -8,6 +8,9 @@ import (
 // InitialCredit is the credit that a new stream may use before it has heard from the receiver.
 const InitialCredit = 16
 
+// beyond is in Pool.Most.
+const beyond = 4_096
+
 // StreamKey is an incoming stream.
 type StreamKey struct {
 	// Link is the shell's number of the link.
@@ -29,7 +32,7 @@ type Arrival uint8
 const (
 	// Accepted: there is room; a permit is taken until it is released.
 	Accepted Arrival = iota
-	// Full: within the initial credit of a new stream, but the pool has no room. Refuse with MAILBOX_FULL.
+	// Full: within the initial credit of a new stream, but the pool holds the most it ever does. Refuse with MAILBOX_FULL.
 	Full
 	// NotBound: the stream is not bound here.
 	NotBound
@@ -84,8 +87,11 @@ func (s *stream) promised() uint64 {
 //
 // It has permits: a local message holds one until it is handled; a stream reserves what its sender may still send. A
 // stream's window is max(1, capacity / (streams + 1)), so that neither a stream nor local senders can starve the others.
-// Credit is raised when half the window is used up, or when the mailbox drains. The initial credit of a new stream has no
-// permits behind it: what finds no room is refused.
+// Credit is raised when half the window is used up, or when the mailbox drains.
+//
+// Credit cannot be taken back, and who was promised room may be silent for ever. So that this keeps nobody out, a pool that
+// holds nothing gives one permit to whoever has none. What was sent before the receiver could say that it is full is taken
+// beyond the capacity, up to Most: the initial credit of a new stream, and what is forwarded after a move.
 type Pool struct {
 	capacity uint64
 	// used counts the messages held.
@@ -107,7 +113,17 @@ func NewPool(capacity uint32) *Pool {
 
 // TakeLocal takes a permit for a local message, if there is one.
 func (p *Pool) TakeLocal() bool {
-	if p.frozen || p.used+p.reserved >= p.capacity {
+	if p.frozen || p.used > 0 && p.used+p.reserved >= p.capacity {
+		return false
+	}
+	p.used++
+	return true
+}
+
+// TakeForwarded takes a permit for a message that an old owner of the actor had room for, unless the pool holds the most it
+// ever does.
+func (p *Pool) TakeForwarded() bool {
+	if p.used >= p.Most() {
 		return false
 	}
 	p.used++
@@ -174,7 +190,7 @@ func (p *Pool) Arrive(key StreamKey, seq uint64) Arrival {
 		return NotBound
 	}
 	p.reached(s, seq)
-	if seq <= s.initial && p.used+p.reserved >= p.capacity {
+	if seq <= s.initial && p.used >= p.Most() {
 		return Full
 	}
 	s.held.push(seq)
@@ -203,8 +219,9 @@ func (p *Pool) SetFrozen(frozen bool) { p.frozen = frozen }
 // Used counts the messages held.
 func (p *Pool) Used() uint64 { return p.used }
 
-// Capacity is the most messages that it may hold.
-func (p *Pool) Capacity() uint64 { return p.capacity }
+// Most is the most messages that it holds, whatever is promised, comes on new streams or is forwarded: twice the capacity,
+// since an old owner of the actor may have promised as much, and 4,096.
+func (p *Pool) Most() uint64 { return 2*p.capacity + beyond }
 
 // Grants says what to tell the senders now. Drained: the mailbox is empty, so say all there is to say.
 func (p *Pool) Grants(drained bool, out []Grant) []Grant {
@@ -255,6 +272,9 @@ func (p *Pool) raise(s *stream, window uint64, drained bool) bool {
 		return false
 	}
 	room := p.capacity - min(p.used+p.reserved, p.capacity)
+	if p.used == 0 && ahead == 0 {
+		room = max(room, 1)
+	}
 	wanted := window - min(ahead, window)
 	before := s.promised()
 	s.credit = max(s.credit, s.lastSeq) + min(wanted, room)

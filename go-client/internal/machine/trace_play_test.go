@@ -145,7 +145,7 @@ func playPool(p *Pool, e event) (lines []line) {
 	case "thaw":
 		p.SetFrozen(false)
 	case "used":
-		return []line{line(fmt.Sprintf("< %d of %d", p.Used(), p.Capacity()))}
+		return []line{line(fmt.Sprintf("< %d", p.Used()))}
 	case "grants":
 		for _, g := range p.Grants(e.number("drained") == 1, nil) {
 			lines = append(lines, stream("grant", g.Key).number("processed", g.Processed).number("credit", g.Credit))
