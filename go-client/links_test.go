@@ -3,6 +3,7 @@ package actorbridge_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -174,16 +175,23 @@ func TestWhatAMailboxRefusesIsADeadLetterAtBothNodes(t *testing.T) {
 	if err := a.Tell(t.Context(), to, &testpb.Hold{}); err != nil {
 		t.Fatal(err)
 	}
-	sent := uint64(0)
-	for n := uint64(1); a.TryTell(to, &testpb.Add{By: 1, N: n}) == nil; n++ {
-		sent++
-	}
-	if sent == 0 || sent > 40 {
-		t.Errorf("%d messages were taken for a mailbox of 2", sent)
+	// A new sender may send 16 messages before it has heard that there is no room. 2·2 + 4,096 messages are held.
+	for sender := range 300 {
+		_, err := a.SpawnLoop(fmt.Sprint("sender/", sender), func(ctx ab.Context, _ *ab.Inbox) error {
+			for n := range uint64(16) {
+				if err := ctx.Tell(to, &testpb.Add{By: int64(sender), N: n}); err != nil {
+					t.Error(err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	eventually(t, "the refusals", func() bool {
 		there, here := b.DeadLetterCounts()["MAILBOX_FULL"], a.DeadLetterCounts()["MAILBOX_FULL"]
-		return there == here && there == sent-1
+		return there == here && there == 1+300*16-4100
 	})
 }
 

@@ -187,16 +187,19 @@ async fn what_a_full_mailbox_cannot_hold_is_refused_one_by_one() {
     })
     .await;
     let hold = writer::what(Kind::Tell, &Hold::full_name(), 1, 1);
-    // Within the credit that a stream begins with, and more than there is room for.
-    let bodies = vec![complete(&hold, 0, b""); 5];
-    scene.raw.run(FLOW, 1, 0, &bodies).await;
-    let outcome = scene.raw.outcome(FLOW).await;
+    // Within the credit that streams begin with, and more than 2·2 + 4,096.
+    let bodies = vec![complete(&hold, 0, b""); 16];
+    for flow in 2..=258 {
+        scene.raw.open(flow, "ab:///worker").await;
+        scene.raw.run(flow, 1, 0, &bodies).await;
+    }
+    let outcome = scene.raw.outcome(258).await;
     assert_eq!(
         (outcome.seq, outcome.code(), outcome.effect()),
-        (3, Code::MailboxFull, Effect::None)
+        (5, Code::MailboxFull, Effect::None)
     );
     let full = || scene.there.dead_letter_counts().get("CODE_MAILBOX_FULL").copied();
-    eventually("three dead letters", || full() == Some(3)).await;
+    eventually("twelve dead letters", || full() == Some(12)).await;
     assert_eq!(scene.there.peers(), ["raw"]);
     drop(scene.raw);
     scene.there.shutdown(SECOND / 10).await.expect("everything ends");
@@ -295,19 +298,20 @@ async fn a_message_over_64_kib_is_too_large() {
 #[tokio::test]
 async fn room_that_was_promised_to_a_peer_is_there_for_others_when_its_link_ends() {
     let mut scene = Scene::new(Options {
-        mailbox: 1,
+        mailbox: 2,
         ..Options::default()
     })
     .await;
     let bodies: Vec<Bytes> = (1..=16).map(|n| echo(n, b"")).collect();
     scene.raw.run(FLOW, 1, 0, &bodies).await;
-    // The credit that streams begin with is used up: what comes now is the mailbox's only place.
+    // The credit that streams begin with is used up: what comes now is one of the mailbox's two places.
     let credit = |p: &actorbridge::proto::Packet| p.head.state.iter().map(|s| s.credit).max().filter(|c| *c == 17);
     scene.raw.until("more credit", credit).await;
     let to = "ab:///worker".parse().expect("valid");
+    scene.there.try_tell(&to, Hold::default()).expect("there is a place");
     let request = EchoRequest::default();
     let full = || matches!(scene.there.try_tell(&to, request.clone()), Err((e, _)) if e.code() == Code::MailboxFull);
-    assert!(full(), "the place is promised to the peer");
+    assert!(full(), "the other place is promised to the peer");
     let waits = tokio::spawn({
         let (there, to, request) = (scene.there.clone(), to.clone(), request.clone());
         async move { there.tell(&to, &request).await }
@@ -317,5 +321,5 @@ async fn room_that_was_promised_to_a_peer_is_there_for_others_when_its_link_ends
         .await
         .expect("it does not wait for ever");
     told.expect("no panic").expect("told");
-    scene.there.shutdown(SECOND).await.expect("everything ends");
+    scene.there.shutdown(SECOND / 10).await.expect("everything ends");
 }
