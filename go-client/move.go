@@ -95,6 +95,8 @@ func (n *Node) moveFrom(ctx context.Context, c *cell, o moveOptions) (MoveReport
 	switch {
 	case isReserved(c.path):
 		return MoveReport{}, newError(CodeForbidden, c.path, "paths below /system stay with their node")
+	case c.parent != nil:
+		return MoveReport{}, newError(CodeInvalidArgument, c.ref.text, "it is a child of another actor, and children do not move yet")
 	case o.to == n.name:
 		return MoveReport{}, newError(CodeInvalidArgument, c.ref.text, "it is at node "+o.to+" already")
 	case link == nil:

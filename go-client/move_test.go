@@ -326,6 +326,22 @@ func TestAMoveThatFailsSaysWhyAndTheActorGoesOn(t *testing.T) {
 	if _, err := a.Move(t.Context(), refOf(t, a, "ab:///nobody"), ab.To("b")); !errors.Is(err, ab.ErrNoSuchActor) {
 		t.Errorf("nobody moves: %v", err)
 	}
+	parent := spawnFunc(t, a, "order/5", func(ctx ab.Context, m *ab.Message) error {
+		child, err := ctx.Spawn("child", newWorker)
+		if err != nil {
+			return err
+		}
+		return m.Reply(&testpb.EchoReply{Text: child.String()})
+	})
+	child, err := ab.Ask[*testpb.EchoReply](t.Context(), parent, &testpb.EchoRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = a.Move(t.Context(), refOf(t, a, child.Text), ab.To("b"))
+	if !errors.Is(err, ab.ErrInvalidArgument) || !strings.Contains(err.Error(), "children do not move") {
+		t.Errorf("a child moves: %v", err)
+	}
+	expect(t, refOf(t, a, child.Text), 0)
 }
 
 // broken has a snapshot that panics.
