@@ -144,7 +144,7 @@ fn an_ask_whose_time_ends_in_the_mailbox_is_expired() {
     batch.descs[2].ttl_ms = 1;
     assert_eq!(batch.send(link), (AB_OK, vec![AB_OK; 3]));
     std::thread::sleep(Duration::from_millis(3));
-    // The handler of the first ends when its asker says that it has stopped waiting.
+    // The handler of the first ends, or never begins, when its asker says that it has stopped waiting.
     let skip = Skip {
         flow: 1,
         first: 1,
@@ -156,7 +156,9 @@ fn an_ask_whose_time_ends_in_the_mailbox_is_expired() {
         ..Frame::default()
     };
     assert_eq!(Batch::default().head(&head).send(link).0, AB_OK);
-    assert_eq!(answers(link, 2)[1], (2, Err(Code::Expired as i32)));
+    let second = || answers(link, 1).into_iter().find(|(correlation, _)| *correlation == 2);
+    let answer = std::iter::repeat_with(second).flatten().next();
+    assert_eq!(answer, Some((2, Err(Code::Expired as i32))));
     assert_eq!(ab_node_close(node), AB_OK);
 }
 
