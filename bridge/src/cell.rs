@@ -48,7 +48,7 @@ pub(crate) struct CellState {
     moving: bool,
     frozen: bool,
     /// Messages that are in the capsule of a move. What is behind them came while the actor was frozen.
-    cut: Option<usize>,
+    cut: Option<(usize, tokio::time::Instant)>,
     /// Only the owner cell decides where the actor goes on.
     swapping: bool,
     /// The actor has left for another node.

@@ -29,6 +29,9 @@ pub(crate) use load::As;
 #[derive(Default)]
 pub(crate) struct Moves {
     tables: Mutex<Tables>,
+    /// Held while something follows an actor to its new owner, and from Committed until what came behind the cut has followed:
+    /// what an earlier stay forwards must not slip between. Taken last, behind the locks of cells.
+    order: Mutex<()>,
     /// Rings when an actor that was on its way to here is not any more.
     arrivals: Notify,
 }

@@ -165,7 +165,7 @@ impl Cell {
             capsule
                 .asks
                 .sort_by(|a, b| (&a.node, a.correlation).cmp(&(&b.node, b.correlation)));
-            state.cut = Some(state.mailbox.len());
+            state.cut = Some((state.mailbox.len(), Instant::now()));
         }
         Snapshot {
             actor: self.address.as_str().to_owned(),
@@ -215,18 +215,30 @@ impl Cell {
         self.lock().moving = false;
     }
 
-    /// The actor is elsewhere now: what came behind the cut is forwarded, and its senders are told. Returns what could not
-    /// be forwarded.
-    pub(crate) fn leave(self: &Arc<Self>, node: &Arc<Inner>, forwarder: Forwarder) -> Vec<(Code, Message)> {
+    /// The actor is elsewhere now, as `last` says to the destination: what came behind the cut is forwarded, and its senders
+    /// are told. Returns what could not be forwarded.
+    pub(crate) fn leave(
+        self: &Arc<Self>,
+        node: &Arc<Inner>,
+        forwarder: Forwarder,
+        last: impl FnOnce(),
+    ) -> Vec<(Code, Message)> {
         let forwarder = Arc::new(forwarder);
         let mut refused = Vec::new();
         let mut state = self.lock();
-        let cut = state.cut.take().unwrap_or(0).min(state.mailbox.len());
+        let order = node.forwarding();
+        last();
+        let (cut, since) = state.cut.take().unwrap_or_else(|| (0, Instant::now()));
+        let cut = cut.min(state.mailbox.len());
         for message in state.mailbox.drain(..).skip(cut) {
-            if let Err(code) = node.forward_to(&forwarder, &self.path, &message) {
+            if let Err(code) = node.forward_in_order(&forwarder, &self.path, &message) {
                 refused.push((code, message));
             }
         }
+        for (stream, upto) in state.holds_past.since(since) {
+            node.drained_in_order(&forwarder, self.address.as_str(), stream, upto);
+        }
+        drop(order);
         let bound = state.pool.streams().map(|(key, _)| key);
         let keys: Vec<StreamKey> = bound.chain(state.holds.keys().copied()).collect();
         for (link, flow) in keys {

@@ -8,7 +8,7 @@ use actorbridge_proto::v1::{Code, Cursor, Effect, Mode};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Cell, CellState};
+use super::{Cell, CellState, Forwarder};
 use crate::machine::pool::{INITIAL_CREDIT, StreamKey};
 use crate::message::Message;
 use crate::node::Inner;
@@ -97,6 +97,12 @@ impl Past {
         cursors
     }
 
+    /// What was drained since then.
+    pub(super) fn since(&self, then: Instant) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let drained = self.drained.iter().filter(move |(_, (_, at))| *at >= then);
+        drained.map(|(stream, (upto, _))| (*stream, *upto))
+    }
+
     pub(super) fn of(cursors: &[Cursor]) -> Self {
         let mut past = Self::default();
         cursors.iter().for_each(|c| past.drain(c.stream, c.processed));
@@ -131,9 +137,11 @@ impl Cell {
         node.after(GAP, async move { cell.go_on(&node2, key, stream) });
     }
 
-    /// An old owner has forwarded all of a stream up to this seq.
-    pub(crate) fn drained(self: &Arc<Self>, node: &Arc<Inner>, stream: u64, upto: u64) {
+    /// An old owner has forwarded all of a stream up to this seq. Returns where the actor is, if it has left; while it is
+    /// about to, `leave` says it there.
+    pub(crate) fn drained(self: &Arc<Self>, node: &Arc<Inner>, stream: u64, upto: u64) -> Option<Arc<Forwarder>> {
         let mut state = self.lock();
+        let moved = state.moved.clone();
         state.holds_past.drain(stream, upto);
         let keys: Vec<_> = state
             .holds
@@ -146,6 +154,7 @@ impl Cell {
             .flat_map(|key| self.unhold(node, &mut state, key))
             .collect();
         self.after_unhold(node, state, refused);
+        moved
     }
 
     /// Nothing came for too long: the stream goes on, and what comes late is not handled.

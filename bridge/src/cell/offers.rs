@@ -214,7 +214,7 @@ impl Cell {
         }
         let at = state.mailbox.iter().position(is_it)?;
         // What is in the capsule of a move may be handled elsewhere: nobody can say that it was not.
-        if state.cut.is_some_and(|cut| at < cut) {
+        if state.cut.is_some_and(|(cut, _)| at < cut) {
             return None;
         }
         state.mailbox.remove(at)

@@ -1,7 +1,7 @@
 //! What a node still does for an actor that has left it.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use actorbridge_proto::v1::{self, Code, Effect, r#move::Step};
@@ -24,7 +24,8 @@ impl Inner {
     }
 
     /// The actor of a frozen cell lives at `owner` now.
-    pub(super) fn actor_left(self: &Arc<Self>, cell: &Arc<Cell>, owner: &str, epoch: u64) {
+    /// `last` says so to the destination.
+    pub(super) fn actor_left(self: &Arc<Self>, cell: &Arc<Cell>, owner: &str, epoch: u64, last: impl FnOnce()) {
         self.remember(&cell.path, owner);
         self.watch_for_locals(cell, owner);
         self.tables()
@@ -34,7 +35,7 @@ impl Inner {
             .push(cell.clone());
         self.cells.write().unwrap_or_else(|e| e.into_inner()).remove(&cell.path);
         let most = cell.lock().pool.most();
-        for (code, message) in cell.leave(self, Forwarder::new(owner.to_owned(), epoch, most)) {
+        for (code, message) in cell.leave(self, Forwarder::new(owner.to_owned(), epoch, most), last) {
             self.refuse(&message, code, Effect::None, "it could not be forwarded");
         }
         let (node, cell) = (self.clone(), cell.clone());
@@ -64,6 +65,17 @@ impl Inner {
 
     /// Forwards a message that came late. It may not be handled here: an error is the reason.
     pub(crate) fn forward_to(&self, forwarder: &Forwarder, path: &str, message: &Message) -> Result<(), Code> {
+        let _order = self.forwarding();
+        self.forward_in_order(forwarder, path, message)
+    }
+
+    /// Nobody else forwards while this is held.
+    pub(crate) fn forwarding(&self) -> MutexGuard<'_, ()> {
+        lock(&self.moves.order)
+    }
+
+    /// Forwards, for one who holds [`Self::forwarding`].
+    pub(crate) fn forward_in_order(&self, forwarder: &Forwarder, path: &str, message: &Message) -> Result<(), Code> {
         if !forwarder.admits() {
             return Err(Code::Moved);
         }
@@ -85,6 +97,12 @@ impl Inner {
 
     /// Tells the new owner that all of a stream up to a seq has been forwarded.
     pub(crate) fn send_drained(&self, forwarder: &Forwarder, actor: &str, stream: u64, upto: u64) {
+        let _order = self.forwarding();
+        self.drained_in_order(forwarder, actor, stream, upto);
+    }
+
+    /// Tells it, for one who holds [`Self::forwarding`].
+    pub(crate) fn drained_in_order(&self, forwarder: &Forwarder, actor: &str, stream: u64, upto: u64) {
         if let Some(link) = self.link_to(&forwarder.owner) {
             let step = Some(Step::Drained(v1::Drained { stream, upto }));
             let (actor, epoch) = (actor.to_owned(), forwarder.epoch);
@@ -101,19 +119,14 @@ impl Inner {
 
     /// An old owner has forwarded all of a stream up to this seq.
     pub(super) fn on_drained(self: &Arc<Self>, path: &str, stream: u64, upto: u64) {
-        let left = self.tables().left.get(path).cloned().unwrap_or_default();
-        for cell in &left {
-            cell.drained(self, stream, upto);
-        }
-        match (self.cell(path), left.last()) {
-            (Some(cell), _) => cell.drained(self, stream, upto),
+        let mut stays = self.tables().left.get(path).cloned().unwrap_or_default();
+        // One that leaves at this moment is in both tables.
+        stays.extend(self.cell(path).filter(|cell| stays.last().is_none_or(|last| !Arc::ptr_eq(last, cell))));
+        let Some(newest) = stays.pop() else { return };
+        stays.iter().for_each(|cell| drop(cell.drained(self, stream, upto)));
+        if let Some(forwarder) = newest.drained(self, stream, upto) {
             // Behind what was forwarded, to where the actor is now.
-            (None, Some(cell)) => {
-                if let Some(forwarder) = cell.forwarder() {
-                    self.send_drained(&forwarder, cell.address.as_str(), stream, upto);
-                }
-            }
-            (None, None) => {}
+            self.send_drained(&forwarder, newest.address.as_str(), stream, upto);
         }
     }
 

@@ -223,10 +223,12 @@ impl Leaving {
 
     async fn carry_out(&mut self, actions: Vec<Action>) -> Option<Result<v1::MoveToReply, Refusal>> {
         let mut actions = VecDeque::from(actions);
-        let mut end = None;
+        let (mut end, mut last) = (None, None);
         while let Some(action) = actions.pop_front() {
             let mut more = Vec::new();
             match action {
+                // Said by `actor_left`, so that nothing comes between it and what follows the actor.
+                Action::Send(step) if matches!(actions.front(), Some(Action::Leave { .. })) => last = Some(step),
                 Action::Send(step) => self.send(step, &mut more),
                 Action::Swap => self.swap(&mut more).await,
                 Action::Stay { epoch, refusal } => {
@@ -235,7 +237,9 @@ impl Leaving {
                 }
                 Action::Raise => self.raise().await,
                 Action::Leave { owner, epoch } => {
-                    self.node.actor_left(&self.cell, &owner, epoch);
+                    let (node, cell) = (self.node.clone(), self.cell.clone());
+                    let say = || last.take().into_iter().for_each(|step| self.send(step, &mut more));
+                    node.actor_left(&cell, &owner, epoch, say);
                     self.report.to = owner;
                     self.report.epoch = epoch;
                     self.report.paused_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);

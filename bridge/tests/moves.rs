@@ -1,0 +1,131 @@
+//! Moves between two nodes: nothing is lost, doubled or reordered.
+
+mod common;
+
+use std::time::Duration;
+
+use actorbridge::{Actor, Cx, Fault, Message, Node, Options, Ref, State};
+use common::test::{Add, Count, GetCount};
+use common::{LONG, SECOND, digest};
+
+/// Counts what each sender sent, and whether it came in order.
+#[derive(Default)]
+struct Ledger {
+    next: std::collections::BTreeMap<u64, u64>,
+    handled: u64,
+    wrong: Vec<String>,
+}
+
+fn ledger() -> Ledger {
+    Ledger::default()
+}
+
+impl Actor for Ledger {
+    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+        if message.is::<GetCount>() {
+            let text = self.wrong.join("; ");
+            return cx.reply(&Count {
+                handled: self.handled,
+                language: text,
+                ..Default::default()
+            });
+        }
+        let add: Add = message.decode()?;
+        let next = self.next.entry(add.by as u64).or_insert(1);
+        if add.n != *next && self.wrong.len() < 10 {
+            self.wrong
+                .push(format!("sender {}: {} came where {next} was next", add.by, add.n));
+        }
+        *next = add.n + 1;
+        self.handled += 1;
+        if message.kind() == Some(actorbridge::proto::v1::Kind::Ask) {
+            return cx.reply(&Count::default());
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Option<State> {
+        // The next numbers in the digits of the text, since a Count is what the tests have.
+        let next: Vec<String> = self.next.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        let state = Count {
+            handled: self.handled,
+            language: format!("{}|{}", next.join(","), self.wrong.join("; ")),
+            ..Default::default()
+        };
+        Some(State::of(&state))
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), Fault> {
+        let state: Count = state.decode()?;
+        self.handled = state.handled;
+        let (next, wrong) = state.language.split_once('|').expect("as it was written");
+        self.wrong = wrong.split("; ").filter(|w| !w.is_empty()).map(str::to_owned).collect();
+        for pair in next.split(',').filter(|p| !p.is_empty()) {
+            let (k, v) = pair.split_once('=').expect("as it was written");
+            self.next
+                .insert(k.parse().expect("a number"), v.parse().expect("a number"));
+        }
+        Ok(())
+    }
+}
+
+fn node(name: &str) -> Node {
+    Node::builder(name)
+        .runtime(tokio::runtime::Handle::current())
+        .factory("ledger/*", ledger)
+        .start()
+        .expect("the node starts")
+}
+
+async fn pair() -> (Node, Node) {
+    let (a, b) = (node("a"), node("b"));
+    a.join(&b).await.expect("the link comes up");
+    (a, b)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn senders_on_both_nodes_lose_nothing_and_keep_their_order_through_many_moves() {
+    let (a, b) = pair().await;
+    let to: Ref = a.spawn("ledger/1", ledger, Options::default()).expect("spawned");
+    let mut senders = Vec::new();
+    const EACH: u64 = 20_000;
+    for (by, from) in [(1, &a), (2, &b)] {
+        let (from, to) = (from.clone(), to.clone());
+        senders.push(tokio::spawn(async move {
+            for n in 1..=EACH {
+                from.tell(&to, &Add { by, n }).await.expect("there is room in time");
+            }
+        }));
+    }
+    let mut at = [&a, &b];
+    let mut moves = 0;
+    while senders.iter().any(|s| !s.is_finished()) || moves < 50 {
+        let moved = at[0].move_to(&to, at[1].name(), SECOND * 2).await;
+        moved.unwrap_or_else(|e| panic!("move {moves}: {e}"));
+        at.swap(0, 1);
+        moves += 1;
+    }
+    for sender in senders {
+        sender.await.expect("no panic");
+    }
+    let until = tokio::time::Instant::now() + LONG;
+    let mut count: Count;
+    loop {
+        count = a.ask(&to, &GetCount {}, LONG).await.expect("answered");
+        if count.handled == 2 * EACH || tokio::time::Instant::now() > until {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for node in [&a, &b] {
+        for letter in node.dead_letters().iter().take(20) {
+            println!("{}: {} {:?} {}", node.name(), letter.target, letter.code, letter.detail);
+        }
+        for line in node.logs(1000).0.iter().take(20) {
+            println!("{}: {} {}", node.name(), line.actor, line.message);
+        }
+    }
+    println!("{moves} moves");
+    assert_eq!((count.handled, count.language.as_str()), (2 * EACH, ""));
+    let _ = digest;
+}
