@@ -43,6 +43,13 @@ func (f *forwarder) moved() *pb.Moved { return &pb.Moved{Owner: f.owner, ActorEp
 
 // passOn sends a message after its actor, as a complete envelope outside any stream. It never waits.
 func (n *Node) passOn(f *forwarder, m *Message) {
+	f.link.following.Lock()
+	defer f.link.following.Unlock()
+	n.passOnInOrder(f, m)
+}
+
+// passOnInOrder is passOn for one who holds the link's following.
+func (n *Node) passOnInOrder(f *forwarder, m *Message) {
 	detail := ""
 	switch {
 	case m.hops >= machine.MaxHops:
@@ -139,6 +146,13 @@ func (c *cell) streamClosed(key machine.StreamKey, stream, lastSeq uint64) {
 }
 
 func (f *forwarder) sendDrained(stream, upto uint64) {
+	f.link.following.Lock()
+	defer f.link.following.Unlock()
+	f.drainedInOrder(stream, upto)
+}
+
+// drainedInOrder is sendDrained for one who holds the link's following.
+func (f *forwarder) drainedInOrder(stream, upto uint64) {
 	f.link.sendMove(&pb.Move{
 		Actor: "ab:///" + f.path, Epoch: f.epoch, Step: &pb.Move_Drained{Drained: &pb.Drained{Stream: stream, Upto: upto}},
 	})

@@ -39,6 +39,10 @@ type linkEnd struct {
 	// settled is closed when the handshake is over, or the link is; down when the link is.
 	settled, down chan struct{}
 
+	// following is held while something follows an actor to the node at the other end, and from Committed until what came
+	// behind the cut has followed: what an earlier stay forwards must not slip between. It is taken behind cells' locks.
+	following sync.Mutex
+
 	inboundMu sync.Mutex
 	inbound   map[uint32]*inbound
 	types     map[uint32]*wire.What

@@ -87,6 +87,8 @@ type leaving struct {
 	mu     sync.Mutex
 	source *machine.MoveSource
 	report MoveReport
+	// committed waits until leave says it.
+	committed *pb.Move
 }
 
 // moveFrom moves an actor of this node.
@@ -201,6 +203,10 @@ func (v *leaving) act(a *machine.MoveAction) {
 	n := v.node
 	switch a.Kind {
 	case machine.MoveSend:
+		if a.Step.GetCommitted() != nil {
+			v.committed = a.Step // said by leave, so that nothing comes between it and what follows the actor
+			return
+		}
 		v.link.sendMove(a.Step)
 	case machine.MoveSwap:
 		n.tasks.run(v.swap)
@@ -213,7 +219,9 @@ func (v *leaving) act(a *machine.MoveAction) {
 		n.tasks.run(v.raise)
 	case machine.MoveLeave:
 		v.report.Paused = time.Since(v.started)
-		n.leave(v.cell, &forwarder{path: v.cell.path, owner: a.Owner, epoch: a.Epoch, link: v.link, since: time.Now()})
+		n.leave(v.cell, v.committed, &forwarder{
+			path: v.cell.path, owner: a.Owner, epoch: a.Epoch, link: v.link, since: time.Now(),
+		})
 		var err error
 		if a.Owner != v.report.To || a.Epoch != v.report.Epoch {
 			err = newError(CodeFenced, v.cell.ref.text, "node "+a.Owner+" owns it")
@@ -274,8 +282,9 @@ func (c *cell) setEpoch(epoch uint64) {
 	c.epoch = epoch
 }
 
-// leave turns an actor into a forwarder. Committed has been queued before: what is forwarded comes behind it.
-func (n *Node) leave(c *cell, f *forwarder) {
+// leave turns an actor into a forwarder. The destination is told so, unless committed is nil, and what is forwarded comes
+// behind that at once.
+func (n *Node) leave(c *cell, committed *pb.Move, f *forwarder) {
 	n.mu.Lock()
 	c.mu.Lock()
 	f.left.Store(int64(c.pool.Most()))
@@ -288,13 +297,18 @@ func (n *Node) leave(c *cell, f *forwarder) {
 	n.mu.Unlock()
 	mail := c.mailbox.all()
 	behind := mail[min(c.cut, len(mail)):]
+	f.link.following.Lock()
+	if committed != nil {
+		f.link.sendMove(committed)
+	}
 	for _, m := range behind {
 		m.who = c.whoOf(m)
-		n.passOn(f, m)
+		n.passOnInOrder(f, m)
 	}
 	for stream, d := range c.arrival.drained { // those that came after the cut; twice does no harm
-		f.sendDrained(stream, d.upto)
+		f.drainedInOrder(stream, d.upto)
 	}
+	f.link.following.Unlock()
 	streams, waiters, watchers, actor := c.pool.Streams(), c.waiters, c.watchers, c.actor
 	for key := range c.arrival.holds {
 		streams = append(streams, machine.StreamAt{Key: key})

@@ -121,7 +121,10 @@ impl Inner {
     pub(super) fn on_drained(self: &Arc<Self>, path: &str, stream: u64, upto: u64) {
         let mut stays = self.tables().left.get(path).cloned().unwrap_or_default();
         // One that leaves at this moment is in both tables.
-        stays.extend(self.cell(path).filter(|cell| stays.last().is_none_or(|last| !Arc::ptr_eq(last, cell))));
+        stays.extend(
+            self.cell(path)
+                .filter(|cell| stays.last().is_none_or(|last| !Arc::ptr_eq(last, cell))),
+        );
         let Some(newest) = stays.pop() else { return };
         stays.iter().for_each(|cell| drop(cell.drained(self, stream, upto)));
         if let Some(forwarder) = newest.drained(self, stream, upto) {
