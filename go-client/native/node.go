@@ -72,6 +72,12 @@ func (o options) open() (C.ab_node, error) {
 	if o.workers < 0 || o.workers > 64 {
 		return 0, fmt.Errorf("native: %d workers; use 1 to 64, or 0 for the default", o.workers)
 	}
+	// Another major version may have other structs: this is all that may be asked of it.
+	if has, needs := C.ab_abi_version(), C.uint32_t(C.AB_ABI_VERSION); has>>16 != needs>>16 {
+		return 0, &Error{Status: C.AB_ABI_MISMATCH, Name: "AB_ABI_MISMATCH", Text: fmt.Sprintf(
+			"the Rust library has C ABI %d.%d, this Go client needs %d.%d: run `cargo update -p actorbridge-ffi` or `go get -u "+
+				"github.com/actorbridge/actorbridge/go-client/native`", has>>16, has&0xffff, needs>>16, needs&0xffff)}
+	}
 	var node C.ab_node
 	var why C.ab_error
 	why.struct_size = C.sizeof_ab_error
