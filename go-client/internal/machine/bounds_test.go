@@ -1,0 +1,126 @@
+package machine
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+func downs(actions []Action) *Down {
+	for i := range actions {
+		if actions[i].Kind == ActionDown {
+			return actions[i].Down
+		}
+	}
+	return nil
+}
+
+func TestATypeBeyondTheTableGoesWithItsItem(t *testing.T) {
+	p := newPair(t)
+	for n := range MaxTypes + 2 {
+		what := wire.NewWhat(pb.Kind_KIND_REPLY, fmt.Sprint("t", n), 1, 1, 0)
+		p.ends[0].SendOffStream(what, wire.AppendBody(nil, wire.BodyFields{Correlation: 1}, []byte("x")))
+	}
+	p.settle()
+	delivered := p.take(1)[1:]
+	if len(delivered) != MaxTypes+2 {
+		t.Fatalf("%d messages came, not %d", len(delivered), MaxTypes+2)
+	}
+	for i, a := range delivered {
+		inTable := i < MaxTypes
+		if a.Kind != ActionDeliver || a.Delivery.Kind != uint32(pb.Kind_KIND_REPLY) || (a.TypeID != 0) != inTable {
+			t.Fatalf("message %d is %+v", i, a)
+		}
+		if !inTable && !bytes.Contains(a.Body, fmt.Append(nil, "t", i)) {
+			t.Errorf("message %d has lost its type: %q", i, a.Body)
+		}
+	}
+	if down := downs(p.take(0)); down != nil {
+		t.Errorf("the link is down: %+v", down)
+	}
+}
+
+// flood gives the right end the same frame until it ends the link or has had most of them, and never lets it speak.
+func flood(t *testing.T, most int, head func(n int) *pb.Frame, runs func(n int) []wire.Run) *Down {
+	t.Helper()
+	p := newPair(t)
+	number := p.ends[1].lastNumber
+	for n := range most {
+		packet := &wire.Packet{Head: head(n)}
+		if runs != nil {
+			packet.Runs = runs(n)
+		}
+		number++
+		packet.Head.Number = number
+		if down := downs(p.ends[1].Receive(packet, nil)); down != nil {
+			return down
+		}
+	}
+	return nil
+}
+
+func TestAPeerThatBindsAndClosesAndNeverReadsLosesItsLink(t *testing.T) {
+	who := wire.NewWho("", "ab:///x", "").Bytes
+	down := flood(t, MaxControls, func(int) *pb.Frame {
+		open := &pb.StreamOpen{Flow: 1, Mode: pb.Mode_MODE_FLOW, FirstSeq: 1, Prefix: who}
+		return &pb.Frame{Open: []*pb.StreamOpen{open, {Flow: 1, FirstSeq: 1, Close: true}}}
+	}, nil)
+	if down == nil || !strings.Contains(down.Detail, "does not read") {
+		t.Errorf("the link ended with %+v", down)
+	}
+}
+
+func TestAPeerThatCausesRefusalsAndNeverReadsLosesItsLink(t *testing.T) {
+	who := wire.NewWho("", "ab:///x", "").Bytes
+	items := make([]wire.Item, 1_000)
+	down := flood(t, MaxOutcomes, func(n int) *pb.Frame {
+		if n > 0 {
+			return new(pb.Frame)
+		}
+		return &pb.Frame{Open: []*pb.StreamOpen{{Flow: 1, Mode: pb.Mode_MODE_FLOW, FirstSeq: 1, Prefix: who}}}
+	}, func(n int) []wire.Run {
+		return []wire.Run{{Flow: 1, FirstSeq: 1_000, Items: items}} // beyond the credit: refused each time
+	})
+	if down == nil || !strings.Contains(down.Detail, "does not read") {
+		t.Errorf("the link ended with %+v", down)
+	}
+}
+
+func TestAWarmLinkAllocatesOnlyForItsPackets(t *testing.T) {
+	p := newPair(t)
+	flow, refused := p.ends[0].Open(7, wire.NewWho("ab:///a", "ab:///b", "").Bytes, 1, 0)
+	if refused != nil {
+		t.Fatal(refused)
+	}
+	what := wire.NewWhat(pb.Kind_KIND_TELL, "test.Tell", 1, 1, 0)
+	body := wire.AppendBody(nil, wire.BodyFields{}, []byte("sixty-four bytes, or nearly so"))
+	const batch = 200
+	actions := make([]Action, 0, 2*batch)
+	seq := uint64(0)
+	round := func() {
+		p.ends[1].State(1, seq, seq+batch)
+		p.settle()
+		p.took[0], p.took[1] = p.took[0][:0], p.took[1][:0]
+		for range batch {
+			if sent := p.ends[0].Send(flow, what, 0, 0, body); sent.Result != SendQueued {
+				t.Fatalf("message %d: %+v", seq, sent)
+			}
+			seq++
+		}
+		var packet *wire.Packet
+		packet, actions = p.ends[0].Poll(p.now, actions[:0])
+		actions = p.ends[1].Receive(packet, actions)
+		if len(actions) != batch {
+			t.Fatalf("%d actions", len(actions))
+		}
+	}
+	p.settle()
+	round()
+	if allocs := testing.AllocsPerRun(20, round) / batch; allocs > 0.5 {
+		t.Errorf("%.2f allocations for each message", allocs)
+	}
+}
