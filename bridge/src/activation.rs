@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actorbridge_proto::v1::{ActorPanic, Code, Effect, Kind, Phase};
+use actorbridge_proto::v1::{ActorPanic, Code, Effect, Kind};
 
 use crate::actor::{DynActor, catching, catching_now};
 use crate::cell::{Cell, Next};
-use crate::context::Cx;
+use crate::context::{Cx, Flush};
 use crate::error::Fault;
 use crate::machine::supervisor::Directive;
 use crate::message::{Message, Outgoing};
@@ -28,10 +28,12 @@ pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
     loop {
         let running = match actor.take() {
             Some(actor) => actor,
-            None if cell.lock().phase != Phase::Running => break cell.rest_without_permit(&node, last.take()),
             None => match start(&cell, &node, &mut cx).await {
                 Some(actor) => actor,
-                None => break cell.rest_without_permit(&node, last.take()),
+                None => {
+                    cx.flush(Flush::Last).await;
+                    break cell.rest_without_permit(&node, last.take());
+                }
             },
         };
         let halted = match cell.next(&node, last.take()) {
@@ -41,7 +43,7 @@ pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
                 actor = handle(&cell, &node, &mut cx, running, &message).await;
                 handled += 1;
                 if handled % BATCH == 0 || cx.is_full() {
-                    cx.flush(false).await;
+                    cx.flush(Flush::Batch).await;
                 }
                 continue;
             }
@@ -49,7 +51,7 @@ pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
             Next::Halt => true,
         };
         cx.end();
-        cx.flush(halted).await;
+        cx.flush(if halted { Flush::Last } else { Flush::Batch }).await;
         if cx.has_staged() && !halted {
             actor = Some(running);
             continue;
@@ -61,9 +63,9 @@ pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
     }
 }
 
-/// Makes the actor and runs its start hook; `None` = it could not be started, and stops.
+/// Makes the actor and runs its start hook; `None` = it stops, or could not be started and will.
 async fn start(cell: &Arc<Cell>, node: &Arc<Inner>, cx: &mut Cx) -> Option<Box<dyn DynActor>> {
-    loop {
+    while cell.is_running() {
         let reason = match catching_now(|| cell.factory.make()) {
             Ok(actor) => match run_start_hook(actor, cx).await {
                 Ok(actor) => return Some(actor),
@@ -75,6 +77,7 @@ async fn start(cell: &Arc<Cell>, node: &Arc<Inner>, cx: &mut Cx) -> Option<Box<d
             return None;
         }
     }
+    None
 }
 
 /// Runs the start hook of an actor that was loaded from a snapshot; `None` = it failed, and the actor is lost.

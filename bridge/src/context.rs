@@ -27,6 +27,16 @@ const OUTBOX: usize = 1024;
 const FLUSH_AT: (usize, usize) = (64, 16 << 10);
 /// How long staged messages wait for room before they become dead letters.
 const PARK: Duration = Duration::from_secs(30);
+/// Why what is staged leaves.
+pub(crate) enum Flush<'a> {
+    /// The batch ends. What finds no room may wait while the actor has other things to do.
+    Batch,
+    /// The actor stops: what finds no room in 1 s becomes a dead letter.
+    Last,
+    /// Something for this actor follows, and must not overtake. It waits that long.
+    Before(&'a Address, Duration),
+}
+
 const MAX_TIMERS: usize = 1024;
 
 /// The right to answer one ask. Keep it to answer after the handler has returned.
@@ -184,18 +194,20 @@ impl Cx {
                 "there is no message to forward",
             ));
         };
-        self.flush(false).await;
+        self.clear_the_way(to, PARK).await?;
         self.node.forward(&message, to).await?;
         self.owed = None;
         Ok(())
     }
 
-    /// Asks, and waits for the reply. What was staged leaves first.
+    /// Asks, and waits for the reply. What was staged for that actor leaves first.
     ///
     /// # Errors
     /// Why there is no reply, and whether the effect happened.
     pub async fn ask<T: Payload, M: Payload>(&mut self, to: &Ref, message: &M, within: Duration) -> Result<T, Error> {
-        self.flush(false).await;
+        let asked = Instant::now();
+        self.clear_the_way(to, within).await?;
+        let within = within.saturating_sub(asked.elapsed());
         let mut path = self.message.as_ref().map(Message::ask_path).unwrap_or_default();
         path.push(self.cell.hash);
         let cell = self.cell.clone();
@@ -262,7 +274,7 @@ impl Cx {
     /// # Errors
     /// NO_SUCH_ACTOR, UNAVAILABLE.
     pub async fn watch(&mut self, other: &Ref) -> Result<(), Error> {
-        self.flush(false).await;
+        self.flush(Flush::Batch).await;
         self.node.watch(other, &self.cell.address, false).await
     }
 
@@ -306,24 +318,53 @@ impl Cx {
         !self.staged.is_empty()
     }
 
-    /// Sends what is staged, in order for each target. Waits while the outbox is full, or nothing else is to do; what finds
-    /// no room in 30 s (1 s if `last`) becomes a dead letter.
-    pub(crate) async fn flush(&mut self, last: bool) {
-        let until = Instant::now() + if last { Duration::from_secs(1) } else { PARK };
+    /// Sends what is staged for `to`; waits for room.
+    async fn clear_the_way(&mut self, to: &Address, within: Duration) -> Result<(), Error> {
+        self.flush(Flush::Before(to, within)).await;
+        let code = match self.waits(&Flush::Before(to, within)) {
+            false => return Ok(()),
+            true if self.cell.cancel.is_cancelled() => Code::Cancelled,
+            true => Code::Expired,
+        };
+        let detail = "what was sent to it before finds no room; it was not sent";
+        Err(Error::new(code, to.as_str(), detail))
+    }
+
+    /// Is something staged that has to leave?
+    fn waits(&self, why: &Flush<'_>) -> bool {
+        match why {
+            Flush::Before(to, _) => self.staged.iter().any(|(other, _)| other == *to),
+            Flush::Batch | Flush::Last => !self.staged.is_empty(),
+        }
+    }
+
+    /// Sends what is staged, in order for each target. What finds no room in 30 s, or when the actor has stopped, becomes a
+    /// dead letter.
+    pub(crate) async fn flush(&mut self, why: Flush<'_>) {
+        let until = Instant::now()
+            + match why {
+                Flush::Batch => PARK,
+                Flush::Last => Duration::from_secs(1),
+                Flush::Before(_, within) => within.min(PARK),
+            };
         let cell = self.cell.clone();
-        while !self.staged.is_empty() {
+        let (batch, last) = (matches!(why, Flush::Batch), matches!(why, Flush::Last));
+        while self.waits(&why) {
             let room = cell.sender.room.notified();
             let mut room = std::pin::pin!(room);
             room.as_mut().enable();
             self.pass().await;
-            if self.staged.is_empty() {
+            if !self.waits(&why) {
                 break;
             }
             tokio::select! {
                 () = &mut room => {}
-                () = cell.wake.notified(), if !last && self.staged.len() < OUTBOX => return,
-                () = cell.cancel.cancelled(), if !last => return,
+                () = cell.wake.notified(), if batch && self.staged.len() < OUTBOX => break,
+                () = cell.cancel.cancelled(), if !last => break,
                 () = tokio::time::sleep_until(until) => {
+                    if let Flush::Before(..) = why {
+                        break;
+                    }
                     for (to, out) in std::mem::take(&mut self.staged) {
                         self.node.dead_outgoing(&cell.sender, &to, &out, Code::MailboxFull, "no room in time");
                     }

@@ -2,10 +2,13 @@
 
 mod common;
 
-use actorbridge::Options;
+use std::sync::{Arc, Mutex};
+
 use actorbridge::proto::v1::{Code, Effect};
+use actorbridge::{Actor, Cx, Fault, Message, Options, Ref};
 use common::test::{Add, AskThrough, Count, EchoReply, EchoRequest, FailNow, GetCount, Hold, PanicNow, TooNew};
 use common::{LONG, SECOND, digest, eventually, node, worker};
+use tokio::sync::Semaphore;
 
 #[tokio::test]
 async fn tells_are_handled_in_the_order_of_the_sends_and_asks_are_answered() {
@@ -167,4 +170,79 @@ fn a_node_with_its_own_runtime_leaves_no_thread_behind() {
         a.shutdown(SECOND).await.expect("everything ends");
         eventually("the end of the threads", || threads() == 0).await;
     });
+}
+
+/// Handles a message for each permit, and notes what came.
+struct Slow(Arc<Semaphore>, Arc<Mutex<Vec<u64>>>);
+
+impl Actor for Slow {
+    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+        self.0.acquire().await.expect("open").forget();
+        let mut came = self.1.lock().expect("no panic");
+        if message.is::<GetCount>() {
+            came.push(0);
+            return cx.reply(&Count::default());
+        }
+        came.push(message.decode::<Add>()?.n);
+        Ok(())
+    }
+}
+
+/// At `Hold` it tells the other five times; then it asks it, or panics beyond what its supervisor allows.
+struct Teller(Ref, bool);
+
+impl Actor for Teller {
+    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+        if message.is::<Hold>() {
+            for n in 1..=5 {
+                cx.tell(&self.0, &Add { by: 1, n })?;
+            }
+            assert!(self.1, "as it was told");
+            let _: Count = cx.ask(&self.0, &GetCount {}, LONG).await.expect("answered");
+        }
+        Ok(())
+    }
+}
+
+async fn told_by_a_teller(asks: bool) -> Vec<u64> {
+    let a = node("a");
+    let (gate, came) = (Arc::new(Semaphore::new(0)), Arc::new(Mutex::new(Vec::new())));
+    let make = {
+        let (gate, came) = (gate.clone(), came.clone());
+        move || Slow(gate.clone(), came.clone())
+    };
+    let small = Options {
+        mailbox: 1,
+        ..Options::default()
+    };
+    let slow = a.spawn("slow", make, small).expect("spawned");
+    let never = Options {
+        max_restarts: 0,
+        ..Options::default()
+    };
+    let teller = a
+        .spawn("teller", move || Teller(slow.clone(), asks), never)
+        .expect("spawned");
+    a.tell(&teller, &Hold::default()).await.expect("told");
+    for _ in 0..20 {
+        // It has other things to do while its messages wait for room. When it has stopped, nobody wants them.
+        let _ = a.tell(&teller, &EchoRequest::default()).await;
+        tokio::task::yield_now().await;
+    }
+    gate.add_permits(6);
+    let all = if asks { 6 } else { 5 };
+    eventually("all that was told", || came.lock().expect("no panic").len() == all).await;
+    a.shutdown(SECOND).await.expect("everything ends");
+    let came = came.lock().expect("no panic").clone();
+    came
+}
+
+#[tokio::test]
+async fn an_ask_waits_behind_what_its_actor_told_before_even_if_there_is_no_room() {
+    assert_eq!(told_by_a_teller(true).await, [1, 2, 3, 4, 5, 0]);
+}
+
+#[tokio::test]
+async fn what_an_actor_told_before_it_failed_for_good_is_sent() {
+    assert_eq!(told_by_a_teller(false).await, [1, 2, 3, 4, 5]);
 }
