@@ -233,8 +233,7 @@ async fn told_by_a_teller(asks: bool) -> Vec<u64> {
     let all = if asks { 6 } else { 5 };
     eventually("all that was told", || came.lock().expect("no panic").len() == all).await;
     a.shutdown(SECOND).await.expect("everything ends");
-    let came = came.lock().expect("no panic").clone();
-    came
+    came.lock().expect("no panic").clone()
 }
 
 #[tokio::test]
