@@ -1,23 +1,28 @@
 # The behaviour cases over every door and pair of languages.
 COMPAT_PEERS := target/compat
 COMPAT := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/compat
+BUILDS += compat-rustcore
 RUNS += compat
 
 ##@ Behaviour cases
-.PHONY: compat compat-smoke compat-peers
-# The pairs over the native door want a program that hosts both nodes and takes the driver's orders; there is none yet.
-COMPAT_PAIRS ?= memory tcp unix
+.PHONY: compat compat-smoke compat-peers compat-rustcore
+COMPAT_PAIRS ?= memory native tcp unix
 compat: compat-peers ## every case over COMPAT_PAIRS, doors or pairs (ARGS="--filter move")
 	@for pair in $(COMPAT_PAIRS); do $(COMPAT) --peers $(COMPAT_PEERS) --pair $$pair $(ARGS); done
 
 compat-smoke: compat-peers ## one ask over every door and pair
 	@$(COMPAT) --peers $(COMPAT_PEERS) --filter "an ask is answered"
 
-compat-peers:
+compat-peers: compat-rustcore
 	@$(CARGO) build --quiet --profile $(PROFILE) -p compat-tests -p compat-peer
 	@mkdir -p $(COMPAT_PEERS)
 	@ln -sf $(TARGET_DIR)/compat-peer-rust $(COMPAT_PEERS)/compat-peer-rust
 	@cd compat-tests/peer-go && $(GO) build -o $(CURDIR)/$(COMPAT_PEERS)/compat-peer-go .
+	@cd compat-tests/peer-native && $(GO) build -o $(CURDIR)/$(COMPAT_PEERS)/compat-peer-native .
+
+# The Go package with the Rust test actors, for the program that has both nodes.
+compat-rustcore:
+	$(call archive,compat-native,compat_native,compat-tests/peer-native/rustcore/libcompat_$(GOOS)_$(GOARCH).a)
 
 ##@ Traces of the machines
 .PHONY: traces
