@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 
@@ -29,7 +30,8 @@ func (h *host) Start(ctx context.Context, name, socket string) error {
 		}
 	}
 	nativeDoor := native.Door(native.Name(name))
-	if _, err := ab.Start(ctx, "keeper-of-"+name, ab.WithLink(nativeDoor)); err != nil {
+	_, err := ab.Start(ctx, "keeper-of-"+name, ab.WithLink(nativeDoor), ab.WithLogger(slog.New(slog.DiscardHandler)))
+	if err != nil {
 		return fmt.Errorf("%s is not opened: %w", name, err)
 	}
 	h.doors[name] = nativeDoor
