@@ -32,7 +32,8 @@ type Starter interface {
 
 // A Stopper is told when it stops.
 type Stopper interface {
-	// PostStop runs after the last message. ctx ends with the grace time of the stop.
+	// PostStop runs after the last message. ctx ends with the grace time of the stop. It is not run on an actor that a panic
+	// ended: its state cannot be trusted.
 	PostStop(ctx context.Context) error
 }
 

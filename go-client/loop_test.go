@@ -139,11 +139,16 @@ func TestChildrenStopBeforeTheirParentAndTheirPanicsAreToldToIt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := node.Tell(t.Context(), refOf(t, node, "ab:///parent/first"), &testpb.PanicNow{Text: "boom"}); err != nil {
+	first := refOf(t, node, "ab:///parent/first")
+	if err := node.Tell(t.Context(), first, &testpb.PanicNow{Text: "boom"}); err != nil {
 		t.Fatal(err)
 	}
 	if n := <-notices; n.Actor != "ab:///parent/first" || n.Reason != "boom" || n.Stack == "" || n.Restarts != 1 {
 		t.Errorf("the parent is told %v", n)
+	}
+	// An answer says that the new one has started: one that is stopped before that has no stop hook to run.
+	if _, err := ab.Ask[*testpb.Count](t.Context(), first, &testpb.GetCount{}); !errors.Is(err, ab.ErrUnsupportedType) {
+		t.Errorf("the restarted child answers %v", err)
 	}
 	if err := node.Stop(t.Context(), to, long); err != nil {
 		t.Fatal(err)

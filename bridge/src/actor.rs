@@ -71,7 +71,7 @@ pub trait Actor: Send + 'static {
         async { Ok(()) }
     }
 
-    /// Runs after the last message.
+    /// Runs after the last message. It is not run on an actor that a panic ended: its state cannot be trusted.
     fn post_stop(&mut self) -> impl Future<Output = ()> + Send {
         async {}
     }
