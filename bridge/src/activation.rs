@@ -7,11 +7,12 @@ use actorbridge_proto::v1::{ActorPanic, Code, Effect, Kind};
 
 use crate::actor::{DynActor, catching, catching_now};
 use crate::cell::{Cell, Next};
-use crate::context::{Cx, Flush};
+use crate::context::Cx;
 use crate::error::Fault;
 use crate::machine::supervisor::Directive;
 use crate::message::{Message, Outgoing};
 use crate::node::Inner;
+use crate::outbox::Flush;
 use crate::rings::Level;
 
 /// Messages after which what a handler staged leaves, at the latest.
@@ -21,17 +22,17 @@ pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
     let (mut actor, begun) = cell.take_actor();
     let mut cx = Cx::new(node.clone(), cell.clone());
     if !begun && let Some(loaded) = actor.take() {
-        actor = begin(&cell, &node, &mut cx, loaded).await;
+        actor = begin(&cell, &node, &cx, loaded).await;
     }
     let mut last = None;
     let mut handled = 0;
     loop {
         let running = match actor.take() {
             Some(actor) => actor,
-            None => match start(&cell, &node, &mut cx).await {
+            None => match start(&cell, &node, &cx).await {
                 Some(actor) => actor,
                 None => {
-                    cx.flush(Flush::Last).await;
+                    cx.flush(&Flush::Last).await;
                     break cell.rest_without_permit(&node, last.take());
                 }
             },
@@ -40,10 +41,10 @@ pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
             Next::Message(message, token) => {
                 last = Some(message.permit);
                 cx.begin(&message, token);
-                actor = handle(&cell, &node, &mut cx, running, &message).await;
+                actor = handle(&cell, &node, &cx, running, &message).await;
                 handled += 1;
                 if handled % BATCH == 0 || cx.is_full() {
-                    cx.flush(Flush::Batch).await;
+                    cx.flush(&Flush::Batch).await;
                 }
                 continue;
             }
@@ -51,7 +52,7 @@ pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
             Next::Halt => true,
         };
         cx.end();
-        cx.flush(if halted { Flush::Last } else { Flush::Batch }).await;
+        cx.flush(if halted { &Flush::Last } else { &Flush::Batch }).await;
         if cx.has_staged() && !halted {
             actor = Some(running);
             continue;
@@ -64,7 +65,7 @@ pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
 }
 
 /// Makes the actor and runs its start hook; `None` = it stops, or could not be started and will.
-async fn start(cell: &Arc<Cell>, node: &Arc<Inner>, cx: &mut Cx) -> Option<Box<dyn DynActor>> {
+async fn start(cell: &Arc<Cell>, node: &Arc<Inner>, cx: &Cx) -> Option<Box<dyn DynActor>> {
     while cell.is_running() {
         let reason = match catching_now(|| cell.factory.make()) {
             Ok(actor) => match run_start_hook(actor, cx).await {
@@ -81,12 +82,7 @@ async fn start(cell: &Arc<Cell>, node: &Arc<Inner>, cx: &mut Cx) -> Option<Box<d
 }
 
 /// Runs the start hook of an actor that was loaded from a snapshot; `None` = it failed, and the actor is lost.
-async fn begin(
-    cell: &Arc<Cell>,
-    node: &Arc<Inner>,
-    cx: &mut Cx,
-    loaded: Box<dyn DynActor>,
-) -> Option<Box<dyn DynActor>> {
+async fn begin(cell: &Arc<Cell>, node: &Arc<Inner>, cx: &Cx, loaded: Box<dyn DynActor>) -> Option<Box<dyn DynActor>> {
     match run_start_hook(loaded, cx).await {
         Ok(actor) => Some(actor),
         Err(reason) => {
@@ -96,7 +92,7 @@ async fn begin(
     }
 }
 
-async fn run_start_hook(mut actor: Box<dyn DynActor>, cx: &mut Cx) -> Result<Box<dyn DynActor>, String> {
+async fn run_start_hook(mut actor: Box<dyn DynActor>, cx: &Cx) -> Result<Box<dyn DynActor>, String> {
     match catching(actor.post_start(cx)).await {
         Ok(Ok(())) => Ok(actor),
         Ok(Err(fault)) => Err(format!("its start failed: {}", fault.text())),
@@ -108,7 +104,7 @@ async fn run_start_hook(mut actor: Box<dyn DynActor>, cx: &mut Cx) -> Result<Box
 async fn handle(
     cell: &Arc<Cell>,
     node: &Arc<Inner>,
-    cx: &mut Cx,
+    cx: &Cx,
     mut actor: Box<dyn DynActor>,
     message: &Message,
 ) -> Option<Box<dyn DynActor>> {

@@ -64,10 +64,10 @@ impl State {
 /// Private state and a handler. One message at a time, never two at once.
 pub trait Actor: Send + 'static {
     /// Handles one message. An ask is answered with [`Cx::reply`]; an error answers it with a failure.
-    fn receive(&mut self, cx: &mut Cx, message: &Message) -> impl Future<Output = Result<(), Fault>> + Send;
+    fn receive(&mut self, cx: &Cx, message: &Message) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Runs before the first message, and after each restart.
-    fn post_start(&mut self, _cx: &mut Cx) -> impl Future<Output = Result<(), Fault>> + Send {
+    fn post_start(&mut self, _cx: &Cx) -> impl Future<Output = Result<(), Fault>> + Send {
         async { Ok(()) }
     }
 
@@ -94,19 +94,19 @@ pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The same with one type for all actors.
 pub(crate) trait DynActor: Send {
-    fn receive<'a>(&'a mut self, cx: &'a mut Cx, message: &'a Message) -> Boxed<'a, Result<(), Fault>>;
-    fn post_start<'a>(&'a mut self, cx: &'a mut Cx) -> Boxed<'a, Result<(), Fault>>;
+    fn receive<'a>(&'a mut self, cx: &'a Cx, message: &'a Message) -> Boxed<'a, Result<(), Fault>>;
+    fn post_start<'a>(&'a mut self, cx: &'a Cx) -> Boxed<'a, Result<(), Fault>>;
     fn post_stop(&mut self) -> Boxed<'_, ()>;
     fn snapshot(&self) -> Option<State>;
     fn restore(&mut self, state: &State) -> Result<(), Fault>;
 }
 
 impl<A: Actor> DynActor for A {
-    fn receive<'a>(&'a mut self, cx: &'a mut Cx, message: &'a Message) -> Boxed<'a, Result<(), Fault>> {
+    fn receive<'a>(&'a mut self, cx: &'a Cx, message: &'a Message) -> Boxed<'a, Result<(), Fault>> {
         Box::pin(Actor::receive(self, cx, message))
     }
 
-    fn post_start<'a>(&'a mut self, cx: &'a mut Cx) -> Boxed<'a, Result<(), Fault>> {
+    fn post_start<'a>(&'a mut self, cx: &'a Cx) -> Boxed<'a, Result<(), Fault>> {
         Box::pin(Actor::post_start(self, cx))
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use actorbridge_proto::v1::Code;
 
@@ -15,7 +16,7 @@ pub(crate) const SYSTEM: &str = "system";
 /// A valid address. `ab:///orders/42` follows the actor wherever it lives; `ab://node/orders/42` is pinned to a node.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address {
-    text: String,
+    text: Arc<str>,
     path_at: usize,
 }
 
@@ -96,7 +97,7 @@ impl FromStr for Address {
         }
         Ok(Self {
             path_at: "ab://".len() + node.len() + 1,
-            text: text.to_owned(),
+            text: text.into(),
         })
     }
 }

@@ -477,7 +477,7 @@ impl Node {
 struct Watcher(Arc<Mutex<Option<oneshot::Sender<Terminated>>>>);
 
 impl Actor for Watcher {
-    async fn receive(&mut self, _: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, _: &Cx, message: &Message) -> Result<(), Fault> {
         let notice = message.decode()?;
         if let Some(tx) = lock(&self.0).take() {
             let _ = tx.send(notice);

@@ -1,7 +1,6 @@
 //! What a handler can do.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actorbridge_proto::v1::{Code, Kind};
@@ -9,33 +8,17 @@ use actorbridge_proto::writer::{self, BodyFields};
 use bytes::Bytes;
 use prost::Message as _;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use crate::actor::{Actor, Factory, Options};
-use crate::address::{Address, Ref};
+use crate::address::Ref;
 use crate::api::Node;
 use crate::asks::{LONGEST, Waiter};
 use crate::cell::{Cell, Request, TimerEntry};
 use crate::error::{Error, Fault};
 use crate::message::{Message, Outgoing, Payload};
-use crate::node::Inner;
-use crate::outlet::Sent;
-
-/// Most messages that an actor may have staged.
-const OUTBOX: usize = 1024;
-/// Staged messages and bytes after which they leave before the batch ends.
-const FLUSH_AT: (usize, usize) = (64, 16 << 10);
-/// How long staged messages wait for room before they become dead letters.
-const PARK: Duration = Duration::from_secs(30);
-/// Why what is staged leaves.
-pub(crate) enum Flush<'a> {
-    /// The batch ends. What finds no room may wait while the actor has other things to do.
-    Batch,
-    /// The actor stops: what finds no room in 1 s becomes a dead letter.
-    Last,
-    /// Something for this actor follows, and must not overtake. It waits that long.
-    Before(&'a Address, Duration),
-}
+use crate::node::{Inner, lock};
+use crate::outbox::{Flush, Outbox, PARK};
 
 const MAX_TIMERS: usize = 1024;
 
@@ -66,14 +49,13 @@ impl Responder {
     }
 }
 
-/// What a handler knows and can do. It lives as long as one activation of its actor.
+/// What a handler knows and can do. It is shared: a handler may wait for several asks at once.
 pub struct Cx {
     node: Arc<Inner>,
     cell: Arc<Cell>,
-    staged: VecDeque<(Address, Outgoing)>,
-    staged_bytes: usize,
+    outbox: Outbox,
     message: Option<Message>,
-    owed: Option<Responder>,
+    owed: Mutex<Option<Responder>>,
     token: CancellationToken,
 }
 
@@ -83,21 +65,21 @@ impl Cx {
         Self {
             node,
             cell,
-            staged: VecDeque::new(),
-            staged_bytes: 0,
+            outbox: Outbox::default(),
             message: None,
-            owed: None,
+            owed: Mutex::default(),
             token,
         }
     }
 
     pub(crate) fn begin(&mut self, message: &Message, token: CancellationToken) {
         self.token = token;
-        self.owed = message.is_ask().then(|| Responder {
+        let owed = message.is_ask().then(|| Responder {
             node: self.node.clone(),
             reply_to: message.who.reply_to.clone(),
             correlation: message.correlation,
         });
+        *lock(&self.owed) = owed;
         self.message = Some(message.clone());
     }
 
@@ -107,11 +89,12 @@ impl Cx {
     }
 
     pub(crate) fn owes_reply(&self) -> bool {
-        self.owed.is_some()
+        lock(&self.owed).is_some()
     }
 
-    pub(crate) fn fail(&mut self, fault: &Fault) {
-        if let Some(owed) = self.owed.take() {
+    pub(crate) fn fail(&self, fault: &Fault) {
+        let owed = lock(&self.owed).take();
+        if let Some(owed) = owed {
             owed.fail(fault);
         }
     }
@@ -132,15 +115,20 @@ impl Cx {
     }
 
     /// Trips when the asker has stopped waiting, or the actor's grace time is over.
-    pub fn cancelled(&self) -> &CancellationToken {
+    pub fn token(&self) -> &CancellationToken {
         &self.token
+    }
+
+    /// Waits until [`Cx::token`] trips, for `tokio::select!`.
+    pub fn cancelled(&self) -> WaitForCancellationFuture<'_> {
+        self.token.cancelled()
     }
 
     /// Answers the ask that is being handled.
     ///
     /// # Errors
     /// INVALID_ARGUMENT if there is no ask, or it has been answered.
-    pub fn reply<T: Payload>(&mut self, message: &T) -> Result<(), Fault> {
+    pub fn reply<T: Payload>(&self, message: &T) -> Result<(), Fault> {
         let owed = self.take_responder()?;
         owed.reply(message);
         Ok(())
@@ -150,14 +138,14 @@ impl Cx {
     ///
     /// # Errors
     /// As [`Cx::reply`].
-    pub fn take_responder(&mut self) -> Result<Responder, Fault> {
+    pub fn take_responder(&self) -> Result<Responder, Fault> {
         let nothing = || {
             Fault::new(
                 Code::InvalidArgument,
                 "there is no ask to answer, or it has been answered",
             )
         };
-        self.owed.take().ok_or_else(nothing)
+        lock(&self.owed).take().ok_or_else(nothing)
     }
 
     /// Stages a message. It leaves when the batch of messages that the actor was given ends, after 64 messages or 16 KiB,
@@ -165,28 +153,15 @@ impl Cx {
     ///
     /// # Errors
     /// MAILBOX_FULL: the outbox of 1,024 messages is full, and nothing was staged.
-    pub fn tell<T: Payload>(&mut self, to: &Ref, message: &T) -> Result<(), Error> {
-        self.stage(to.clone(), Outgoing::of(Kind::Tell, message))
-    }
-
-    fn stage(&mut self, to: Address, out: Outgoing) -> Result<(), Error> {
-        if self.staged.len() >= OUTBOX {
-            return Err(Error::new(
-                Code::MailboxFull,
-                to.as_str(),
-                "this actor's outbox is full",
-            ));
-        }
-        self.staged_bytes += out.body.len();
-        self.staged.push_back((to, out));
-        Ok(())
+    pub fn tell<T: Payload>(&self, to: &Ref, message: &T) -> Result<(), Error> {
+        self.outbox.stage(to.clone(), Outgoing::of(Kind::Tell, message))
     }
 
     /// Passes the message that is being handled on, its payload untouched. An ask is answered by the other actor.
     ///
     /// # Errors
     /// As [`Cx::tell`]; INVALID_ARGUMENT outside a handler.
-    pub async fn forward(&mut self, to: &Ref) -> Result<(), Error> {
+    pub async fn forward(&self, to: &Ref) -> Result<(), Error> {
         let Some(message) = self.message.clone() else {
             return Err(Error::new(
                 Code::InvalidArgument,
@@ -194,19 +169,20 @@ impl Cx {
                 "there is no message to forward",
             ));
         };
-        self.clear_the_way(to, PARK).await?;
+        self.outbox.clear_the_way(&self.node, &self.cell, to, PARK).await?;
         self.node.forward(&message, to).await?;
-        self.owed = None;
+        *lock(&self.owed) = None;
         Ok(())
     }
 
-    /// Asks, and waits for the reply. What was staged for that actor leaves first.
+    /// Asks, and waits for the reply. What was staged for that actor leaves first. Several asks may be waited for at once,
+    /// as with `tokio::join!`.
     ///
     /// # Errors
     /// Why there is no reply, and whether the effect happened.
-    pub async fn ask<T: Payload, M: Payload>(&mut self, to: &Ref, message: &M, within: Duration) -> Result<T, Error> {
+    pub async fn ask<T: Payload, M: Payload>(&self, to: &Ref, message: &M, within: Duration) -> Result<T, Error> {
         let asked = Instant::now();
-        self.clear_the_way(to, within).await?;
+        self.outbox.clear_the_way(&self.node, &self.cell, to, within).await?;
         let within = within.saturating_sub(asked.elapsed());
         let mut path = self.message.as_ref().map(Message::ask_path).unwrap_or_default();
         path.push(self.cell.hash);
@@ -224,13 +200,7 @@ impl Cx {
     ///
     /// # Errors
     /// As [`Cx::tell`].
-    pub fn request<M: Payload>(
-        &mut self,
-        to: &Ref,
-        message: &M,
-        within: Duration,
-        context: Bytes,
-    ) -> Result<(), Error> {
+    pub fn request<M: Payload>(&self, to: &Ref, message: &M, within: Duration, context: Bytes) -> Result<(), Error> {
         let within = u64::try_from(within.min(LONGEST).as_millis()).unwrap_or(u64::MAX / 2);
         let deadline = self.node.now() + within;
         let waiter = Waiter::request(self.cell.path.clone());
@@ -246,7 +216,7 @@ impl Cx {
             .lock()
             .requests
             .insert(key.clone(), Request { context, deadline });
-        self.stage(to.clone(), out).inspect_err(|_| {
+        self.outbox.stage(to.clone(), out).inspect_err(|_| {
             self.node.end_ask(correlation);
             self.cell.lock().requests.remove(&key);
         })
@@ -273,8 +243,8 @@ impl Cx {
     ///
     /// # Errors
     /// NO_SUCH_ACTOR, UNAVAILABLE.
-    pub async fn watch(&mut self, other: &Ref) -> Result<(), Error> {
-        self.flush(Flush::Batch).await;
+    pub async fn watch(&self, other: &Ref) -> Result<(), Error> {
+        self.flush(&Flush::Batch).await;
         self.node.watch(other, &self.cell.address, false).await
     }
 
@@ -311,86 +281,14 @@ impl Cx {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.staged.len() >= FLUSH_AT.0 || self.staged_bytes >= FLUSH_AT.1
+        self.outbox.is_full()
     }
 
     pub(crate) fn has_staged(&self) -> bool {
-        !self.staged.is_empty()
+        !self.outbox.is_empty()
     }
 
-    /// Sends what is staged for `to`; waits for room.
-    async fn clear_the_way(&mut self, to: &Address, within: Duration) -> Result<(), Error> {
-        self.flush(Flush::Before(to, within)).await;
-        let code = match self.waits(&Flush::Before(to, within)) {
-            false => return Ok(()),
-            true if self.cell.cancel.is_cancelled() => Code::Cancelled,
-            true => Code::Expired,
-        };
-        let detail = "what was sent to it before finds no room; it was not sent";
-        Err(Error::new(code, to.as_str(), detail))
-    }
-
-    /// Is something staged that has to leave?
-    fn waits(&self, why: &Flush<'_>) -> bool {
-        match why {
-            Flush::Before(to, _) => self.staged.iter().any(|(other, _)| other == *to),
-            Flush::Batch | Flush::Last => !self.staged.is_empty(),
-        }
-    }
-
-    /// Sends what is staged, in order for each target. What finds no room in 30 s, or when the actor has stopped, becomes a
-    /// dead letter.
-    pub(crate) async fn flush(&mut self, why: Flush<'_>) {
-        let until = Instant::now()
-            + match why {
-                Flush::Batch => PARK,
-                Flush::Last => Duration::from_secs(1),
-                Flush::Before(_, within) => within.min(PARK),
-            };
-        let cell = self.cell.clone();
-        let (batch, last) = (matches!(why, Flush::Batch), matches!(why, Flush::Last));
-        while self.waits(&why) {
-            let room = cell.sender.room.notified();
-            let mut room = std::pin::pin!(room);
-            room.as_mut().enable();
-            self.pass().await;
-            if !self.waits(&why) {
-                break;
-            }
-            tokio::select! {
-                () = &mut room => {}
-                () = cell.wake.notified(), if batch && self.staged.len() < OUTBOX => break,
-                () = cell.cancel.cancelled(), if !last => break,
-                () = tokio::time::sleep_until(until) => {
-                    if let Flush::Before(..) = why {
-                        break;
-                    }
-                    for (to, out) in std::mem::take(&mut self.staged) {
-                        self.node.dead_outgoing(&cell.sender, &to, &out, Code::MailboxFull, "no room in time");
-                    }
-                }
-            }
-        }
-        self.staged_bytes = self.staged.iter().map(|(_, o)| o.body.len()).sum();
-    }
-
-    async fn pass(&mut self) {
-        let mut blocked: HashSet<Address> = HashSet::new();
-        for (to, out) in std::mem::take(&mut self.staged) {
-            if blocked.contains(&to) {
-                self.staged.push_back((to, out));
-                continue;
-            }
-            match self.node.try_place(&self.cell.sender, &to, &out).await {
-                Ok(Sent::Done(placed)) => self.node.note_placed(&out, &placed),
-                Ok(_) => {
-                    blocked.insert(to.clone());
-                    self.staged.push_back((to, out));
-                }
-                Err(error) => self
-                    .node
-                    .dead_outgoing(&self.cell.sender, &to, &out, error.code(), error.detail()),
-            }
-        }
+    pub(crate) async fn flush(&self, why: &Flush<'_>) {
+        self.outbox.flush(&self.node, &self.cell, why).await;
     }
 }

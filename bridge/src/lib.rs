@@ -17,6 +17,7 @@ pub mod machine;
 mod message;
 mod moves;
 mod node;
+mod outbox;
 mod outlet;
 pub mod remote;
 mod rings;

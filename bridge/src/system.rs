@@ -41,7 +41,7 @@ impl System {
     fn answer_later<T: Payload>(
         &self,
         node: &Arc<Inner>,
-        cx: &mut Cx,
+        cx: &Cx,
         work: impl Future<Output = Result<T, Fault>> + Send + 'static,
     ) -> Result<(), Fault> {
         let full = |_| {
@@ -73,7 +73,7 @@ fn is_reserved(path: &str) -> bool {
 }
 
 impl Actor for System {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         let node = self
             .node
             .upgrade()

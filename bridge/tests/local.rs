@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use actorbridge::proto::v1::{Code, Effect};
 use actorbridge::{Actor, Cx, Fault, Message, Options, Ref};
 use common::test::{Add, AskThrough, Count, EchoReply, EchoRequest, FailNow, GetCount, Hold, PanicNow, TooNew};
-use common::{LONG, SECOND, digest, eventually, node, worker};
+use common::{LONG, SECOND, digest, eventually, node, pair, worker};
 use tokio::sync::Semaphore;
 
 #[tokio::test]
@@ -176,7 +176,7 @@ fn a_node_with_its_own_runtime_leaves_no_thread_behind() {
 struct Slow(Arc<Semaphore>, Arc<Mutex<Vec<u64>>>);
 
 impl Actor for Slow {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         self.0.acquire().await.expect("open").forget();
         let mut came = self.1.lock().expect("no panic");
         if message.is::<GetCount>() {
@@ -192,7 +192,7 @@ impl Actor for Slow {
 struct Teller(Ref, bool);
 
 impl Actor for Teller {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         if message.is::<Hold>() {
             for n in 1..=5 {
                 cx.tell(&self.0, &Add { by: 1, n })?;
@@ -244,4 +244,48 @@ async fn an_ask_waits_behind_what_its_actor_told_before_even_if_there_is_no_room
 #[tokio::test]
 async fn what_an_actor_told_before_it_failed_for_good_is_sent() {
     assert_eq!(told_by_a_teller(false).await, [1, 2, 3, 4, 5]);
+}
+
+/// Tells, gives up an ask before it has left, and asks two actors at once.
+struct Gatherer {
+    to: [Ref; 2],
+}
+
+impl Actor for Gatherer {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
+        let get = GetCount::default();
+        let [first, second] = &self.to;
+        cx.tell(first, &Add { by: 5, n: 1 })?;
+        let hurried = cx.ask::<Count, _>(first, &get, LONG);
+        tokio::select! {
+            biased;
+            answer = hurried => panic!("it cannot have been answered yet: {answer:?}"),
+            () = std::future::ready(()) => {}
+        }
+        if message.is_ask() {
+            let (one, other) = tokio::join!(
+                cx.ask::<Count, _>(first, &get, LONG),
+                cx.ask::<Count, _>(second, &get, LONG)
+            );
+            return cx.reply(&Count {
+                total: one?.total + other?.total,
+                ..Default::default()
+            });
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_handler_may_ask_several_at_once_and_an_ask_that_it_gives_up_costs_nothing_it_told_before() {
+    let (a, b) = pair().await;
+    let at_b = ["order/1", "order/2"].map(|path| b.spawn(path, worker, Options::default()).expect("spawned"));
+    let gatherer = a
+        .spawn("gatherer", move || Gatherer { to: at_b.clone() }, Options::default())
+        .expect("spawned");
+    let sum: Count = a.ask(&gatherer, &GetCount::default(), LONG).await.expect("both answer");
+    assert_eq!(
+        sum.total, 5,
+        "what was told before the ask that was given up has come, once"
+    );
 }

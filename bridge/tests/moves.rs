@@ -21,7 +21,7 @@ fn ledger() -> Ledger {
 }
 
 impl Actor for Ledger {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         if message.is::<GetCount>() {
             let text = self.wrong.join("; ");
             return cx.reply(&Count {

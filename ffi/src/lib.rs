@@ -52,7 +52,7 @@ compile_error!(
 /// struct Pricer;
 ///
 /// impl Actor for Pricer {
-///     async fn receive(&mut self, _: &mut Cx, message: &Message) -> Result<(), Fault> {
+///     async fn receive(&mut self, _: &Cx, message: &Message) -> Result<(), Fault> {
 ///         Err(Fault::unsupported(message.type_name()))
 ///     }
 /// }

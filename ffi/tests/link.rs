@@ -17,8 +17,8 @@ use prost::Message as _;
 struct Slow;
 
 impl Actor for Slow {
-    async fn receive(&mut self, cx: &mut Cx, _: &Message) -> Result<(), Fault> {
-        cx.cancelled().cancelled().await;
+    async fn receive(&mut self, cx: &Cx, _: &Message) -> Result<(), Fault> {
+        cx.cancelled().await;
         Err(Fault::cancelled())
     }
 }

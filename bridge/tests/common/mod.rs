@@ -39,7 +39,7 @@ pub fn digest(n: u64) -> u64 {
 }
 
 impl Actor for Worker {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         if message.is::<Add>() {
             let add: Add = message.decode()?;
             self.count.total += add.by;
@@ -70,7 +70,7 @@ impl Actor for Worker {
                 .await?;
             cx.reply(&reply)
         } else if message.is::<Hold>() {
-            cx.cancelled().clone().cancelled().await;
+            cx.cancelled().await;
             cx.reply(&Held { cancelled: true })
         } else if message.is::<PanicNow>() {
             panic!("{}", message.decode::<PanicNow>()?.text);

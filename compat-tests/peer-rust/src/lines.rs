@@ -45,14 +45,14 @@ pub async fn serve(
 pub struct Orders(pub String);
 
 impl Actor for Orders {
-    async fn post_start(&mut self, cx: &mut Cx) -> Result<(), Fault> {
+    async fn post_start(&mut self, cx: &Cx) -> Result<(), Fault> {
         let failed = |e: std::io::Error| Fault::app("NO_SOCKET").message(e.to_string());
         let (input, output) = UnixStream::connect(&self.0).await.map_err(failed)?.into_split();
         tokio::spawn(serve(Arc::new(Driver::of(cx.node())), input, output));
         Ok(())
     }
 
-    async fn receive(&mut self, _: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, _: &Cx, message: &Message) -> Result<(), Fault> {
         Err(Fault::unsupported(message.type_name()))
     }
 }

@@ -20,7 +20,7 @@ impl Default for Counter {
 }
 
 impl Counter {
-    pub(super) fn handle(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    pub(super) fn handle(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         if message.is::<Add>() {
             let add: Add = message.decode()?;
             self.0.total += add.by;
@@ -49,7 +49,7 @@ impl Counter {
 }
 
 impl Actor for Counter {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         self.handle(cx, message)
     }
 
@@ -71,7 +71,7 @@ impl Actor for Counter {
 pub struct BadRestore(Counter);
 
 impl Actor for BadRestore {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         self.0.handle(cx, message)
     }
 

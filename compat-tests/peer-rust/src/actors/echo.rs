@@ -9,7 +9,7 @@ use crate::testpb::{EchoReply, EchoRequest, TooNew};
 pub struct Echo;
 
 impl Actor for Echo {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         if message.is::<TooNew>() {
             let old: OldTooNew = message.decode()?;
             return cx.reply(&EchoReply {
@@ -69,7 +69,7 @@ impl prost::Message for OldTooNew {
 pub struct Silent;
 
 impl Actor for Silent {
-    async fn receive(&mut self, _: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, _: &Cx, message: &Message) -> Result<(), Fault> {
         message.decode::<EchoRequest>().map(drop)
     }
 }
@@ -78,7 +78,7 @@ impl Actor for Silent {
 pub struct Mirror;
 
 impl Actor for Mirror {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         let text = message.type_name().to_owned();
         cx.reply(&EchoReply {
             text,

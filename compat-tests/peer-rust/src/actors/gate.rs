@@ -40,7 +40,7 @@ pub fn note_stop(path: &str) {
 pub struct Gate;
 
 impl Actor for Gate {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         if message.is::<Release>() {
             let key = message.decode::<Release>()?.key;
             let counts = with(&key, |k| {
@@ -68,7 +68,7 @@ impl Actor for Gate {
 pub struct Hold(Counter);
 
 impl Actor for Hold {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         if !message.is::<testpb::Hold>() {
             return self.0.handle(cx, message);
         }
@@ -79,7 +79,7 @@ impl Actor for Hold {
         });
         let cancelled = tokio::select! {
             _ = open.wait_for(|open| *open) => false,
-            () = cx.cancelled().cancelled() => true,
+            () = cx.cancelled() => true,
         };
         with(&key, |k| match cancelled {
             true => k.counts.cancelled += 1,

@@ -16,7 +16,7 @@ fn address(text: &str) -> Result<Address, Fault> {
 pub struct Through;
 
 impl Actor for Through {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         if message.is::<EchoRequest>() {
             let EchoRequest { text, data } = message.decode()?;
             return cx.reply(&EchoReply {
@@ -50,7 +50,7 @@ impl Actor for Through {
 pub struct Forward(Option<Address>);
 
 impl Actor for Forward {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         if message.is::<ForwardTo>() {
             self.0 = Some(address(&message.decode::<ForwardTo>()?.target)?);
             return Ok(());
@@ -85,12 +85,12 @@ impl Default for Parent {
 }
 
 impl Actor for Parent {
-    async fn post_start(&mut self, cx: &mut Cx) -> Result<(), Fault> {
+    async fn post_start(&mut self, cx: &Cx) -> Result<(), Fault> {
         self.path = cx.self_ref().path().to_owned();
         Ok(())
     }
 
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         let name = message.decode::<SpawnChild>()?.name;
         let child = cx
             .spawn(&name, || Child(Parent::new()), Options::default())
@@ -106,11 +106,11 @@ impl Actor for Parent {
 }
 
 impl Actor for Child {
-    async fn post_start(&mut self, cx: &mut Cx) -> Result<(), Fault> {
+    async fn post_start(&mut self, cx: &Cx) -> Result<(), Fault> {
         self.0.post_start(cx).await
     }
 
-    async fn receive(&mut self, _: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, _: &Cx, message: &Message) -> Result<(), Fault> {
         Err(Fault::unsupported(message.type_name()))
     }
 
@@ -124,7 +124,7 @@ impl Actor for Child {
 pub struct Watcher(Vec<String>);
 
 impl Actor for Watcher {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         if message.is::<GetSeen>() {
             return cx.reply(&Lines { line: self.0.clone() });
         }

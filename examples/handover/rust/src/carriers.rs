@@ -18,7 +18,7 @@ impl Default for Carriers {
 }
 
 impl Actor for Carriers {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         if message.is::<Departure>() {
             return Ok(self.0.add(&message.decode()?)?);
         }

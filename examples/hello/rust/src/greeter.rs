@@ -8,7 +8,7 @@ struct Greeter {
 }
 
 impl Actor for Greeter {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         let hello: Hello = message.decode()?;
         self.guests += 1;
         if message.is_ask() {
