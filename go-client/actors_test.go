@@ -19,6 +19,9 @@ import (
 // long is how long a test waits for what must happen.
 const long = 10 * time.Second
 
+// patience is how long it waits for what has many steps, before it says that it hangs.
+const patience = time.Minute
+
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
@@ -151,8 +154,10 @@ func counts(t testing.TB, to ab.Ref) *testpb.Count {
 // tellMany tells Add{1, n} for n from first to last.
 func tellMany(t testing.TB, node *ab.Node, to ab.Ref, first, last uint64) {
 	t.Helper()
+	ctx, cancel := deadline(t, patience)
+	defer cancel()
 	for n := first; n <= last; n++ {
-		if err := node.Tell(t.Context(), to, &testpb.Add{By: 1, N: n}); err != nil {
+		if err := node.Tell(ctx, to, &testpb.Add{By: 1, N: n}); err != nil {
 			t.Errorf("message %d: %v", n, err)
 			return
 		}
@@ -175,6 +180,19 @@ func eventually(t testing.TB, what string, is func() bool) {
 			t.Fatalf("%s did not happen in %v", what, long)
 		}
 	}
+}
+
+// receive takes the next value from a channel, or its end, or fails.
+func receive[T any](t testing.TB, what string, from <-chan T) (value T) {
+	t.Helper()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case value = <-from:
+	case <-timer.C:
+		t.Fatalf("%s did not come in %v", what, patience)
+	}
+	return value
 }
 
 // recorder is an actor that remembers the types of what it gets.

@@ -42,7 +42,7 @@ func TestATimerSendsItsMessageOnceUnlessItIsCancelledOrReplaced(t *testing.T) {
 	if err := node.Tell(t.Context(), to, &testpb.Hold{}); err != nil {
 		t.Fatal(err)
 	}
-	if first := <-came; first != "actorbridge.test.v1.GetCount" {
+	if first := receive(t, "a timer", came); first != "actorbridge.test.v1.GetCount" {
 		t.Errorf("the timer brought %s", first)
 	}
 }
@@ -65,7 +65,7 @@ func TestTheAnswerToARequestComesAsAMessageWithItsNote(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		m := <-answers
+		m := receive(t, "an answer", answers)
 		if bytes.Equal(m.Note(), []byte("two")) {
 			if err := m.Failure(); !errors.Is(err, ab.ErrNoSuchActor) {
 				t.Errorf("the second request ended with %v", err)
@@ -103,7 +103,7 @@ func TestAnActorThatWatchesIsToldOfTheEnd(t *testing.T) {
 	if err := node.Stop(t.Context(), other, long); err != nil {
 		t.Fatal(err)
 	}
-	if end := <-seen; end.Actor != other.String() || ab.Code(end.Code) != ab.CodeStopped {
+	if end := receive(t, "the word to the watcher", seen); end.Actor != other.String() || ab.Code(end.Code) != ab.CodeStopped {
 		t.Errorf("it is told %v", end)
 	}
 }
@@ -166,7 +166,7 @@ func TestAShutdownNamesWhatItHadToAbandon(t *testing.T) {
 	if err := node.Tell(t.Context(), to, &testpb.Hold{}); err != nil {
 		t.Fatal(err)
 	}
-	<-entered
+	receive(t, "the handler's begin", entered)
 	ctx, cancel := deadline(t, 100*time.Millisecond)
 	defer cancel()
 	if err := node.Shutdown(ctx); !errors.Is(err, ab.ErrHandlerTimeout) || !bytes.Contains([]byte(err.Error()), []byte("deaf")) {

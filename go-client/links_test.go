@@ -122,8 +122,8 @@ func theEnd(t *testing.T, a, b *ab.Node, counter ab.Ref) {
 	if err := b.Shutdown(ctx); err != nil {
 		t.Error(err)
 	}
-	<-held // answered by its handler, or for it
-	if end := <-told; end.Code != ab.CodeStopped && end.Code != ab.CodeUnavailable {
+	receive(t, "the end of the ask", held) // answered by its handler, or for it
+	if end := receive(t, "the word to the watcher", told); end.Code != ab.CodeStopped && end.Code != ab.CodeUnavailable {
 		t.Errorf("the watcher is told %+v", end)
 	}
 	eventually(t, "the end of the link", func() bool { return len(a.Peers()) == 0 })
@@ -144,7 +144,7 @@ func TestAnAskThatIsGivenUpEndsItsHandlerAtTheOtherEnd(t *testing.T) {
 	}()
 	eventually(t, "the hold", func() bool { return depth(t, b, "worker") == 1 })
 	cancel()
-	if err := <-held; !errors.Is(err, ab.ErrOutcomeUnknown) || !errors.Is(err, context.Canceled) {
+	if err := receive(t, "the end of the ask", held); !errors.Is(err, ab.ErrOutcomeUnknown) || !errors.Is(err, context.Canceled) {
 		t.Errorf("the asker is told %v", err)
 	}
 	expect(t, to, 0)

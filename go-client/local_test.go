@@ -45,8 +45,8 @@ func TestAPanicRestartsOnlyTheFailedActorAndItsAddressSurvives(t *testing.T) {
 			if _, err := ab.Ask[*testpb.EchoReply](t.Context(), to, &testpb.PanicNow{Text: text}); !errors.Is(err, ab.ErrPanicked) {
 				t.Fatalf("the second panic is %v", err)
 			}
-			<-node.Done(to)
-			if end := <-told; end.Code != ab.CodePanicked {
+			receive(t, "the actor's end", node.Done(to))
+			if end := receive(t, "the word to its watcher", told); end.Code != ab.CodePanicked {
 				t.Errorf("the watcher is told %+v", end)
 			}
 		})
@@ -122,7 +122,7 @@ func TestAnAskThatIsGivenUpInTheMailboxIsNeverHandled(t *testing.T) {
 		t.Errorf("it is %v, want EXPIRED without effect", err)
 	}
 	release()
-	<-held
+	receive(t, "the end of the ask that held it", held)
 	expect(t, to, 0)
 }
 
@@ -247,12 +247,8 @@ func TestAContextIsOfNoUseOnceItsHandlerHasReturned(t *testing.T) {
 	if _, err := ab.Ask[*testpb.Held](t.Context(), to, &testpb.Hold{}); err != nil {
 		t.Fatal(err)
 	}
-	ctx := <-kept
-	select {
-	case <-ctx.Done():
-	case <-time.After(long):
-		t.Fatal("it does not end")
-	}
+	ctx := receive(t, "the context", kept)
+	receive(t, "the context's end", ctx.Done())
 	if err := ctx.Tell(to, &testpb.Hold{}); !errors.Is(err, ab.ErrInvalidArgument) {
 		t.Errorf("Tell says %v", err)
 	}

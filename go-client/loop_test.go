@@ -40,7 +40,7 @@ func TestALoopActorIsSentAndAskedLikeAnyOther(t *testing.T) {
 	if err := node.Stop(t.Context(), to, long); err != nil {
 		t.Fatal(err)
 	}
-	<-ended
+	receive(t, "the loop's end", ended)
 }
 
 func TestALoopThatReturnsHasStoppedAndItsErrorIsTold(t *testing.T) {
@@ -59,7 +59,7 @@ func TestALoopThatReturnsHasStoppedAndItsErrorIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	tellMany(t, node, to, 1, 1)
-	if end := <-told; end.Code != ab.CodeHandlerError || end.Detail != "the file ends too early" {
+	if end := receive(t, "the word to its watcher", told); end.Code != ab.CodeHandlerError || end.Detail != "the file ends too early" {
 		t.Errorf("its watcher is told %+v", end)
 	}
 }
@@ -113,7 +113,7 @@ func TestAnAskThatALoopLeavesIsAnsweredForUnlessItTookTheDuty(t *testing.T) {
 		_, err := ab.Ask[*testpb.Held](t.Context(), to, &testpb.Hold{}, ab.Timeout(long))
 		held <- err
 	}()
-	<-taken
+	receive(t, "the duty", taken)
 	_, err = ab.Ask[*testpb.Count](t.Context(), to, &testpb.GetCount{}, ab.Timeout(long))
 	if !errors.Is(err, ab.ErrHandlerError) {
 		t.Errorf("an ask that the loop left is %v", err)
@@ -121,7 +121,7 @@ func TestAnAskThatALoopLeavesIsAnsweredForUnlessItTookTheDuty(t *testing.T) {
 	if err := node.Tell(t.Context(), to, &testpb.Release{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-held; err != nil {
+	if err := receive(t, "the later answer", held); err != nil {
 		t.Errorf("the answer that came later is %v", err)
 	}
 }
@@ -143,7 +143,7 @@ func TestChildrenStopBeforeTheirParentAndTheirPanicsAreToldToIt(t *testing.T) {
 	if err := node.Tell(t.Context(), first, &testpb.PanicNow{Text: "boom"}); err != nil {
 		t.Fatal(err)
 	}
-	if n := <-notices; n.Actor != "ab:///parent/first" || n.Reason != "boom" || n.Stack == "" || n.Restarts != 1 {
+	if n := receive(t, "the word to the parent", notices); n.Actor != "ab:///parent/first" || n.Reason != "boom" || n.Stack == "" || n.Restarts != 1 {
 		t.Errorf("the parent is told %v", n)
 	}
 	// An answer says that the new one has started: one that is stopped before that has no stop hook to run.
@@ -153,8 +153,12 @@ func TestChildrenStopBeforeTheirParentAndTheirPanicsAreToldToIt(t *testing.T) {
 	if err := node.Stop(t.Context(), to, long); err != nil {
 		t.Fatal(err)
 	}
-	if a, b, last := <-ends, <-ends, <-ends; a == "parent" || b == "parent" || last != "parent" {
-		t.Errorf("they ended as %s, %s, %s", a, b, last)
+	var order []string
+	for range 3 {
+		order = append(order, receive(t, "the end of one of three", ends))
+	}
+	if order[0] == "parent" || order[1] == "parent" || order[2] != "parent" {
+		t.Errorf("they ended as %v", order)
 	}
 }
 

@@ -21,7 +21,9 @@ import (
 // move moves an actor, or fails.
 func move(t testing.TB, by *ab.Node, to ab.Ref, node string) ab.MoveReport {
 	t.Helper()
-	report, err := by.Move(t.Context(), to, ab.To(node))
+	ctx, cancel := deadline(t, patience)
+	defer cancel()
+	report, err := by.Move(ctx, to, ab.To(node))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +143,7 @@ func TestAsksAreEachAnsweredOnceThroughMoves(t *testing.T) {
 	for i := range 10 {
 		move(t, b, to, []string{"b", "a"}[i%2])
 	}
-	<-done
+	receive(t, "the last answer", done)
 	expect(t, to, 1000)
 }
 
@@ -170,7 +172,7 @@ func TestWhatWaitsInTheMailboxTravelsWithTheActorInOrder(t *testing.T) {
 		return errors.Is(a.TryTell(to, &testpb.GetGate{}), ab.ErrMailboxFull)
 	})
 	close(gate)
-	report := <-moved
+	report := receive(t, "the end of the move", moved)
 	if report.Stashed < 100 {
 		t.Errorf("%d messages travelled, want 100", report.Stashed)
 	}
@@ -220,19 +222,15 @@ func TestTimersRequestsAndWatchersMoveWithTheActor(t *testing.T) {
 	move(t, a, to, "b")
 	close(gate)
 	for range 2 {
-		select {
-		case m := <-came:
-			switch m.Type() {
-			case "actorbridge.test.v1.EchoReply":
-				if !bytes.Equal(m.Note(), []byte("note")) {
-					t.Errorf("the answer has the note %q", m.Note())
-				}
-			case "actorbridge.test.v1.GetCount":
-			default:
-				t.Errorf("there came a %s", m.Type())
+		m := receive(t, "the timer or the answer", came)
+		switch m.Type() {
+		case "actorbridge.test.v1.EchoReply":
+			if !bytes.Equal(m.Note(), []byte("note")) {
+				t.Errorf("the answer has the note %q", m.Note())
 			}
-		case <-time.After(long):
-			t.Fatal("the timer or the answer did not come")
+		case "actorbridge.test.v1.GetCount":
+		default:
+			t.Errorf("there came a %s", m.Type())
 		}
 	}
 	system := refOf(t, a, "ab://b/system")
@@ -240,7 +238,7 @@ func TestTimersRequestsAndWatchersMoveWithTheActor(t *testing.T) {
 	if _, err := ab.Ask[*actorbridgev1.StopReply](t.Context(), system, stop); err != nil {
 		t.Fatal(err)
 	}
-	if end := <-told; end.Code != ab.CodeStopped {
+	if end := receive(t, "the word to the watcher", told); end.Code != ab.CodeStopped {
 		t.Errorf("the watcher is told %+v", end)
 	}
 	eventually(t, "the owner cell's end", func() bool {
