@@ -2,6 +2,7 @@ package actorbridge
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -11,9 +12,6 @@ import (
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
-// maxArriving is the most moves that a node takes at once: each may bring 64 MiB.
-const maxArriving = 16
-
 // arrivalTime is how long one who looks for an actor waits for it to arrive.
 const arrivalTime = 5 * time.Second
 
@@ -22,6 +20,8 @@ type arriving struct {
 	node *Node
 	link *linkEnd
 	path string
+	// total is the bytes on offer.
+	total uint64
 
 	mu          sync.Mutex
 	destination *machine.MoveDestination
@@ -70,20 +70,8 @@ func wireRefusal(code Code, detail string) *wire.Refusal {
 
 // offered begins the taking of an actor, or says why it is not taken.
 func (n *Node) offered(l *linkEnd, path string, step *pb.Move, offer *pb.Offer) *wire.Refusal {
-	if isReserved(path) {
-		return wireRefusal(CodeForbidden, "paths below /system are reserved")
-	}
-	if n.factoryFor(path) == nil {
-		return wireRefusal(CodeNoSuchActor, "no factory matches "+path)
-	}
-	n.mu.RLock()
-	here, gone := n.cells[path], n.forwards[path]
-	n.mu.RUnlock()
-	if here != nil {
-		return wireRefusal(CodeAlreadyExists, "node "+n.name+" has an actor of this path")
-	}
-	if gone != nil && gone.forwarderNow().epoch >= step.Epoch {
-		return wireRefusal(CodeFenced, "the actor has left this node at a higher epoch")
+	if refusal := n.mayArrive(path, step.Epoch); refusal != nil {
+		return refusal
 	}
 	destination, refusal := machine.NewMoveDestination(machine.MoveSubject{
 		Actor: step.Actor, Epoch: step.Epoch, Source: l.peerName(), Destination: n.name,
@@ -91,17 +79,65 @@ func (n *Node) offered(l *linkEnd, path string, step *pb.Move, offer *pb.Offer) 
 	if refusal != nil {
 		return refusal
 	}
+	void, refusal := n.expect(&arriving{node: n, link: l, path: path, total: offer.Total, destination: destination})
+	if void != nil {
+		void.event(func(d *machine.MoveDestination, out []machine.MoveAction) []machine.MoveAction {
+			aborted := &pb.Move_Aborted{Aborted: &pb.Aborted{Detail: "it offers the actor anew"}}
+			return d.Receive(&pb.Move{Actor: step.Actor, Epoch: d.Subject().Epoch, Step: aborted}, n.now(), out)
+		})
+	}
+	return refusal
+}
+
+// mayArrive says why an actor is not taken here, whatever it is.
+func (n *Node) mayArrive(path string, epoch uint64) *wire.Refusal {
+	select {
+	case <-n.closing:
+		return wireRefusal(CodeUnavailable, "node "+n.name+" is shutting down")
+	default:
+	}
+	if isReserved(path) {
+		return wireRefusal(CodeForbidden, "paths below /system are reserved")
+	}
+	n.mu.RLock()
+	here, gone := n.cells[path], n.forwards[path]
+	n.mu.RUnlock()
+	if here != nil {
+		return wireRefusal(CodeAlreadyExists, "node "+n.name+" has an actor of this path")
+	}
+	if gone != nil && gone.forwarderNow().epoch >= epoch {
+		return wireRefusal(CodeFenced, "the actor has left this node at a higher epoch")
+	}
+	if n.factoryFor(path) == nil {
+		return wireRefusal(CodeNoSuchActor, "no factory matches "+path)
+	}
+	return nil
+}
+
+// expect adds an actor to those on their way to here, if there is room for it. An older offer of its source is void.
+func (n *Node) expect(a *arriving) (void *arriving, refusal *wire.Refusal) {
 	n.movesMu.Lock()
 	defer n.movesMu.Unlock()
-	if old := n.arriving[path]; old != nil && old.destination.Subject().Epoch >= step.Epoch {
-		return wireRefusal(CodeFenced, "an offer of this actor at the same or a higher epoch is here already")
+	void = n.arriving[a.path]
+	subject := a.destination.Subject()
+	if void != nil {
+		if old := void.destination.Subject(); old.Source != subject.Source || old.Epoch > subject.Epoch {
+			return nil, wireRefusal(CodeFenced, "another node offers it already")
+		}
 	}
-	if len(n.arriving) >= maxArriving {
-		return wireRefusal(CodeUnavailable, "node "+n.name+" takes 16 moves at once; try again")
+	count, bytes := 1, a.total
+	for path, other := range n.arriving {
+		if path != a.path {
+			count, bytes = count+1, bytes+other.total
+		}
 	}
-	// An older offer is void: only the owner makes a new one.
-	n.arriving[path] = &arriving{node: n, link: l, path: path, destination: destination}
-	return nil
+	if count > machine.MaxArriving || bytes > machine.MaxArrivingBytes {
+		return nil, wireRefusal(CodeMailboxFull, fmt.Sprintf(
+			"%d actors of %d bytes would be on their way to node %s; it takes %d of %d bytes at once; try again",
+			count, bytes, n.name, machine.MaxArriving, uint64(machine.MaxArrivingBytes)))
+	}
+	n.arriving[a.path] = a
+	return void, nil
 }
 
 // event tells the machine of something, and does what it answers.

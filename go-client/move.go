@@ -104,7 +104,7 @@ func (n *Node) moveFrom(ctx context.Context, c *cell, o moveOptions) (MoveReport
 	case link == nil:
 		return MoveReport{}, newError(CodeUnavailable, c.ref.text, "no link to node "+o.to+" is up")
 	case !link.can(pb.Capability_CAPABILITY_MOVE):
-		return MoveReport{}, newError(CodeUnavailable, c.ref.text, "node "+o.to+" takes no moves")
+		return MoveReport{}, newError(CodeUnsupportedKind, c.ref.text, "node "+o.to+" takes no moves; upgrade it")
 	case !c.enter(ctx):
 		return MoveReport{}, gaveUp(c.ref, ctx.Err(), "another move, snapshot or stop of it is under way")
 	}

@@ -47,6 +47,10 @@ pub use destination::Destination;
 pub const CHUNK_BYTES: usize = 48 << 10;
 /// Most bytes of a snapshot that moves.
 pub const MAX_TRANSFER: u64 = 64 << 20;
+/// Most actors that may be on their way to one node.
+pub const MAX_ARRIVING: usize = 64;
+/// Most bytes of the actors that may be on their way to one node.
+pub const MAX_ARRIVING_BYTES: u64 = 256 << 20;
 /// How long a side waits for the other's next step, before the swap.
 pub const SILENCE: Millis = 10_000;
 /// The time between two tries to reach the actor's home.

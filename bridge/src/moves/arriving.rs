@@ -12,13 +12,10 @@ use super::{refusal, refusal_of};
 use crate::actor::Factory;
 use crate::address::SYSTEM;
 use crate::door::LinkEnd;
-use crate::machine::mover::{Action, Destination, Subject};
+use crate::machine::mover::{Action, Destination, MAX_ARRIVING, MAX_ARRIVING_BYTES, Subject};
 use crate::node::{Inner, lock};
 use crate::rings::Level;
 use crate::snapshot::Snapshot;
-
-/// Most actors, and most bytes of them, that may be on their way to a node.
-const MAX_ARRIVING: (usize, u64) = (64, 256 << 20);
 
 /// How long a request for an actor waits for it to arrive.
 const ARRIVAL: Duration = Duration::from_secs(5);
@@ -77,9 +74,13 @@ impl Inner {
         }
         let machine = Destination::new(subject, offer, self.now())?;
         let others = tables.arriving.iter().filter(|(other, _)| *other != path);
-        let (count, bytes) = others.fold((0, 0), |(n, bytes), (_, a)| (n + 1, bytes + a.total));
-        if count >= MAX_ARRIVING.0 || bytes + offer.total > MAX_ARRIVING.1 {
-            let detail = "too many actors are on their way to this node; try again";
+        let (count, bytes) = others.fold((1, offer.total), |(n, bytes), (_, a)| (n + 1, bytes + a.total));
+        if count > MAX_ARRIVING || bytes > MAX_ARRIVING_BYTES {
+            let name = &self.name;
+            let detail = format!(
+                "{count} actors of {bytes} bytes would be on their way to node {name}; it takes {MAX_ARRIVING} of \
+                 {MAX_ARRIVING_BYTES} bytes at once; try again"
+            );
             return Err(refusal(Code::MailboxFull, detail));
         }
         let arriving = Arriving {
@@ -166,10 +167,10 @@ impl Inner {
             let Some((subject, sha256, factory)) = found else {
                 return;
             };
-            let epoch = subject.epoch;
             let loaded = node.load_now(&subject, &sha256, factory, &bytes);
             node.arriving(&path, |arriving, out| {
-                if arriving.machine.subject().epoch == epoch {
+                // Not if its source has offered another state meanwhile.
+                if arriving.machine.subject().epoch == subject.epoch && *arriving.machine.sha256() == sha256 {
                     let result = loaded.map(|prepared| arriving.prepared = Some(prepared));
                     arriving.machine.loaded(result, out);
                 }

@@ -13,6 +13,10 @@ const (
 	ChunkBytes = 48 << 10
 	// MaxTransfer is the most bytes of a snapshot that moves.
 	MaxTransfer = 64 << 20
+	// MaxArriving is the most actors that may be on their way to one node.
+	MaxArriving = 64
+	// MaxArrivingBytes is the most bytes of the actors that may be on their way to one node.
+	MaxArrivingBytes = 256 << 20
 	// MoveSilence is how long a side waits for the other's next step, before the swap.
 	MoveSilence Millis = 10_000
 	// MoveRetry is the time between two tries to reach the actor's home.
