@@ -47,7 +47,7 @@ func strange(t *testing.T, address string) *stranger {
 	}()
 	t.Cleanup(func() {
 		link.Close()
-		<-read
+		receive(t, "the end of the stranger's reader", read)
 	})
 	return s
 }
@@ -267,27 +267,76 @@ func TestABadFrameCostsItsLinkAndNoOtherAndSaysWhy(t *testing.T) {
 	}
 }
 
-// gRPC refuses such a frame by its length, and ends the stream: there is no room for a Goodbye.
+// padded is a frame with so many bytes that nobody knows.
+func padded(bytes int) *actorbridgev1.Frame {
+	return with(protowire.AppendBytes(protowire.AppendTag(nil, 99, protowire.BytesType), make([]byte, bytes)))
+}
+
+// isGoodbyeOfBothSizes: 3072.. is 300 KiB and what is around them.
+func isGoodbyeOfBothSizes(p *wire.Packet) bool {
+	goodbye := p.Head.GetGoodbye()
+	return goodbye.GetCode() == actorbridgev1.GoodbyeCode_GOODBYE_PROTOCOL &&
+		strings.Contains(goodbye.Detail, "a frame of 3072") && strings.Contains(goodbye.Detail, "over the limit of 262144")
+}
+
 func TestAFrameOverTheLimitCostsItsLinkAndSaysBothSizes(t *testing.T) {
 	node, address := listening(t, "tcp://127.0.0.1:0")
 	spawn(t, node, "worker")
 	innocent := start(t, "innocent", ab.WithLink(remote.Door(address)))
-	s := strange(t, address)
-	s.greets()
-	s.says(with(protowire.AppendBytes(protowire.AppendTag(nil, 99, protowire.BytesType), make([]byte, 300<<10))))
-	eventually(t, "the end of the stream", func() bool {
-		select {
-		case _, ok := <-s.came:
-			return !ok
-		default:
-			return false
-		}
-	})
-	var refusal *wire.Refusal
-	if !errors.As(s.over, &refusal) || refusal.Code != actorbridgev1.Code_CODE_TOO_LARGE ||
-		!strings.Contains(refusal.Detail, "vs. 262144") || !strings.Contains(refusal.Detail, "raise MaxFrameBytes") {
-		t.Errorf("its sender is told %v", s.over)
+	for name, c := range map[string]struct {
+		bytes int
+		ends  func(*stranger)
+	}{
+		"what a node could send": {300 << 10, func(s *stranger) { s.until("the Goodbye of both sizes", isGoodbyeOfBothSizes) }},
+		// gRPC ends the stream of such a frame, and then there is no room for a Goodbye.
+		"over the 4 MiB of the protocol": {5 << 20, func(s *stranger) {
+			for receive(t, "the end of the stream", s.came) != nil {
+			}
+			var refusal *wire.Refusal
+			if !errors.As(s.over, &refusal) || refusal.Code != actorbridgev1.Code_CODE_TOO_LARGE ||
+				!strings.Contains(refusal.Detail, "vs. 4194304") {
+				t.Errorf("its sender is told %v", s.over)
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := strange(t, address)
+			s.greets()
+			s.says(padded(c.bytes))
+			c.ends(s)
+			eventually(t, "the end of the link", func() bool { return len(node.Peers()) == 1 })
+			expect(t, refOf(t, innocent, "ab:///worker"), 0)
+		})
 	}
-	eventually(t, "the end of the link", func() bool { return len(node.Peers()) == 1 })
-	expect(t, refOf(t, innocent, "ab:///worker"), 0)
+}
+
+// boaster accepts links, and begins with a frame over the limit.
+type boaster struct{ heard chan *wire.Packet }
+
+func (b boaster) Accept(link door.Link) error {
+	if err := link.Send(&wire.Packet{Head: padded(300 << 10)}); err != nil {
+		return err
+	}
+	for {
+		p, err := link.Recv()
+		if err != nil {
+			return err
+		}
+		b.heard <- p
+	}
+}
+
+func TestANodeThatDialsSaysWhatItRefusedToo(t *testing.T) {
+	b := boaster{make(chan *wire.Packet, 8)}
+	server, err := remote.Listen(b, "tcp://127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	_, err = start(t, "a").Dial(t.Context(), remote.Door(server.Addr()))
+	if !errors.Is(err, ab.ErrUnavailable) || !strings.Contains(err.Error(), "over the limit of 262144") {
+		t.Errorf("it fails with %v", err)
+	}
+	for !isGoodbyeOfBothSizes(receive(t, "the Goodbye of both sizes", b.heard)) {
+	}
 }

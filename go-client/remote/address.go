@@ -23,8 +23,8 @@ func PlainTCPBeyondLoopback() Option {
 	return func(o *options) { o.plainTCPBeyondLoopback = true }
 }
 
-// MaxFrameBytes is the size above which a frame ends its link before it is read into memory. Default 256 KiB, at most
-// 4 MiB.
+// MaxFrameBytes is the size above which a frame ends its link, before it is copied or read. Default 256 KiB, at most 4 MiB,
+// which gRPC holds to.
 func MaxFrameBytes(n int) Option {
 	return func(o *options) { o.maxFrameBytes = min(n, wire.MaxFrameBytes) }
 }

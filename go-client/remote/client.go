@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/actorbridge/actorbridge/go-client/door"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
 const (
@@ -51,7 +52,7 @@ func (d *remoteDoor) Dial(ctx context.Context) (door.Link, error) {
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithInitialWindowSize(streamWindow),
 		grpc.WithInitialConnWindowSize(connectionWindow),
-		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{}), grpc.MaxCallRecvMsgSize(d.options.maxFrameBytes)))
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{}), grpc.MaxCallRecvMsgSize(wire.MaxFrameBytes)))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", d.addr, err)
 	}

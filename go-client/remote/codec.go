@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"google.golang.org/grpc/mem"
+
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
 // rawCodec hands frames to gRPC as the bytes they are, and takes them so.
@@ -20,11 +22,30 @@ func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
 }
 
 func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
-	frame, ok := v.(*[]byte)
+	in, ok := v.(*incoming)
 	if !ok {
-		return fmt.Errorf("remote: a frame is read into *[]byte, not %T", v)
+		return fmt.Errorf("remote: a frame is read into *incoming, not %T", v)
 	}
-	// gRPC takes its buffers back when this returns; the items of a packet stay.
-	*frame = data.Materialize()
+	if in.refusal = wire.FrameTooLarge(data.Len(), in.limit); in.refusal == nil {
+		// gRPC takes its buffers back when this returns; the items of a packet stay.
+		in.bytes = data.Materialize()
+	}
 	return nil
+}
+
+// incoming is a frame that has come. One over its link's limit is refused by its length, and is not copied.
+//
+// gRPC has a limit of its own, but ends the stream by it, which leaves no room for a Goodbye. So that is set to what no
+// peer may send, and gRPC never holds more than that of a frame.
+type incoming struct {
+	limit   int
+	bytes   []byte
+	refusal *wire.Refusal
+}
+
+func (in *incoming) packet() (*wire.Packet, error) {
+	if in.refusal != nil {
+		return nil, in.refusal
+	}
+	return wire.ReadPacket(in.bytes, in.limit)
 }

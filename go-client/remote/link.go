@@ -50,11 +50,11 @@ func newLink(s stream, limit int, onClose func()) *link {
 func (l *link) read() {
 	defer close(l.ended)
 	for {
-		var frame []byte
-		err := l.stream.RecvMsg(&frame)
+		in := incoming{limit: l.limit}
+		err := l.stream.RecvMsg(&in)
 		var next received
 		if err == nil {
-			next.packet, next.err = wire.ReadPacket(frame, l.limit)
+			next.packet, next.err = in.packet()
 		} else {
 			next.err = readError(err)
 		}
@@ -70,13 +70,13 @@ func (l *link) read() {
 	}
 }
 
-// readError tells a frame over a limit, which gRPC here or at the other end refused to read, from a connection that is gone.
+// readError tells a frame over 4 MiB, which gRPC here or at the other end refused to read, from a connection that is gone.
 func readError(err error) error {
 	switch {
 	case errors.Is(err, io.EOF):
 		return io.EOF
 	case status.Code(err) == codes.ResourceExhausted:
-		detail := status.Convert(err).Message() + "; raise MaxFrameBytes at both ends"
+		detail := status.Convert(err).Message() + "; no node sends such a frame"
 		return &wire.Refusal{Code: actorbridgev1.Code_CODE_TOO_LARGE, Detail: detail}
 	}
 	return err

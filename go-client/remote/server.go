@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/actorbridge/actorbridge/go-client/door"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
 // A Server listens for links and hands each to its acceptor.
@@ -37,7 +38,7 @@ func Listen(acceptor door.Acceptor, addr string, opts ...Option) (*Server, error
 	s := &Server{acceptor: acceptor, limit: o.maxFrameBytes, address: at.network + "://" + listener.Addr().String()}
 	s.grpc = grpc.NewServer(
 		grpc.ForceServerCodecV2(rawCodec{}),
-		grpc.MaxRecvMsgSize(o.maxFrameBytes),
+		grpc.MaxRecvMsgSize(wire.MaxFrameBytes),
 		grpc.InitialWindowSize(streamWindow),
 		grpc.InitialConnWindowSize(connectionWindow))
 	s.grpc.RegisterService(&grpc.ServiceDesc{

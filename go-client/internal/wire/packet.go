@@ -51,6 +51,15 @@ type Item struct {
 	Body []byte
 }
 
+// FrameTooLarge refuses a frame by its length, or is nil.
+func FrameTooLarge(size, maxBytes int) *Refusal {
+	limit := min(maxBytes, MaxFrameBytes)
+	if size <= limit {
+		return nil
+	}
+	return &Refusal{pb.Code_CODE_TOO_LARGE, fmt.Sprintf("a frame of %d bytes is over the limit of %d", size, limit)}
+}
+
 // ReadPacket reads a frame of at most maxBytes. Items are slices of frame, which must not change while they are in use.
 // A refused frame costs its link; the error says what is wrong with it and is always a *Refusal.
 func ReadPacket(frame []byte, maxBytes int) (*Packet, error) {
@@ -62,9 +71,8 @@ func ReadPacket(frame []byte, maxBytes int) (*Packet, error) {
 }
 
 func readPacket(frame []byte, maxBytes int) (*Packet, *Refusal) {
-	if limit := min(maxBytes, MaxFrameBytes); len(frame) > limit {
-		return nil, &Refusal{pb.Code_CODE_TOO_LARGE, fmt.Sprintf(
-			"a frame of %d bytes is over the limit of %d", len(frame), limit)}
+	if refusal := FrameTooLarge(len(frame), maxBytes); refusal != nil {
+		return nil, refusal
 	}
 	p := &Packet{Head: new(pb.Frame)}
 	var head []byte
