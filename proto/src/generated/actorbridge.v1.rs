@@ -1505,6 +1505,87 @@ impl ::prost::Name for MessageOptions {
         "/actorbridge.v1.MessageOptions".into()
     }
 }
+/// On a service: it is an actor protocol. May be empty: `option (actorbridge.v1.actor) = {};`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ActorOptions {
+    /// The message that is the actor's state, by its full name: what a snapshot and a move carry. Empty = the actor shows no state.
+    #[prost(string, tag = "1")]
+    pub state: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ActorOptions {
+    const NAME: &'static str = "ActorOptions";
+    const PACKAGE: &'static str = "actorbridge.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.v1.ActorOptions".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.v1.ActorOptions".into()
+    }
+}
+/// On a method of an actor protocol. One that returns google.protobuf.Empty is a tell, every other an ask.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CallOptions {
+    /// The handler does not wait: in Rust it is a plain `fn`.
+    #[prost(bool, tag = "1")]
+    pub inline: bool,
+    #[prost(enumeration = "call_options::Delivery", tag = "2")]
+    pub delivery: i32,
+    /// How long an ask waits where the caller says nothing. 0 = the node's default.
+    #[prost(uint32, tag = "3")]
+    pub deadline_ms: u32,
+}
+/// Nested message and enum types in `CallOptions`.
+pub mod call_options {
+    /// How a message reaches the actor.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Delivery {
+        /// Numbered and credited, not kept: lost with the link that carries it.
+        AtMostOnce = 0,
+        /// Kept and sent again until it is handled. Tells only; not supported by nodes yet.
+        AtLeastOnce = 1,
+    }
+    impl Delivery {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::AtMostOnce => "AT_MOST_ONCE",
+                Self::AtLeastOnce => "AT_LEAST_ONCE",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "AT_MOST_ONCE" => Some(Self::AtMostOnce),
+                "AT_LEAST_ONCE" => Some(Self::AtLeastOnce),
+                _ => None,
+            }
+        }
+    }
+}
+impl ::prost::Name for CallOptions {
+    const NAME: &'static str = "CallOptions";
+    const PACKAGE: &'static str = "actorbridge.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.v1.CallOptions".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.v1.CallOptions".into()
+    }
+}
 /// Spawns an actor from a registered factory. Refused with CODE_ALREADY_EXISTS, CODE_NO_SUCH_ACTOR (no factory matches)
 /// or CODE_FORBIDDEN (reserved path).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2087,6 +2168,14 @@ impl crate::Versioned for Raw {
     const MIN_READER: u32 = 1;
 }
 impl crate::Versioned for MessageOptions {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl crate::Versioned for ActorOptions {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl crate::Versioned for CallOptions {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }

@@ -24,6 +24,55 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// How a message reaches the actor.
+type CallOptions_Delivery int32
+
+const (
+	// Numbered and credited, not kept: lost with the link that carries it.
+	CallOptions_AT_MOST_ONCE CallOptions_Delivery = 0
+	// Kept and sent again until it is handled. Tells only; not supported by nodes yet.
+	CallOptions_AT_LEAST_ONCE CallOptions_Delivery = 1
+)
+
+// Enum value maps for CallOptions_Delivery.
+var (
+	CallOptions_Delivery_name = map[int32]string{
+		0: "AT_MOST_ONCE",
+		1: "AT_LEAST_ONCE",
+	}
+	CallOptions_Delivery_value = map[string]int32{
+		"AT_MOST_ONCE":  0,
+		"AT_LEAST_ONCE": 1,
+	}
+)
+
+func (x CallOptions_Delivery) Enum() *CallOptions_Delivery {
+	p := new(CallOptions_Delivery)
+	*p = x
+	return p
+}
+
+func (x CallOptions_Delivery) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CallOptions_Delivery) Descriptor() protoreflect.EnumDescriptor {
+	return file_actorbridge_v1_options_proto_enumTypes[0].Descriptor()
+}
+
+func (CallOptions_Delivery) Type() protoreflect.EnumType {
+	return &file_actorbridge_v1_options_proto_enumTypes[0]
+}
+
+func (x CallOptions_Delivery) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CallOptions_Delivery.Descriptor instead.
+func (CallOptions_Delivery) EnumDescriptor() ([]byte, []int) {
+	return file_actorbridge_v1_options_proto_rawDescGZIP(), []int{2, 0}
+}
+
 // How a message's revisions are told apart. Absent = { version: 1, min_reader: 1 }.
 type MessageOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -79,6 +128,115 @@ func (x *MessageOptions) GetMinReader() uint32 {
 	return 0
 }
 
+// On a service: it is an actor protocol. May be empty: `option (actorbridge.v1.actor) = {};`.
+type ActorOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The message that is the actor's state, by its full name: what a snapshot and a move carry. Empty = the actor shows no state.
+	State         string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ActorOptions) Reset() {
+	*x = ActorOptions{}
+	mi := &file_actorbridge_v1_options_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ActorOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ActorOptions) ProtoMessage() {}
+
+func (x *ActorOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_actorbridge_v1_options_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ActorOptions.ProtoReflect.Descriptor instead.
+func (*ActorOptions) Descriptor() ([]byte, []int) {
+	return file_actorbridge_v1_options_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ActorOptions) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+// On a method of an actor protocol. One that returns google.protobuf.Empty is a tell, every other an ask.
+type CallOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The handler does not wait: in Rust it is a plain `fn`.
+	Inline   bool                 `protobuf:"varint,1,opt,name=inline,proto3" json:"inline,omitempty"`
+	Delivery CallOptions_Delivery `protobuf:"varint,2,opt,name=delivery,proto3,enum=actorbridge.v1.CallOptions_Delivery" json:"delivery,omitempty"`
+	// How long an ask waits where the caller says nothing. 0 = the node's default.
+	DeadlineMs    uint32 `protobuf:"varint,3,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallOptions) Reset() {
+	*x = CallOptions{}
+	mi := &file_actorbridge_v1_options_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallOptions) ProtoMessage() {}
+
+func (x *CallOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_actorbridge_v1_options_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallOptions.ProtoReflect.Descriptor instead.
+func (*CallOptions) Descriptor() ([]byte, []int) {
+	return file_actorbridge_v1_options_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CallOptions) GetInline() bool {
+	if x != nil {
+		return x.Inline
+	}
+	return false
+}
+
+func (x *CallOptions) GetDelivery() CallOptions_Delivery {
+	if x != nil {
+		return x.Delivery
+	}
+	return CallOptions_AT_MOST_ONCE
+}
+
+func (x *CallOptions) GetDeadlineMs() uint32 {
+	if x != nil {
+		return x.DeadlineMs
+	}
+	return 0
+}
+
 var file_actorbridge_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MessageOptions)(nil),
@@ -86,6 +244,22 @@ var file_actorbridge_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 		Field:         52101,
 		Name:          "actorbridge.v1.message",
 		Tag:           "bytes,52101,opt,name=message",
+		Filename:      "actorbridge/v1/options.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.ServiceOptions)(nil),
+		ExtensionType: (*ActorOptions)(nil),
+		Field:         52102,
+		Name:          "actorbridge.v1.actor",
+		Tag:           "bytes,52102,opt,name=actor",
+		Filename:      "actorbridge/v1/options.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
+		ExtensionType: (*CallOptions)(nil),
+		Field:         52103,
+		Name:          "actorbridge.v1.call",
+		Tag:           "bytes,52103,opt,name=call",
 		Filename:      "actorbridge/v1/options.proto",
 	},
 }
@@ -96,6 +270,18 @@ var (
 	E_Message = &file_actorbridge_v1_options_proto_extTypes[0]
 )
 
+// Extension fields to descriptorpb.ServiceOptions.
+var (
+	// optional actorbridge.v1.ActorOptions actor = 52102;
+	E_Actor = &file_actorbridge_v1_options_proto_extTypes[1]
+)
+
+// Extension fields to descriptorpb.MethodOptions.
+var (
+	// optional actorbridge.v1.CallOptions call = 52103;
+	E_Call = &file_actorbridge_v1_options_proto_extTypes[2]
+)
+
 var File_actorbridge_v1_options_proto protoreflect.FileDescriptor
 
 const file_actorbridge_v1_options_proto_rawDesc = "" +
@@ -104,8 +290,20 @@ const file_actorbridge_v1_options_proto_rawDesc = "" +
 	"\x0eMessageOptions\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1d\n" +
 	"\n" +
-	"min_reader\x18\x02 \x01(\rR\tminReader:[\n" +
-	"\amessage\x12\x1f.google.protobuf.MessageOptions\x18\x85\x97\x03 \x01(\v2\x1e.actorbridge.v1.MessageOptionsR\amessageBOZMgithub.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1;actorbridgev1b\x06proto3"
+	"min_reader\x18\x02 \x01(\rR\tminReader\"$\n" +
+	"\fActorOptions\x12\x14\n" +
+	"\x05state\x18\x01 \x01(\tR\x05state\"\xb9\x01\n" +
+	"\vCallOptions\x12\x16\n" +
+	"\x06inline\x18\x01 \x01(\bR\x06inline\x12@\n" +
+	"\bdelivery\x18\x02 \x01(\x0e2$.actorbridge.v1.CallOptions.DeliveryR\bdelivery\x12\x1f\n" +
+	"\vdeadline_ms\x18\x03 \x01(\rR\n" +
+	"deadlineMs\"/\n" +
+	"\bDelivery\x12\x10\n" +
+	"\fAT_MOST_ONCE\x10\x00\x12\x11\n" +
+	"\rAT_LEAST_ONCE\x10\x01:[\n" +
+	"\amessage\x12\x1f.google.protobuf.MessageOptions\x18\x85\x97\x03 \x01(\v2\x1e.actorbridge.v1.MessageOptionsR\amessage:U\n" +
+	"\x05actor\x12\x1f.google.protobuf.ServiceOptions\x18\x86\x97\x03 \x01(\v2\x1c.actorbridge.v1.ActorOptionsR\x05actor:Q\n" +
+	"\x04call\x12\x1e.google.protobuf.MethodOptions\x18\x87\x97\x03 \x01(\v2\x1b.actorbridge.v1.CallOptionsR\x04callBOZMgithub.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1;actorbridgev1b\x06proto3"
 
 var (
 	file_actorbridge_v1_options_proto_rawDescOnce sync.Once
@@ -119,19 +317,30 @@ func file_actorbridge_v1_options_proto_rawDescGZIP() []byte {
 	return file_actorbridge_v1_options_proto_rawDescData
 }
 
-var file_actorbridge_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_actorbridge_v1_options_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_actorbridge_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_actorbridge_v1_options_proto_goTypes = []any{
-	(*MessageOptions)(nil),              // 0: actorbridge.v1.MessageOptions
-	(*descriptorpb.MessageOptions)(nil), // 1: google.protobuf.MessageOptions
+	(CallOptions_Delivery)(0),           // 0: actorbridge.v1.CallOptions.Delivery
+	(*MessageOptions)(nil),              // 1: actorbridge.v1.MessageOptions
+	(*ActorOptions)(nil),                // 2: actorbridge.v1.ActorOptions
+	(*CallOptions)(nil),                 // 3: actorbridge.v1.CallOptions
+	(*descriptorpb.MessageOptions)(nil), // 4: google.protobuf.MessageOptions
+	(*descriptorpb.ServiceOptions)(nil), // 5: google.protobuf.ServiceOptions
+	(*descriptorpb.MethodOptions)(nil),  // 6: google.protobuf.MethodOptions
 }
 var file_actorbridge_v1_options_proto_depIdxs = []int32{
-	1, // 0: actorbridge.v1.message:extendee -> google.protobuf.MessageOptions
-	0, // 1: actorbridge.v1.message:type_name -> actorbridge.v1.MessageOptions
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	1, // [1:2] is the sub-list for extension type_name
-	0, // [0:1] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	0, // 0: actorbridge.v1.CallOptions.delivery:type_name -> actorbridge.v1.CallOptions.Delivery
+	4, // 1: actorbridge.v1.message:extendee -> google.protobuf.MessageOptions
+	5, // 2: actorbridge.v1.actor:extendee -> google.protobuf.ServiceOptions
+	6, // 3: actorbridge.v1.call:extendee -> google.protobuf.MethodOptions
+	1, // 4: actorbridge.v1.message:type_name -> actorbridge.v1.MessageOptions
+	2, // 5: actorbridge.v1.actor:type_name -> actorbridge.v1.ActorOptions
+	3, // 6: actorbridge.v1.call:type_name -> actorbridge.v1.CallOptions
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	4, // [4:7] is the sub-list for extension type_name
+	1, // [1:4] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_actorbridge_v1_options_proto_init() }
@@ -144,13 +353,14 @@ func file_actorbridge_v1_options_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actorbridge_v1_options_proto_rawDesc), len(file_actorbridge_v1_options_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   1,
-			NumExtensions: 1,
+			NumEnums:      1,
+			NumMessages:   3,
+			NumExtensions: 3,
 			NumServices:   0,
 		},
 		GoTypes:           file_actorbridge_v1_options_proto_goTypes,
 		DependencyIndexes: file_actorbridge_v1_options_proto_depIdxs,
+		EnumInfos:         file_actorbridge_v1_options_proto_enumTypes,
 		MessageInfos:      file_actorbridge_v1_options_proto_msgTypes,
 		ExtensionInfos:    file_actorbridge_v1_options_proto_extTypes,
 	}.Build()
