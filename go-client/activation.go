@@ -92,7 +92,7 @@ func (a *activation) start() bool {
 			if actor == nil {
 				actor = c.factory.handler()
 			}
-			if starter, ok := actor.(Starter); ok {
+			if starter, ok := hookOf[Starter](actor); ok {
 				return starter.PostStart(hook)
 			}
 			return nil

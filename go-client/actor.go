@@ -9,7 +9,8 @@ import (
 )
 
 // A Receiver is an actor: private state and a handler. It gets one message at a time, never two at once, and needs no
-// locks. Its optional interfaces are [Starter], [Stopper] and [Snapshotter].
+// locks. Its optional interfaces are [Starter], [Stopper] and [Snapshotter], its own or those of a value that it is around
+// (see [Unwrapper]).
 //
 // Between two messages it has no goroutine. While handlers run there is one for each, so a handler may block; what bounds
 // them is the number of actors.

@@ -36,13 +36,9 @@ func Timeout(within time.Duration) AskOption {
 // is a Ref of a node. It fails as [Node.Ask] does.
 func Ask[T proto.Message](ctx context.Context, to Ref, message proto.Message, options ...AskOption) (T, error) {
 	var none T
-	node := to.node
-	if t := turnOf(ctx); t != nil {
-		node = t.cell.node
-	}
-	if node == nil {
-		return none, newError(CodeInvalidArgument, to.text,
-			"this Ref belongs to no node: take it from Node.Ref, or ask with an actor's context")
+	node, err := to.nodeFor(ctx)
+	if err != nil {
+		return none, err
 	}
 	reply, err := node.Ask(ctx, to, message, options...)
 	if err != nil {

@@ -97,7 +97,7 @@ func (c *cell) take(ctx context.Context, move bool) (*Snapshot, error) {
 	c.active, c.actor = true, nil
 	c.mu.Unlock()
 	defer c.giveActorBack(actor)
-	source, ok := actor.(Snapshotter)
+	source, ok := hookOf[Snapshotter](actor)
 	switch {
 	case move && children > 0:
 		return nil, newError(CodeInvalidArgument, c.ref.text, fmt.Sprintf("it has %d children, which cannot move with it", children))
@@ -270,7 +270,7 @@ func (n *Node) restore(ctx context.Context, s *Snapshot, r *registered) (Receive
 	var actor Receiver
 	err = isolated(n, func() error {
 		actor = r.make()
-		target, ok := actor.(Snapshotter)
+		target, ok := hookOf[Snapshotter](actor)
 		if !ok {
 			return newError(CodeUnsupportedType, s.Actor, "the actor that is made here is no ab.Snapshotter: it cannot take a state")
 		}
@@ -334,6 +334,9 @@ func (c *cell) readHeld(envelope []byte) *Message {
 // with NO_SUCH_ACTOR; with INVALID_ARGUMENT for an actor that is no [Snapshotter], or whose Snapshot fails; with
 // HANDLER_TIMEOUT if its handler does not end before ctx.
 func (n *Node) Snapshot(ctx context.Context, actor Ref) (*Snapshot, error) {
+	if err := actor.check(); err != nil {
+		return nil, err
+	}
 	c := n.hosted(actor)
 	if c == nil || isReserved(c.path) {
 		return nil, newError(CodeNoSuchActor, actor.text, "it is not at node "+n.name)

@@ -403,6 +403,16 @@ func (c *cell) isRunning() bool {
 	return c.phase == phaseRunning
 }
 
+// isDone says whether it is Done, and out of its node's table.
+func (c *cell) isDone() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
 func (c *cell) epochNow() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -155,7 +155,7 @@ func (n *Node) endCell(ctx context.Context, c *cell, grace time.Duration) bool {
 	if !ended {
 		n.log.Error("a handler ignores its cancelled context and does not end; nothing in this process can end it",
 			"actor", c.ref.text)
-	} else if actor, ok := c.takeActor().(Stopper); ok {
+	} else if actor, ok := hookOf[Stopper](c.takeActor()); ok {
 		ended = n.runStopHook(c, actor, grace)
 	}
 	n.bury(c)

@@ -170,10 +170,13 @@ func TestAFullMailboxGivesTheMessageBackAndAStopSaysWhatWasLeft(t *testing.T) {
 	if n := node.DeadLetterCounts()["STOPPED"]; n != 1 {
 		t.Errorf("%d messages were left, want 1", n)
 	}
-	if err := node.Tell(t.Context(), to, &testpb.Add{}); !errors.Is(err, ab.ErrStopped) && !errors.Is(err, ab.ErrNoSuchActor) {
+	expect(t, spawn(t, node, "worker"), 0)
+	if err := node.Stop(t.Context(), to, long); err != nil {
+		t.Fatal(err)
+	}
+	if err := node.Tell(t.Context(), to, &testpb.Add{}); !errors.Is(err, ab.ErrNoSuchActor) {
 		t.Errorf("a stopped actor is told: %v", err)
 	}
-	expect(t, spawn(t, node, "worker"), 0)
 }
 
 func TestNeverTwoMessagesAtOnceInOneActor(t *testing.T) {

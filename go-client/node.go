@@ -60,6 +60,16 @@ func (n *Node) Ref(text string) (Ref, error) {
 	return ref, err
 }
 
+// RefAt is Ref for an address that is known to be valid. One that is not shows at the first use of the Ref, which fails with
+// INVALID_ARGUMENT and the reason.
+func (n *Node) RefAt(address string) Ref {
+	ref, err := n.Ref(address)
+	if err != nil {
+		return Ref{node: n, text: address}
+	}
+	return ref
+}
+
 // Spawn makes an actor at path, such as "orders/42", by its factory, which is called again after a panic. It fails with
 // ALREADY_EXISTS, INVALID_ARGUMENT, FORBIDDEN (a reserved path) or STOPPED.
 func (n *Node) Spawn(path string, make func() Receiver, options ...SpawnOption) (Ref, error) {
@@ -132,6 +142,9 @@ func (n *Node) TryTell(to Ref, message proto.Message) error {
 // grace time the handler's context ends; also when ctx does. It fails with NO_SUCH_ACTOR, and with HANDLER_TIMEOUT if the
 // handler does not end.
 func (n *Node) Stop(ctx context.Context, actor Ref, grace time.Duration) error {
+	if err := actor.check(); err != nil {
+		return err
+	}
 	c := n.hosted(actor)
 	if c == nil || isReserved(c.path) {
 		return newError(CodeNoSuchActor, actor.text, "")
@@ -155,7 +168,7 @@ func (n *Node) Done(actor Ref) <-chan struct{} {
 
 // hosted is the actor's cell, if it is here.
 func (n *Node) hosted(actor Ref) *cell {
-	if host := actor.Host(); actor.IsZero() || host != "" && host != n.name {
+	if host := actor.Host(); actor.path == 0 || host != "" && host != n.name {
 		return nil
 	}
 	return n.cell(actor.Path())

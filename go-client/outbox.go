@@ -33,8 +33,11 @@ type staged struct {
 	out *outgoing
 }
 
-// stage adds a message. It fails with MAILBOX_FULL.
+// stage adds a message. It fails with MAILBOX_FULL, and with INVALID_ARGUMENT for a Ref that is none.
 func (c *cell) stage(to Ref, out *outgoing) error {
+	if err := to.check(); err != nil {
+		return err
+	}
 	o := &c.outbox
 	o.mu.Lock()
 	defer o.mu.Unlock()

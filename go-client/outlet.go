@@ -139,6 +139,9 @@ func (o *outlet) toCell(node *Node, out *outgoing) (placed, sent, error) {
 		return placed{}, sentUnresolved, nil
 	default:
 		o.cell = nil
+		if c.isDone() { // another may have its path by now
+			return placed{}, sentUnresolved, nil
+		}
 		return placed{}, 0, newError(CodeStopped, o.target.text, "")
 	}
 }

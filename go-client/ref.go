@@ -17,7 +17,7 @@ const (
 type Ref struct {
 	node *Node
 	text string
-	path int // where the path begins in text
+	path int // where the path begins in text; 0 = text is no address
 }
 
 // ParseRef reads an address. Messages to it go out from the node or the actor whose call is used; for [Ask] from outside
@@ -69,12 +69,29 @@ func pinnedRef(node, path string) (Ref, error) {
 	return ParseRef("ab://" + node + "/" + path)
 }
 
+// check fails for a Ref that is nobody's, or of an address that is not valid.
+func (r Ref) check() error {
+	if r.IsZero() && r.node == nil {
+		return newError(CodeInvalidArgument, "nobody", "the Ref is zero")
+	}
+	if r.path == 0 {
+		_, err := ParseRef(r.text)
+		return err
+	}
+	return nil
+}
+
 // Path is the path, without leading slash.
-func (r Ref) Path() string { return r.text[r.path:] }
+func (r Ref) Path() string {
+	if r.path == 0 {
+		return ""
+	}
+	return r.text[r.path:]
+}
 
 // Host is the name of the node that the address is pinned to; empty = logical.
 func (r Ref) Host() string {
-	if r.IsZero() {
+	if r.path == 0 {
 		return ""
 	}
 	return r.text[len("ab://") : r.path-1]

@@ -32,8 +32,8 @@ type route struct {
 
 // resolve finds who hosts an address. With mayAsk it asks other nodes, and waits for them.
 func (n *Node) resolve(ctx context.Context, to Ref, mayAsk bool) (route, error) {
-	if to.IsZero() {
-		return route{}, newError(CodeInvalidArgument, "nobody", "the Ref is zero")
+	if err := to.check(); err != nil {
+		return route{}, err
 	}
 	host, path := to.Host(), to.Path()
 	if host != "" && host != n.name {
@@ -115,6 +115,9 @@ func (n *Node) forget(path string) {
 
 // tryPlace tries once to send; false = there is no room, and from's bell will ring.
 func (n *Node) tryPlace(ctx context.Context, from *sender, to Ref, out *outgoing, mayAsk bool) (placed, bool, error) {
+	if err := to.check(); err != nil { // before there is an outlet for it
+		return placed{}, false, err
+	}
 	for range maxRoutes {
 		outlet := from.outlet(to)
 		where, result, err := outlet.trySend(n, out)
