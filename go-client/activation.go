@@ -197,12 +197,12 @@ func handlerSilent(m *Message) error {
 	return e
 }
 
-// failMessage tells everyone that a message was not handled well.
+// failMessage tells everyone that a message was not handled well, the dead letters first.
 func (c *cell) failMessage(m *Message, f *failure) {
+	c.node.deadLetter(m, f.code, f.effect, f.text())
 	if m.owed.CompareAndSwap(true, false) {
 		c.node.answerFailure(m.who.ReplyTo, m.correlation, f)
 	}
-	c.node.deadLetter(m, f.code, f.effect, f.text())
 	c.node.outcome(m, f.code, f.effect, f.text())
 }
 

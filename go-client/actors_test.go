@@ -40,6 +40,8 @@ func digest(n uint64) uint64 {
 // worker does what each test message says.
 type worker struct {
 	count *testpb.Count
+	// holding is told when a Hold is being handled, if there is somebody to tell.
+	holding chan<- struct{}
 }
 
 func newWorker() ab.Receiver {
@@ -75,6 +77,9 @@ func (w *worker) Receive(ctx ab.Context, m *ab.Message) error {
 		}
 		return m.Reply(reply)
 	case *testpb.Hold:
+		if w.holding != nil {
+			w.holding <- struct{}{}
+		}
 		<-ctx.Done()
 		if m.IsAsk() {
 			return m.Reply(&testpb.Held{Cancelled: true})
@@ -130,6 +135,22 @@ func spawn(t testing.TB, node *ab.Node, path string, options ...ab.SpawnOption) 
 		t.Fatal(err)
 	}
 	return ref
+}
+
+// spawnHolding spawns a worker, which says on the channel that it has begun to handle a Hold: until then it is only in the
+// mailbox.
+func spawnHolding(t testing.TB, node *ab.Node, path string, options ...ab.SpawnOption) (ab.Ref, <-chan struct{}) {
+	t.Helper()
+	holding := make(chan struct{}, 8)
+	ref, err := node.Spawn(path, func() ab.Receiver {
+		w := newWorker().(*worker)
+		w.holding = holding
+		return w
+	}, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ref, holding
 }
 
 func refOf(t testing.TB, node *ab.Node, text string) ab.Ref {

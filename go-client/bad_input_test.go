@@ -163,7 +163,7 @@ func TestABadMessageCostsItselfAndIsAnsweredWithItsCodeAndASentence(t *testing.T
 	s.binds(2, "ab:///nobody")
 	echo := &testpb.EchoRequest{}
 	seq := uint64(0)
-	for _, bad := range []struct {
+	for i, bad := range []struct {
 		name        string
 		flow        uint32
 		ahead       uint64 // of the next seq
@@ -196,10 +196,10 @@ func TestABadMessageCostsItselfAndIsAnsweredWithItsCodeAndASentence(t *testing.T
 		}
 		eventually(t, "a dead letter with the bytes of "+bad.name, func() bool {
 			letters := node.DeadLetters()
-			if len(letters) == 0 {
+			if len(letters) != i+1 {
 				return false
 			}
-			last := letters[len(letters)-1]
+			last := letters[i]
 			return last.Code == bad.code && last.Effect == ab.EffectNone && len(last.Envelope) > 0
 		})
 	}

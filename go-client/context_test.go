@@ -27,23 +27,44 @@ func spawnFunc(t testing.TB, node *ab.Node, path string, receive ab.ReceiverFunc
 
 func TestATimerSendsItsMessageOnceUnlessItIsCancelledOrReplaced(t *testing.T) {
 	node := start(t, "a")
-	came := make(chan string, 8)
+	came := make(chan int64, 64)
+	// The timers that must not ring would do so first. A try in which they are due before they are ended shows nothing.
 	to := spawnFunc(t, node, "clock", func(ctx ab.Context, m *ab.Message) error {
-		if m.Type() != "actorbridge.test.v1.Hold" {
-			came <- m.Type()
+		var add testpb.Add
+		if err := m.Decode(&add); err != nil {
+			return err
+		}
+		if !m.IsAsk() {
+			came <- add.By
 			return nil
 		}
-		return errors.Join(
-			ctx.Timer("replaced", time.Millisecond, &testpb.GetGate{}),
-			ctx.Timer("replaced", time.Hour, &testpb.GetGate{}),
-			ctx.Timer("cancelled", time.Hour, &testpb.GetGate{}),
-			ctx.Timer("kept", 10*time.Millisecond, &testpb.GetCount{}))
+		delay, began := time.Duration(add.By), time.Now()
+		err := errors.Join(
+			ctx.Timer("replaced", delay, &testpb.Add{By: -add.By}),
+			ctx.Timer("cancelled", delay, &testpb.Add{By: -add.By}),
+			ctx.Timer("replaced", 2*delay, &testpb.Add{By: add.By}))
+		ctx.CancelTimer("cancelled")
+		if time.Since(began) >= delay {
+			return m.Reply(&testpb.EchoReply{Text: "too slow"})
+		}
+		return errors.Join(err, m.Reply(&testpb.EchoReply{}))
 	})
-	if err := node.Tell(t.Context(), to, &testpb.Hold{}); err != nil {
-		t.Fatal(err)
+	delay := 5 * time.Millisecond
+	for slow := true; slow && delay < long; {
+		delay *= 2
+		reply, err := ab.Ask[*testpb.EchoReply](t.Context(), to, &testpb.Add{By: int64(delay)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		slow = reply.Text != ""
 	}
-	if first := receive(t, "a timer", came); first != "actorbridge.test.v1.GetCount" {
-		t.Errorf("the timer brought %s", first)
+	for {
+		switch by := receive(t, "the timer that was kept", came); by {
+		case int64(delay):
+			return
+		case -int64(delay):
+			t.Fatal("a timer rings that was cancelled or replaced")
+		}
 	}
 }
 

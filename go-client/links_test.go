@@ -134,7 +134,7 @@ func theEnd(t *testing.T, a, b *ab.Node, counter ab.Ref) {
 
 func TestAnAskThatIsGivenUpEndsItsHandlerAtTheOtherEnd(t *testing.T) {
 	a, b := pair(t)
-	spawn(t, b, "worker")
+	_, holding := spawnHolding(t, b, "worker")
 	to := refOf(t, a, "ab:///worker")
 	ctx, cancel := context.WithCancel(t.Context())
 	held := make(chan error, 1)
@@ -142,7 +142,7 @@ func TestAnAskThatIsGivenUpEndsItsHandlerAtTheOtherEnd(t *testing.T) {
 		_, err := ab.Ask[*testpb.Held](ctx, to, &testpb.Hold{}, ab.Timeout(long))
 		held <- err
 	}()
-	eventually(t, "the hold", func() bool { return depth(t, b, "worker") == 1 })
+	receive(t, "the hold", holding)
 	cancel()
 	if err := receive(t, "the end of the ask", held); !errors.Is(err, ab.ErrOutcomeUnknown) || !errors.Is(err, context.Canceled) {
 		t.Errorf("the asker is told %v", err)

@@ -187,9 +187,9 @@ func (c *cell) pass(ctx context.Context) bool {
 
 // deadOutgoing is the end of a message that never left.
 func (n *Node) deadOutgoing(from *sender, to Ref, out *outgoing, code Code, detail string) {
+	n.deadLetter(out.message(n, from.who(to)), code, code.Effect(), detail)
 	f := failed(code, detail)
 	if out.what.Kind == uint32(pb.Kind_KIND_ASK) {
 		n.answerFailure(from.replyTo, out.correlation, &f)
 	}
-	n.deadLetter(out.message(n, from.who(to)), code, code.Effect(), detail)
 }

@@ -203,12 +203,13 @@ func detailOf(err error) string {
 	return err.Error()
 }
 
-// refuse: a message was not handled. Its asker, the sender's node and the dead letters are told.
+// refuse: a message was not handled. The dead letters, its asker and the sender's node are told, in this order: who is told
+// finds the dead letter.
 func (n *Node) refuse(m *Message, code Code, effect Effect, detail string) {
+	n.deadLetter(m, code, effect, detail)
 	if m.IsAsk() {
 		n.answerFailure(m.who.ReplyTo, m.correlation, &failure{code: code, effect: effect, detail: detail})
 	}
-	n.deadLetter(m, code, effect, detail)
 	n.outcome(m, code, effect, detail)
 }
 

@@ -129,14 +129,14 @@ async fn handle(
         Ok(Ok(())) => Some(actor),
         Ok(Err(fault)) => {
             let detail = fault.text();
-            cx.fail(&fault);
             node.dead_letter(message, fault.code, fault.code.effect(), &detail);
+            cx.fail(&fault);
             node.outcome(message, fault.code, fault.code.effect(), &detail);
             Some(actor)
         }
         Err(text) => {
-            cx.fail(&Fault::new(Code::Panicked, text.clone()));
             node.dead_letter(message, Code::Panicked, Effect::Maybe, &text);
+            cx.fail(&Fault::new(Code::Panicked, text.clone()));
             node.outcome(message, Code::Panicked, Effect::Maybe, &text);
             // A destructor may panic too.
             let _ = catching_now(move || drop(actor));

@@ -298,6 +298,8 @@ impl Inner {
 
     /// A message was not handled: its asker, the sender's node and the dead letters are told.
     pub(crate) fn refuse(self: &Arc<Self>, message: &Message, code: Code, effect: Effect, detail: &str) {
+        // First, so that who is told finds it.
+        self.dead_letter(message, code, effect, detail);
         if message.is_ask() {
             let detail = detail.to_owned();
             let failure = Failure {
@@ -308,7 +310,6 @@ impl Inner {
             };
             self.answer_failure(&message.who.reply_to, message.correlation, &failure, &[]);
         }
-        self.dead_letter(message, code, effect, detail);
         self.outcome(message, code, effect, detail);
     }
 
