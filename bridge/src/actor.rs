@@ -13,6 +13,7 @@ use bytes::Bytes;
 use crate::context::Cx;
 use crate::error::Fault;
 use crate::message::Message;
+use crate::protocol::Protocol;
 
 /// An actor's state as another node can load it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +64,9 @@ impl State {
 
 /// Private state and a handler. One message at a time, never two at once.
 pub trait Actor: Send + 'static {
+    /// The service that it handles: generated code says it.
+    const PROTOCOL: Protocol = Protocol::NONE;
+
     /// Handles one message. An ask is answered with [`Cx::reply`]; an error answers it with a failure.
     fn receive(&mut self, cx: &Cx, message: &Message) -> impl Future<Output = Result<(), Fault>> + Send;
 
@@ -125,16 +129,22 @@ impl<A: Actor> DynActor for A {
 
 /// Makes an actor; called again after a panic.
 #[derive(Clone)]
-pub struct Factory(Arc<dyn Fn() -> Box<dyn DynActor> + Send + Sync>);
+pub struct Factory {
+    make: Arc<dyn Fn() -> Box<dyn DynActor> + Send + Sync>,
+    pub(crate) protocol: Protocol,
+}
 
 impl Factory {
     /// A factory of a function.
     pub fn new<A: Actor>(make: impl Fn() -> A + Send + Sync + 'static) -> Self {
-        Self(Arc::new(move || Box::new(make())))
+        Self {
+            make: Arc::new(move || Box::new(make())),
+            protocol: A::PROTOCOL,
+        }
     }
 
     pub(crate) fn make(&self) -> Box<dyn DynActor> {
-        (self.0)()
+        (self.make)()
     }
 }
 

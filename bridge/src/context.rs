@@ -134,6 +134,17 @@ impl Cx {
         Ok(())
     }
 
+    /// Ends the handling of one message of a protocol: an ask is answered with the reply or the fault, a tell is not.
+    ///
+    /// # Errors
+    /// The fault.
+    pub fn answer<T: Payload>(&self, reply: Result<T, Fault>) -> Result<(), Fault> {
+        let reply = reply?;
+        let owed = lock(&self.owed).take();
+        owed.into_iter().for_each(|owed| owed.reply(&reply));
+        Ok(())
+    }
+
     /// Takes over the duty to answer the ask that is being handled.
     ///
     /// # Errors

@@ -97,6 +97,7 @@ impl Inner {
         parent: Option<Arc<Cell>>,
     ) -> Result<Arc<Cell>, Error> {
         let address = Address::logical(path)?;
+        factory.protocol.check(address.as_str())?;
         let epoch = self.first_epoch(path)?;
         let cell = Cell::new(&self.name, &self.name, address, factory, options, parent, epoch);
         let cell = Arc::new(cell);

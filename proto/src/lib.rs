@@ -28,3 +28,9 @@ pub trait Versioned {
     /// The least version that a reader must know.
     const MIN_READER: u32;
 }
+
+/// `google.protobuf.Empty`: what a tell is answered with if it is asked.
+impl Versioned for () {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
