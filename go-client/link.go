@@ -231,6 +231,10 @@ func (l *linkEnd) drive(event func(m *machine.Link, out []machine.Action) []mach
 	l.inboundMu.Lock()
 	l.mu.Lock()
 	actions := event(l.machine, nil)
+	if len(actions) > 0 && actions[0].Kind == machine.ActionUp {
+		// The peer can have the Welcome from now on, and who hears from it that the link is up must find it up.
+		l.peer, l.capabilities = actions[0].Up.Peer, actions[0].Up.Capabilities
+	}
 	l.mu.Unlock()
 	for i := range actions {
 		l.act(&actions[i])
@@ -270,10 +274,11 @@ func (l *linkEnd) peerName() string {
 	return l.peer
 }
 
+// isUp says whether new messages can go by it.
 func (l *linkEnd) isUp() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.machine.Phase() == machine.PhaseUp
+	return l.machine.IsUp()
 }
 
 // end says whether the link is over, and why.

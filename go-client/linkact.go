@@ -14,9 +14,6 @@ func (l *linkEnd) act(a *machine.Action) {
 	n := l.node
 	switch a.Kind {
 	case machine.ActionUp:
-		l.mu.Lock()
-		l.peer, l.capabilities = a.Up.Peer, a.Up.Capabilities
-		l.mu.Unlock()
 		n.log.Info("the link is up", "peer", a.Up.Peer)
 		close(l.settled)
 	case machine.ActionOpened:

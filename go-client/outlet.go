@@ -156,7 +156,8 @@ func (o *outlet) toLink(out *outgoing) (placed, sent, error) {
 		return placed{}, sentWait, nil
 	}
 	if Code(result.Refusal.Code) == CodeUnavailable {
-		if o.link.isUp() { // the binding was ended: unbind, and the reason, are on their way
+		// The binding was ended, or the link is draining: unbind, and the reason, are on their way.
+		if _, isDown := o.link.end(); !isDown {
 			return placed{}, sentWait, nil
 		}
 		o.link = nil

@@ -356,11 +356,7 @@ impl Node {
     /// The names of the nodes that links are up to.
     pub fn peers(&self) -> Vec<String> {
         let links = self.inner.links.read().unwrap_or_else(|e| e.into_inner());
-        links
-            .values()
-            .filter(|l| !l.is_down())
-            .filter_map(|l| l.peer())
-            .collect()
+        links.values().filter(|l| l.is_up()).filter_map(|l| l.peer()).collect()
     }
 
     /// The accepting end of a new link, for a door that carries it.

@@ -111,6 +111,11 @@ impl LinkEnd {
         lock(&self.state).machine.phase() == Phase::Down
     }
 
+    /// Does the link take new messages? Not before the handshake is over, nor once it drains or is down.
+    pub(crate) fn is_up(&self) -> bool {
+        lock(&self.state).machine.is_up()
+    }
+
     /// Why the link is over.
     pub fn fate(&self) -> Option<String> {
         lock(&self.fate).as_ref().map(|(_, why)| why.clone())
@@ -229,24 +234,36 @@ impl LinkEnd {
         {
             let mut state = lock(&self.state);
             event(&mut state.machine, &mut actions);
-            // A sender that finds its binding gone must find the reason too, before its next message.
-            for action in &actions {
-                if let Action::Rebind {
-                    flow,
-                    last_seq,
-                    moved: Some(moved),
-                    ..
-                } = action
-                {
-                    state.resets.insert(*flow, (*last_seq, moved.clone()));
-                }
-            }
+            self.before_others_know(&mut state, &actions);
         }
         for action in actions {
             self.act(node, &mut inbound, action);
         }
         drop(inbound);
         self.ring();
+    }
+
+    /// What must be known here before anyone can act on it.
+    fn before_others_know(&self, state: &mut State, actions: &[Action]) {
+        for action in actions {
+            match action {
+                // The peer can have the Welcome from now on, and who hears from it that the link is up must find it up.
+                Action::Up { peer, capabilities, .. } => {
+                    state.capabilities.clone_from(capabilities);
+                    *lock(&self.peer) = Some(peer.clone());
+                }
+                // A sender that finds its binding gone must find the reason too, before its next message.
+                Action::Rebind {
+                    flow,
+                    last_seq,
+                    moved: Some(moved),
+                    ..
+                } => {
+                    state.resets.insert(*flow, (*last_seq, moved.clone()));
+                }
+                _ => {}
+            }
+        }
     }
 
     fn outlet(&self, flow: u32) -> Option<Arc<Outlet>> {

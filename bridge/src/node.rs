@@ -130,9 +130,11 @@ impl Inner {
 
     pub(crate) fn link_to(&self, node: &str) -> Option<Arc<LinkEnd>> {
         let links = self.links.read().unwrap_or_else(|e| e.into_inner());
+        // The oldest, where there are several.
         links
             .values()
-            .find(|l| l.peer().as_deref() == Some(node) && !l.is_down())
+            .filter(|l| l.peer().as_deref() == Some(node) && l.is_up())
+            .min_by_key(|l| l.id())
             .cloned()
     }
 
@@ -193,7 +195,7 @@ impl Inner {
     async fn find(self: &Arc<Self>, to: &Address) -> Option<String> {
         let mut owner = None;
         let links = self.links.read().unwrap_or_else(|e| e.into_inner()).clone();
-        for peer in links.values().filter(|l| !l.is_down()).filter_map(|l| l.peer()) {
+        for peer in links.values().filter(|l| l.is_up()).filter_map(|l| l.peer()) {
             // A peer may have a name that is none in an address: it costs that peer only.
             let Ok(system) = Address::pinned(&peer, SYSTEM) else {
                 continue;

@@ -266,6 +266,7 @@ fn random_calls_get_a_status_that_is_one_and_leave_the_library_working() {
     let link = linked(node);
     let batch = Batch::default().opening("ab://rust/system", "actorbridge.v1.FindRequest");
     batch.item(1, 1, 5, b"").send(link);
-    assert_eq!(answers(link, 1)[0].0, 5);
+    // Answers to what was asked on earlier links come by this one too: the same node asked.
+    while answers_in(&next(link)).iter().all(|(correlation, _)| *correlation != 5) {}
     assert_eq!(ab_node_close(node), AB_OK);
 }

@@ -29,10 +29,8 @@ pub(super) struct Inbound {
 impl LinkEnd {
     pub(super) fn act(&self, node: &Arc<Inner>, inbound: &mut HashMap<u32, Inbound>, action: Action) {
         match action {
-            Action::Up { peer, capabilities, .. } => {
+            Action::Up { peer, .. } => {
                 node.log(Level::Info, &peer, "the link is up".into());
-                lock(&self.state).capabilities = capabilities;
-                *lock(&self.peer) = Some(peer);
                 self.settled.cancel();
             }
             Action::Opened {

@@ -320,6 +320,11 @@ impl Link {
         self.phase
     }
 
+    /// Does it take new messages? Not before the handshake is over, nor once it drains or is down.
+    pub fn is_up(&self) -> bool {
+        self.phase == Phase::Up && !self.draining
+    }
+
     /// Time passes: pings, and the end of a silent link. Call it about once a second.
     pub fn tick(&mut self, now: Millis, out: &mut Vec<Action>) {
         if self.phase == Phase::Down || now < self.next_ping {

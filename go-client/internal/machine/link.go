@@ -303,6 +303,9 @@ func (l *Link) Tick(now Millis, out []Action) []Action {
 	return out
 }
 
+// IsUp says whether it takes new messages: not before the handshake is over, nor once it drains or is down.
+func (l *Link) IsUp() bool { return l.phase == PhaseUp && !l.draining }
+
 // Drain ends the link gracefully: nothing new is taken; Poll gives what is queued, then a Goodbye with ActionDown.
 func (l *Link) Drain() { l.draining = true }
 

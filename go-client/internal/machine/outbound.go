@@ -72,7 +72,7 @@ func (l *Link) pushOpen(open *pb.StreamOpen) { l.push(open, len(open.Prefix)+32)
 // without a free flow; TOO_LARGE for a who above 4 KiB; INVALID_ARGUMENT for a firstSeq of 0.
 func (l *Link) Open(stream uint64, who []byte, firstSeq, targetEpoch uint64) (flow uint32, refused *wire.Refusal) {
 	switch {
-	case l.phase != PhaseUp || l.draining:
+	case !l.IsUp():
 		return 0, refusal(pb.Code_CODE_UNAVAILABLE, "the link is not up")
 	case firstSeq < 1 || firstSeq > MaxSeq:
 		return 0, refusal(pb.Code_CODE_INVALID_ARGUMENT, "a stream's first seq is from 1 to 2^62")
@@ -145,7 +145,7 @@ func (l *Link) Forward(what *wire.What, deadline Millis, hops uint32, body []byt
 // refusal says why an envelope of this type and size can never be sent here.
 func (l *Link) refusal(what *wire.What, size int) *wire.Refusal {
 	switch limit := l.peerLimits.InlineBytes; {
-	case l.phase != PhaseUp || l.draining:
+	case !l.IsUp():
 		return refusal(pb.Code_CODE_UNAVAILABLE, "the link is not up")
 	case uint64(size) > uint64(limit):
 		return refusal(pb.Code_CODE_TOO_LARGE, "a message of %d bytes is over the link's limit of %d", size, limit)
@@ -208,7 +208,7 @@ func (l *Link) SendMove(step *pb.Move) *wire.Refusal {
 	size := proto.Size(step)
 	limit := int(l.peerLimits.MaxFrameBytes) - stepOverhead
 	switch {
-	case l.phase != PhaseUp || l.draining:
+	case !l.IsUp():
 		return refusal(pb.Code_CODE_UNAVAILABLE, "the link is not up")
 	case size > limit:
 		return refusal(pb.Code_CODE_TOO_LARGE, "a step of a move has %d bytes, over the link's limit of %d", size, limit)

@@ -39,7 +39,7 @@ impl Link {
                 detail: detail.into(),
             })
         };
-        if self.phase != Phase::Up || self.draining {
+        if !self.is_up() {
             return refuse(Code::Unavailable, "the link is not up");
         }
         if !(1..=MAX_SEQ).contains(&first_seq) {
@@ -133,7 +133,7 @@ impl Link {
     /// Why an envelope of this type and size can never be sent here.
     fn refusal(&self, what: &What, size: usize) -> Option<Send> {
         let limit = self.peer_limits.inline_bytes;
-        if self.phase != Phase::Up || self.draining {
+        if !self.is_up() {
             Some(refused(Code::Unavailable, "the link is not up"))
         } else if size > limit as usize {
             let detail = format!("a message of {size} bytes is over the link's limit of {limit}");
@@ -231,7 +231,7 @@ impl Link {
     pub fn send_move(&mut self, step: v1::Move) -> Result<(), Refusal> {
         let size = prost::Message::encoded_len(&step);
         let limit = self.peer_limits.max_frame_bytes as usize - STEP_OVERHEAD;
-        let (code, detail) = if self.phase != Phase::Up || self.draining {
+        let (code, detail) = if !self.is_up() {
             (Code::Unavailable, "the link is not up".into())
         } else if size > limit {
             let detail = format!("a step of a move has {size} bytes, over the link's limit of {limit}");
