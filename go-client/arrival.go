@@ -202,6 +202,9 @@ func (c *cell) endHold(h *hold) {
 	c.idle.ring()
 }
 
+// codeLate is of a message whose stream has gone on without it. It never leaves this node.
+const codeLate = Code(1 << 31)
+
 // offerForwarded offers a message that the old owner has passed on.
 func (c *cell) offerForwarded(m *Message) Code {
 	c.mu.Lock()
@@ -213,7 +216,7 @@ func (c *cell) offerForwarded(m *Message) Code {
 	case c.phase != phaseRunning:
 		return CodeStopped
 	case late:
-		return CodeTombstoned
+		return codeLate
 	case c.epoch == 1: // it has not moved: nobody forwards to it
 		return CodeUnsupportedKind
 	case m.waitsFor(c.hash):

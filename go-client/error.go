@@ -76,36 +76,6 @@ func (e *Error) Unwrap() []error {
 	return inner
 }
 
-// A UserError is a handler's own error, apart from the codes of this library: a handler returns one, and the asker finds
-// it with errors.As or, by its code alone, with errors.Is.
-type UserError struct {
-	// Code is the user's own, such as "UNKNOWN_SKU". Never empty.
-	Code string
-	// Message is a sentence for people.
-	Message string
-	// Details are typed details, each an encoded google.protobuf.Any.
-	Details [][]byte
-}
-
-// Error is the code and the message.
-func (e *UserError) Error() string { return e.text() }
-
-// Is says whether target is a UserError of the same code, so that errors.Is works with a sentinel of the user's.
-func (e *UserError) Is(target error) bool {
-	other, ok := target.(*UserError)
-	return ok && other.Code == e.Code
-}
-
-func (e *UserError) text() string {
-	switch {
-	case e == nil:
-		return ""
-	case e.Message == "":
-		return e.Code
-	}
-	return e.Code + ": " + e.Message
-}
-
 func causeText(err error) string {
 	if err == nil {
 		return ""
@@ -134,7 +104,7 @@ func failureOf(err error) failure {
 	)
 	switch {
 	case errors.As(err, &own) && own.refusal:
-		return failed(own.Code, own.Detail)
+		return failure{code: own.Code, effect: own.Effect, detail: own.Detail}
 	case errors.As(err, &user) && user.Code != "":
 		return failure{code: CodeHandlerError, effect: CodeHandlerError.Effect(), user: user}
 	case own != nil:
@@ -163,11 +133,9 @@ func (f *failure) text() string {
 
 // encode gives the Failure and the payload that goes with it.
 func (f *failure) encode() (encoded, payload []byte) {
-	encoded = mustMarshal(&pb.Failure{Code: pb.Code(f.code), Effect: pb.Effect(f.effect), Detail: valid(f.detail)})
+	encoded = mustMarshal(&pb.Failure{Code: pb.Code(f.code), Effect: pb.Effect(f.effect), Detail: cut(f.detail)})
 	if f.user != nil {
-		payload = mustMarshal(&pb.UserError{
-			Code: valid(f.user.Code), Message: valid(f.user.Message), Details: f.user.Details,
-		})
+		payload = mustMarshal(f.user.onItsWay())
 	}
 	return encoded, payload
 }

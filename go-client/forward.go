@@ -196,7 +196,7 @@ func (n *Node) forwarded(m *Message) {
 	case code == CodeOK:
 	case gone != nil && (c == nil || code == CodeMoved):
 		n.passOn(gone.forwarderNow(), m)
-	case code == CodeTombstoned:
+	case code == codeLate:
 		n.refuse(m, CodeMoved, EffectNone, "it came by its old owner after its stream had gone on")
 	case code == CodeUnsupportedKind:
 		n.refuse(m, code, EffectNone, "only answers may come outside a stream")

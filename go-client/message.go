@@ -184,13 +184,17 @@ func (m *Message) Unsupported() error {
 // is taken. In a handler it is the handler's own.
 func (m *Message) Context() context.Context { return &m.turn }
 
-// Reply answers an ask. It fails with INVALID_ARGUMENT if there is no ask, or it has been answered.
+// Reply answers an ask. It fails with INVALID_ARGUMENT if there is no ask, or it has been answered, or the message does not
+// encode; with TOO_LARGE for a message over 64 KiB. A handler returns that error, and the asker is told.
 func (m *Message) Reply(message proto.Message) error {
 	r, err := m.Responder()
 	if err != nil {
 		return err
 	}
-	return r.Reply(message)
+	if err = r.Reply(message); err != nil {
+		m.owed.Store(true)
+	}
+	return err
 }
 
 // Fail answers an ask with a failure, as a handler does that returns err. It fails as Reply does.
@@ -233,11 +237,17 @@ type Responder struct {
 	used        atomic.Bool
 }
 
-// Reply answers the ask. It fails with INVALID_ARGUMENT if it has been answered, or the message does not encode.
+// Reply answers the ask. It fails with INVALID_ARGUMENT if it has been answered, or the message does not encode; with
+// TOO_LARGE for a message over 64 KiB.
 func (r *Responder) Reply(message proto.Message) error {
 	out, err := newOutgoing(pb.Kind_KIND_REPLY, message, wire.BodyFields{Correlation: r.correlation})
 	if err != nil {
 		return err
+	}
+	if size := len(out.what.Bytes) + len(out.body); size > maxMessage {
+		e := newError(CodeTooLarge, r.replyTo, fmt.Sprintf("a reply of %d bytes with its type is over 64 KiB", size))
+		e.Effect, e.refusal = EffectDone, true
+		return e
 	}
 	if r.used.Swap(true) {
 		return newError(CodeInvalidArgument, r.replyTo, "the ask has been answered")
