@@ -18,6 +18,7 @@ use crate::machine::link::Role;
 use crate::message::{Message, Outgoing, Payload};
 use crate::node::{Inner, lock};
 use crate::outlet::Sent;
+use crate::protocol::Reads;
 use crate::rings::{DeadLetter, LogLine};
 use crate::system::System;
 
@@ -32,6 +33,7 @@ pub struct Builder {
     handle: Option<Handle>,
     factories: Vec<(String, Factory)>,
     at_start: Vec<(String, Factory)>,
+    reads: Vec<Reads>,
     listen: Vec<String>,
     remote: crate::remote::Options,
 }
@@ -55,6 +57,14 @@ impl Builder {
     pub fn module(mut self, module: Module) -> Self {
         self.factories.extend(module.factories);
         self.at_start.extend(module.at_start);
+        self
+    }
+
+    /// Says to the nodes that it links with which message types this program reads beside those of its own actors, such as
+    /// the replies of actors elsewhere. A newer peer then writes the older version, or refuses before it sends.
+    #[must_use]
+    pub fn reads(mut self, types: &[Reads]) -> Self {
+        self.reads.extend(types);
         self
     }
 
@@ -85,7 +95,7 @@ impl Builder {
                 (runtime.handle().clone(), Some(runtime))
             }
         };
-        let inner = Arc::new(Inner::new(self.name, handle, self.factories, self.remote));
+        let inner = Arc::new(Inner::new(self.name, handle, self.factories, &self.reads, self.remote));
         let (ticking, until) = (Arc::downgrade(&inner), inner.closing.clone());
         let ticker = async move {
             while !until.is_cancelled() {
@@ -160,6 +170,7 @@ impl Node {
             handle: None,
             factories: Vec::new(),
             at_start: Vec::new(),
+            reads: Vec::new(),
             listen: Vec::new(),
             remote,
         }

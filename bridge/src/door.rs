@@ -70,6 +70,7 @@ impl LinkEnd {
             required: Vec::new(),
             limits: v1::Limits::default(),
             software: concat!("actorbridge-rust ", env!("CARGO_PKG_VERSION")).into(),
+            types: node.reads(),
         };
         let machine = Link::new(config, node.now());
         let end = Arc::new(Self {

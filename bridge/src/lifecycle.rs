@@ -98,6 +98,7 @@ impl Inner {
     ) -> Result<Arc<Cell>, Error> {
         let address = Address::logical(path)?;
         factory.protocol.check(address.as_str())?;
+        self.knows(&factory.protocol);
         let epoch = self.first_epoch(path)?;
         let cell = Cell::new(&self.name, &self.name, address, factory, options, parent, epoch);
         let cell = Arc::new(cell);

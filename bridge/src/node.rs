@@ -23,6 +23,7 @@ use crate::machine::ask::Asks;
 use crate::machine::pool::Grant;
 use crate::message::{Message, Outgoing, Permit};
 use crate::outlet::{Placed, Sender, Sent};
+use crate::protocol::{Known, Protocol, Reads};
 use crate::rings::{DeadLetter, DeadLetters, Level, Logs};
 
 /// How long another node may take to say whether it hosts an actor.
@@ -54,6 +55,7 @@ pub(crate) struct Inner {
     pub(crate) tasks: TaskTracker,
     pub(crate) closing: CancellationToken,
     pub(crate) factories: Vec<(String, Factory)>,
+    reads: Mutex<Known>,
     pub(crate) outside: Sender,
     pub(crate) remote: crate::remote::Options,
     start: Instant,
@@ -75,6 +77,7 @@ impl Inner {
         name: String,
         handle: Handle,
         factories: Vec<(String, Factory)>,
+        reads: &[Reads],
         remote: crate::remote::Options,
     ) -> Self {
         Self {
@@ -82,6 +85,7 @@ impl Inner {
             incarnation: random(),
             name,
             handle,
+            reads: Mutex::new(Known::of(reads, &factories)),
             factories,
             remote,
             tasks: TaskTracker::new(),
@@ -101,6 +105,18 @@ impl Inner {
 
     pub(crate) fn now(&self) -> Millis {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// What this node reads, as Hello and Welcome say it.
+    pub(crate) fn reads(&self) -> Vec<v1::Reads> {
+        lock(&self.reads).all()
+    }
+
+    /// Links that come up from now on say that messages of this protocol are read here.
+    pub(crate) fn knows(&self, protocol: &Protocol) {
+        if !protocol.name.is_empty() {
+            lock(&self.reads).add(protocol);
+        }
     }
 
     pub(crate) fn log(&self, level: Level, actor: &str, message: String) {

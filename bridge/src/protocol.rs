@@ -1,7 +1,10 @@
 //! What generated code says of an actor: the service that it handles, and which versions of its messages.
 
+use std::collections::{BTreeMap, HashSet};
+
 use actorbridge_proto::v1::{self, Code};
 
+use crate::actor::Factory;
 use crate::error::Error;
 
 /// One message type as this program reads it. Hello and Welcome carry it to the peer.
@@ -55,5 +58,38 @@ impl Protocol {
             self.name
         );
         Err(Error::new(Code::Unavailable, path, detail))
+    }
+}
+
+/// What a node reads: of its factories, of the actors that were spawned, and what its builder was told.
+#[derive(Default)]
+pub(crate) struct Known {
+    protocols: HashSet<&'static str>,
+    types: BTreeMap<&'static str, Reads>,
+}
+
+impl Known {
+    pub(crate) fn of(reads: &[Reads], factories: &[(String, Factory)]) -> Self {
+        let mut known = Self::default();
+        reads.iter().for_each(|reads| known.read(*reads));
+        factories.iter().for_each(|(_, factory)| known.add(&factory.protocol));
+        known
+    }
+
+    pub(crate) fn add(&mut self, protocol: &Protocol) {
+        if self.protocols.insert(protocol.name) {
+            protocol.reads.iter().for_each(|reads| self.read(*reads));
+        }
+    }
+
+    fn read(&mut self, reads: Reads) {
+        let known = self.types.entry(reads.type_name).or_insert(reads);
+        if known.version < reads.version {
+            *known = reads;
+        }
+    }
+
+    pub(crate) fn all(&self) -> Vec<v1::Reads> {
+        self.types.values().map(v1::Reads::from).collect()
     }
 }

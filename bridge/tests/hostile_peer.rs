@@ -28,6 +28,7 @@ impl Peer {
             required: Vec::new(),
             limits: v1::Limits::default(),
             software: String::new(),
+            types: Vec::new(),
         };
         let mut peer = Self {
             link: Link::new(config, 0),
@@ -247,6 +248,7 @@ fn a_node_name_without_end_is_refused_by_its_size() {
             required: Vec::new(),
             limits: v1::Limits::default(),
             software: String::new(),
+            types: Vec::new(),
         },
         0,
     );

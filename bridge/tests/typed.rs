@@ -4,7 +4,7 @@ mod common;
 mod typed_shop;
 
 use actorbridge::proto::v1::{Code, Effect};
-use actorbridge::{Caller, Cx, Fault, Node, Options};
+use actorbridge::{Caller, Cx, Fault, Node, Options, Reads};
 use common::test::{Add, EchoReply, EchoRequest};
 use common::{SECOND, eventually, node};
 use typed_shop::{Echo, EchoRef, Reliable, echo};
@@ -149,5 +149,36 @@ async fn a_factory_makes_typed_actors_by_pattern() {
     let a = a.expect("starts");
     let to = EchoRef::at("ab:///echo").expect("an address").within(SECOND);
     assert_eq!(to.echo(&a, &request("x")).await.expect("answered").text, "x 0");
+    a.shutdown(SECOND).await.expect("ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_tells_those_it_links_with_which_messages_its_actors_read() {
+    let handle = tokio::runtime::Handle::current();
+    let more = Reads {
+        type_name: "shop.v1.QuoteReply",
+        version: 3,
+        min_reader: 2,
+    };
+    let a = Node::builder("a")
+        .runtime(handle)
+        .reads(&[more])
+        .start()
+        .expect("starts");
+    let told = |node: &Node| {
+        let hello = node.dialler().take_packet().and_then(|p| p.head.hello);
+        let types = hello.expect("a Hello").types.into_iter();
+        types
+            .map(|t| (t.r#type, t.max_version, t.min_reader))
+            .collect::<Vec<_>>()
+    };
+    let quote = ("shop.v1.QuoteReply".to_owned(), 3, 2);
+    assert_eq!(told(&a), [quote.clone()]);
+    EchoRef::spawn(&a, "echo", Chain::default, Options::default()).expect("spawned");
+    let of = |name: &str, version| (format!("actorbridge.test.v1.{name}"), version, 1);
+    assert_eq!(
+        told(&a),
+        [of("Add", 2), of("EchoReply", 1), of("EchoRequest", 1), quote]
+    );
     a.shutdown(SECOND).await.expect("ends");
 }

@@ -35,6 +35,7 @@ impl Side {
             required: Vec::new(),
             limits,
             software: String::new(),
+            types: Vec::new(),
         };
         Self {
             link: Link::new(config, 0),

@@ -40,6 +40,7 @@ pub fn run(data: &[u8]) {
         required: Vec::new(),
         limits: v1::Limits::default(),
         software: String::new(),
+        types: Vec::new(),
     };
     let mut test = Test {
         link: Link::new(config, 0),

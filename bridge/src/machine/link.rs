@@ -40,6 +40,9 @@ const OUTCOMES_IN_STATE: usize = 64;
 const MAX_DETAIL: usize = 1024;
 /// Most TypeDefs in one direction.
 pub const MAX_TYPES: u32 = 4096;
+/// Most message types that a side says it reads, and most bytes of them: a Hello is one frame.
+pub const MAX_READS: usize = 2048;
+const READS_BYTES: usize = 64 << 10;
 /// A link is dead after this many pings without an answer.
 const MAX_SILENT_PINGS: u32 = 3;
 /// A run that was forwarded more often than this goes in circles.
@@ -73,6 +76,8 @@ pub struct Config {
     pub limits: v1::Limits,
     /// For people.
     pub software: String,
+    /// The message types that this side reads. Those beyond [`MAX_READS`] or 64 KiB are not told.
+    pub types: Vec<v1::Reads>,
 }
 
 /// Where a link is in its life.
@@ -99,6 +104,8 @@ pub enum Action {
         protocol: u32,
         /// The capabilities that both have.
         capabilities: Vec<u32>,
+        /// The message types that the peer reads, as far as it says.
+        types: Vec<v1::Reads>,
     },
     /// The peer bound a stream; answer with `state` or `reset`.
     Opened {

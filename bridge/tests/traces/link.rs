@@ -6,7 +6,7 @@ use actorbridge::proto::{Packet, Refusal, What, writer};
 use bytes::Bytes;
 use prost::Message;
 
-use crate::packets::{describe, moved_in, outcome_in, step};
+use crate::packets::{describe, moved_in, outcome_in, step, types};
 use crate::text::{Event, Line, quote};
 
 /// A link at its beginning, as the event says.
@@ -34,8 +34,21 @@ pub(crate) fn begin(event: &Event<'_>) -> Link {
             ping_ms: event.small("ping_ms"),
         },
         software: event.text("software").to_owned(),
+        types: event.text("types").split(',').filter_map(reads).collect(),
     };
     Link::new(config, event.number("now", 0))
+}
+
+/// `name:max_version:min_reader`
+fn reads(text: &str) -> Option<v1::Reads> {
+    let mut parts = text.rsplitn(3, ':');
+    let mut number = || parts.next()?.parse().ok();
+    let (min_reader, max_version) = (number()?, number()?);
+    Some(v1::Reads {
+        r#type: parts.next()?.to_owned(),
+        max_version,
+        min_reader,
+    })
 }
 
 /// What the machine answers, a line for each thing.
@@ -196,11 +209,13 @@ fn action(action: &Action) -> String {
             incarnation,
             protocol,
             capabilities,
+            types: reads,
         } => Line::new("up")
             .quoted("peer", peer)
             .number("incarnation", *incarnation)
             .number("protocol", *protocol)
-            .list("capabilities", capabilities),
+            .list("capabilities", capabilities)
+            .quoted("types", types(reads)),
         Action::Opened {
             flow,
             stream,

@@ -72,7 +72,15 @@ fn hello(h: &v1::Hello) -> Line {
         .number("lanes", h.lanes)
         .list("capabilities", &h.capabilities)
         .list("required", &h.required);
-    limits(line, h.limits.as_ref()).quoted("software", &h.software)
+    limits(line, h.limits.as_ref())
+        .quoted("software", &h.software)
+        .quoted("types", types(&h.types))
+}
+
+/// `name:max_version:min_reader`, with commas.
+pub(crate) fn types(types: &[v1::Reads]) -> String {
+    let one = |reads: &v1::Reads| format!("{}:{}:{}", reads.r#type, reads.max_version, reads.min_reader);
+    types.iter().map(one).collect::<Vec<_>>().join(",")
 }
 
 fn welcome(w: &v1::Welcome) -> Line {
@@ -81,7 +89,7 @@ fn welcome(w: &v1::Welcome) -> Line {
         .quoted("node", &w.node)
         .number("incarnation", w.incarnation)
         .list("capabilities", &w.capabilities);
-    limits(line, w.limits.as_ref())
+    limits(line, w.limits.as_ref()).quoted("types", types(&w.types))
 }
 
 fn limits(line: Line, limits: Option<&v1::Limits>) -> Line {

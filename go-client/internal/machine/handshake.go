@@ -15,6 +15,8 @@ const (
 	minFrame = 144 << 10
 	// frameOverhead is what a frame with one item may hold beside it.
 	frameOverhead = 8 << 10
+	// readsOverhead is what a message type takes in a Hello beside its name, at most.
+	readsOverhead = 32
 )
 
 // withDefaults is the limits with each zero replaced by its default.
@@ -35,7 +37,30 @@ func (l *Link) hello() *pb.Hello {
 		MinProtocol: l.config.MinProtocol, MaxProtocol: l.config.MaxProtocol,
 		Node: l.config.Node, Incarnation: l.config.Incarnation, LinkEpoch: 1, Lanes: 1,
 		Capabilities: l.config.Capabilities, Required: l.config.Required, Limits: l.ownLimits(), Software: l.config.Software,
+		Types: l.toldTypes(),
 	}
+}
+
+// toldTypes is what this side reads, as far as it fits into a Hello: a type that is not told is sent as it is.
+func (l *Link) toldTypes() []*pb.Reads {
+	types := l.config.Types[:min(len(l.config.Types), MaxReads)]
+	room := readsBytes
+	for i, reads := range types {
+		size := len(reads.Type) + readsOverhead
+		if size > room {
+			return types[:i]
+		}
+		room -= size
+	}
+	return types
+}
+
+// tooMany says why a peer that reads so many types cannot be linked with, or nothing.
+func tooMany(types []*pb.Reads) string {
+	if len(types) <= MaxReads {
+		return ""
+	}
+	return fmt.Sprintf("the peer says that it reads %d types; at most %d", len(types), MaxReads)
 }
 
 // ownLimits is what travels: zeros stay, so that the defaults are the reader's.
@@ -88,15 +113,16 @@ func (l *Link) onHello(hello *pb.Hello, out []Action) []Action {
 	if lacking := l.missing(hello.Required, hello.Capabilities, hello.Node); lacking != "" {
 		return l.part(pb.GoodbyeCode_GOODBYE_CAPABILITY, pb.Status_STATUS_CAPABILITY, lacking, out)
 	}
-	if wrong := l.adoptLimits(hello.Limits); wrong != "" {
+	if wrong := cmp.Or(l.adoptLimits(hello.Limits), tooMany(hello.Types)); wrong != "" {
 		return l.BadFrame(wrong, out)
 	}
 	both := inCommon(l.config.Capabilities, hello.Capabilities)
 	l.frame().Welcome = &pb.Welcome{
 		Protocol: version, Node: l.config.Node, Incarnation: l.config.Incarnation, Capabilities: both, Limits: l.ownLimits(),
+		Types: l.toldTypes(),
 	}
 	l.phase = PhaseUp
-	return append(out, Action{Kind: ActionUp, Up: &Up{hello.Node, hello.Incarnation, version, both}})
+	return append(out, Action{Kind: ActionUp, Up: &Up{hello.Node, hello.Incarnation, version, both, hello.Types}})
 }
 
 func (l *Link) onWelcome(welcome *pb.Welcome, out []Action) []Action {
@@ -112,12 +138,12 @@ func (l *Link) onWelcome(welcome *pb.Welcome, out []Action) []Action {
 	if lacking := l.missing(nil, welcome.Capabilities, welcome.Node); lacking != "" {
 		return l.part(pb.GoodbyeCode_GOODBYE_CAPABILITY, pb.Status_STATUS_CAPABILITY, lacking, out)
 	}
-	if wrong := l.adoptLimits(welcome.Limits); wrong != "" {
+	if wrong := cmp.Or(l.adoptLimits(welcome.Limits), tooMany(welcome.Types)); wrong != "" {
 		return l.BadFrame(wrong, out)
 	}
 	both := inCommon(l.config.Capabilities, welcome.Capabilities)
 	l.phase = PhaseUp
-	return append(out, Action{Kind: ActionUp, Up: &Up{welcome.Node, welcome.Incarnation, welcome.Protocol, both}})
+	return append(out, Action{Kind: ActionUp, Up: &Up{welcome.Node, welcome.Incarnation, welcome.Protocol, both, welcome.Types}})
 }
 
 // badName says why a node of this name cannot be linked with, or nothing.

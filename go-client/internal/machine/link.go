@@ -32,6 +32,8 @@ const (
 	MaxSeq = 1 << 62
 	// MaxTypes is the most TypeDefs in one direction.
 	MaxTypes = 4096
+	// MaxReads is the most message types that a side says it reads.
+	MaxReads = 2048
 	// MaxHops: a run that was forwarded more often than this goes in circles.
 	MaxHops = 8
 
@@ -39,6 +41,8 @@ const (
 	outcomesInState = 64
 	// maxDetail is the most bytes of a detail on the wire.
 	maxDetail = 1024
+	// readsBytes is the most bytes of the types that a side says it reads: a Hello is one frame.
+	readsBytes = 64 << 10
 	// maxSilentPings: a link is dead after this many pings without an answer.
 	maxSilentPings = 3
 )
@@ -71,6 +75,9 @@ type Config struct {
 	Limits *pb.Limits
 	// Software is for people.
 	Software string
+	// Types are the message types that this side reads. Those beyond MaxReads or 64 KiB are not told. They must not change
+	// afterwards.
+	Types []*pb.Reads
 }
 
 // Phase is where a link is in its life.
@@ -158,6 +165,8 @@ type Up struct {
 	Protocol uint32
 	// Capabilities are those that both have.
 	Capabilities []uint32
+	// Types are the message types that the peer reads, as far as it says.
+	Types []*pb.Reads
 }
 
 // Down is how a link ended.

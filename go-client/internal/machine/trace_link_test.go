@@ -2,6 +2,8 @@ package machine
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -24,7 +26,26 @@ func linkOf(e event) *Link {
 			MaxMessageBytes: e.number("max_message_bytes"), MaxFlows: e.small("max_flows"),
 			InitialCredit: e.small("initial_credit"), AssemblyBytes: e.number("assembly_bytes"), PingMs: e.small("ping_ms"),
 		},
+		Types: readsOf(e.args["types"]),
 	}, e.number("now"))
+}
+
+// readsOf reads `name:max_version:min_reader`, with commas.
+func readsOf(text string) (types []*pb.Reads) {
+	for one := range strings.SplitSeq(text, ",") {
+		if parts := strings.Split(one, ":"); len(parts) == 3 {
+			var versions [2]uint32
+			for i, part := range parts[1:] {
+				n, err := strconv.ParseUint(part, 10, 32)
+				if err != nil {
+					panic(one + " is not name:max_version:min_reader")
+				}
+				versions[i] = uint32(n)
+			}
+			types = append(types, &pb.Reads{Type: parts[0], MaxVersion: versions[0], MinReader: versions[1]})
+		}
+	}
+	return types
 }
 
 // playLink says what the machine answers, a line for each thing.
@@ -165,7 +186,7 @@ func describeAction(a *Action) line {
 	case ActionUp:
 		l := says("up").quoted("peer", a.Up.Peer).number("incarnation", a.Up.Incarnation).
 			number("protocol", uint64(a.Up.Protocol))
-		return list(l, "capabilities", a.Up.Capabilities)
+		return list(l, "capabilities", a.Up.Capabilities).quoted("types", describeTypes(a.Up.Types))
 	case ActionOpened:
 		return flow("opened").number("stream", a.Stream).number("first_seq", a.Seq).number("target_epoch", a.TargetEpoch).
 			quoted("source", a.Who.Source).quoted("target", a.Who.Target).quoted("reply_to", a.Who.ReplyTo)

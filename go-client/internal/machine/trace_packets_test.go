@@ -1,6 +1,9 @@
 package machine
 
 import (
+	"fmt"
+	"strings"
+
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
@@ -18,7 +21,7 @@ func describe(p *wire.Packet, out []line) []line {
 	if w := h.Welcome; w != nil {
 		l := inside("welcome").number("protocol", uint64(w.Protocol)).quoted("node", w.Node).
 			number("incarnation", w.Incarnation)
-		put(limits(list(l, "capabilities", w.Capabilities), w.Limits))
+		put(limits(list(l, "capabilities", w.Capabilities), w.Limits).quoted("types", describeTypes(w.Types)))
 	}
 	for _, o := range h.Open {
 		word := "open"
@@ -81,7 +84,15 @@ func describeHello(h *pb.Hello) line {
 		quoted("node", h.Node).number("incarnation", h.Incarnation).number("link_epoch", h.LinkEpoch).
 		number("lane", uint64(h.Lane)).number("lanes", uint64(h.Lanes))
 	l = list(list(l, "capabilities", h.Capabilities), "required", h.Required)
-	return limits(l, h.Limits).quoted("software", h.Software)
+	return limits(l, h.Limits).quoted("software", h.Software).quoted("types", describeTypes(h.Types))
+}
+
+func describeTypes(types []*pb.Reads) string {
+	all := make([]string, len(types))
+	for i, reads := range types {
+		all[i] = fmt.Sprintf("%s:%d:%d", reads.Type, reads.MaxVersion, reads.MinReader)
+	}
+	return strings.Join(all, ",")
 }
 
 func limits(l line, of *pb.Limits) line {

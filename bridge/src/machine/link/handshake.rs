@@ -2,12 +2,14 @@
 
 use actorbridge_proto::packet::MAX_FRAME_BYTES;
 
-use super::{Action, GoodbyeCode, Link, MAX_NODE_NAME, Phase, Role, short, v1};
+use super::{Action, GoodbyeCode, Link, MAX_NODE_NAME, MAX_READS, Phase, READS_BYTES, Role, short, v1};
 
 /// The least `max_frame_bytes` of a peer: a packet of states, and one state more with as many outcomes as there may be.
 const MIN_FRAME: u32 = 144 << 10;
 /// What a frame with one item may hold beside it.
 const FRAME_OVERHEAD: u32 = 8 << 10;
+/// What a message type takes in a Hello beside its name, at most.
+const READS_OVERHEAD: usize = 32;
 
 /// Limits with each zero replaced by its default.
 pub(crate) fn with_defaults(limits: &v1::Limits) -> v1::Limits {
@@ -39,8 +41,32 @@ impl Link {
             required: self.config.required.clone(),
             limits: Some(self.config.limits),
             software: self.config.software.clone(),
-            types: Vec::new(),
+            types: self.told_types(),
         }
+    }
+
+    /// What this side reads, as far as it fits into a Hello: a type that is not told is sent as it is.
+    fn told_types(&self) -> Vec<v1::Reads> {
+        let mut room = READS_BYTES;
+        let fits = |reads: &&v1::Reads| {
+            let size = reads.r#type.len() + READS_OVERHEAD;
+            let fits = size <= room;
+            room -= size.min(room);
+            fits
+        };
+        self.config
+            .types
+            .iter()
+            .take(MAX_READS)
+            .take_while(fits)
+            .cloned()
+            .collect()
+    }
+
+    /// Why a peer that reads so many types cannot be linked with.
+    fn too_many(types: &[v1::Reads]) -> Option<String> {
+        let many = types.len();
+        (many > MAX_READS).then(|| format!("the peer says that it reads {many} types; at most {MAX_READS}"))
     }
 
     /// The limits that this side accepts.
@@ -92,6 +118,9 @@ impl Link {
         if let Err(detail) = self.adopt_limits(hello.limits) {
             return self.bad_frame(&detail, out);
         }
+        if let Some(detail) = Self::too_many(&hello.types) {
+            return self.bad_frame(&detail, out);
+        }
         let mut both = self.config.capabilities.clone();
         both.retain(|c| hello.capabilities.contains(c));
         self.head.welcome = Some(v1::Welcome {
@@ -100,7 +129,7 @@ impl Link {
             incarnation: self.config.incarnation,
             capabilities: both.clone(),
             limits: Some(self.config.limits),
-            types: Vec::new(),
+            types: self.told_types(),
         });
         self.phase = Phase::Up;
         out.push(Action::Up {
@@ -108,6 +137,7 @@ impl Link {
             incarnation: hello.incarnation,
             protocol: version,
             capabilities: both,
+            types: hello.types.clone(),
         });
     }
 
@@ -131,6 +161,9 @@ impl Link {
         if let Err(detail) = self.adopt_limits(welcome.limits) {
             return self.bad_frame(&detail, out);
         }
+        if let Some(detail) = Self::too_many(&welcome.types) {
+            return self.bad_frame(&detail, out);
+        }
         let mut both = self.config.capabilities.clone();
         both.retain(|c| welcome.capabilities.contains(c));
         self.phase = Phase::Up;
@@ -139,6 +172,7 @@ impl Link {
             incarnation: welcome.incarnation,
             protocol: welcome.protocol,
             capabilities: both,
+            types: welcome.types.clone(),
         });
     }
 

@@ -1,11 +1,59 @@
 //! Hello and Welcome, and why there is no link.
 
-use actorbridge::proto::v1::{Frame, Goodbye, GoodbyeCode, Limits};
+use actorbridge::machine::link::MAX_READS;
+use actorbridge::proto::v1::{Frame, Goodbye, GoodbyeCode, Limits, Reads};
 
 use super::{Scene, hello, welcome};
 
 pub(super) fn all() -> Vec<(&'static str, Scene)> {
-    vec![("link-handshake", agrees()), ("link-no-handshake", disagrees())]
+    vec![
+        ("link-handshake", agrees()),
+        ("link-no-handshake", disagrees()),
+        ("link-types", types()),
+    ]
+}
+
+fn reads(name: &str, max_version: u32, min_reader: u32) -> Reads {
+    Reads {
+        r#type: name.into(),
+        max_version,
+        min_reader,
+    }
+}
+
+fn types() -> Scene {
+    let mut s = Scene::new("What each side reads: `name:max_version:min_reader` of each message type.");
+    s.part("The dialer says it in its Hello, and learns it from the Welcome.");
+    s.event("link role=dialer node=\"a\" incarnation=1 types=\"shop.v1.Add:2:1,shop.v1.Added:3:2\" now=0");
+    s.event("poll now=0");
+    s.frame(
+        welcome(|w| w.types = vec![reads("shop.v1.Add", 1, 1), reads("shop.v1.Quote", 7, 7)]),
+        vec![],
+    );
+
+    s.part("The acceptor learns it from the Hello, and says it in its Welcome.");
+    s.event("link role=acceptor node=\"b\" incarnation=2 types=\"shop.v1.Add:1:1\" now=0");
+    s.frame(
+        hello(|h| h.types = vec![reads("shop.v1.Add", 2, 1), reads("", 0, 0)]),
+        vec![],
+    );
+    s.event("poll now=0");
+
+    let long = "types=\"\\{61*65503}:1:1,b:1:1,\\{62*100}:1:1\" now=0";
+    s.part("What would make the Hello longer than 64 KiB is not told, nor what is behind it: here the first takes all but one byte.");
+    s.event(format!("link role=dialer node=\"a\" incarnation=1 {long}"));
+    s.event("poll now=0");
+
+    let many = || vec![reads("", 0, 0); MAX_READS + 1];
+    s.part("Nobody reads so many types: a Hello.");
+    s.event("link role=acceptor node=\"b\" incarnation=2 now=0");
+    s.frame(hello(|h| h.types = many()), vec![]);
+    s.event("poll now=0");
+    s.part("The same: a Welcome.");
+    s.event("link role=dialer node=\"a\" incarnation=1 now=0");
+    s.event("poll now=0");
+    s.frame(welcome(|w| w.types = many()), vec![]);
+    s
 }
 
 fn agrees() -> Scene {
