@@ -173,7 +173,7 @@ async fn a_node_tells_those_it_links_with_which_messages_its_actors_read() {
             .collect::<Vec<_>>()
     };
     let quote = ("shop.v1.QuoteReply".to_owned(), 3, 2);
-    assert_eq!(told(&a), [quote.clone()]);
+    assert_eq!(told(&a), std::slice::from_ref(&quote));
     EchoRef::spawn(&a, "echo", Chain::default, Options::default()).expect("spawned");
     let of = |name: &str, version| (format!("actorbridge.test.v1.{name}"), version, 1);
     assert_eq!(
