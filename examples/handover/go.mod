@@ -20,3 +20,5 @@ require (
 replace github.com/actorbridge/actorbridge/go-client => ../../go-client
 
 replace github.com/actorbridge/actorbridge/go-client/native => ../../go-client/native
+
+tool google.golang.org/protobuf/cmd/protoc-gen-go

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cbindgen::{Builder, Config, DocumentationLength, EnumConfig, ExportConfig, Language, Style};
 
-use crate::output::Output;
+use actorbridge_gen::Output;
 
 /// What C users include, and the copy that goes with the Go module.
 const PATHS: [&str; 2] = ["ffi/include/actorbridge.h", "go-client/native/actorbridge.h"];

@@ -3,23 +3,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
+use actorbridge_gen::{Config, Output};
 use clap::{Parser, Subcommand};
 use prost::Message;
 use prost_types::FileDescriptorSet;
 
 mod breaking;
 mod errors;
-mod go;
 mod header;
 #[cfg(test)]
 mod memory;
-mod output;
-mod rust;
-mod target;
-
-use output::Output;
+mod schema;
 
 /// The last accepted schema, relative to the repository's root.
 const ACCEPTED: &str = "proto/descriptor.binpb";
@@ -77,7 +73,7 @@ fn generate(root: &Path, accept_breaking: bool) -> Result<String, String> {
     }
     let outputs = render(root)?;
     for output in &outputs {
-        output.write(root)?;
+        output.write(root).map_err(|e| e.to_string())?;
     }
     Ok(format!("{} generated files are up to date", outputs.len()))
 }
@@ -98,7 +94,7 @@ fn check(root: &Path) -> Result<String, String> {
 fn check_breaking(root: &Path, against: &Path) -> Result<String, String> {
     let bytes = fs::read(against).map_err(|e| format!("{}: {e}", against.display()))?;
     let old: FileDescriptorSet = decode(&bytes)?;
-    let new: FileDescriptorSet = decode(&target::SCHEMA.fingerprint(root)?)?;
+    let new: FileDescriptorSet = decode(&schema::accepted(root)?)?;
     let breaks = breaking::compare(&old, &new);
     if breaks.is_empty() {
         return Ok("the schema breaks nothing that was accepted".into());
@@ -112,37 +108,20 @@ fn check_breaking(root: &Path, against: &Path) -> Result<String, String> {
 
 /// Everything that is generated, in memory.
 fn render(root: &Path) -> Result<Vec<Output>, String> {
-    let mut outputs = vec![Output::new(ACCEPTED, target::SCHEMA.fingerprint(root)?)];
+    let mut outputs = vec![Output::new(ACCEPTED, schema::accepted(root)?)];
     outputs.extend(header::render(root)?);
-    for target in target::ALL {
-        let say = |problem| format!("{}: {problem}", target.files[0]);
-        let encoded = target.compile(root).map_err(say)?;
-        outputs.extend(rust::render(target, &encoded).map_err(say)?);
-        outputs.extend(go::render(root, target, &encoded).map_err(say)?);
-        if std::ptr::eq(*target, target::SCHEMA) {
-            outputs.extend(errors::render(&encoded)?);
-        }
+    let own = schema::own(root).generate().map_err(|e| e.to_string())?;
+    outputs.extend(errors::render(&own.descriptors)?);
+    outputs.extend(own.outputs);
+    for folder in schema::FOLDERS {
+        let config = Config::read(root.join(folder).join("actorbridge.toml")).map_err(|e| e.to_string())?;
+        let made = config.generate().map_err(|e| e.to_string())?.outputs;
+        outputs.extend(
+            made.into_iter()
+                .map(|o| Output::new(Path::new(folder).join(o.path), o.content)),
+        );
     }
     Ok(outputs)
-}
-
-/// Runs a command with `input` on its standard input and returns its standard output.
-pub(crate) fn pipe(command: &mut Command, input: &[u8]) -> Result<Vec<u8>, String> {
-    use std::io::Write;
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|e| format!("{command:?} does not start: {e}"))?;
-    let mut stdin = child.stdin.take().expect("stdin is piped");
-    let input = input.to_vec();
-    let writer = std::thread::spawn(move || stdin.write_all(&input));
-    let output = child.wait_with_output().map_err(|e| e.to_string())?;
-    writer.join().expect("writer thread").map_err(|e| e.to_string())?;
-    if !output.status.success() {
-        return Err(format!("{command:?} failed with {}", output.status));
-    }
-    Ok(output.stdout)
 }
 
 /// Decodes any protobuf message with a readable error.

@@ -2023,10 +2023,6 @@ impl Phase {
         }
     }
 }
-impl crate::Versioned for CodeInfo {
-    const VERSION: u32 = 1;
-    const MIN_READER: u32 = 1;
-}
 impl crate::Versioned for Envelope {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
@@ -2044,6 +2040,10 @@ impl crate::Versioned for ActorPanic {
     const MIN_READER: u32 = 1;
 }
 impl crate::Versioned for Terminated {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl crate::Versioned for CodeInfo {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }

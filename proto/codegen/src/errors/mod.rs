@@ -5,8 +5,7 @@ use std::process::Command;
 
 use prost_reflect::{DescriptorPool, DynamicMessage, EnumValueDescriptor, Value};
 
-use crate::output::Output;
-use crate::pipe;
+use actorbridge_gen::Output;
 
 mod c;
 mod docs;
@@ -63,17 +62,21 @@ pub(crate) fn render(encoded: &[u8]) -> Result<Vec<Output>, String> {
         Output::new("proto/src/generated/errors.rs", rustfmt(&rust::render(&table))?),
         Output::new(
             "go-client/codes_gen.go",
-            pipe(&mut Command::new("gofmt"), golang::render(&table).as_bytes())?,
+            pipe(&mut Command::new("gofmt"), &golang::render(&table))?,
         ),
         Output::new("ffi/src/generated/status.rs", rustfmt(&c::render(&table))?),
         Output::new("docs/ERRORS.md", docs::render(&table)),
     ])
 }
 
+fn pipe(tool: &mut Command, source: &str) -> Result<Vec<u8>, String> {
+    actorbridge_gen::pipe(tool, source.as_bytes(), "install it").map_err(|e| e.to_string())
+}
+
 fn rustfmt(source: &str) -> Result<Vec<u8>, String> {
     let mut tool = Command::new("rustfmt");
     tool.args(["--edition", "2024", "--config", "max_width=120"]);
-    pipe(&mut tool, source.as_bytes())
+    pipe(&mut tool, source)
 }
 
 impl Table {

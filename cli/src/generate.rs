@@ -1,0 +1,59 @@
+//! `actorbridge gen`.
+
+use std::path::PathBuf;
+
+use actorbridge_gen::Config;
+use clap::Args;
+
+/// Write typed actors, in Go and Rust, from .proto files.
+///
+/// actorbridge.toml says what is read and where output goes:
+///
+///   [proto]
+///   include = ["proto"]       # every .proto file below the first folder
+///   [rust]
+///   out = "rust/src/gen"      # leave the table out for no Rust
+///   [go]
+///   out = "gen"               # in a Go module that has `tool google.golang.org/protobuf/cmd/protoc-gen-go`
+///
+/// actorbridge.lock, beside it, keeps every released revision of each message: commit it. A change that old readers could
+/// not read is refused.
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Gen {
+    /// Write nothing; fail and name what is stale, and each change that may not be
+    #[arg(long)]
+    check: bool,
+    /// Where the configuration is; its paths are relative to its folder
+    #[arg(long, value_name = "FILE", default_value = "actorbridge.toml")]
+    config: PathBuf,
+    /// The latest version of this message or enum was not released: write it anew in the lock file (may be repeated)
+    #[arg(long, value_name = "TYPE", conflicts_with = "check")]
+    amend: Vec<String>,
+}
+
+impl Gen {
+    /// Returns what to say: the good, or what is wrong.
+    pub(crate) fn run(self) -> Result<String, String> {
+        let mut config = Config::read(&self.config).map_err(|e| e.to_string())?;
+        config.amend = self.amend;
+        let generated = config.generate().map_err(|e| e.to_string())?;
+        let stale: Vec<String> = generated
+            .stale()
+            .map(|path| format!("\n  {}", path.display()))
+            .collect();
+        let all = generated.outputs.len();
+        if stale.is_empty() {
+            return Ok(format!("{all} generated files are up to date"));
+        }
+        if self.check {
+            return Err(format!("stale, run `actorbridge gen` and commit:{}", stale.concat()));
+        }
+        generated.write().map_err(|e| e.to_string())?;
+        Ok(format!(
+            "wrote {} of {all} generated files:{}",
+            stale.len(),
+            stale.concat()
+        ))
+    }
+}

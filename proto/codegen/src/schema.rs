@@ -1,0 +1,42 @@
+//! The schemas of the repository: its own, and those of tests and examples, which have an `actorbridge.toml` as users have.
+
+use std::path::Path;
+
+use actorbridge_gen::{Config, Rust};
+
+/// The project's own schema: the one whose changes are watched, and the source of the error tables.
+const OWN: [&str; 5] = [
+    "actorbridge/v1/envelope.proto",
+    "actorbridge/v1/errors.proto",
+    "actorbridge/v1/frame.proto",
+    "actorbridge/v1/options.proto",
+    "actorbridge/v1/system.proto",
+];
+
+/// Where there is an `actorbridge.toml`, below the repository's root.
+pub(crate) const FOLDERS: [&str; 3] = ["compat-tests", "examples/handover", "examples/hello"];
+
+/// What is made from the own schema.
+pub(crate) fn own(root: &Path) -> Config {
+    let config = Config::new(root).include("proto").go("go-client/gen");
+    Config {
+        files: OWN.map(str::to_owned).into(),
+        rust: Some(Rust {
+            out: "proto/src/generated".into(),
+            runtime: "crate".into(),
+            external: Default::default(),
+            // Unboxed, it would make every Move, and so every action of a link, several times as large.
+            boxed: vec![".actorbridge.v1.Offer.meta".into()],
+        }),
+        ..config
+    }
+}
+
+/// The own schema's descriptor set without imports and comments: what the breaking check keeps.
+pub(crate) fn accepted(root: &Path) -> Result<Vec<u8>, String> {
+    let mut compiler = protox::Compiler::new([root.join("proto")]).map_err(|e| e.to_string())?;
+    for file in OWN {
+        compiler.open_file(file).map_err(|e| format!("{e:?}"))?;
+    }
+    Ok(compiler.encode_file_descriptor_set())
+}
