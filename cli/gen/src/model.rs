@@ -76,6 +76,15 @@ impl Actor {
     }
 }
 
+/// The article before a name.
+pub(crate) fn an(name: &str) -> &'static str {
+    if name.starts_with(['A', 'E', 'I', 'O', 'a', 'e', 'i', 'o']) {
+        "an"
+    } else {
+        "a"
+    }
+}
+
 /// The actor protocols of a file.
 pub(crate) fn actors(schema: &Schema, file: &FileDescriptor) -> Result<Vec<Actor>, Problems> {
     let mut problems = Problems::default();

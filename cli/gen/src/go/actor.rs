@@ -4,7 +4,7 @@ use prost_reflect::FileDescriptor;
 
 use super::imports::Imports;
 use super::names::{self, GoPackage};
-use crate::model::{Actor, Method};
+use crate::model::{Actor, Method, an};
 use crate::schema::Schema;
 
 const RUNTIME: &str = "github.com/actorbridge/actorbridge/go-client";
@@ -87,10 +87,10 @@ impl Writer<'_> {
         }
         text += "}\n";
         if let Some(state) = &self.actor.state {
-            let state = self.imports.message(state);
+            let (state, an) = (self.imports.message(state), an(&name));
             text += &format!(
                 "
-// {name}Snapshotter is what a {name} may be too: it has a state that can be kept, and that moves with it.
+// {name}Snapshotter is what {an} {name} may be too: it has a state that can be kept, and that moves with it.
 type {name}Snapshotter interface {{
 	// Snapshot gives the state. It runs between two messages.
 	Snapshot(ctx context.Context) (*{state}, error)
@@ -118,6 +118,7 @@ type {name}Snapshotter interface {{
             stateful,
             ..
         } = self;
+        let an = an(name);
         let receiver = if self.actor.state.is_some() {
             format!(
                 "		actor := {adapter}{{make()}}
@@ -150,7 +151,7 @@ func {name}Receiver(make func() {name}) func() ab.Receiver {{
 {receiver}	}}
 }}
 
-// Spawn{name} spawns a {name} at a path: on a node, or as the child of the actor whose context is given. make is called again
+// Spawn{name} spawns {an} {name} at a path: on a node, or as the child of the actor whose context is given. make is called again
 // after a panic.
 func Spawn{name}(at ab.Spawner, path string, make func() {name}, options ...ab.SpawnOption) ({name}Ref, error) {{
 {spawn}}}
@@ -161,9 +162,10 @@ func Spawn{name}(at ab.Spawner, path string, make func() {name}, options ...ab.S
     /// The typed reference.
     fn reference(&mut self) -> String {
         let name = self.name.clone();
+        let an = an(&name);
         let mut text = format!(
             "
-// {name}Ref is where a {name} is, in whatever language it is written. Refs can be compared.
+// {name}Ref is where {an} {name} is, in whatever language it is written. Refs can be compared.
 type {name}Ref struct{{ ref ab.Ref }}
 
 // {name}At is the {name} at an address, such as \"ab:///path\". An address that is not valid shows at the first use, with
@@ -230,9 +232,10 @@ func (r {name}Ref) Ref() ab.Ref {{ return r.ref }}
     /// What stands between a node and the user's value.
     fn adapter(&mut self) -> String {
         let (name, adapter) = (self.name.clone(), self.adapter.clone());
+        let an = an(&name);
         let mut text = format!(
             "
-// {adapter} is a {name} as its node sees it.
+// {adapter} is {an} {name} as its node sees it.
 type {adapter} struct{{ actor {name} }}
 
 // Receive hands a message to the method that takes its type.
@@ -295,9 +298,10 @@ func (a {adapter}) PostStart(ctx ab.Context) error {{
         self.imports.add("fmt");
         self.imports.add("google.golang.org/protobuf/proto");
         let (name, adapter, stateful) = (&self.name, &self.adapter, &self.stateful);
+        let an = an(name);
         format!(
             "
-// {stateful} is a {name} that has a state, as its node sees it.
+// {stateful} is {an} {name} that has a state, as its node sees it.
 type {stateful} struct {{
 	{adapter}
 	state {name}Snapshotter
@@ -312,7 +316,7 @@ func (a {stateful}) Snapshot(ctx context.Context) (proto.Message, error) {{
 func (a {stateful}) Restore(ctx context.Context, state proto.Message) error {{
 	loaded, ok := state.(*{state})
 	if !ok {{
-		return fmt.Errorf(\"the state of a {name} is a {full_name}, not a %s\", state.ProtoReflect().Descriptor().FullName())
+		return fmt.Errorf(\"the state of {name} is {full_name}, not %s\", state.ProtoReflect().Descriptor().FullName())
 	}}
 	return a.state.Restore(ctx, loaded)
 }}

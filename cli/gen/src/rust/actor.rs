@@ -3,7 +3,7 @@
 use prost_reflect::MessageDescriptor;
 
 use super::names::{Names, camel, snake};
-use crate::model::{Actor, Method};
+use crate::model::{Actor, Method, an};
 use crate::schema::Schema;
 
 const FUTURE: &str = "::core::future::Future";
@@ -62,13 +62,17 @@ impl Writer<'_> {
 "
             );
         }
+        text += "    /// Runs before the first message, and after each restart.\n";
+        let parameters = ["&mut self".into(), format!("_cx: &{ab}::Cx")];
+        let output = format!("impl {FUTURE}<Output = {result}<(), {ab}::Fault>> + {send}");
+        text += &signature(
+            "fn post_start",
+            &parameters,
+            &output,
+            " {\n        async { Ok(()) }\n    }\n\n",
+        );
         text += &format!(
-            "    /// Runs before the first message, and after each restart.
-    fn post_start(&mut self, _cx: &{ab}::Cx) -> impl {FUTURE}<Output = {result}<(), {ab}::Fault>> + {send} {{
-        async {{ Ok(()) }}
-    }}
-
-    /// Runs after the last message; not after a panic, which leaves a state that cannot be trusted.
+            "    /// Runs after the last message; not after a panic, which leaves a state that cannot be trusted.
     fn post_stop(&mut self) -> impl {FUTURE}<Output = ()> + {send} {{
         async {{}}
     }}
@@ -88,7 +92,11 @@ impl Writer<'_> {
                 &["A tell: nobody waits for it.".into()],
             );
         } else if method.comment.is_empty() {
-            text += &format!("    /// Answers a {}.\n", method.request.name());
+            text += &format!(
+                "    /// Answers {} {}.\n",
+                an(method.request.name()),
+                method.request.name()
+            );
         }
         let output = format!("{result}<{}, {ab}::Fault>", self.reply(method));
         let output = if method.inline {
@@ -115,7 +123,8 @@ impl Writer<'_> {
     fn adapter(&self) -> String {
         let (ab, name, result) = (self.ab, &self.name, &self.result);
         let mut text = format!(
-            "\n/// A [`{name}`] as an actor of a node: [`{}`] makes it.\npub struct {name}Actor<A>(A);\n\n",
+            "\n/// {} [`{name}`] as an actor of a node: [`{}`] makes it.\npub struct {name}Actor<A>(A);\n\n",
+            if an(name) == "an" { "An" } else { "A" },
             snake(&self.actor.name)
         );
         text += &format!("impl<A: {name}> {ab}::Actor for {name}Actor<A> {{\n");
@@ -192,18 +201,17 @@ impl Writer<'_> {
 
     /// The function around the user's factory.
     fn factory(&self) -> String {
-        let (name, make) = (&self.name, self.make());
+        let [call, send, sync] = ["Fn", "Send", "Sync"].map(|name| self.names.std(name));
+        let (name, make, function) = (&self.name, self.make(), snake(&self.actor.name));
         format!(
             "
 /// What makes {name} actors, for `Module::actor` and `spawn`. It is called again after a panic.
-pub fn {function}<A: {name}>(make: {make}) -> impl {call} -> {name}Actor<A> + {send} + {sync} + 'static {{
+pub fn {function}<A: {name}>(
+    make: {make},
+) -> impl {call}() -> {name}Actor<A> + {send} + {sync} + 'static {{
     move || {name}Actor(make())
 }}
-",
-            function = snake(&self.actor.name),
-            call = self.names.std("Fn") + "()",
-            send = self.names.std("Send"),
-            sync = self.names.std("Sync"),
+"
         )
     }
 
@@ -215,10 +223,10 @@ pub fn {function}<A: {name}>(make: {make}) -> impl {call} -> {name}Actor<A> + {s
     /// The typed reference.
     fn reference(&self) -> String {
         let (ab, name, result) = (self.ab, &self.name, &self.result);
-        let option = self.names.std("Option");
+        let (option, an) = (self.names.std("Option"), an(name));
         let mut text = format!(
             "
-/// Where a [`{name}`] is, in whatever language it is written.
+/// Where {an} [`{name}`] is, in whatever language it is written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct {name}Ref {{
     to: {ab}::Ref,
@@ -297,6 +305,7 @@ impl {name}Ref {{
         );
         let within = match method.deadline_ms {
             0 => format!("{ab}::DEFAULT_WITHIN"),
+            ms if ms.is_multiple_of(1000) => format!("{DURATION}::from_secs({})", ms / 1000),
             ms => format!("{DURATION}::from_millis({ms})"),
         };
         text += &if method.reply.is_some() {
@@ -316,27 +325,34 @@ impl {name}Ref {{
     }
 }
 
-/// A documentation comment, behind an empty line of it if something is above.
+/// A documentation comment, behind an empty line of it if something is above. Code in it is not run as a test.
 fn doc(indent: &str, behind: bool, lines: &[String]) -> String {
-    let gap = if behind && !lines.is_empty() {
+    let mut text = if behind && !lines.is_empty() {
         format!("{indent}///\n")
     } else {
         String::new()
     };
-    let line = |line: &String| {
-        if line.is_empty() {
-            format!("{indent}///\n")
+    let mut fenced = false;
+    for line in lines {
+        let fence = line.trim_start().starts_with("```");
+        let line = if fence && !fenced {
+            "```text"
+        } else if fenced {
+            line
         } else {
-            format!("{indent}/// {line}\n")
-        }
-    };
-    gap + &lines.iter().map(line).collect::<String>()
+            line.trim_start()
+        };
+        fenced ^= fence;
+        text += format!("{indent}/// {line}").trim_end();
+        text.push('\n');
+    }
+    text
 }
 
 /// A method's signature with what is behind it, broken where it is long.
 fn signature(function: &str, parameters: &[String], output: &str, end: &str) -> String {
     let line = format!("    {function}({}) -> {output}{end}", parameters.join(", "));
-    if line.trim_end().len() <= WIDTH {
+    if line.find('\n').is_some_and(|end| end <= WIDTH) {
         return line;
     }
     let parameters: String = parameters.iter().map(|p| format!("        {p},\n")).collect();

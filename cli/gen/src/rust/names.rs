@@ -1,6 +1,6 @@
 //! What things are called in Rust, as prost calls them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
@@ -16,6 +16,8 @@ pub(crate) struct Names<'a> {
     package: String,
     /// Types that prost declares in the package's module, with their names in protobuf.
     declared: BTreeMap<String, String>,
+    /// The traits beside them.
+    traits: BTreeSet<String>,
 }
 
 /// A name of generated code that is a message's or an enum's too.
@@ -39,16 +41,18 @@ impl fmt::Display for Taken {
 
 impl<'a> Names<'a> {
     pub(crate) fn new(schema: &Schema, rust: &'a Rust, package: &str) -> Self {
-        let mut declared = BTreeMap::new();
+        let (mut declared, mut traits) = (BTreeMap::new(), BTreeSet::new());
         for file in schema.targets().filter(|f| f.package_name() == package) {
             let enums = file.enums().map(|e| (camel(e.name()), e.full_name().to_owned()));
             let messages = file.messages().map(|m| (camel(m.name()), m.full_name().to_owned()));
             declared.extend(enums.chain(messages));
+            traits.extend(file.services().map(|s| camel(s.name())));
         }
         Self {
             rust,
             package: package.to_owned(),
             declared,
+            traits,
         }
     }
 
@@ -65,7 +69,7 @@ impl<'a> Names<'a> {
             "Fn" => "ops",
             _ => "marker",
         };
-        if self.declared.contains_key(name) {
+        if self.declared.contains_key(name) || self.traits.contains(name) {
             format!("::core::{module}::{name}")
         } else {
             name.to_owned()

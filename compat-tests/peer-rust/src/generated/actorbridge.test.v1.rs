@@ -342,83 +342,83 @@ impl ::prost::Name for TooNew {
         "/actorbridge.test.v1.TooNew".into()
     }
 }
-impl ::actorbridge_proto::Versioned for EchoRequest {
+impl ::actorbridge::Versioned for EchoRequest {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for EchoReply {
+impl ::actorbridge::Versioned for EchoReply {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for Add {
+impl ::actorbridge::Versioned for Add {
     const VERSION: u32 = 2;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for GetCount {
+impl ::actorbridge::Versioned for GetCount {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for Count {
+impl ::actorbridge::Versioned for Count {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for PanicNow {
+impl ::actorbridge::Versioned for PanicNow {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for FailNow {
+impl ::actorbridge::Versioned for FailNow {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for Hold {
+impl ::actorbridge::Versioned for Hold {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for Held {
+impl ::actorbridge::Versioned for Held {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for Release {
+impl ::actorbridge::Versioned for Release {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for GetGate {
+impl ::actorbridge::Versioned for GetGate {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for Gate {
+impl ::actorbridge::Versioned for Gate {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for AskThrough {
+impl ::actorbridge::Versioned for AskThrough {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for ForwardTo {
+impl ::actorbridge::Versioned for ForwardTo {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for SpawnChild {
+impl ::actorbridge::Versioned for SpawnChild {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for GetStops {
+impl ::actorbridge::Versioned for GetStops {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for WatchOther {
+impl ::actorbridge::Versioned for WatchOther {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for GetSeen {
+impl ::actorbridge::Versioned for GetSeen {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for Lines {
+impl ::actorbridge::Versioned for Lines {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for TooNew {
+impl ::actorbridge::Versioned for TooNew {
     const VERSION: u32 = 9;
     const MIN_READER: u32 = 9;
 }

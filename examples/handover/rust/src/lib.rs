@@ -5,15 +5,14 @@
 
 mod carriers;
 mod digest;
+#[path = "generated/mod.rs"]
+mod generated;
 pub mod tally;
 
 pub use carriers::Carriers;
 
 /// The messages of `flights/v1/flights.proto`.
-#[allow(missing_docs, clippy::all)]
-pub mod flights {
-    include!("generated/flights.v1.rs");
-}
+pub use generated::flights::v1 as flights;
 
 /// What both programs host. The actor is not there at the start: it comes when it moves here.
 pub fn module() -> actorbridge::Module {

@@ -2,12 +2,11 @@
 
 mod greeter;
 
-/// The messages of `hello/v1/hello.proto`.
-#[allow(missing_docs, clippy::all)]
-pub mod hello_v1 {
-    include!("generated/hello.v1.rs");
-}
+#[path = "generated/mod.rs"]
+mod generated;
 
+/// The messages of `hello/v1/hello.proto`.
+pub use generated::hello::v1 as hello_v1;
 pub use greeter::module;
 
 // The Go program that links this crate finds its actors by this.

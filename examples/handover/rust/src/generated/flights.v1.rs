@@ -212,35 +212,35 @@ impl ::prost::Name for Stay {
         "/flights.v1.Stay".into()
     }
 }
-impl ::actorbridge_proto::Versioned for Departure {
+impl ::actorbridge::Versioned for Departure {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for ReadRows {
+impl ::actorbridge::Versioned for ReadRows {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for RowsRead {
+impl ::actorbridge::Versioned for RowsRead {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for GetReport {
+impl ::actorbridge::Versioned for GetReport {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for Report {
+impl ::actorbridge::Versioned for Report {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for Carrier {
+impl ::actorbridge::Versioned for Carrier {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for Gap {
+impl ::actorbridge::Versioned for Gap {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for Stay {
+impl ::actorbridge::Versioned for Stay {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }

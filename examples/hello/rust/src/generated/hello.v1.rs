@@ -30,11 +30,11 @@ impl ::prost::Name for Greeting {
         "/hello.v1.Greeting".into()
     }
 }
-impl ::actorbridge_proto::Versioned for Hello {
+impl ::actorbridge::Versioned for Hello {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
-impl ::actorbridge_proto::Versioned for Greeting {
+impl ::actorbridge::Versioned for Greeting {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }

@@ -1,0 +1,7 @@
+// Made by `actorbridge gen`. Do not edit.
+#[allow(missing_docs, unreachable_pub, clippy::all, rustdoc::all)]
+pub mod shop {
+    pub mod v1 {
+        include!("shop.v1.rs");
+    }
+}
