@@ -5,21 +5,24 @@ use std::path::PathBuf;
 use actorbridge_gen::Config;
 use clap::Args;
 
-/// Write typed actors, in Go and Rust, from .proto files.
-///
-/// actorbridge.toml says what is read and where output goes:
-///
-///   [proto]
-///   include = ["proto"]       # every .proto file below the first folder
-///   [rust]
-///   out = "rust/src/gen"      # leave the table out for no Rust
-///   [go]
-///   out = "gen"               # in a Go module that has `tool google.golang.org/protobuf/cmd/protoc-gen-go`
-///
-/// actorbridge.lock, beside it, keeps every released revision of each message: commit it. A change that old readers could
-/// not read is refused.
+const ABOUT: &str = "\
+Write typed actors, in Go and Rust, from .proto files
+
+actorbridge.toml says what is read and where output goes:
+
+  [proto]
+  include = [\"proto\"]       # every .proto file below the first folder
+  [rust]
+  out = \"rust/src/gen\"      # leave the table out for no Rust
+  [go]
+  out = \"gen\"               # in a Go module with `tool google.golang.org/protobuf/cmd/protoc-gen-go`
+
+actorbridge.lock, beside it, keeps every released revision of each message: commit it. A change that old readers could not
+read is refused.";
+
+/// Write typed actors, in Go and Rust, from .proto files
 #[derive(Args)]
-#[command(verbatim_doc_comment)]
+#[command(long_about = ABOUT)]
 pub(crate) struct Gen {
     /// Write nothing; fail and name what is stale, and each change that may not be
     #[arg(long)]
