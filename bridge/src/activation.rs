@@ -129,9 +129,9 @@ async fn handle(
         Ok(Ok(())) => Some(actor),
         Ok(Err(fault)) => {
             let detail = fault.text();
-            node.dead_letter(message, fault.code, fault.code.effect(), &detail);
+            node.dead_letter(message, fault.code, fault.effect, &detail);
             cx.fail(&fault);
-            node.outcome(message, fault.code, fault.code.effect(), &detail);
+            node.outcome(message, fault.code, fault.effect, &detail);
             Some(actor)
         }
         Err(text) => {

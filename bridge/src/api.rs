@@ -285,9 +285,7 @@ impl Node {
             .inner
             .ask(&self.inner.outside, to, message, within, &[], None)
             .await?;
-        reply
-            .decode()
-            .map_err(|fault| Error::new(fault.code, to.as_str(), fault.detail))
+        reply.decode().map_err(|fault| Error::of_answer(to.as_str(), fault))
     }
 
     /// Stops an actor of this node and its children; returns when it is Done.

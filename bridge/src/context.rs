@@ -3,10 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use actorbridge_proto::v1::{Code, Kind};
+use actorbridge_proto::v1::{Code, Effect, Kind};
 use actorbridge_proto::writer::{self, BodyFields};
 use bytes::Bytes;
-use prost::Message as _;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
@@ -16,7 +15,7 @@ use crate::api::Node;
 use crate::asks::{LONGEST, Waiter};
 use crate::cell::{Cell, Request, TimerEntry};
 use crate::error::{Error, Fault};
-use crate::message::{Message, Outgoing, Payload};
+use crate::message::{MAX_MESSAGE, Message, Outgoing, Payload};
 use crate::node::{Inner, lock};
 use crate::outbox::{Flush, Outbox, PARK};
 
@@ -32,20 +31,31 @@ pub struct Responder {
 
 impl Responder {
     /// Answers the ask.
-    pub fn reply<T: Payload>(self, message: &T) {
+    ///
+    /// # Errors
+    /// TOO_LARGE for a reply over 64 KiB: the asker is told that, and that its ask was handled.
+    pub fn reply<T: Payload>(self, message: &T) -> Result<(), Fault> {
         let fields = BodyFields {
             correlation: self.correlation,
             ..Default::default()
         };
         let out = Outgoing::with_fields(Kind::Reply, message, fields);
+        let size = out.what.bytes.len() + out.body.len();
+        if size > MAX_MESSAGE {
+            let detail = format!("a reply of {size} bytes with its type is over 64 KiB");
+            let mut fault = Fault::new(Code::TooLarge, detail);
+            fault.effect = Effect::Done;
+            self.fail(&fault);
+            return Err(fault);
+        }
         self.node.answer(&self.reply_to, &out);
+        Ok(())
     }
 
     /// Answers the ask with a failure.
     pub fn fail(self, fault: &Fault) {
-        let payload = fault.user.as_ref().map(|u| u.encode_to_vec()).unwrap_or_default();
         self.node
-            .answer_failure(&self.reply_to, self.correlation, &fault.failure(), &payload);
+            .answer_failure(&self.reply_to, self.correlation, &fault.failure(), &fault.payload());
     }
 }
 
@@ -127,28 +137,25 @@ impl Cx {
     /// Answers the ask that is being handled.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT if there is no ask, or it has been answered.
+    /// INVALID_ARGUMENT if there is no ask, or it has been answered; TOO_LARGE as [`Responder::reply`].
     pub fn reply<T: Payload>(&self, message: &T) -> Result<(), Fault> {
-        let owed = self.take_responder()?;
-        owed.reply(message);
-        Ok(())
+        self.take_responder()?.reply(message)
     }
 
     /// Ends the handling of one message of a protocol: an ask is answered with the reply or the fault, a tell is not.
     ///
     /// # Errors
-    /// The fault.
+    /// The fault, or TOO_LARGE as [`Responder::reply`].
     pub fn answer<T: Payload>(&self, reply: Result<T, Fault>) -> Result<(), Fault> {
         let reply = reply?;
         let owed = lock(&self.owed).take();
-        owed.into_iter().for_each(|owed| owed.reply(&reply));
-        Ok(())
+        owed.map_or(Ok(()), |owed| owed.reply(&reply))
     }
 
     /// Takes over the duty to answer the ask that is being handled.
     ///
     /// # Errors
-    /// As [`Cx::reply`].
+    /// INVALID_ARGUMENT if there is no ask, or it has been answered.
     pub fn take_responder(&self) -> Result<Responder, Fault> {
         let nothing = || {
             Fault::new(
@@ -202,9 +209,7 @@ impl Cx {
             .node
             .ask(&cell.sender, to, message, within, &path, Some(&self.token))
             .await?;
-        reply
-            .decode()
-            .map_err(|fault| Error::new(fault.code, to.as_str(), fault.detail))
+        reply.decode().map_err(|fault| Error::of_answer(to.as_str(), fault))
     }
 
     /// Asks without waiting: the answer comes as a message of kind REPLY or FAILURE with `context`.

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use actorbridge_proto::v1::{Code, Effect, Failure, UserError};
+use actorbridge_proto::v1::{Code, Effect, Failure};
 use actorbridge_proto::{Refusal, wire};
-use prost::Message as _;
+use prost::{Message, Name};
+
+use crate::user_error::{UserError, cut};
 
 /// Why a message or a call failed. Its text says what happened, to what, and what to do.
 #[derive(Debug, Clone)]
@@ -16,6 +18,7 @@ struct Inner {
     effect: Effect,
     target: String,
     detail: String,
+    reader_version: u32,
     user: Option<UserError>,
 }
 
@@ -27,6 +30,7 @@ impl Error {
             effect: code.effect(),
             target,
             detail,
+            reader_version: 0,
             user: None,
         }))
     }
@@ -39,8 +43,18 @@ impl Error {
             effect => effect,
         };
         if code == Code::HandlerError {
-            error.0.user = UserError::decode(payload).ok().filter(|u| !u.code.is_empty());
+            error.0.user = UserError::of_payload(payload);
         }
+        error.0.reader_version = failure.reader_version;
+        error
+    }
+
+    /// An answer that came, and does not decode.
+    pub(crate) fn of_answer(target: &str, fault: Fault) -> Self {
+        let mut error = Self::new(fault.code, target, fault.detail);
+        error.0.reader_version = fault.reader_version;
+        // The handler has answered.
+        error.0.effect = Effect::Done;
         error
     }
 
@@ -68,7 +82,42 @@ impl Error {
         &self.0.detail
     }
 
+    /// With UNSUPPORTED_VERSION: the version of the message that its reader knows, if it says so; 0 = it does not.
+    pub fn reader_version(&self) -> u32 {
+        self.0.reader_version
+    }
+
     /// The handler's own error, with HANDLER_ERROR.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// use actorbridge::{Actor, Cx, Fault, Message, Node, Options};
+    /// # #[derive(Clone, PartialEq, prost::Message)]
+    /// # struct Sku { #[prost(string, tag = "1")] sku: String }
+    /// # impl prost::Name for Sku { const PACKAGE: &str = "shop.v1"; const NAME: &str = "Sku"; }
+    ///
+    /// struct Pricer;
+    ///
+    /// impl Actor for Pricer {
+    ///     async fn receive(&mut self, _: &Cx, _: &Message) -> Result<(), Fault> {
+    ///         let asked = Sku { sku: "A1".into() };
+    ///         Err(Fault::app("UNKNOWN_SKU").message("nobody sells it").detail(&asked))
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), actorbridge::Error> {
+    /// # let node = Node::builder("shop").runtime(tokio::runtime::Handle::current()).start()?;
+    /// let pricer = node.spawn("pricer/eu", || Pricer, Options::default())?;
+    /// let quote = node.ask::<(), _>(&pricer, &(), Duration::from_secs(1)).await;
+    /// let error = quote.expect_err("the handler failed");
+    /// match error.user().map(|own| (own.code(), own.detail::<Sku>())) {
+    ///     Some(("UNKNOWN_SKU", Some(asked))) => assert_eq!(asked.sku, "A1"),
+    ///     _ => panic!("{error}"),
+    /// }
+    /// # node.shutdown(Duration::from_secs(1)).await
+    /// # }
+    /// ```
     pub fn user(&self) -> Option<&UserError> {
         self.0.user.as_ref()
     }
@@ -93,7 +142,7 @@ impl fmt::Display for Error {
             write!(f, ": {detail}")?;
         }
         if let Some(user) = user {
-            write!(f, ": {}: {}", user.code, user.message)?;
+            write!(f, ": {}", user.text())?;
         }
         write!(f, "; {}", code.mend())
     }
@@ -105,29 +154,32 @@ impl std::error::Error for Error {}
 #[derive(Debug, Clone)]
 pub struct Fault {
     pub(crate) code: Code,
+    pub(crate) effect: Effect,
     pub(crate) detail: String,
-    pub(crate) user: Option<UserError>,
+    pub(crate) reader_version: u32,
+    user: Option<Box<UserError>>,
 }
 
 impl Fault {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         Self {
             code,
+            effect: code.effect(),
             detail: detail.into(),
+            reader_version: 0,
             user: None,
         }
     }
 
     /// The user's own error: the asker gets HANDLER_ERROR with this code.
     pub fn app(code: impl Into<String>) -> Self {
-        let user = UserError {
-            code: code.into(),
-            ..Default::default()
-        };
+        Self::of_user(UserError::of_code(code.into()))
+    }
+
+    fn of_user(user: UserError) -> Self {
         Self {
-            code: Code::HandlerError,
-            detail: String::new(),
-            user: Some(user),
+            user: Some(Box::new(user)),
+            ..Self::new(Code::HandlerError, "")
         }
     }
 
@@ -135,10 +187,30 @@ impl Fault {
     #[must_use]
     pub fn message(mut self, text: impl Into<String>) -> Self {
         match &mut self.user {
-            Some(user) => user.message = text.into(),
+            Some(user) => user.0.message = text.into(),
             None => self.detail = text.into(),
         }
         self
+    }
+
+    /// Adds a typed detail to the user's own error; the asker gets it back with [`UserError::detail`], in Go with
+    /// `DetailOf`. At most 48 KiB of details travel, and the message says how many were left out.
+    #[must_use]
+    pub fn detail<T: Message + Name>(mut self, detail: &T) -> Self {
+        if let Some(user) = &mut self.user {
+            user.add(detail);
+        }
+        self
+    }
+
+    /// The code that the asker gets.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The user's own error, of [`Fault::app`].
+    pub fn user(&self) -> Option<&UserError> {
+        self.user.as_deref()
     }
 
     /// The message's type is not one that this actor handles.
@@ -157,34 +229,41 @@ impl Fault {
     pub(crate) fn failure(&self) -> Failure {
         Failure {
             code: self.code as i32,
-            effect: self.code.effect() as i32,
-            detail: self.detail.clone(),
+            effect: self.effect as i32,
+            detail: cut(&self.detail),
+            reader_version: self.reader_version,
             ..Default::default()
         }
     }
 
+    /// What goes with the failure.
+    pub(crate) fn payload(&self) -> Vec<u8> {
+        self.user.as_ref().map(|user| user.to_payload()).unwrap_or_default()
+    }
+
     pub(crate) fn text(&self) -> String {
         match &self.user {
-            Some(user) => format!("{}: {}", user.code, user.message),
+            Some(user) => user.text(),
             None => self.detail.clone(),
         }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.code.as_str_name().trim_start_matches("CODE_");
+        write!(f, "{} ({name}): {}", self.code.means(), self.text())
     }
 }
 
 impl From<Error> for Fault {
     /// An error met inside a handler becomes the handler's own: its effect may have happened.
     fn from(error: Error) -> Self {
-        let fallback = || UserError {
-            code: error.code().as_str_name().trim_start_matches("CODE_").to_owned(),
-            message: error.to_string(),
-            details: Vec::new(),
+        let named = || {
+            let code = error.code().as_str_name().trim_start_matches("CODE_").to_owned();
+            Self::app(code).message(error.to_string())
         };
-        let user = error.user().cloned().unwrap_or_else(fallback);
-        Self {
-            code: Code::HandlerError,
-            detail: String::new(),
-            user: Some(user),
-        }
+        error.user().cloned().map_or_else(named, Self::of_user)
     }
 }
 

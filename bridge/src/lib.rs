@@ -26,6 +26,7 @@ mod rings;
 mod serve;
 mod snapshot;
 mod system;
+mod user_error;
 
 pub use actor::{Actor, Factory, Module, Options, State};
 pub use actorbridge_proto as proto;
@@ -40,3 +41,4 @@ pub use protocol::{Protocol, Reads};
 pub use rings::{DeadLetter, Level, LogLine};
 pub use serve::serve;
 pub use snapshot::{FileStore, Snapshot};
+pub use user_error::UserError;

@@ -12,6 +12,8 @@ use crate::address::Address;
 use crate::error::Fault;
 use crate::machine::Millis;
 
+/// Most bytes of a message with its type, here and on a link with default limits.
+pub(crate) const MAX_MESSAGE: usize = 64 << 10;
 const WHO_FIELDS: Presence = 1 << 4 | 1 << 5 | 1 << 10;
 const WHAT_FIELDS: Presence = 1 << 1 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 14;
 

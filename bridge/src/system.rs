@@ -54,7 +54,7 @@ impl System {
         let responder = cx.take_responder()?;
         let task = async move {
             match work.await {
-                Ok(reply) => responder.reply(&reply),
+                Ok(reply) => drop(responder.reply(&reply)),
                 Err(fault) => responder.fail(&fault),
             }
             drop(permit);

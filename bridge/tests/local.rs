@@ -96,7 +96,7 @@ async fn each_way_that_an_ask_fails_has_its_code() {
     };
     let error = a.ask::<EchoReply, _>(&to, &fail, LONG).await.expect_err("fails");
     assert_eq!(error.code(), Code::HandlerError);
-    assert_eq!(error.user().map(|u| u.code.as_str()), Some("UNKNOWN_SKU"));
+    assert_eq!(error.user().map(|u| u.code()), Some("UNKNOWN_SKU"));
     let error = a
         .ask::<EchoReply, _>(&to, &TooNew::default(), LONG)
         .await
@@ -121,7 +121,7 @@ async fn an_ask_cycle_is_refused_at_once() {
         ..Default::default()
     };
     let error = a.ask::<EchoReply, _>(&to, &ask, LONG).await.expect_err("a cycle");
-    assert_eq!(error.user().map(|u| u.code.as_str()), Some("DEADLOCK"));
+    assert_eq!(error.user().map(|u| u.code()), Some("DEADLOCK"));
     a.shutdown(SECOND).await.expect("everything ends");
 }
 

@@ -79,7 +79,7 @@ async fn a_tell_that_is_asked_is_answered_with_empty_and_its_error_comes_back() 
         .expect("answered with Empty");
     let failed = a.ask::<(), _>(to.address(), &by(0), SECOND).await.expect_err("fails");
     assert_eq!(failed.code(), Code::HandlerError);
-    assert_eq!(failed.user().expect("its own error").code, "NOTHING_TO_ADD");
+    assert_eq!(failed.user().expect("its own error").code(), "NOTHING_TO_ADD");
     // An ask that is told: its reply has nobody to go to, and that is no error.
     a.tell(to.address(), &request("told")).await.expect("told");
     a.ask::<(), _>(to.address(), &by(1), SECOND).await.expect("answered");

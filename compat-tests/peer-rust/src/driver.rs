@@ -207,13 +207,13 @@ fn letter(letter: actorbridge::DeadLetter) -> Letter {
 }
 
 fn fault(error: &Error, returned: bool) -> Failed {
-    let user = error.user().cloned().unwrap_or_default();
+    let (user_code, user_message) = error.user().map(|u| (u.code(), u.message())).unwrap_or_default();
     Box::new(Fault {
         code: short(error.code().as_str_name()).to_owned(),
         effect: effect_name(error.effect()).to_owned(),
         detail: error.to_string(),
-        user_code: user.code,
-        user_message: user.message,
+        user_code: user_code.to_owned(),
+        user_message: user_message.to_owned(),
         returned,
     })
 }
