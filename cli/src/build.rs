@@ -1,6 +1,5 @@
 //! `actorbridge build`: the user's Rust actors as a Go package that links them.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,19 +7,18 @@ use std::process::Command;
 use clap::Args;
 use serde::Deserialize;
 
-use crate::project::Project;
-use crate::run;
+use crate::{capture, project};
 
-/// Options of `actorbridge build`.
+/// Build the Rust actors, and the Go package that links them
 #[derive(Args)]
 pub(crate) struct Build {
-    /// Folder of the project, with its actorbridge.toml.
+    /// Folder of the project, with its actorbridge.toml
     #[arg(long, value_name = "DIR", default_value = ".")]
     project: PathBuf,
-    /// Cargo profile to build with.
+    /// Cargo profile to build with
     #[arg(long, value_name = "NAME", default_value = "release")]
     profile: String,
-    /// Rust target to build for, such as aarch64-unknown-linux-gnu; this machine's if it is not given.
+    /// Rust target to build for, such as aarch64-unknown-linux-gnu; this machine's if it is not given
     #[arg(long, value_name = "TRIPLE")]
     target: Option<String>,
 }
@@ -90,21 +88,25 @@ int ab_exactly_one_library_package_may_be_imported = 1;
 impl Build {
     /// Builds the crate and writes the package; says where it is.
     pub(crate) fn run(&self) -> Result<String, String> {
-        let project = Project::load(&self.project)?;
+        let config = project(&self.project)?;
+        let (rust_crate, go_package) = (
+            config.root.join(&config.build.rust_crate),
+            config.root.join(&config.build.go_package),
+        );
         let triple = match &self.target {
             Some(triple) => triple.clone(),
             None => host()?,
         };
         let platform = platform_of(&triple)?;
-        let library = library_of(&project.rust_crate)?;
-        let archive = self.compile(&project.rust_crate, &library)?;
-        let package = package_name(&project.go_package)?;
+        let library = library_of(&rust_crate)?;
+        let archive = self.compile(&rust_crate, &library)?;
+        let package = package_name(&go_package)?;
         let file = format!("lib/{}/lib{}.a", platform.go, library.name);
-        let size = install(&archive, &project.go_package.join(&file))?;
+        let size = install(&archive, &go_package.join(&file))?;
         for (name, content) in files(&package, platform, &file) {
-            write_if_new(&project.go_package.join(name), content.as_bytes())?;
+            write_if_new(&go_package.join(name), content.as_bytes())?;
         }
-        let path = project.go_package.display();
+        let path = go_package.display();
         Ok(format!(
             "{path}: Rust actors for {} ({:.1} MB)",
             platform.go,
@@ -133,7 +135,7 @@ impl Build {
 }
 
 fn host() -> Result<String, String> {
-    let said = run(Command::new("rustc").arg("-vV"))?;
+    let said = capture(Command::new("rustc").arg("-vV"))?;
     let line = said.lines().find_map(|line| line.strip_prefix("host: "));
     line.map(str::to_owned)
         .ok_or_else(|| "`rustc -vV` names no host".into())
@@ -178,7 +180,7 @@ fn library_of(folder: &Path) -> Result<Library, String> {
     let manifest = folder.join("Cargo.toml");
     let manifest = fs::canonicalize(&manifest).map_err(|e| {
         format!(
-            "{}: {e}; say in actorbridge.toml where the Rust crate is: [rust] crate = \"rust\"",
+            "{}: {e}; say in actorbridge.toml where the Rust crate is: [build] crate = \"rust\"",
             manifest.display()
         )
     })?;
@@ -186,7 +188,7 @@ fn library_of(folder: &Path) -> Result<Library, String> {
     cargo
         .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"])
         .arg(&manifest);
-    let metadata: Metadata = serde_json::from_str(&run(&mut cargo)?).map_err(|e| format!("cargo metadata: {e}"))?;
+    let metadata: Metadata = serde_json::from_str(&capture(&mut cargo)?).map_err(|e| format!("cargo metadata: {e}"))?;
     let package = metadata
         .packages
         .into_iter()
@@ -249,13 +251,13 @@ fn package_name(folder: &Path) -> Result<String, String> {
 
 /// The package around the archive: its documentation, the guard against a second one, and the platform's linker flags.
 fn files(package: &str, platform: &Platform, archive: &str) -> [(String, String); 3] {
-    let mut doc = String::new();
-    write!(
-        doc,
-        "// Package {package} links this project's Rust actors into the Go program that imports it. Exactly one such package\n\
-         // may be imported. Made by `actorbridge build`.\npackage {package}\n"
-    )
-    .expect("writing to a string");
+    let doc = format!(
+        "// Package {package} links this project's Rust actors into the Go program that imports it. Exactly one such package
+\
+         // may be imported. Made by `actorbridge build`.
+package {package}
+"
+    );
     let flags = format!(
         "//go:build cgo\n\npackage {package}\n\n// #cgo LDFLAGS: ${{SRCDIR}}/{archive} {}\nimport \"C\"\n",
         platform.link

@@ -8,16 +8,15 @@ use std::thread::available_parallelism;
 use clap::Args;
 use serde::Serialize;
 
-use crate::project::Project;
-use crate::run;
+use crate::{capture, project};
 
-/// Options of `actorbridge doctor`.
+/// Check this machine and the project: a line each, with the command that mends it
 #[derive(Args)]
 pub(crate) struct Doctor {
-    /// Folder of the project, with its actorbridge.toml.
+    /// Folder of the project, with its actorbridge.toml
     #[arg(long, value_name = "DIR", default_value = ".")]
     project: PathBuf,
-    /// Print JSON: a list of {check, state, finding, mend}.
+    /// Print JSON: a list of {check, state, finding, mend}
     #[arg(long)]
     json: bool,
 }
@@ -109,12 +108,13 @@ impl Doctor {
 
     fn findings(&self) -> Vec<Finding> {
         let mut findings = vec![rust(), go(), compiler(), cgo(), threads(), glibc()];
-        match Project::load(&self.project) {
-            Ok(project) => {
-                findings.push(rust_version(&project.rust_crate));
-                findings.push(signals(&project.rust_crate));
+        match project(&self.project) {
+            Ok(config) => {
+                let folder = config.root.join(&config.build.rust_crate);
+                findings.push(versions(&folder));
+                findings.push(signals(&folder));
                 findings.push(c_abi(&self.project));
-                findings.push(archive(&project.go_package));
+                findings.push(archive(&config.root.join(&config.build.go_package)));
             }
             Err(why) => findings.push(Finding::warning(
                 "project",
@@ -135,7 +135,7 @@ fn at_least(version: &str, oldest: [u32; 2]) -> bool {
 
 fn rust() -> Finding {
     const MEND: &str = "`rustup update stable`";
-    let Ok(said) = run(Command::new("rustc").arg("--version")) else {
+    let Ok(said) = capture(Command::new("rustc").arg("--version")) else {
         return Finding::bad("rust", "rustc is missing", "install Rust from https://rustup.rs");
     };
     let version = said.split_whitespace().nth(1).unwrap_or_default();
@@ -146,7 +146,7 @@ fn rust() -> Finding {
 }
 
 fn go() -> Finding {
-    let Ok(said) = run(Command::new("go").args(["env", "GOVERSION"])) else {
+    let Ok(said) = capture(Command::new("go").args(["env", "GOVERSION"])) else {
         return Finding::bad("go", "go is missing", "install Go 1.26 or newer from https://go.dev/dl");
     };
     let version = said.trim().trim_start_matches("go");
@@ -161,9 +161,9 @@ fn go() -> Finding {
 }
 
 fn compiler() -> Finding {
-    let name = run(Command::new("go").args(["env", "CC"])).unwrap_or_else(|_| "cc".into());
+    let name = capture(Command::new("go").args(["env", "CC"])).unwrap_or_else(|_| "cc".into());
     let mut words = name.split_whitespace();
-    let said = run(Command::new(words.next().unwrap_or("cc")).args(words).arg("--version"));
+    let said = capture(Command::new(words.next().unwrap_or("cc")).args(words).arg("--version"));
     match said {
         Ok(said) => Finding::good("compiler", said.lines().next().unwrap_or_default()),
         Err(_) => Finding::bad(
@@ -175,7 +175,7 @@ fn compiler() -> Finding {
 }
 
 fn cgo() -> Finding {
-    match run(Command::new("go").args(["env", "CGO_ENABLED"]))
+    match capture(Command::new("go").args(["env", "CGO_ENABLED"]))
         .as_deref()
         .map(str::trim)
     {
@@ -210,7 +210,7 @@ fn threads() -> Finding {
 
 /// A program runs where the C library is at least the one that it was linked with.
 fn glibc() -> Finding {
-    let said = run(Command::new("getconf").arg("GNU_LIBC_VERSION"));
+    let said = capture(Command::new("getconf").arg("GNU_LIBC_VERSION"));
     let version = said.as_deref().ok().and_then(|said| said.split_whitespace().nth(1));
     match version {
         Some(version) => Finding::good(
@@ -231,7 +231,7 @@ fn locked<'a>(lock: &'a str, name: &str) -> Option<&'a str> {
         .strip_suffix('"')
 }
 
-fn rust_version(folder: &Path) -> Finding {
+fn versions(folder: &Path) -> Finding {
     let path = folder.join("Cargo.lock");
     let lock = fs::read_to_string(&path).unwrap_or_default();
     let mine = env!("CARGO_PKG_VERSION");
@@ -298,7 +298,7 @@ fn c_abi(project: &Path) -> Finding {
     const MODULE: &str = "github.com/actorbridge/actorbridge/go-client/native";
     let mut list = Command::new("go");
     list.args(["list", "-m", "-f", "{{.Dir}}", MODULE]).current_dir(project);
-    let header = run(&mut list)
+    let header = capture(&mut list)
         .ok()
         .and_then(|dir| fs::read_to_string(Path::new(dir.trim()).join("actorbridge.h")).ok());
     match (header.as_deref().and_then(abi), abi(HEADER)) {

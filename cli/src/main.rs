@@ -1,10 +1,15 @@
 //! The program `actorbridge`.
 
-use std::process::ExitCode;
+use std::path::Path;
+use std::process::{Command, ExitCode};
 
+use actorbridge_gen::Config;
 use clap::{Parser, Subcommand};
 
+mod build;
+mod doctor;
 mod generate;
+mod new;
 
 /// Actors in Go and Rust that exchange messages as if at home.
 #[derive(Parser)]
@@ -16,12 +21,18 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    New(new::New),
     Gen(generate::Gen),
+    Build(build::Build),
+    Doctor(doctor::Doctor),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Task::New(task) => task.run(),
         Task::Gen(task) => task.run(),
+        Task::Build(task) => task.run(),
+        Task::Doctor(task) => task.run(),
     };
     match done {
         Ok(said) => {
@@ -32,5 +43,23 @@ fn main() -> ExitCode {
             eprintln!("{problem}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The configuration of the project in a folder.
+fn project(folder: &Path) -> Result<Config, String> {
+    Config::read(folder.join("actorbridge.toml")).map_err(|problems| problems.to_string())
+}
+
+/// Runs a command and gives its standard output.
+fn capture(command: &mut Command) -> Result<String, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|e| format!("{name} does not start: {e}"))?;
+    match output.status.success() {
+        true => String::from_utf8(output.stdout).map_err(|e| format!("{name}: {e}")),
+        false => Err(format!(
+            "{name} failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        )),
     }
 }

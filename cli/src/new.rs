@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-/// Options of `actorbridge new`.
+/// Make a project with a Go and a Rust actor, to begin with
 #[derive(Args)]
 pub(crate) struct New {
     /// The project's name: lower-case letters and digits, beginning with a letter. It becomes a folder, a Go module, a Rust
-    /// crate and a proto package.
+    /// crate and a proto package
     name: String,
-    /// Folder to make it in.
+    /// Folder to make it in
     #[arg(long, value_name = "DIR", default_value = ".")]
     parent: PathBuf,
 }

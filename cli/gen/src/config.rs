@@ -24,6 +24,8 @@ pub struct Config {
     pub go: Option<Go>,
     /// The lock file; `None` = changes are not watched.
     pub lock: Option<PathBuf>,
+    /// What `actorbridge build` makes of the project.
+    pub build: Build,
     /// Message types whose latest version was not released: their entry in the lock file is written anew.
     pub amend: Vec<String>,
 }
@@ -53,6 +55,26 @@ pub struct Go {
     pub out: PathBuf,
 }
 
+/// The user's Rust actors as a Go package.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Build {
+    /// The folder of the crate with the actors.
+    #[serde(rename = "crate")]
+    pub rust_crate: PathBuf,
+    /// The folder of the Go package.
+    pub go_package: PathBuf,
+}
+
+impl Default for Build {
+    fn default() -> Self {
+        Self {
+            rust_crate: "rust".into(),
+            go_package: "rustcore".into(),
+        }
+    }
+}
+
 /// `actorbridge.toml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,6 +83,8 @@ struct Written {
     proto: Proto,
     rust: Option<Rust>,
     go: Option<Go>,
+    #[serde(default)]
+    build: Build,
 }
 
 #[derive(Deserialize)]
@@ -87,6 +111,7 @@ impl Config {
             rust: None,
             go: None,
             lock: None,
+            build: Build::default(),
             amend: Vec::new(),
         }
     }
@@ -112,6 +137,7 @@ impl Config {
             files: written.proto.files,
             rust: written.rust,
             go: written.go,
+            build: written.build,
             lock: Some(written.lock.unwrap_or_else(|| "actorbridge.lock".into())),
             ..config
         })
