@@ -56,8 +56,9 @@ func Ask[T proto.Message](ctx context.Context, to Ref, message proto.Message, op
 
 // answerError is about a reply that its asker cannot read. The handler has done its work.
 func answerError(to Ref, err error) error {
-	e := newError(codeOf(err), to.text, "the reply: "+detailOf(err))
-	e.Effect = EffectDone
+	f := refusalOf(err)
+	e := newError(f.code, to.text, "the reply: "+f.detail)
+	e.Effect, e.ReaderVersion = EffectDone, f.reader
 	return e
 }
 
@@ -201,12 +202,26 @@ func (n *Node) answer(replyTo string, out *outgoing) {
 		return
 	}
 	if host := to.Host(); host != "" && host != n.name {
-		if link := n.linkTo(host); link == nil || !link.sendOffStream(out) {
-			n.log.Warn("an answer was lost: no link to its asker is up", "address", replyTo)
-		}
+		n.answerBy(n.linkTo(host), replyTo, out)
 		return
 	}
 	n.answered(out.message(n, noWho))
+}
+
+// answerBy sends an answer by a link, or why the asker's node could not read it: the handler has done its work.
+func (n *Node) answerBy(link *linkEnd, replyTo string, out *outgoing) {
+	if link != nil {
+		readable, unsupported := link.forPeer(out, replyTo)
+		if unsupported != nil {
+			f := unsupported.failure()
+			f.detail, f.effect = "the reply: "+f.detail, EffectDone
+			readable = failureOut(out.correlation, &f)
+		}
+		if link.sendOffStream(readable) {
+			return
+		}
+	}
+	n.log.Warn("an answer was lost: no link to its asker is up", "address", replyTo)
 }
 
 func (n *Node) answerFailure(replyTo string, correlation uint64, f *failure) {

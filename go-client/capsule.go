@@ -260,12 +260,16 @@ func (n *Node) restore(ctx context.Context, s *Snapshot, r *registered) (Receive
 		return nil, newError(CodeUnsupportedType, s.Actor, "this program has no state type "+s.Type)
 	}
 	state := known.New().Interface()
-	if has := infoOf(state).version; s.Version > has {
+	info := infoOf(state)
+	if s.Version > info.version {
 		return nil, newError(CodeUnsupportedVersion, s.Actor, fmt.Sprintf(
-			"the state is version %d of %s; %d is read here", s.Version, s.Type, has))
+			"the state is version %d of %s; %d is read here", s.Version, s.Type, info.version))
 	}
 	if err := proto.Unmarshal(s.State, state); err != nil {
 		return nil, newError(CodeUndecodable, s.Actor, "the state does not decode: "+err.Error())
+	}
+	if err := info.upcast(state, max(s.Version, 1)); err != nil {
+		return nil, newError(CodeUndecodable, s.Actor, "the state: "+err.Error())
 	}
 	var actor Receiver
 	err = isolated(n, func() error {

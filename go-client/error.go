@@ -26,6 +26,8 @@ type Error struct {
 	Detail string
 	// User is the handler's own error, with CodeHandlerError; otherwise nil.
 	User *UserError
+	// ReaderVersion is the version that the reader knows, with CodeUnsupportedVersion; 0 = it is not said.
+	ReaderVersion uint32
 	// Message is what TryTell could not send; otherwise nil.
 	Message proto.Message
 
@@ -89,6 +91,7 @@ type failure struct {
 	effect Effect
 	detail string
 	user   *UserError
+	reader uint32 // with CodeUnsupportedVersion: the version that the reader knows
 }
 
 func failed(code Code, detail string) failure {
@@ -104,7 +107,7 @@ func failureOf(err error) failure {
 	)
 	switch {
 	case errors.As(err, &own) && own.refusal:
-		return failure{code: own.Code, effect: own.Effect, detail: own.Detail}
+		return own.failure()
 	case errors.As(err, &user) && user.Code != "":
 		return failure{code: CodeHandlerError, effect: CodeHandlerError.Effect(), user: user}
 	case own != nil:
@@ -115,6 +118,11 @@ func failureOf(err error) failure {
 		return failed(CodeHandlerTimeout, "the handler was cancelled: "+err.Error())
 	}
 	return handlerError("ERROR", err)
+}
+
+// failure is the error as an asker is told of it.
+func (e *Error) failure() failure {
+	return failure{code: e.Code, effect: e.Effect, detail: e.Detail, reader: e.ReaderVersion}
 }
 
 func handlerError(code string, err error) failure {
@@ -133,7 +141,7 @@ func (f *failure) text() string {
 
 // encode gives the Failure and the payload that goes with it.
 func (f *failure) encode() (encoded, payload []byte) {
-	encoded = mustMarshal(&pb.Failure{Code: pb.Code(f.code), Effect: pb.Effect(f.effect), Detail: cut(f.detail)})
+	encoded = mustMarshal(&pb.Failure{Code: pb.Code(f.code), Effect: pb.Effect(f.effect), Detail: cut(f.detail), ReaderVersion: f.reader})
 	if f.user != nil {
 		payload = mustMarshal(f.user.onItsWay())
 	}
@@ -143,7 +151,7 @@ func (f *failure) encode() (encoded, payload []byte) {
 // errorOf is an answer's failure, as the asker gets it.
 func errorOf(target string, f *pb.Failure, payload []byte) *Error {
 	e := newError(Code(f.Code), target, f.Detail)
-	e.Effect = EffectMaybe
+	e.Effect, e.ReaderVersion = EffectMaybe, f.ReaderVersion
 	if f.Effect != pb.Effect_EFFECT_UNSPECIFIED {
 		e.Effect = Effect(f.Effect)
 	}

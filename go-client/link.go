@@ -51,6 +51,8 @@ type linkEnd struct {
 	machine *machine.Link
 	outlets map[uint32]*outlet
 	peer    string
+	// reads is the highest version of each type that the peer says it reads.
+	reads map[string]uint32
 	// capabilities are those that both sides have.
 	capabilities []uint32
 	fate         string // why it is down
@@ -68,6 +70,7 @@ type inbound struct {
 type watch struct{ actor, watcher string }
 
 func (n *Node) newLink(role machine.Role) (*linkEnd, error) {
+	reads := n.reads()
 	l := &linkEnd{
 		id: lastLinkID.Add(1), node: n, wake: make(chan struct{}, 1),
 		settled: make(chan struct{}), down: make(chan struct{}),
@@ -76,8 +79,12 @@ func (n *Node) newLink(role machine.Role) (*linkEnd, error) {
 		machine: machine.NewLink(machine.Config{
 			Role: role, Node: n.name, Incarnation: n.incarnation, MinProtocol: machine.MinProtocol,
 			MaxProtocol: machine.MaxProtocol, Software: software,
-			Capabilities: []uint32{uint32(pb.Capability_CAPABILITY_MOVE)},
+			Capabilities: []uint32{uint32(pb.Capability_CAPABILITY_MOVE)}, Types: reads,
 		}, n.now()),
+	}
+	if left := len(reads) - l.machine.TypesTold(); left > 0 {
+		n.log.Warn("a peer is not told of all types that are read here: there are too many; it writes them as it does, and what "+
+			"cannot be read is refused here", "types", len(reads), "untold", left, "first", reads[len(reads)-left].Type)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -233,7 +240,8 @@ func (l *linkEnd) drive(event func(m *machine.Link, out []machine.Action) []mach
 	actions := event(l.machine, nil)
 	if len(actions) > 0 && actions[0].Kind == machine.ActionUp {
 		// The peer can have the Welcome from now on, and who hears from it that the link is up must find it up.
-		l.peer, l.capabilities = actions[0].Up.Peer, actions[0].Up.Capabilities
+		up := actions[0].Up
+		l.peer, l.capabilities, l.reads = up.Peer, up.Capabilities, versionsOf(up.Types)
 	}
 	l.mu.Unlock()
 	for i := range actions {
@@ -309,6 +317,17 @@ func (l *linkEnd) open(o *outlet, firstSeq, targetEpoch uint64) (uint32, *wire.R
 func (l *linkEnd) send(flow uint32, out *outgoing) (sent machine.Sent) {
 	l.with(func(m *machine.Link) { sent = m.Send(flow, out.what, out.deadline, out.hops, out.body) })
 	return sent
+}
+
+// forPeer is a message as the peer can read it, or why there is none.
+func (l *linkEnd) forPeer(out *outgoing, target string) (*outgoing, *Error) {
+	if out.what.MinReader <= 1 {
+		return out, nil
+	}
+	l.mu.Lock()
+	peer, reads := l.peer, l.reads
+	l.mu.Unlock()
+	return out.forPeer(peer, reads, target)
 }
 
 func (l *linkEnd) sendOffStream(out *outgoing) (queued bool) {

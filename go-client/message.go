@@ -134,12 +134,13 @@ func (m *Message) failure(target string) *Error {
 	return errorOf(target, failure, m.payload)
 }
 
-// Decode reads the payload into a message of its type. It fails with UNSUPPORTED_TYPE, UNSUPPORTED_VERSION (it needs a
+// Decode reads the payload into a message of its type, and brings what an older writer wrote to this program's version (see
+// [Upcast]). It fails with UNSUPPORTED_TYPE, UNSUPPORTED_VERSION (it needs a
 // newer reader; the payload was not touched), UNSUPPORTED_CODEC or UNDECODABLE. A handler returns that error, and the
 // asker is told.
 func (m *Message) Decode(into proto.Message) error {
 	info := infoOf(into)
-	refuse := func(code Code, detail string) error {
+	refuse := func(code Code, detail string) *Error {
 		e := newError(code, m.who.Target, detail)
 		e.refusal = true
 		return e
@@ -148,13 +149,18 @@ func (m *Message) Decode(into proto.Message) error {
 	case info.name != m.what.TypeName:
 		return m.Unsupported()
 	case m.what.MinReader > info.version:
-		return refuse(CodeUnsupportedVersion, fmt.Sprintf(
-			"%s needs a reader of version %d; this one reads version %d", info.name, m.what.MinReader, info.version))
+		e := refuse(CodeUnsupportedVersion, fmt.Sprintf("%s of version %d needs a reader of version %d; this one reads version %d",
+			info.name, m.what.Version, m.what.MinReader, info.version))
+		e.ReaderVersion = info.version
+		return e
 	case m.what.ContentType != 0 || m.what.Compression != 0:
 		return refuse(CodeUnsupportedCodec, "only protobuf without compression is read here")
 	}
 	if err := proto.Unmarshal(m.payload, into); err != nil {
 		return refuse(CodeUndecodable, fmt.Sprintf("%s does not decode: %v", info.name, err))
+	}
+	if err := info.upcast(into, m.what.Version); err != nil {
+		return refuse(CodeUndecodable, err.Error())
 	}
 	return nil
 }

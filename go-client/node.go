@@ -24,6 +24,7 @@ type Node struct {
 	log         *slog.Logger
 	start       time.Time
 	factories   []registered
+	alsoReads   []Reads
 	outside     *sender
 	tasks       tasks
 	closing     chan struct{} // closed when the shutdown begins

@@ -2,6 +2,7 @@ package actorbridge
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -151,7 +152,8 @@ func (c *cell) flush(ctx context.Context, mode flushMode) {
 			return
 		case <-park.C:
 			for _, s := range o.take() {
-				c.node.deadOutgoing(c.sender, s.to, s.out, CodeMailboxFull, "no room in time")
+				f := failed(CodeMailboxFull, "no room in time")
+				c.node.deadOutgoing(c.sender, s.to, s.out, &f)
 			}
 			return
 		}
@@ -170,7 +172,8 @@ func (c *cell) pass(ctx context.Context) bool {
 		placed, done, err := c.node.tryPlace(ctx, c.sender, s.to, s.out, true)
 		switch {
 		case err != nil:
-			c.node.deadOutgoing(c.sender, s.to, s.out, codeOf(err), detailOf(err))
+			f := refusalOf(err)
+			c.node.deadOutgoing(c.sender, s.to, s.out, &f)
 		case done:
 			c.node.notePlaced(s.out, placed)
 		default:
@@ -186,10 +189,18 @@ func (c *cell) pass(ctx context.Context) bool {
 }
 
 // deadOutgoing is the end of a message that never left.
-func (n *Node) deadOutgoing(from *sender, to Ref, out *outgoing, code Code, detail string) {
-	n.deadLetter(out.message(n, from.who(to)), code, code.Effect(), detail)
-	f := failed(code, detail)
+func (n *Node) deadOutgoing(from *sender, to Ref, out *outgoing, f *failure) {
+	n.deadLetter(out.message(n, from.who(to)), f.code, f.code.Effect(), f.detail)
 	if out.what.Kind == uint32(pb.Kind_KIND_ASK) {
-		n.answerFailure(from.replyTo, out.correlation, &f)
+		n.answerFailure(from.replyTo, out.correlation, f)
 	}
+}
+
+// refusalOf is why a message could not be placed, or not be read.
+func refusalOf(err error) failure {
+	var e *Error
+	if errors.As(err, &e) {
+		return failure{code: e.Code, effect: e.Code.Effect(), detail: e.Detail, reader: e.ReaderVersion}
+	}
+	return failed(codeOf(err), detailOf(err))
 }

@@ -20,6 +20,8 @@ type outgoing struct {
 	asks        uint32
 	deadline    uint64
 	hops        uint32
+	older       []*outgoing // the same message as older versions write it, from the newest to the oldest
+	missing     error       // why there are not more of them
 }
 
 // newOutgoing encodes a message. It fails with INVALID_ARGUMENT for one that does not encode.
@@ -28,6 +30,15 @@ func newOutgoing(kind pb.Kind, message proto.Message, fields wire.BodyFields) (*
 		return nil, newError(CodeInvalidArgument, "", "the message is nil")
 	}
 	info := infoOf(message)
+	out, err := info.encode(kind, message, fields)
+	if err == nil && len(info.older) > 0 {
+		info.encodeOlder(out, kind, message, fields)
+	}
+	return out, err
+}
+
+// encode encodes a message as one of this version.
+func (t *typeInfo) encode(kind pb.Kind, message proto.Message, fields wire.BodyFields) (*outgoing, error) {
 	size := proto.Size(message)
 	body := make([]byte, 0, size+40+len(fields.Failure)+8*len(fields.AskPath))
 	body = wire.AppendBody(body, fields, nil)
@@ -39,13 +50,13 @@ func newOutgoing(kind pb.Kind, message proto.Message, fields wire.BodyFields) (*
 		var err error
 		body, err = (proto.MarshalOptions{UseCachedSize: true}).MarshalAppend(body, message)
 		if err != nil || len(body) != start+size {
-			e := newError(CodeInvalidArgument, info.name, "the message does not encode, or is changed meanwhile")
+			e := newError(CodeInvalidArgument, t.name, "the message does not encode, or is changed meanwhile")
 			e.cause = err
 			return nil, e
 		}
 	}
 	return &outgoing{
-		what: info.what(kind), body: body, payload: body[start:], correlation: fields.Correlation,
+		what: t.what(kind), body: body, payload: body[start:], correlation: fields.Correlation,
 		asks: uint32(len(fields.AskPath)),
 	}, nil
 }
@@ -86,6 +97,14 @@ type typeInfo struct {
 	name               string
 	version, minReader uint32
 	tell, ask, reply   *wire.What
+	up                 map[uint32]cast // by the version that it begins with
+	older              []*older        // versions that it can be written as, from the newest to the oldest
+}
+
+// older is an older version of a type, and how the next newer one becomes it.
+type older struct {
+	typeInfo
+	cast cast
 }
 
 // maxTypes bounds the types that are remembered: a program that makes descriptors as it runs must not fill the memory.
@@ -104,11 +123,15 @@ func infoOf(message proto.Message) *typeInfo {
 	if info != nil {
 		return info
 	}
-	info = &typeInfo{name: string(descriptor.FullName()), version: 1, minReader: 1}
-	if options, ok := proto.GetExtension(descriptor.Options(), pb.E_Message).(*pb.MessageOptions); ok && options != nil {
-		info.version, info.minReader = max(options.Version, 1), max(options.MinReader, 1)
+	options := optionsOf(descriptor)
+	known := newTypeInfo(string(descriptor.FullName()), max(options.GetVersion(), 1), max(options.GetMinReader(), 1))
+	info = &known
+	if casts := castsOf(descriptor); casts != nil {
+		info.up = casts.up
+		for _, d := range casts.down {
+			info.older = append(info.older, &older{newTypeInfo(info.name, d.to, d.minReader), d.cast})
+		}
 	}
-	info.tell, info.ask, info.reply = info.make(pb.Kind_KIND_TELL), info.make(pb.Kind_KIND_ASK), info.make(pb.Kind_KIND_REPLY)
 	types.Lock()
 	defer types.Unlock()
 	if len(types.known) >= maxTypes {
@@ -116,6 +139,22 @@ func infoOf(message proto.Message) *typeInfo {
 	}
 	types.known[descriptor] = info
 	return info
+}
+
+func newTypeInfo(name string, version, minReader uint32) typeInfo {
+	t := typeInfo{name: name, version: version, minReader: minReader}
+	t.tell, t.ask, t.reply = t.make(pb.Kind_KIND_TELL), t.make(pb.Kind_KIND_ASK), t.make(pb.Kind_KIND_REPLY)
+	return t
+}
+
+// optionsOf is what a type says of its version; nil if it says nothing.
+func optionsOf(descriptor protoreflect.MessageDescriptor) *pb.MessageOptions {
+	options, _ := proto.GetExtension(descriptor.Options(), pb.E_Message).(*pb.MessageOptions)
+	return options
+}
+
+func versionOf(descriptor protoreflect.MessageDescriptor) uint32 {
+	return max(optionsOf(descriptor).GetVersion(), 1)
 }
 
 func (t *typeInfo) what(kind pb.Kind) *wire.What {

@@ -147,7 +147,11 @@ func (o *outlet) toCell(node *Node, out *outgoing) (placed, sent, error) {
 }
 
 func (o *outlet) toLink(out *outgoing) (placed, sent, error) {
-	result := o.link.send(o.flow, out)
+	readable, unsupported := o.link.forPeer(out, o.target.text)
+	if unsupported != nil {
+		return placed{}, 0, unsupported
+	}
+	result := o.link.send(o.flow, readable)
 	switch result.Result {
 	case machine.SendQueued:
 		o.nextSeq = result.Seq + 1

@@ -234,7 +234,8 @@ func (n *Node) notify(to Ref, out *outgoing) {
 		ctx, cancel := context.WithTimeout(context.Background(), noticeTime)
 		defer cancel()
 		if _, err := n.place(ctx, n.outside, to, out); err != nil {
-			n.deadOutgoing(n.outside, to, out, CodeUnavailable, "a notice could not be delivered: "+err.Error())
+			f := failed(CodeUnavailable, "a notice could not be delivered: "+err.Error())
+			n.deadOutgoing(n.outside, to, out, &f)
 		}
 	})
 }

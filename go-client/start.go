@@ -24,6 +24,7 @@ type startOptions struct {
 	log       *slog.Logger
 	factories []registered
 	doors     []door.Door
+	reads     []Reads
 }
 
 // WithLogger sets where the node logs; slog.Default() unless it is given.
@@ -34,6 +35,12 @@ func WithLogger(log *slog.Logger) Option {
 // WithLink links the node at its start; Start fails if that does.
 func WithLink(d door.Door) Option {
 	return func(o *startOptions) { o.doors = append(o.doors, d) }
+}
+
+// WithReads tells the nodes that it is linked with that this program reads these messages too, beside those of its protocols
+// (see [RegisterProtocol]): for actors that are written by hand.
+func WithReads(reads ...Reads) Option {
+	return func(o *startOptions) { o.reads = append(o.reads, reads...) }
 }
 
 // Factory registers what an incoming spawn or move of a matching path makes: "orders/*" matches every path below orders/,
@@ -56,7 +63,7 @@ func Start(ctx context.Context, name string, options ...Option) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		name: name, incarnation: randomID(), log: o.log.With("node", name), start: time.Now(), factories: o.factories,
+		name: name, incarnation: randomID(), log: o.log.With("node", name), start: time.Now(), factories: o.factories, alsoReads: o.reads,
 		outside: newSender("", "ab://"+name+"/"+systemPath), closing: make(chan struct{}), ended: make(chan struct{}),
 		cells: make(map[string]*cell), links: make(map[uint64]*linkEnd), owners: make(map[string]string),
 		asks: new(machine.Asks[*waiter]), owned: make(map[string]owned), forwards: make(map[string]*cell),

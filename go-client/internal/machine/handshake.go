@@ -55,6 +55,9 @@ func (l *Link) toldTypes() []*pb.Reads {
 	return types
 }
 
+// TypesTold is how many of the types of its config, from the first on, a link tells its peer.
+func (l *Link) TypesTold() int { return len(l.toldTypes()) }
+
 // tooMany says why a peer that reads so many types cannot be linked with, or nothing.
 func tooMany(types []*pb.Reads) string {
 	if len(types) <= MaxReads {
