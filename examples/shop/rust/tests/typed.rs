@@ -118,7 +118,7 @@ fn a_typed_tell_is_handled_before_the_ask_behind_it() {
     let reply = run(&node, pricer.quote(&node, &quote)).expect("an answer");
     assert_eq!(reply.total_cents, 14);
     let refused = run(&node, cart.add(&node, &add("A1", 1))).expect_err("A1 is not sold any more");
-    assert_eq!(refused.user().expect("the handler's own error").code, "UNKNOWN_SKU");
+    assert_eq!(refused.user().expect("the handler's own error").code(), "UNKNOWN_SKU");
 }
 
 #[test]
