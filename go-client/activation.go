@@ -186,7 +186,7 @@ func (c *cell) conclude(m *Message, err error) {
 		c.failMessage(m, &f)
 		return
 	}
-	if r, _ := m.Responder(); r != nil {
+	if r := m.takeDuty(); r != nil {
 		r.Fail(handlerSilent(m))
 	}
 }

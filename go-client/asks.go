@@ -140,7 +140,7 @@ func (n *Node) ask(
 	out.deadline = deadline
 	limited, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	where, err := n.place(limited, from, to, out)
+	where, err := n.place(limited, from, to, &out)
 	if err != nil {
 		n.endAsk(correlation)
 		if errors.Is(err, context.DeadlineExceeded) {
@@ -148,7 +148,7 @@ func (n *Node) ask(
 		}
 		return nil, err
 	}
-	n.notePlaced(out, where)
+	n.notePlaced(&out, where)
 	select {
 	case answer := <-w.caller:
 		return readAnswer(to, answer)

@@ -132,7 +132,7 @@ func (t *typeInfo) encodeOlder(out *outgoing, kind pb.Kind, message proto.Messag
 	message = proto.Clone(message)
 	for _, o := range t.older {
 		err := o.cast(message)
-		var older *outgoing
+		var older outgoing
 		if err == nil {
 			older, err = o.encode(kind, message, fields)
 		}
@@ -151,8 +151,8 @@ func (out *outgoing) forPeer(peer string, reads map[string]uint32, target string
 	if !known || out.what.MinReader <= version {
 		return out, nil
 	}
-	for _, older := range out.older {
-		if older.what.MinReader <= version {
+	for i := range out.older {
+		if older := &out.older[i]; older.what.MinReader <= version {
 			return older, nil
 		}
 	}

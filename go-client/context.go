@@ -202,11 +202,11 @@ func (t *turn) Request(to Ref, message proto.Message, within time.Duration, note
 		c.noteRequest(key, &request{note: note, deadline: node.timeOf(deadline)})
 		c.mu.Unlock()
 		if staged {
-			err = c.stage(to, out)
+			err = c.stage(to, &out)
 		} else {
 			var placed placed
-			placed, err = node.place(t, c.sender, to, out)
-			node.notePlaced(out, placed)
+			placed, err = node.place(t, c.sender, to, &out)
+			node.notePlaced(&out, placed)
 		}
 	}
 	if err != nil {
@@ -242,7 +242,7 @@ func (t *turn) Timer(id string, delay time.Duration, message proto.Message) erro
 		return err
 	}
 	c := t.cell
-	if !c.startTimer(id, time.Now().Add(min(delay, longest)), c.selfMessage(out)) {
+	if !c.startTimer(id, time.Now().Add(min(delay, longest)), c.selfMessage(&out)) {
 		return newError(CodeMailboxFull, c.ref.text, "an actor has at most 1,024 timers")
 	}
 	return nil

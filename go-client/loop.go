@@ -58,7 +58,7 @@ func (in *Inbox) finish() *permit {
 	}
 	in.last = nil
 	m.turn.finish()
-	if r, _ := m.Responder(); r != nil {
+	if r := m.takeDuty(); r != nil {
 		r.Fail(handlerSilent(m))
 	}
 	return &m.permit

@@ -216,10 +216,19 @@ func (m *Message) Fail(err error) error {
 // Responder takes over the duty to answer an ask, so that it can be done after the handler has returned. It fails as Reply
 // does.
 func (m *Message) Responder() (*Responder, error) {
-	if !m.owed.CompareAndSwap(true, false) {
+	r := m.takeDuty()
+	if r == nil {
 		return nil, newError(CodeInvalidArgument, m.who.Target, "there is no ask to answer, or it has been answered")
 	}
-	return &Responder{node: m.node, replyTo: m.who.ReplyTo, correlation: m.correlation}, nil
+	return r, nil
+}
+
+// takeDuty takes over the duty to answer; nil = there is none.
+func (m *Message) takeDuty() *Responder {
+	if !m.owed.CompareAndSwap(true, false) {
+		return nil
+	}
+	return &Responder{node: m.node, replyTo: m.who.ReplyTo, correlation: m.correlation}
 }
 
 // Forward passes the message on, its payload untouched. An ask is answered by the other actor. It waits for room; what a
@@ -258,7 +267,7 @@ func (r *Responder) Reply(message proto.Message) error {
 	if r.used.Swap(true) {
 		return newError(CodeInvalidArgument, r.replyTo, "the ask has been answered")
 	}
-	r.node.answer(r.replyTo, out)
+	r.node.answer(r.replyTo, &out)
 	return nil
 }
 

@@ -110,7 +110,7 @@ func (n *Node) Tell(ctx context.Context, to Ref, message proto.Message) error {
 			if err != nil {
 				return err
 			}
-			return t.cell.stage(to, out)
+			return t.cell.stage(to, &out)
 		}
 		from = t.cell.sender
 	}
@@ -118,7 +118,7 @@ func (n *Node) Tell(ctx context.Context, to Ref, message proto.Message) error {
 	if err != nil {
 		return err
 	}
-	_, err = n.place(ctx, from, to, out)
+	_, err = n.place(ctx, from, to, &out)
 	return err
 }
 
@@ -128,7 +128,7 @@ func (n *Node) TryTell(to Ref, message proto.Message) error {
 	out, err := newOutgoing(pb.Kind_KIND_TELL, message, wire.BodyFields{})
 	if err == nil {
 		var done bool
-		_, done, err = n.tryPlace(context.Background(), n.outside, to, out, false)
+		_, done, err = n.tryPlace(context.Background(), n.outside, to, &out, false)
 		if err == nil && !done {
 			err = newError(CodeMailboxFull, to.text, "")
 		}

@@ -20,25 +20,25 @@ type outgoing struct {
 	asks        uint32
 	deadline    uint64
 	hops        uint32
-	older       []*outgoing // the same message as older versions write it, from the newest to the oldest
-	missing     error       // why there are not more of them
+	older       []outgoing // the same message as older versions write it, from the newest to the oldest
+	missing     error      // why there are not more of them
 }
 
 // newOutgoing encodes a message. It fails with INVALID_ARGUMENT for one that does not encode.
-func newOutgoing(kind pb.Kind, message proto.Message, fields wire.BodyFields) (*outgoing, error) {
+func newOutgoing(kind pb.Kind, message proto.Message, fields wire.BodyFields) (outgoing, error) {
 	if message == nil {
-		return nil, newError(CodeInvalidArgument, "", "the message is nil")
+		return outgoing{}, newError(CodeInvalidArgument, "", "the message is nil")
 	}
 	info := infoOf(message)
 	out, err := info.encode(kind, message, fields)
 	if err == nil && len(info.older) > 0 {
-		info.encodeOlder(out, kind, message, fields)
+		info.encodeOlder(&out, kind, message, fields)
 	}
 	return out, err
 }
 
 // encode encodes a message as one of this version.
-func (t *typeInfo) encode(kind pb.Kind, message proto.Message, fields wire.BodyFields) (*outgoing, error) {
+func (t *typeInfo) encode(kind pb.Kind, message proto.Message, fields wire.BodyFields) (outgoing, error) {
 	size := proto.Size(message)
 	body := make([]byte, 0, size+40+len(fields.Failure)+8*len(fields.AskPath))
 	body = wire.AppendBody(body, fields, nil)
@@ -52,10 +52,10 @@ func (t *typeInfo) encode(kind pb.Kind, message proto.Message, fields wire.BodyF
 		if err != nil || len(body) != start+size {
 			e := newError(CodeInvalidArgument, t.name, "the message does not encode, or is changed meanwhile")
 			e.cause = err
-			return nil, e
+			return outgoing{}, e
 		}
 	}
-	return &outgoing{
+	return outgoing{
 		what: t.what(kind), body: body, payload: body[start:], correlation: fields.Correlation,
 		asks: uint32(len(fields.AskPath)),
 	}, nil
@@ -67,7 +67,7 @@ func notice(kind pb.Kind, message proto.Message) *outgoing {
 	if err != nil {
 		panic("actorbridge: a message of its own does not encode: " + err.Error())
 	}
-	return out
+	return &out
 }
 
 // failureOut is a KIND_FAILURE.
