@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/actorbridge/actorbridge/go-client/abtest"
 	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
 	actorbridgev1 "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 	"github.com/actorbridge/actorbridge/go-client/remote"
 )
 
@@ -129,6 +132,55 @@ func theEnd(t *testing.T, a, b *ab.Node, counter ab.Ref) {
 	eventually(t, "the end of the link", func() bool { return len(a.Peers()) == 0 })
 	if err := a.Tell(t.Context(), refOf(t, a, "ab://b/counter"), &testpb.Hold{}); !errors.Is(err, ab.ErrUnavailable) {
 		t.Errorf("without a link a tell is %v", err)
+	}
+}
+
+// greeter is the transport of a peer that says Hello, and looks around when it is given the Welcome.
+type greeter struct {
+	hello   chan *wire.Packet
+	welcome func()
+	once    sync.Once
+	over    chan struct{}
+}
+
+func (g *greeter) Send(p *wire.Packet) error {
+	if p.Head.GetWelcome() != nil {
+		g.welcome()
+		return g.Close()
+	}
+	return nil
+}
+
+func (g *greeter) Recv() (*wire.Packet, error) {
+	select {
+	case p := <-g.hello:
+		return p, nil
+	case <-g.over:
+		return nil, io.EOF
+	}
+}
+
+func (g *greeter) Close() error {
+	g.once.Do(func() { close(g.over) })
+	return nil
+}
+
+func TestAPeerThatHasTheWelcomeIsKnownByName(t *testing.T) {
+	b := start(t, "b")
+	for range 1000 {
+		g := &greeter{hello: make(chan *wire.Packet, 1), over: make(chan struct{})}
+		g.welcome = func() {
+			if peers := b.Peers(); !slices.Equal(peers, []string{"stranger"}) {
+				t.Errorf("the node is linked with %q", peers)
+			}
+		}
+		head := hello(1, 1)
+		head.Number = 1
+		g.hello <- &wire.Packet{Head: head}
+		_ = b.Accept(g)
+		if t.Failed() {
+			return
+		}
 	}
 }
 

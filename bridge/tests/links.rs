@@ -4,6 +4,7 @@ mod common;
 
 use actorbridge::proto::v1::{Code, Effect, FindReply, FindRequest, ListReply, ListRequest, SpawnReply, SpawnRequest};
 use actorbridge::{Node, Options, Ref};
+use common::raw::Raw;
 use common::test::{Add, Count, EchoReply, EchoRequest, GetCount, Hold, PanicNow};
 use common::{LONG, SECOND, digest, eventually, listening, node, pair, worker};
 
@@ -120,4 +121,16 @@ async fn two_nodes_of_one_name_are_refused_with_advice() {
     assert!(error.to_string().contains("give each its own name"), "{error}");
     a.shutdown(SECOND).await.expect("everything ends");
     b.shutdown(SECOND).await.expect("everything ends");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_has_the_welcome_is_known_by_name() {
+    let there = listening("tcp://127.0.0.1:0").await;
+    for _ in 0..100 {
+        let raw = Raw::link(&there.listening()[0]).await;
+        assert_eq!(there.peers(), ["raw"]);
+        drop(raw);
+        eventually("the end of the link", || there.peers().is_empty()).await;
+    }
+    there.shutdown(SECOND).await.expect("everything ends");
 }
