@@ -150,8 +150,13 @@ func asking(correlation uint64, message proto.Message, payload []byte) []byte {
 }
 
 func enveloped(kind actorbridgev1.Kind, correlation uint64, message proto.Message, payload []byte) []byte {
+	return versioned(kind, 1, correlation, message, payload)
+}
+
+// versioned is a whole message that needs a reader of this version.
+func versioned(kind actorbridgev1.Kind, version uint32, correlation uint64, message proto.Message, payload []byte) []byte {
 	name := string(message.ProtoReflect().Descriptor().FullName())
-	what := wire.NewWhat(kind, name, 1, 1, actorbridgev1.ContentType_CONTENT_TYPE_PROTOBUF)
+	what := wire.NewWhat(kind, name, version, version, actorbridgev1.ContentType_CONTENT_TYPE_PROTOBUF)
 	return wire.Join(nil, what.Bytes, wire.AppendBody(nil, wire.BodyFields{Correlation: correlation}, payload))
 }
 
@@ -178,6 +183,9 @@ func TestABadMessageCostsItselfAndIsAnsweredWithItsCodeAndASentence(t *testing.T
 		{"an item that is torn", 1, 0, 12, append(asking(12, echo, nil), 0x12, 50, 1), ab.CodeUndecodable, "says 50 bytes"},
 		{"a payload that does not decode", 1, 0, 13, asking(13, echo, []byte("\x0a\x7fshort")), ab.CodeUndecodable, "EchoRequest"},
 		{"a kind of a later version", 1, 0, 0, enveloped(999, 0, echo, nil), ab.CodeUnsupportedKind, "upgrade this node"},
+		{"a message for a newer reader, whose payload is not touched", 1, 0, 18,
+			versioned(actorbridgev1.Kind_KIND_ASK, 9, 18, echo, []byte("\xff\xff")),
+			ab.CodeUnsupportedVersion, "needs a reader of version 9; this one reads version 1"},
 		{"a message beyond its credit", 1, 5000, 15, asking(15, echo, nil), ab.CodeMailboxFull, "wait for more"},
 		{"a message over 64 KiB", 1, 0, 16, asking(16, echo, make([]byte, 64<<10)), ab.CodeTooLarge, "limit of 65536"},
 		{"a message for nobody", 2, 0, 17, asking(17, echo, nil), ab.CodeNoSuchActor, ""},
