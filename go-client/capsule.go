@@ -291,7 +291,7 @@ func (c *cell) unpackMail(capsule *pb.Capsule, patience time.Duration) {
 	for _, watcher := range capsule.Watchers {
 		c.watchers[watcher] = struct{}{}
 	}
-	for _, cursor := range capsule.Inputs {
+	for _, cursor := range capsule.Inputs[:min(len(capsule.Inputs), maxDrained)] {
 		c.noteDrained(cursor.Stream, cursor.Processed)
 	}
 	for _, ask := range capsule.Asks {

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
 // The bytes around a snapshot's header and content; docs/SNAPSHOT.md is their table.
@@ -23,6 +24,10 @@ const (
 	maxHeader      = 64 << 10
 	// maxSnapshot is the most bytes of a snapshot's content.
 	maxSnapshot = 64 << 20
+	// A capsule may have so many entries, and one more for each so many bytes of it: many tiny ones would take a hundred times
+	// their bytes.
+	freeEntries  = 1 << 18
+	bytesAnEntry = 32
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -114,9 +119,9 @@ func ReadSnapshot(name string, data []byte) (*Snapshot, error) {
 	if sum := sha256.Sum256(stored); !bytes.Equal(sum[:], header.Sha256) {
 		return nil, damaged(name, "its content does not match its sha256")
 	}
-	capsule := new(pb.Capsule)
-	if err := proto.Unmarshal(stored[:header.CapsuleSize], capsule); err != nil {
-		return nil, damaged(name, "its capsule does not decode: "+err.Error())
+	capsule, err := readCapsule(name, stored[:header.CapsuleSize])
+	if err != nil {
+		return nil, err
 	}
 	return &Snapshot{
 		Actor: header.Actor, Epoch: header.Epoch, Seq: header.Seq, Type: header.Type, Version: header.Version,
@@ -174,6 +179,22 @@ func readChunks(name string, data []byte, storedLen int) ([]byte, error) {
 		data = data[end+crcBytes:]
 	}
 	return stored, nil
+}
+
+func readCapsule(name string, data []byte) (*pb.Capsule, error) {
+	entries, refusal := wire.Entries(data, 1, 2) // inputs and outputs have entries of their own
+	if refusal != nil {
+		return nil, damaged(name, "its capsule does not decode: "+refusal.Detail)
+	}
+	if most := freeEntries + len(data)/bytesAnEntry; entries > most {
+		return nil, newError(CodeTooLarge, name, fmt.Sprintf(
+			"the snapshot's capsule of %d bytes has %d entries, and may have %d", len(data), entries, most))
+	}
+	capsule := new(pb.Capsule)
+	if err := proto.Unmarshal(data, capsule); err != nil {
+		return nil, damaged(name, "its capsule does not decode: "+err.Error())
+	}
+	return capsule, nil
 }
 
 // snapshotSize is the bytes of a file with so many bytes of header and content.

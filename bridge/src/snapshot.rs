@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use actorbridge_proto::Refusal;
 use actorbridge_proto::v1::{Capsule, Code, SnapshotHeader, SnapshotInfo};
+use actorbridge_proto::wire::{Fields, Value};
 use bytes::{Bytes, BytesMut};
 use prost::Message as _;
 use sha2::{Digest, Sha256};
@@ -22,6 +24,10 @@ const CRC: usize = 4;
 const MAX_HEADER: usize = 64 << 10;
 /// Most bytes of a snapshot.
 const MAX_BYTES: usize = 64 << 20;
+/// A capsule may have so many entries, and one more for each so many bytes of it: many tiny ones would take a hundred times
+/// their bytes.
+const FREE_ENTRIES: usize = 1 << 18;
+const BYTES_AN_ENTRY: usize = 32;
 const CODEC: &str = "protobuf";
 
 /// An actor at one moment between two messages: its state, and what makes it the same actor elsewhere.
@@ -131,7 +137,15 @@ impl Snapshot {
             return Err(damaged("its content does not match its sha256"));
         }
         let capsule = stored.split_to(header.capsule_size as usize);
-        let capsule = Capsule::decode(capsule).map_err(|e| damaged(&format!("its capsule does not decode: {e}")))?;
+        let undecodable = |why: &str| damaged(&format!("its capsule does not decode: {why}"));
+        let most = FREE_ENTRIES + capsule.len() / BYTES_AN_ENTRY;
+        let entries = entries(&capsule, &[1, 2]).map_err(|r| undecodable(&r.detail))?;
+        if entries > most {
+            let bytes = capsule.len();
+            let text = format!("the snapshot's capsule of {bytes} bytes has {entries} entries, and may have {most}");
+            return Err(bad(name, Code::TooLarge, text));
+        }
+        let capsule = Capsule::decode(capsule).map_err(|e| undecodable(&e.to_string()))?;
         let snapshot = Self {
             actor: header.actor,
             epoch: header.epoch,
@@ -145,6 +159,21 @@ impl Snapshot {
         };
         Ok((snapshot, header.sha256))
     }
+}
+
+/// Counts the length-delimited fields of a message, and those inside its fields of these numbers: of a capsule, inputs and
+/// outputs have entries of their own.
+fn entries(message: &[u8], within: &[u32]) -> Result<usize, Refusal> {
+    let (mut fields, mut count) = (Fields::new(message), 0);
+    while let Some(field) = fields.next_field()? {
+        if let Value::Bytes(inner) = field.value {
+            count += 1;
+            if within.contains(&field.number) {
+                count += entries(inner, &[])?;
+            }
+        }
+    }
+    Ok(count)
 }
 
 /// The header and its length.

@@ -201,6 +201,23 @@ fn every_flipped_bit_and_every_truncation_is_found() {
 }
 
 #[test]
+fn a_capsule_of_many_tiny_entries_is_refused_before_it_is_decoded() {
+    let with = |entries: usize| Snapshot {
+        capsule: Capsule {
+            inputs: vec![Cursor::default(); entries],
+            ..Default::default()
+        },
+        ..smallest()
+    };
+    // One for each 32 bytes, and an entry has two.
+    let most = (FREE_ENTRIES * 16) / 15;
+    assert!(Snapshot::read("x", &with(most).to_bytes().0).is_ok());
+    let refused = Snapshot::read("x", &with(most + 1).to_bytes().0).expect_err("it is over the limit");
+    assert_eq!(refused.code(), Code::TooLarge);
+    assert!(refused.to_string().contains("and may have"), "{refused}");
+}
+
+#[test]
 fn a_file_is_replaced_whole_and_its_damage_is_an_error() {
     let folder = std::env::temp_dir().join(format!("ab-snapshots-{:016x}", crate::node::random()));
     let store = FileStore::open(&folder).expect("a folder");
