@@ -165,7 +165,7 @@ func refOf(t testing.TB, node *ab.Node, text string) ab.Ref {
 // counts asks a worker what it has counted.
 func counts(t testing.TB, to ab.Ref) *testpb.Count {
 	t.Helper()
-	count, err := ab.Ask[*testpb.Count](t.Context(), to, &testpb.GetCount{}, ab.Timeout(long))
+	count, err := ab.Ask[*testpb.Count](t.Context(), to, &testpb.GetCount{}, ab.Timeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,9 +196,9 @@ func expect(t testing.TB, to ab.Ref, n uint64) {
 // eventually waits until is holds, or fails.
 func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	for until := time.Now().Add(long); !is(); time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(patience); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
-			t.Fatalf("%s did not happen in %v", what, long)
+			t.Fatalf("%s did not happen in %v", what, patience)
 		}
 	}
 }
