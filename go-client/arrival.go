@@ -1,6 +1,7 @@
 package actorbridge
 
 import (
+	"math"
 	"time"
 
 	"github.com/actorbridge/actorbridge/go-client/internal/machine"
@@ -13,6 +14,11 @@ const (
 	drainedTime = time.Minute
 	// maxDrained is the most of those.
 	maxDrained = 4096
+	// allSeqs is all of a stream that will ever come by an owner: its link was lost.
+	allSeqs = math.MaxUint64
+	// someEpoch is the target epoch that a sender says whose last binding was lost: it does not know where its messages are.
+	// No actor that has moved has it.
+	someEpoch = 1
 )
 
 // arrival is what an actor that has moved here remembers of the streams that follow it. The cell's lock guards it.
@@ -23,8 +29,8 @@ type arrival struct {
 	local map[uint64]*hold
 	// drained says up to which seq the old owner has forwarded a stream that is not bound yet.
 	drained map[uint64]drained
-	// late are senders whose late messages came too late: none of them is handled any more.
-	late map[string]struct{}
+	// late are senders whose late messages came too late: none of them is handled any more. And which streams these are.
+	late map[string]uint64
 }
 
 // opening is a stream that a peer binds.
@@ -39,10 +45,11 @@ type hold struct {
 	opening
 	key machine.StreamKey
 	// queue came meanwhile; it is bounded by the initial credit.
-	queue  []*Message
-	closed bool
-	passed bool // it ended because the stream may go on, and not because the actor has gone
-	// after runs when the hold is over: the local sender's bell, or what a forwarder has to say.
+	queue   []*Message
+	closed  bool
+	lastSeq uint64 // after which it was closed
+	passed  bool   // it ended because the stream may go on, and not because the actor has gone
+	// after runs when the hold is over: the local sender's bell.
 	after func()
 	stop  func() bool
 }
@@ -54,7 +61,8 @@ type drained struct {
 
 // hold holds a stream if it has to be. The caller holds the lock.
 func (c *cell) hold(key machine.StreamKey, o *opening) bool {
-	if o.targetEpoch == 0 || c.wasDrained(o) {
+	if !c.mayBeLate(o) {
+		delete(c.arrival.drained, o.stream) // what is said of it from now on is of this binding
 		return false
 	}
 	h := &hold{opening: *o, key: key}
@@ -70,7 +78,7 @@ func (c *cell) hold(key machine.StreamKey, o *opening) bool {
 func (c *cell) holdLocal(o *opening, room *bell) *hold {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.wasDrained(o) {
+	if !c.mayBeLate(o) {
 		return nil
 	}
 	h := &hold{opening: *o, after: room.ring}
@@ -89,17 +97,20 @@ func (c *cell) holdState(h *hold) (waits, passed bool) {
 	return c.arrival.local[h.stream] == h, h.passed
 }
 
-// wasDrained says whether all before the opening has come. The caller holds the lock.
-func (c *cell) wasDrained(o *opening) bool {
-	if o.firstSeq <= 1 {
-		return true // nothing was sent before
-	}
-	d, ok := c.arrival.drained[o.stream]
-	if !ok || d.upto+1 < o.firstSeq {
+// mayBeLate says whether something from before the opening may still come. The caller holds the lock.
+func (c *cell) mayBeLate(o *opening) bool {
+	switch {
+	case o.targetEpoch == 0, o.firstSeq <= 1: // the sender knows, or has sent nothing before
+		return false
+	case o.targetEpoch == someEpoch && c.epoch == 1: // nobody forwards to an actor that has not moved
 		return false
 	}
+	d, ok := c.arrival.drained[o.stream]
+	if !ok || d.upto < o.firstSeq-1 {
+		return true
+	}
 	delete(c.arrival.drained, o.stream)
-	return true
+	return false
 }
 
 // drainedUpto: the old owner has forwarded all of a stream up to a seq. If the actor has gone, and the stream is not held
@@ -112,16 +123,28 @@ func (c *cell) drainedUpto(stream, upto uint64) {
 			found = h
 		}
 	}
-	if found != nil && upto+1 >= found.firstSeq {
+	if found != nil && upto >= found.firstSeq-1 {
 		delete(c.arrival.late, found.sender)
 		c.endHold(found)
 		return
 	}
-	c.noteDrained(stream, upto)
+	if upto != allSeqs || !c.hasGoneOn(stream) { // else it is bound here since, and that is of an earlier binding
+		c.noteDrained(stream, upto)
+	}
 	if c.moved != nil && found == nil {
-		c.moved.sendDrained(stream, upto)
+		c.node.sendDrained(c.moved, stream, upto)
 	}
 	c.mu.Unlock()
+}
+
+// hasGoneOn says whether a stream goes on here without its late messages. The caller holds the lock.
+func (c *cell) hasGoneOn(stream uint64) bool {
+	for _, other := range c.arrival.late {
+		if other == stream {
+			return true
+		}
+	}
+	return false
 }
 
 // noteDrained keeps what is said of a stream that is not bound yet. The caller holds the lock.
@@ -148,10 +171,10 @@ func (c *cell) holdExpired(h *hold) {
 		return
 	}
 	if c.arrival.late == nil {
-		c.arrival.late = make(map[string]struct{})
+		c.arrival.late = make(map[string]uint64)
 	}
 	if len(c.arrival.late) < maxDrained {
-		c.arrival.late[h.sender] = struct{}{}
+		c.arrival.late[h.sender] = h.stream
 	}
 	c.node.log.Warn("late messages of a stream did not come in time", "actor", c.ref.text, "sender", h.sender)
 	c.endHold(h)
@@ -180,11 +203,17 @@ func (c *cell) endHold(h *hold) {
 		if h.closed {
 			c.pool.Close(h.key)
 		}
+		if h.closed && h.lastSeq == allSeqs {
+			c.noteDrained(h.stream, allSeqs)
+		}
 		grants = c.pool.Grants(c.mailbox.len() == 0, nil)
 	}
 	if moved != nil { // in order: nothing of this stream may overtake it
 		for _, m := range h.queue {
 			c.node.passOn(moved, m)
+		}
+		if h.closed {
+			c.node.sendDrained(moved, h.stream, h.lastSeq)
 		}
 	}
 	after := h.after

@@ -245,9 +245,6 @@ func (c *cell) openStream(key machine.StreamKey, o *opening) bool {
 // closeStream: a stream ended. What was promised to it is there for others.
 func (c *cell) closeStream(key machine.StreamKey) {
 	c.mu.Lock()
-	if h := c.arrival.holds[key]; h != nil {
-		h.closed = true
-	}
 	c.pool.Close(key)
 	grants := c.pool.Grants(c.mailbox.len() == 0, nil)
 	waiters := c.waiters

@@ -33,8 +33,11 @@ type forwarder struct {
 	path  string
 	owner string
 	epoch uint64
-	link  *linkEnd // Committed went by it; what is passed on must not overtake that
 	since time.Time
+	// committed is what the owner has to hear before anything that follows the actor; nil = another node tells it.
+	committed *pb.Move
+	// link is what that was said by, and all goes by while it is up, so that it stays in order. The node's following guards it.
+	link *linkEnd
 	// left is how many more messages are passed on. All that were promised room by the actor's pool are fewer.
 	left atomic.Int64
 }
@@ -43,23 +46,38 @@ func (f *forwarder) moved() *pb.Moved { return &pb.Moved{Owner: f.owner, ActorEp
 
 // passOn sends a message after its actor, as a complete envelope outside any stream. It never waits.
 func (n *Node) passOn(f *forwarder, m *Message) {
-	f.link.following.Lock()
-	defer f.link.following.Unlock()
+	n.following.Lock()
+	defer n.following.Unlock()
 	n.passOnInOrder(f, m)
 }
 
-// passOnInOrder is passOn for one who holds the link's following.
+// linkBehind is the link by which an actor is followed, or nil: behind the owner's Committed, and always the same one as long
+// as it is up. first is the one to begin with. The caller holds the node's following.
+func (n *Node) linkBehind(f *forwarder, first *linkEnd) *linkEnd {
+	if f.link != nil && f.link.isUp() {
+		return f.link
+	}
+	if first == nil || !first.isUp() || first.peerName() != f.owner {
+		first = n.linkTo(f.owner)
+	}
+	if f.link = first; first != nil && f.committed != nil {
+		first.sendMove(f.committed) // by this link it may be news; if it is lost too, the owner asks the actor's home
+	}
+	return first
+}
+
+// passOnInOrder is passOn for one who holds the node's following.
 func (n *Node) passOnInOrder(f *forwarder, m *Message) {
-	detail := ""
+	detail := "the actor lives at node " + f.owner + " now"
 	switch {
 	case m.hops >= machine.MaxHops:
 		n.refuseLater(m, CodeNoSuchActor, "it was passed on 8 times: it goes in circles")
 		return
 	case time.Since(f.since) > forwardTime || f.left.Add(-1) < 0:
-		detail = "the actor lives at node " + f.owner + " now"
-	case f.link.forward(m, m.who.Bytes):
-		return
 	default:
+		if link := n.linkBehind(f, nil); link != nil && link.forward(m, m.who.Bytes) {
+			return
+		}
 		detail = "the link to node " + f.owner + ", where the actor lives now, is down or full"
 	}
 	n.refuseLater(m, CodeMoved, detail)
@@ -125,37 +143,36 @@ func (c *cell) openMoved(key machine.StreamKey, o *opening) {
 	c.hold(key, o)
 }
 
-// streamClosed: nothing more comes on a binding. An old owner says so to the new one, behind the last message.
+// streamClosed: nothing more comes on a binding after lastSeq; [allSeqs]: its link was lost. An old owner says so to the new
+// one, behind the last message.
 func (c *cell) streamClosed(key machine.StreamKey, stream, lastSeq uint64) {
 	c.closeStream(key)
 	c.mu.Lock()
-	f := c.moved
-	if f == nil {
-		c.mu.Unlock()
-		return
-	}
-	say := func() { f.sendDrained(stream, lastSeq) }
-	h := c.arrival.holds[key]
-	if h != nil {
-		h.after = say
-	}
-	c.mu.Unlock()
-	if h == nil {
-		say()
+	defer c.mu.Unlock()
+	switch h := c.arrival.holds[key]; {
+	case h != nil:
+		h.closed, h.lastSeq = true, lastSeq
+	case c.moved != nil:
+		c.node.sendDrained(c.moved, stream, lastSeq)
+	case lastSeq == allSeqs:
+		// Wherever its sender binds it next: nothing is late but what is held here, and goes where the actor goes.
+		c.noteDrained(stream, allSeqs)
 	}
 }
 
-func (f *forwarder) sendDrained(stream, upto uint64) {
-	f.link.following.Lock()
-	defer f.link.following.Unlock()
-	f.drainedInOrder(stream, upto)
+func (n *Node) sendDrained(f *forwarder, stream, upto uint64) {
+	n.following.Lock()
+	defer n.following.Unlock()
+	n.drainedInOrder(f, stream, upto)
 }
 
-// drainedInOrder is sendDrained for one who holds the link's following.
-func (f *forwarder) drainedInOrder(stream, upto uint64) {
-	f.link.sendMove(&pb.Move{
-		Actor: "ab:///" + f.path, Epoch: f.epoch, Step: &pb.Move_Drained{Drained: &pb.Drained{Stream: stream, Upto: upto}},
-	})
+// drainedInOrder is sendDrained for one who holds the node's following.
+func (n *Node) drainedInOrder(f *forwarder, stream, upto uint64) {
+	if link := n.linkBehind(f, nil); link != nil { // without one, the new owner waits a second
+		link.sendMove(&pb.Move{
+			Actor: "ab:///" + f.path, Epoch: f.epoch, Step: &pb.Move_Drained{Drained: &pb.Drained{Stream: stream, Upto: upto}},
+		})
+	}
 }
 
 // drainedStep takes a Drained, or passes it on. It is for the stay that its epoch names: the actor may have gone since then,

@@ -56,7 +56,7 @@ func (n *Node) addCell(c *cell) error {
 		return newError(CodeAlreadyExists, c.ref.text, "")
 	}
 	if o, ok := n.owned[c.path]; ok {
-		if n.linkUpTo(o.owner) != nil {
+		if n.linkTo(o.owner) != nil {
 			return newError(CodeAlreadyExists, c.ref.text, "it lives at node "+o.owner)
 		}
 		// Its node is gone, and the actor with it: the next owner is a new epoch.

@@ -39,10 +39,6 @@ type linkEnd struct {
 	// settled is closed when the handshake is over, or the link is; down when the link is.
 	settled, down chan struct{}
 
-	// following is held while something follows an actor to the node at the other end, and from Committed until what came
-	// behind the cut has followed: what an earlier stay forwards must not slip between. It is taken behind cells' locks.
-	following sync.Mutex
-
 	inboundMu sync.Mutex
 	inbound   map[uint32]*inbound
 	types     map[uint32]*wire.What
@@ -61,6 +57,7 @@ type linkEnd struct {
 
 // inbound is an incoming stream. Without cell, each message is refused with code.
 type inbound struct {
+	id   uint64
 	who  *wire.Who
 	cell *cell
 	code Code
@@ -94,6 +91,7 @@ func (n *Node) newLink(role machine.Role) (*linkEnd, error) {
 	default:
 	}
 	n.links[l.id] = l
+	n.showLinks()
 	return l, nil
 }
 

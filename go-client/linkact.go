@@ -69,7 +69,7 @@ func (l *linkEnd) outlet(flow uint32) *outlet {
 
 // host finds who gets the messages of a stream that the peer bound.
 func (l *linkEnd) host(a *machine.Action) *inbound {
-	stream := &inbound{who: a.Who, code: CodeNoSuchActor}
+	stream := &inbound{id: a.Stream, who: a.Who, code: CodeNoSuchActor}
 	target, err := ParseRef(a.Who.Target)
 	if err == nil && (target.Host() == "" || target.Host() == l.node.name) {
 		o := &opening{stream: a.Stream, firstSeq: a.Seq, targetEpoch: a.TargetEpoch, sender: senderOf(a.Who)}
@@ -206,7 +206,7 @@ func (l *linkEnd) onDown(down *machine.Down) {
 	l.mu.Unlock()
 	for flow, stream := range l.inbound {
 		if stream.cell != nil {
-			stream.cell.closeStream(l.key(flow))
+			stream.cell.streamClosed(l.key(flow), stream.id, allSeqs)
 		}
 	}
 	clear(l.inbound)
@@ -261,5 +261,6 @@ func (n *Node) linkDown(l *linkEnd, down *machine.Down, watches map[watch]struct
 	n.log.Info("the link is down", "peer", l.peerName(), "reason", down.Detail)
 	n.mu.Lock()
 	delete(n.links, l.id)
+	n.showLinks()
 	n.mu.Unlock()
 }

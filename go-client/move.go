@@ -219,8 +219,8 @@ func (v *leaving) act(a *machine.MoveAction) {
 		n.tasks.run(v.raise)
 	case machine.MoveLeave:
 		v.report.Paused = time.Since(v.started)
-		n.leave(v.cell, v.committed, &forwarder{
-			path: v.cell.path, owner: a.Owner, epoch: a.Epoch, link: v.link, since: time.Now(),
+		n.leave(v.cell, v.link, &forwarder{
+			path: v.cell.path, owner: a.Owner, epoch: a.Epoch, since: time.Now(), committed: v.committed,
 		})
 		var err error
 		if a.Owner != v.report.To || a.Epoch != v.report.Epoch {
@@ -282,9 +282,9 @@ func (c *cell) setEpoch(epoch uint64) {
 	c.epoch = epoch
 }
 
-// leave turns an actor into a forwarder. The destination is told so, unless committed is nil, and what is forwarded comes
-// behind that at once.
-func (n *Node) leave(c *cell, committed *pb.Move, f *forwarder) {
+// leave turns an actor into a forwarder. Its owner is told so, by link if that is up, and what is forwarded comes behind that
+// at once.
+func (n *Node) leave(c *cell, link *linkEnd, f *forwarder) {
 	n.mu.Lock()
 	c.mu.Lock()
 	f.left.Store(int64(c.pool.Most()))
@@ -297,18 +297,16 @@ func (n *Node) leave(c *cell, committed *pb.Move, f *forwarder) {
 	n.mu.Unlock()
 	mail := c.mailbox.all()
 	behind := mail[min(c.cut, len(mail)):]
-	f.link.following.Lock()
-	if committed != nil {
-		f.link.sendMove(committed)
-	}
+	n.following.Lock()
+	link = n.linkBehind(f, link)
 	for _, m := range behind {
 		m.who = c.whoOf(m)
 		n.passOnInOrder(f, m)
 	}
 	for stream, d := range c.arrival.drained { // those that came after the cut; twice does no harm
-		f.drainedInOrder(stream, d.upto)
+		n.drainedInOrder(f, stream, d.upto)
 	}
-	f.link.following.Unlock()
+	n.following.Unlock()
 	streams, waiters, watchers, actor := c.pool.Streams(), c.waiters, c.watchers, c.actor
 	for key := range c.arrival.holds {
 		streams = append(streams, machine.StreamAt{Key: key})
@@ -324,8 +322,8 @@ func (n *Node) leave(c *cell, committed *pb.Move, f *forwarder) {
 		}
 	}
 	for watcher := range watchers {
-		if ref, err := ParseRef(watcher); err == nil && ref.Host() == n.name {
-			_ = f.link.noteWatch(c.ref, ref, false) // the new owner has it too; a lost link is told here
+		if ref, err := ParseRef(watcher); err == nil && ref.Host() == n.name && link != nil {
+			_ = link.noteWatch(c.ref, ref, false) // the new owner has it too; a lost link is told here
 		}
 	}
 	ringAll(waiters)

@@ -3,8 +3,11 @@ package actorbridge
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -31,11 +34,13 @@ type Node struct {
 	ended       chan struct{} // closed when its actors have ended
 	dead        deadLetters
 
-	mu     sync.RWMutex
-	cells  map[string]*cell
-	links  map[uint64]*linkEnd
-	owners map[string]string // path to node, of actors elsewhere
-	owned  map[string]owned  // owner cells of actors that have moved, and whose home this is
+	mu    sync.RWMutex
+	cells map[string]*cell
+	links map[uint64]*linkEnd
+	// linksNow are the same, for one who may not take mu.
+	linksNow atomic.Pointer[[]*linkEnd]
+	owners   map[string]string // path to node, of actors elsewhere
+	owned    map[string]owned  // owner cells of actors that have moved, and whose home this is
 	// forwards are the actors that left in the last 30 s.
 	forwards map[string]*cell
 	// departed are the stays that ended in the last 30 s.
@@ -46,6 +51,9 @@ type Node struct {
 	arriving map[string]*arriving
 	// arrivals rings when an actor that was on its way to here is not any more.
 	arrivals bell
+	// following is held while something follows an actor to its new owner, and from Committed until what came behind the cut
+	// has followed: what an earlier stay forwards must not slip between. It is taken behind cells' locks.
+	following sync.Mutex
 
 	asksMu sync.Mutex
 	asks   *machine.Asks[*waiter]
@@ -355,24 +363,25 @@ func (n *Node) upLinks() []*linkEnd {
 	return up
 }
 
+// linkTo is the link to a node, if one is up. It takes no lock of the node.
 func (n *Node) linkTo(node string) *linkEnd {
-	if node == "" {
+	links := n.linksNow.Load()
+	if node == "" || links == nil {
 		return nil
 	}
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	return n.linkUpTo(node)
-}
-
-// linkUpTo is linkTo under the node's lock.
-func (n *Node) linkUpTo(node string) *linkEnd {
 	var first *linkEnd // the oldest, where there are several
-	for _, l := range n.links {
+	for _, l := range *links {
 		if l.peerName() == node && l.isUp() && (first == nil || l.id < first.id) {
 			first = l
 		}
 	}
 	return first
+}
+
+// showLinks is called under the node's lock when its links have changed.
+func (n *Node) showLinks() {
+	links := slices.Collect(maps.Values(n.links))
+	n.linksNow.Store(&links)
 }
 
 // grant tells senders on other nodes what an actor's pool grants.

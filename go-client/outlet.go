@@ -79,8 +79,8 @@ type outlet struct {
 	flow    uint32
 	nextSeq uint64
 	closed  bool
-	// targetEpoch is not 0 after a reset with MOVED, until the stream is bound at the new owner: messages before nextSeq may
-	// still be on their way by the old one.
+	// targetEpoch is not 0 after a reset with MOVED, or the loss of the link, until the stream is bound at the new owner:
+	// messages before nextSeq may still be on their way by an old one.
 	targetEpoch uint64
 	movedAt     time.Time
 	hold        *hold // at a cell of this node, for those messages
@@ -164,7 +164,7 @@ func (o *outlet) toLink(out *outgoing) (placed, sent, error) {
 		if _, isDown := o.link.end(); !isDown {
 			return placed{}, sentWait, nil
 		}
-		o.link = nil
+		o.wasLost()
 		return placed{}, sentUnresolved, nil
 	}
 	return placed{}, 0, refusedError(o.target.text, result.Refusal)
@@ -229,11 +229,20 @@ func (o *outlet) follow(moved *pb.Moved) {
 	o.targetEpoch, o.movedAt = moved.ActorEpoch, time.Now()
 }
 
+// wasLost ends a binding. Unless somebody has said where the actor is now, its messages may be anywhere. The caller holds the
+// lock.
+func (o *outlet) wasLost() {
+	o.link = nil
+	if o.targetEpoch == 0 {
+		o.targetEpoch, o.movedAt = someEpoch, time.Now()
+	}
+}
+
 // unbind: the receiver or the link has ended this binding.
 func (o *outlet) unbind(link *linkEnd, flow uint32) {
 	o.mu.Lock()
 	if o.link == link && o.flow == flow {
-		o.link = nil
+		o.wasLost()
 	}
 	o.mu.Unlock()
 	o.owner.ring()

@@ -32,6 +32,8 @@ pub(crate) struct Moves {
     /// Held while something follows an actor to its new owner, and from Committed until what came behind the cut has followed:
     /// what an earlier stay forwards must not slip between. Taken last, behind the locks of cells.
     order: Mutex<()>,
+    /// Held while the side of a destination acts.
+    turn: Mutex<()>,
     /// Rings when an actor that was on its way to here is not any more.
     arrivals: Notify,
 }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::address::Address;
-use crate::cell::{Cell, FORWARDING, Gap, Offer};
+use crate::cell::{Cell, FORWARDING, Gap, Offer, SOME_EPOCH};
 use crate::door::LinkEnd;
 use crate::error::Error;
 use crate::machine::link::Send;
@@ -78,7 +78,19 @@ struct Binding {
     late: Option<Late>,
 }
 
-/// The last binding was reset with MOVED: what was sent on it may still be on its way by the old owner.
+impl Binding {
+    /// The binding has ended, and nobody has said where the actor is now.
+    fn was_lost(&mut self) {
+        let upto = self.next_seq - 1;
+        self.late = (upto > 0).then(|| Late {
+            upto,
+            epoch: SOME_EPOCH,
+            since: Instant::now(),
+        });
+    }
+}
+
+/// The last binding was reset with MOVED, or lost: what was sent on it may still be on its way by an old owner.
 struct Late {
     upto: u64,
     epoch: u64,
@@ -150,8 +162,9 @@ impl Outlet {
                     Send::NoCredit | Send::NoRoom => return Sent::Wait,
                     Send::Refused(refusal) if refusal.code == Code::Unavailable => {
                         // It may have been reset a moment ago, and the reader of the link has not come to say so.
-                        if let Some((last_seq, moved)) = link.reset_of(flow) {
-                            self.has_moved(node, &mut state, last_seq, &moved);
+                        match link.reset_of(flow) {
+                            Some((last_seq, moved)) => self.has_moved(node, &mut state, last_seq, &moved),
+                            None => state.was_lost(),
                         }
                         state.route = Route::None;
                         return Sent::Unresolved;
@@ -219,7 +232,10 @@ impl Outlet {
             state.route = Route::None;
             match moved {
                 Some((last_seq, moved)) => self.has_moved(node, &mut state, last_seq, moved),
-                None => node.forget(self.target.path()),
+                None => {
+                    node.forget(self.target.path());
+                    state.was_lost();
+                }
             }
         }
         drop(state);

@@ -1,15 +1,16 @@
 //! Freezing a cell for a move, cutting what travels, and what becomes of the cell after it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actorbridge_proto::Refusal;
-use actorbridge_proto::v1::{Capsule, Code, Moved, PendingAsk, Phase, Timer};
+use actorbridge_proto::v1::{Capsule, Code, Move, Moved, PendingAsk, Phase, Timer};
 use tokio::time::Instant;
 
 use super::{Cell, CellState, TimerEntry, holds};
 use crate::actor::{DynActor, State, catching_now};
+use crate::door::LinkEnd;
 use crate::machine::Millis;
 use crate::machine::pool::StreamKey;
 use crate::message::Message;
@@ -23,16 +24,22 @@ pub(crate) const FORWARDING: Duration = Duration::from_secs(30);
 pub(crate) struct Forwarder {
     pub(crate) owner: String,
     pub(crate) epoch: u64,
+    /// What the owner has to hear before anything that follows the actor; `None` = it is told by someone else.
+    pub(crate) committed: Option<Move>,
+    /// By which that was said, and by which all goes while it is up, so that it stays in order.
+    pub(crate) link: Mutex<Option<Arc<LinkEnd>>>,
     until: Instant,
     left: AtomicU64,
 }
 
 impl Forwarder {
     /// `most`: how many messages are forwarded at most. All that was promised room by the actor's pool are fewer.
-    pub(crate) fn new(owner: String, epoch: u64, most: u64) -> Self {
+    pub(crate) fn new(owner: String, epoch: u64, committed: Option<Move>, most: u64) -> Self {
         Self {
             owner,
             epoch,
+            committed,
+            link: Mutex::default(),
             until: Instant::now() + FORWARDING,
             left: AtomicU64::new(most),
         }
@@ -215,19 +222,19 @@ impl Cell {
         self.lock().moving = false;
     }
 
-    /// The actor is elsewhere now, as `last` says to the destination: what came behind the cut is forwarded, and its senders
-    /// are told. Returns what could not be forwarded.
+    /// The actor is elsewhere now, and its owner hears so by `link`, if that is up: what came behind the cut is forwarded, and
+    /// its senders are told. Returns what could not be forwarded.
     pub(crate) fn leave(
         self: &Arc<Self>,
         node: &Arc<Inner>,
         forwarder: Forwarder,
-        last: impl FnOnce(),
+        link: &Arc<LinkEnd>,
     ) -> Vec<(Code, Message)> {
         let forwarder = Arc::new(forwarder);
         let mut refused = Vec::new();
         let mut state = self.lock();
         let order = node.forwarding();
-        last();
+        node.link_behind(&forwarder, Some(link));
         let (cut, since) = state.cut.take().unwrap_or_else(|| (0, Instant::now()));
         let cut = cut.min(state.mailbox.len());
         for message in state.mailbox.drain(..).skip(cut) {

@@ -21,12 +21,18 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 /// Most streams of which that is remembered.
 const MAX_REMEMBERED: usize = 16_384;
 
+/// The target epoch that a sender says whose last binding was lost: it does not know where its messages are. No actor that has
+/// moved has it.
+pub(crate) const SOME_EPOCH: u64 = 1;
+/// All of a stream that will ever come by an owner: its link was lost.
+pub(crate) const ALL: u64 = u64::MAX;
+
 /// A stream that a peer bound.
 pub(crate) struct Binding {
     pub(crate) key: StreamKey,
     pub(crate) stream: u64,
     pub(crate) first_seq: u64,
-    /// Not 0: an earlier binding was reset with MOVED.
+    /// Not 0: an earlier binding was reset with MOVED, or lost.
     pub(crate) target_epoch: u64,
     /// Source and reply address.
     pub(crate) sender: (String, String),
@@ -45,22 +51,22 @@ pub(super) struct Hold {
     sender: (String, String),
     pub(super) messages: Vec<Message>,
     /// It has been closed meanwhile, and after which seq.
-    pub(super) closed: Option<Option<u64>>,
+    pub(super) closed: Option<u64>,
 }
 
 /// What is remembered of streams that an old owner has reset.
 #[derive(Default)]
 pub(super) struct Past {
     drained: HashMap<u64, (u64, Instant)>,
-    /// Senders whose streams went on without what was forwarded.
-    gone_on: HashMap<(String, String), Instant>,
+    /// Senders whose streams went on without what was forwarded, and which streams these are.
+    gone_on: HashMap<(String, String), (u64, Instant)>,
 }
 
 impl Past {
     fn forget_old(&mut self) {
         if self.drained.len() + self.gone_on.len() >= MAX_REMEMBERED {
             self.drained.retain(|_, (_, at)| at.elapsed() < REMEMBERED);
-            self.gone_on.retain(|_, at| at.elapsed() < REMEMBERED);
+            self.gone_on.retain(|_, (_, at)| at.elapsed() < REMEMBERED);
         }
     }
 
@@ -73,11 +79,21 @@ impl Past {
         }
     }
 
-    fn go_on(&mut self, sender: (String, String)) {
+    fn go_on(&mut self, sender: (String, String), stream: u64) {
         self.forget_old();
         if self.gone_on.len() < MAX_REMEMBERED {
-            self.gone_on.insert(sender, Instant::now());
+            self.gone_on.insert(sender, (stream, Instant::now()));
         }
+    }
+
+    /// The stream is bound here: what is said of it from now on is of this binding.
+    pub(super) fn bind(&mut self, stream: u64) {
+        self.drained.remove(&stream);
+    }
+
+    /// Has the stream gone on here? Then what an old owner says of it is over.
+    fn is_bound(&self, stream: u64) -> bool {
+        self.gone_on.values().any(|(other, _)| *other == stream)
     }
 
     fn is_drained(&self, stream: u64, upto: u64) -> bool {
@@ -113,7 +129,9 @@ impl Past {
 impl CellState {
     pub(super) fn must_hold(&self, binding: &Binding) -> bool {
         let upto = binding.first_seq.saturating_sub(1);
-        binding.target_epoch > 0 && upto > 0 && !self.holds_past.is_drained(binding.stream, upto)
+        // Nobody forwards to an actor that has not moved.
+        let may_be_late = binding.target_epoch > SOME_EPOCH || binding.target_epoch == SOME_EPOCH && self.arrived;
+        may_be_late && upto > 0 && !self.holds_past.is_drained(binding.stream, upto)
     }
 
     pub(super) fn is_past(&self, message: &Message) -> bool {
@@ -142,7 +160,9 @@ impl Cell {
     pub(crate) fn drained(self: &Arc<Self>, node: &Arc<Inner>, stream: u64, upto: u64) -> Option<Arc<Forwarder>> {
         let mut state = self.lock();
         let moved = state.moved.clone();
-        state.holds_past.drain(stream, upto);
+        if upto != ALL || !state.holds_past.is_bound(stream) {
+            state.holds_past.drain(stream, upto);
+        }
         let keys: Vec<_> = state
             .holds
             .iter()
@@ -164,16 +184,16 @@ impl Cell {
             return;
         };
         let sender = hold.sender.clone();
-        self.say_gone_on(node, &mut state, sender);
+        self.say_gone_on(node, &mut state, sender, stream);
         let refused = self.unhold(node, &mut state, key);
         self.after_unhold(node, state, refused);
     }
 
-    fn say_gone_on(&self, node: &Inner, state: &mut CellState, sender: (String, String)) {
+    fn say_gone_on(&self, node: &Inner, state: &mut CellState, sender: (String, String), stream: u64) {
         let source = if sender.0.is_empty() { &sender.1 } else { &sender.0 };
         let text = format!("what {source} sent to it before it moved did not come in {GAP:?}; it goes on without it");
         node.log(Level::Warn, &self.path, text);
-        state.holds_past.go_on(sender);
+        state.holds_past.go_on(sender, stream);
     }
 
     /// Lets a held stream go on; what finds no room comes back.
@@ -188,13 +208,17 @@ impl Cell {
                     refused.push((code, message));
                 }
             }
-            if let Some(Some(last_seq)) = hold.closed {
+            if let Some(last_seq) = hold.closed {
                 node.send_drained(&forwarder, self.address.as_str(), hold.stream, last_seq);
             }
-        } else if hold.closed.is_some() {
+        } else if let Some(last_seq) = hold.closed {
             hold.messages.into_iter().for_each(|m| state.push_forced(m));
+            if last_seq == ALL {
+                state.holds_past.drain(hold.stream, ALL);
+            }
             self.schedule(node, state);
         } else {
+            state.holds_past.bind(hold.stream);
             state.pool.open(key, hold.upto + 1, INITIAL_CREDIT);
             for message in hold.messages {
                 refused.extend(self.accept(node, state, message).err());
@@ -232,13 +256,14 @@ impl Cell {
         if state.moved.is_some() {
             return Gap::Gone;
         }
-        if state.holds_past.is_drained(stream, upto) {
+        if !state.arrived || state.holds_past.is_drained(stream, upto) {
+            state.holds_past.bind(stream);
             return Gap::Closed;
         }
         let left = GAP.saturating_sub(since.elapsed());
         if left.is_zero() {
             let sender = (sender.0.to_owned(), sender.1.to_owned());
-            self.say_gone_on(node, &mut state, sender);
+            self.say_gone_on(node, &mut state, sender, stream);
             return Gap::Closed;
         }
         state.wait(who);

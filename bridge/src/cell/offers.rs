@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actorbridge_proto::v1::{Code, Effect, Kind, Moved, Phase};
 use tokio::sync::Notify;
 
-use super::{Binding, Cell, CellState, Offer};
+use super::{ALL, Binding, Cell, CellState, Offer};
 use crate::machine::pool::{Arrival, INITIAL_CREDIT, StreamKey};
 use crate::message::{Message, Permit};
 use crate::node::Inner;
@@ -162,7 +162,7 @@ impl Cell {
         if state.phase != Phase::Running && state.moved.is_none() {
             return Opened::Stopped;
         }
-        let (key, first_seq) = (binding.key, binding.first_seq);
+        let (key, stream, first_seq) = (binding.key, binding.stream, binding.first_seq);
         let held = state.must_hold(&binding);
         if held {
             self.hold(node, &mut state, binding);
@@ -171,6 +171,7 @@ impl Cell {
             return Opened::Moved(forwarder.moved());
         }
         if !held {
+            state.holds_past.bind(stream);
             state.pool.open(key, first_seq, INITIAL_CREDIT);
             let grants = state.pool.grants(true);
             drop(state);
@@ -179,20 +180,22 @@ impl Cell {
         Opened::Bound
     }
 
-    /// A stream ended, after `last_seq` if its sender said so. What was promised to it is there for others.
-    pub(crate) fn close_stream(&self, node: &Inner, key: StreamKey, ended: Option<(u64, u64)>) {
+    /// A binding ended, after `last_seq`; [`ALL`]: its link was lost. What was promised to it is there for others.
+    pub(crate) fn close_stream(&self, node: &Inner, key: StreamKey, stream: u64, last_seq: u64) {
         let mut state = self.lock();
         if let Some(hold) = state.holds.get_mut(&key) {
-            hold.closed = Some(ended.map(|(_, last_seq)| last_seq));
+            hold.closed = Some(last_seq);
             return;
         }
         if let Some(forwarder) = state.moved.clone() {
-            if let Some((stream, last_seq)) = ended {
-                // Its sender may bind here once more, if it has not heard of the next move.
-                state.holds_past.drain(stream, last_seq);
-                node.send_drained(&forwarder, self.address.as_str(), stream, last_seq);
-            }
+            // Its sender may bind here once more, if it has not heard of the next move.
+            state.holds_past.drain(stream, last_seq);
+            node.send_drained(&forwarder, self.address.as_str(), stream, last_seq);
             return;
+        }
+        if last_seq == ALL {
+            // Wherever its sender binds it next: nothing is late but what is held here, and goes where the actor goes.
+            state.holds_past.drain(stream, ALL);
         }
         state.pool.close(key);
         let drained = state.mailbox.is_empty();

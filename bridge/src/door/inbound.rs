@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::LinkEnd;
 use crate::address::Address;
-use crate::cell::{Binding, Cell, Opened};
+use crate::cell::{ALL, Binding, Cell, Opened};
 use crate::machine::link::{Action, Delivery};
 use crate::message::{Message, Permit};
 use crate::node::{Inner, lock};
@@ -22,6 +22,7 @@ pub(super) enum Host {
 }
 
 pub(super) struct Inbound {
+    stream: u64,
     who: Arc<Who>,
     host: Host,
 }
@@ -48,7 +49,7 @@ impl LinkEnd {
                     sender: (who.source.clone(), who.reply_to.clone()),
                 };
                 let (host, who) = (self.host(node, &who.target, binding), Arc::new(who));
-                inbound.insert(flow, Inbound { who, host });
+                inbound.insert(flow, Inbound { stream, who, host });
             }
             Action::Deliver(delivery) => self.deliver(node, inbound, delivery),
             Action::Closed { flow, stream, last_seq } => {
@@ -56,7 +57,7 @@ impl LinkEnd {
                     host: Host::Cell(cell), ..
                 }) = inbound.remove(&flow)
                 {
-                    cell.close_stream(node, (self.id, flow), Some((stream, last_seq)));
+                    cell.close_stream(node, (self.id, flow), stream, last_seq);
                 }
             }
             Action::Skipped { flow, seq } => self.skipped(node, inbound, flow, seq),
@@ -216,9 +217,9 @@ impl LinkEnd {
         *lock(&self.fate) = Some((status, detail.to_owned()));
         let unknown = lock(&self.state).machine.unknown();
         let outlets = std::mem::take(&mut lock(&self.state).outlets);
-        for (flow, stream) in inbound.drain() {
-            if let Host::Cell(cell) = stream.host {
-                cell.close_stream(node, (self.id, flow), None);
+        for (flow, Inbound { stream, host, .. }) in inbound.drain() {
+            if let Host::Cell(cell) = host {
+                cell.close_stream(node, (self.id, flow), stream, ALL);
             }
         }
         let outlets: Vec<_> = outlets

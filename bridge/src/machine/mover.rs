@@ -264,7 +264,15 @@ impl Source {
     pub fn link_down(&mut self, detail: &str, out: &mut Vec<Action>) {
         if matches!(self.state, Leaving::Freezing { .. } | Leaving::Sending { .. }) {
             let offered = matches!(self.state, Leaving::Sending { .. });
-            let detail = format!("the link to node {} was lost: {detail}", self.subject.destination);
+            let step = if offered {
+                "while the actor was offered to it"
+            } else {
+                "before the actor was offered"
+            };
+            let detail = format!(
+                "the link to node {} was lost {step}: {detail}",
+                self.subject.destination
+            );
             self.stay(None, refusal(Code::Unavailable, detail), out);
             out.extend(offered.then_some(Action::Raise));
         }

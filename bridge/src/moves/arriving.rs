@@ -122,6 +122,8 @@ impl Inner {
     /// Brings an event to the machine of an actor on its way, and carries out what it says.
     fn arriving(self: &Arc<Self>, path: &str, event: impl FnOnce(&mut Arriving, &mut Vec<Action>)) {
         let mut out = Vec::new();
+        // One at a time: who comes second finds done what the first has begun, an actor that runs above all.
+        let _turn = lock(&self.moves.turn);
         let (mut prepared, link, source) = {
             let mut tables = self.tables();
             let Some(arriving) = tables.arriving.get_mut(path) else {

@@ -8,6 +8,7 @@ use actorbridge_proto::v1::{self, Code, Effect, r#move::Step};
 
 use crate::asks;
 use crate::cell::{Cell, FORWARDING, Forwarder};
+use crate::door::LinkEnd;
 use crate::machine::Millis;
 use crate::machine::link::Send;
 use crate::machine::pool::StreamKey;
@@ -23,9 +24,14 @@ impl Inner {
         self.tables().left.get(path)?.last().cloned()
     }
 
-    /// The actor of a frozen cell lives at `owner` now.
-    /// `last` says so to the destination.
-    pub(super) fn actor_left(self: &Arc<Self>, cell: &Arc<Cell>, owner: &str, epoch: u64, last: impl FnOnce()) {
+    /// The actor of a frozen cell lives at `owner` now. `committed` says so there, by `link` if that is up.
+    pub(super) fn actor_left(
+        self: &Arc<Self>,
+        cell: &Arc<Cell>,
+        (owner, epoch): (&str, u64),
+        committed: Option<v1::Move>,
+        link: &Arc<LinkEnd>,
+    ) {
         self.remember(&cell.path, owner);
         self.watch_for_locals(cell, owner);
         self.tables()
@@ -35,7 +41,8 @@ impl Inner {
             .push(cell.clone());
         self.cells.write().unwrap_or_else(|e| e.into_inner()).remove(&cell.path);
         let most = cell.lock().pool.most();
-        for (code, message) in cell.leave(self, Forwarder::new(owner.to_owned(), epoch, most), last) {
+        let forwarder = Forwarder::new(owner.to_owned(), epoch, committed, most);
+        for (code, message) in cell.leave(self, forwarder, link) {
             self.refuse(&message, code, Effect::None, "it could not be forwarded");
         }
         let (node, cell) = (self.clone(), cell.clone());
@@ -74,12 +81,29 @@ impl Inner {
         lock(&self.moves.order)
     }
 
+    /// The link by which an actor is followed, for one who holds [`Self::forwarding`]: behind the owner's Committed, and always
+    /// the same one as long as it is up. `first`: the one to begin with.
+    pub(crate) fn link_behind(&self, forwarder: &Forwarder, first: Option<&Arc<LinkEnd>>) -> Option<Arc<LinkEnd>> {
+        let mut link = lock(&forwarder.link);
+        if let Some(same) = link.as_ref().filter(|l| !l.is_down()) {
+            return Some(same.clone());
+        }
+        let first = first.filter(|l| !l.is_down() && l.peer().as_deref() == Some(&forwarder.owner));
+        let next = first.cloned().or_else(|| self.link_to(&forwarder.owner))?;
+        if let Some(step) = &forwarder.committed {
+            // By this link it may be news; if it is lost too, the owner asks the actor's home.
+            let _ = next.send_move(step.clone());
+        }
+        *link = Some(next.clone());
+        Some(next)
+    }
+
     /// Forwards, for one who holds [`Self::forwarding`].
     pub(crate) fn forward_in_order(&self, forwarder: &Forwarder, path: &str, message: &Message) -> Result<(), Code> {
         if !forwarder.admits() {
             return Err(Code::Moved);
         }
-        let link = self.link_to(&forwarder.owner).ok_or(Code::Unavailable)?;
+        let link = self.link_behind(forwarder, None).ok_or(Code::Unavailable)?;
         match link.forward(&message.addressed(&self.name, path)) {
             Send::Queued(_) => Ok(()),
             Send::NoCredit | Send::NoRoom => Err(Code::MailboxFull),
@@ -103,7 +127,7 @@ impl Inner {
 
     /// Tells it, for one who holds [`Self::forwarding`].
     pub(crate) fn drained_in_order(&self, forwarder: &Forwarder, actor: &str, stream: u64, upto: u64) {
-        if let Some(link) = self.link_to(&forwarder.owner) {
+        if let Some(link) = self.link_behind(forwarder, None) {
             let step = Some(Step::Drained(v1::Drained { stream, upto }));
             let (actor, epoch) = (actor.to_owned(), forwarder.epoch);
             // If that link is lost, the new owner waits a second.

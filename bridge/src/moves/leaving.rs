@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actorbridge_proto::Refusal;
-use actorbridge_proto::v1::{self, Code};
+use actorbridge_proto::v1::{self, Code, r#move::Step};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -223,12 +223,12 @@ impl Leaving {
 
     async fn carry_out(&mut self, actions: Vec<Action>) -> Option<Result<v1::MoveToReply, Refusal>> {
         let mut actions = VecDeque::from(actions);
-        let (mut end, mut last) = (None, None);
+        let (mut end, mut committed) = (None, None);
         while let Some(action) = actions.pop_front() {
             let mut more = Vec::new();
             match action {
                 // Said by `actor_left`, so that nothing comes between it and what follows the actor.
-                Action::Send(step) if matches!(actions.front(), Some(Action::Leave { .. })) => last = Some(step),
+                Action::Send(step) if matches!(step.step, Some(Step::Committed(_))) => committed = Some(step),
                 Action::Send(step) => self.send(step, &mut more),
                 Action::Swap => self.swap(&mut more).await,
                 Action::Stay { epoch, refusal } => {
@@ -237,9 +237,8 @@ impl Leaving {
                 }
                 Action::Raise => self.raise().await,
                 Action::Leave { owner, epoch } => {
-                    let (node, cell) = (self.node.clone(), self.cell.clone());
-                    let say = || last.take().into_iter().for_each(|step| self.send(step, &mut more));
-                    node.actor_left(&cell, &owner, epoch, say);
+                    self.node
+                        .actor_left(&self.cell, (&owner, epoch), committed.take(), &self.link);
                     self.report.to = owner;
                     self.report.epoch = epoch;
                     self.report.paused_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -254,15 +253,11 @@ impl Leaving {
     }
 
     fn send(&mut self, step: v1::Move, more: &mut Vec<Action>) {
-        // After the swap the destination may be reached by a newer link.
-        let newer = self
-            .link
-            .is_down()
-            .then(|| self.node.link_to(&self.report.to))
-            .flatten();
-        let link = newer.as_ref().unwrap_or(&self.link);
-        if let Err(why) = link.send_move(step) {
-            self.machine.refuse(why, more);
+        match self.link.send_move(step) {
+            Ok(()) => {}
+            // `drive` hears of it, and why.
+            Err(_) if self.link.is_down() => {}
+            Err(why) => self.machine.refuse(why, more),
         }
     }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use actorbridge::{Actor, Cx, Fault, Message, Node};
 
+pub mod cut;
+pub mod journal;
 pub mod raw;
 
 pub mod test {

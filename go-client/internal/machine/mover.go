@@ -235,8 +235,12 @@ func (s *MoveSource) LinkDown(detail string, out []MoveAction) []MoveAction {
 	if s.state != leavingFreezing && !offered {
 		return out
 	}
+	step := "before the actor was offered"
+	if offered {
+		step = "while the actor was offered to it"
+	}
 	out = s.stay(refusal(pb.Code_CODE_UNAVAILABLE,
-		"the link to node %s was lost: %s", s.subject.Destination, detail), out)
+		"the link to node %s was lost %s: %s", s.subject.Destination, step, detail), out)
 	if offered {
 		out = append(out, MoveAction{Kind: MoveRaise})
 	}
