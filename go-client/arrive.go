@@ -144,9 +144,6 @@ func (n *Node) expect(a *arriving) (void *arriving, refusal *wire.Refusal) {
 func (a *arriving) event(tell func(d *machine.MoveDestination, out []machine.MoveAction) []machine.MoveAction) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.isTheOffer() {
-		return
-	}
 	for _, action := range tell(a.destination, nil) {
 		a.act(&action)
 	}
@@ -168,13 +165,6 @@ func (a *arriving) act(action *machine.MoveAction) {
 	case machine.MovePoll:
 		n.tasks.run(a.poll)
 	}
-}
-
-// isTheOffer says whether no other offer has taken its place.
-func (a *arriving) isTheOffer() bool {
-	a.node.movesMu.Lock()
-	defer a.node.movesMu.Unlock()
-	return a.node.arriving[a.path] == a
 }
 
 func (n *Node) forgetArriving(a *arriving) {

@@ -189,7 +189,8 @@ func (c *cell) packMail(capsule *pb.Capsule) {
 	capsule.Watchers = slices.Sorted(maps.Keys(c.watchers))
 	now := time.Now()
 	for _, stream := range slices.Sorted(maps.Keys(c.arrival.drained)) {
-		if d := c.arrival.drained[stream]; now.Before(d.until) {
+		// A lost stream may be bound again before the actor leaves: leave tells of those that are still lost then.
+		if d := c.arrival.drained[stream]; now.Before(d.until) && d.upto != allSeqs {
 			capsule.Inputs = append(capsule.Inputs, &pb.Cursor{Stream: stream, Processed: d.upto})
 		}
 	}

@@ -104,13 +104,16 @@ func (n *Node) forwardAnswer(path string, answer *Message) {
 func (n *Node) knownOwner(path string) string {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	if c := n.forwards[path]; c != nil {
-		return c.forwarderNow().owner
-	}
 	if o, ok := n.owned[path]; ok && o.owner != n.name {
 		return o.owner
 	}
-	return n.owners[path]
+	if owner, ok := n.owners[path]; ok { // heard of since it left
+		return owner
+	}
+	if c := n.forwards[path]; c != nil {
+		return c.forwarderNow().owner
+	}
+	return ""
 }
 
 // forwarderNow is where the actor has gone; nil = it is here.

@@ -164,6 +164,9 @@ func (v *leaving) cutWhenQuiet(freeze time.Duration) {
 	}
 	data, info := snapshot.Bytes()
 	v.event(func(s *machine.MoveSource, out []machine.MoveAction) []machine.MoveAction {
+		if s.IsOver() { // it has been given up, and its report is read
+			return out
+		}
 		v.report.Stashed, v.report.StateBytes = len(snapshot.capsule.Held), len(snapshot.State)
 		offer := &pb.Offer{
 			Type: info.Type, StateVersion: info.Version, Codec: snapshotCodec, Total: uint64(len(data)), Sha256: info.SHA256,
@@ -291,6 +294,7 @@ func (n *Node) leave(c *cell, link *linkEnd, f *forwarder) {
 	c.moved = f
 	delete(n.cells, c.path)
 	n.forwards[c.path] = c
+	delete(n.owners, c.path)
 	if len(n.departed) < maxDeparted {
 		n.departed[stay{c.path, c.epoch}] = c
 	}

@@ -3,14 +3,15 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use actorbridge::proto::v1::Code;
-use actorbridge::{Error, Node, Options, Ref};
+use actorbridge::{Error, Node, Ref};
 use common::cut::{Packets, Seen, Wire};
-use common::journal::{Told, Witness, answers_at, check, count_to};
-use common::test::Add;
-use common::{LONG, SECOND, eventually};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use common::journal::{Senders, Witness, answers_at, roomy};
+use common::test::{Add, Hold};
+use common::{LONG, eventually};
 
 /// Where the actor is after a cut, before there is a new link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,14 +38,13 @@ const FORWARDED: Rule = |p| p.forwards;
 const RESET: Rule = |p| p.resets;
 const DRAINED: Rule = |p| p.has_step("drained");
 
-/// Two nodes, an actor on its way from `old` to `new`, and a sender on each.
+/// Two nodes, an actor on its way from one to the other, and senders on both.
 struct Stage {
     witness: Witness,
     nodes: [Node; 2],
-    wire: std::sync::Arc<Wire>,
+    wire: Arc<Wire>,
     to: Ref,
-    stop: CancellationToken,
-    senders: Vec<JoinHandle<Told>>,
+    senders: Senders,
 }
 
 impl Stage {
@@ -53,70 +53,33 @@ impl Stage {
         let witness = Witness::default();
         let nodes = [witness.node("a"), witness.node("b")];
         let wire = Wire::join(&nodes[0], &nodes[1]).await;
-        let to = nodes[0].spawn("order/1", witness.journals("a"), Options::default());
+        let to = nodes[0].spawn("order/1", witness.journals("a"), roomy());
         let to = to.expect("spawned");
         if comes_home {
-            nodes[0].move_to(&to, "b", SECOND * 2).await.expect("it moves");
+            nodes[0].move_to(&to, "b", LONG).await.expect("it moves");
         }
-        let stop = CancellationToken::new();
-        // Two on each node: one that is often busy with an ask, and one that only tells.
-        let sender = |by: usize| {
-            let (node, asks_each) = (nodes[by % 2].clone(), if by < 2 { 8 } else { u64::MAX });
-            tokio::spawn(count_to(node, to.clone(), by as i64, asks_each, stop.clone()))
-        };
-        let senders = (0..4).map(sender).collect();
-        let stage = Self {
+        let senders = Senders::start(&witness, &nodes, &to).await;
+        Self {
             witness,
             nodes,
             wire,
             to,
-            stop,
             senders,
-        };
-        stage.goes_on("before the move", &[0, 1, 2, 3]).await;
-        stage
-    }
-
-    /// Waits until messages of these senders are handled.
-    async fn goes_on(&self, when: &str, senders: &[i64]) {
-        for by in senders {
-            let of = |w: &Witness| w.last(*by);
-            let before = of(&self.witness);
-            eventually(&format!("{when}: a message of sender {by}"), || {
-                of(&self.witness) > before + 50
-            })
-            .await;
-        }
-    }
-
-    /// Ends the senders, and says whether all that they were told is true.
-    async fn ends_at(self, at: &str) {
-        self.stop.cancel();
-        let mut told = Vec::new();
-        for sender in self.senders {
-            told.push(
-                tokio::time::timeout(LONG * 2, sender)
-                    .await
-                    .expect("a sender ends")
-                    .expect("no panic"),
-            );
-        }
-        // An ask is behind what its node told before.
-        answers_at(at, &self.nodes[0], &self.to).await;
-        let count = answers_at(at, &self.nodes[1], &self.to).await;
-        let [a, b] = &self.nodes;
-        check(&self.witness, &count, &told, &[a, b]);
-        assert_eq!(a.actors() + b.actors(), 1, "it lives at one place");
-        for node in &self.nodes {
-            node.shutdown(SECOND).await.expect("all ends");
         }
     }
 }
 
-fn says_the_link_died(error: &Error, new: &str) {
+fn says_the_link_died(error: &Error, new: &str, step: &str) {
     assert_eq!(error.code(), Code::Unavailable, "{error}");
-    let says = format!("the link to node {new} was lost while the actor was offered to it: cut by the test");
-    assert_eq!(error.detail(), says);
+    assert_eq!(
+        error.detail(),
+        format!("the link to node {new} was lost {step}: cut by the test")
+    );
+}
+
+fn is_frozen(node: &Node, actor: &Ref) -> bool {
+    let told = node.try_tell(actor, Add { by: 9, n: 1 });
+    told.is_err_and(|(error, _)| error.code() == Code::MailboxFull)
 }
 
 async fn a_cut(comes_home: bool, at: Rule, packet: Packets, then: Then) {
@@ -125,7 +88,7 @@ async fn a_cut(comes_home: bool, at: Rule, packet: Packets, then: Then) {
     let name = ["a", "b"];
     stage.wire.cut_at(packet, at);
     let (mover, to) = (stage.nodes[old].clone(), stage.to.clone());
-    let move_it = async move { mover.move_to(&to, name[new], SECOND * 2).await };
+    let move_it = async move { mover.move_to(&to, name[new], LONG).await };
     let mut moving = tokio::spawn(tokio::time::timeout(LONG, move_it));
     tokio::time::timeout(LONG, stage.wire.cut.cancelled())
         .await
@@ -133,12 +96,10 @@ async fn a_cut(comes_home: bool, at: Rule, packet: Packets, then: Then) {
     match then {
         Then::Stays => {
             answers_at(name[old], &stage.nodes[old], &stage.to).await;
-            stage.goes_on("after the cut", &[old as i64, old as i64 + 2]).await;
+            stage.senders.go_on("after the cut", [old, old + 2]).await;
         }
         Then::Waits => {
-            let refused = stage.nodes[old].try_tell(&stage.to, Add { by: 9, n: 1 });
-            let (error, _) = refused.expect_err("it is frozen");
-            assert_eq!(error.code(), Code::MailboxFull, "{error}");
+            assert!(is_frozen(&stage.nodes[old], &stage.to));
             assert!(!moving.is_finished());
         }
         Then::Goes => {
@@ -160,18 +121,18 @@ async fn a_cut(comes_home: bool, at: Rule, packet: Packets, then: Then) {
             }
             Err(error) => {
                 assert!(matches!(then, Then::Stays | Then::Either), "{error}");
-                says_the_link_died(&error, name[new]);
+                says_the_link_died(&error, name[new], "while the actor was offered to it");
                 old
             }
         },
     };
     answers_at(name[at], &stage.nodes[old], &stage.to).await;
-    stage.goes_on("after the new link", &[0, 1, 2, 3]).await;
+    stage.senders.all_go_on("after the new link").await;
     if at == old {
-        let moved = stage.nodes[old].move_to(&stage.to, name[new], SECOND * 2).await;
+        let moved = stage.nodes[old].move_to(&stage.to, name[new], LONG).await;
         moved.expect("the next try succeeds");
     }
-    stage.ends_at(name[new]).await;
+    stage.senders.end_at(name[new], &stage.nodes, &stage.to).await;
 }
 
 async fn cuts(comes_home: bool, at: Rule, then: [Then; 2]) {
@@ -205,4 +166,58 @@ cuts! {
     on_its_way_home_too_a_link_that_dies_at_committed_leaves_it_at_the_target: true, COMMITTED, Goes, Goes;
     on_its_way_home_too_a_link_that_dies_while_messages_follow_leaves_it_there: true, FORWARDED, Goes, Goes;
     on_its_way_home_too_a_link_that_dies_at_drained_leaves_it_there: true, DRAINED, Goes, Goes;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_dies_while_a_handler_still_runs_leaves_the_actor_running() {
+    let Stage {
+        witness,
+        nodes,
+        wire,
+        to,
+        senders,
+    } = Stage::set(false).await;
+    nodes[0].tell(&to, &Hold::default()).await.expect("told");
+    eventually("the hold", || witness.holds.load(Ordering::SeqCst)).await;
+    let (mover, actor) = (nodes[0].clone(), to.clone());
+    let moving = tokio::spawn(async move { mover.move_to(&actor, "b", LONG).await });
+    eventually("the freeze", || is_frozen(&nodes[0], &to)).await;
+    wire.cut_now();
+    let moved = tokio::time::timeout(LONG, moving)
+        .await
+        .expect("the move ends")
+        .expect("no panic");
+    says_the_link_died(&moved.expect_err("it cannot move"), "b", "before the actor was offered");
+    witness.gate.add_permits(1);
+    senders.go_on("after the cut", [0, 2]).await;
+    Wire::join(&nodes[0], &nodes[1]).await;
+    senders.all_go_on("after the new link").await;
+    senders.end_at("a", &nodes, &to).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_is_tried_again_by_a_new_link_before_the_target_hears_that_the_old_one_died() {
+    for comes_home in [false, true] {
+        let witness = Witness::default();
+        let nodes = [witness.node("a"), witness.node("b")];
+        let wire = Wire::join(&nodes[0], &nodes[1]).await;
+        let to = nodes[0].spawn("order/1", witness.journals("a"), roomy());
+        let to = to.expect("spawned");
+        let (old, new) = (usize::from(comes_home), usize::from(!comes_home));
+        if comes_home {
+            nodes[0].move_to(&to, "b", LONG).await.expect("it moves");
+        }
+        wire.deafen(nodes[new].name());
+        wire.cut_at(Packets::Lost, READY);
+        let moved = nodes[old].move_to(&to, nodes[new].name(), LONG).await;
+        let error = moved.expect_err("the link dies");
+        says_the_link_died(&error, nodes[new].name(), "while the actor was offered to it");
+        Wire::join(&nodes[old], &nodes[new]).await;
+        let moved = nodes[old].move_to(&to, nodes[new].name(), LONG).await;
+        assert_eq!(moved.expect("the second try succeeds").to, nodes[new].name());
+        wire.end();
+        answers_at(nodes[new].name(), &nodes[0], &to).await;
+        answers_at(nodes[new].name(), &nodes[1], &to).await;
+        assert_eq!((nodes[old].actors(), nodes[new].actors()), (0, 1));
+    }
 }

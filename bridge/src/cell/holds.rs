@@ -101,7 +101,9 @@ impl Past {
     }
 
     pub(super) fn cursors(&self) -> Vec<Cursor> {
-        let recent = self.drained.iter().filter(|(_, (_, at))| at.elapsed() < REMEMBERED);
+        // A lost stream may be bound again before the actor leaves: of that, only what is true then is told.
+        let recent = |(upto, at): &(u64, Instant)| *upto != ALL && at.elapsed() < REMEMBERED;
+        let recent = self.drained.iter().filter(|(_, entry)| recent(entry));
         let cursor = |(stream, (upto, _)): (&u64, &(u64, Instant))| Cursor {
             stream: *stream,
             processed: *upto,
@@ -113,9 +115,10 @@ impl Past {
         cursors
     }
 
-    /// What was drained since then.
+    /// What was drained since then, and which streams were lost.
     pub(super) fn since(&self, then: Instant) -> impl Iterator<Item = (u64, u64)> + '_ {
-        let drained = self.drained.iter().filter(move |(_, (_, at))| *at >= then);
+        let news = move |(upto, at): &(u64, Instant)| *at >= then || *upto == ALL && at.elapsed() < REMEMBERED;
+        let drained = self.drained.iter().filter(move |(_, entry)| news(entry));
         drained.map(|(stream, (upto, _))| (*stream, *upto))
     }
 

@@ -1,17 +1,19 @@
 //! An actor that tells a witness what it handles, senders that count to it, and what must hold of the two.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actorbridge::proto::v1::{Code, Effect, Envelope};
-use actorbridge::{Actor, Cx, Fault, Message, Node, Ref, State};
+use actorbridge::{Actor, Builder, Cx, Fault, Message, Node, Options, Ref, State};
 use prost::Message as _;
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::LONG;
 use super::test::{Add, Count, EchoReply, GetCount, Hold};
+use super::{LONG, SECOND, eventually};
 
 /// (sender, number).
 pub type Entry = (i64, u64);
@@ -22,6 +24,17 @@ pub struct Witness {
     seen: Arc<Mutex<Vec<Entry>>>,
     /// Has a permit for each Hold that may end.
     pub gate: Arc<Semaphore>,
+    /// A Hold is being handled, or has been.
+    pub holds: Arc<AtomicBool>,
+}
+
+/// With so much room, MAILBOX_FULL says that an actor is frozen.
+pub fn roomy() -> Options {
+    let mailbox = 1 << 16;
+    Options {
+        mailbox,
+        ..Options::default()
+    }
 }
 
 impl Default for Witness {
@@ -30,6 +43,7 @@ impl Default for Witness {
         Self {
             seen: Arc::default(),
             gate,
+            holds: Arc::default(),
         }
     }
 }
@@ -43,11 +57,14 @@ impl Witness {
 
     /// Node `name` with journals at `order/*`.
     pub fn node(&self, name: &str) -> Node {
+        self.builder(name).start().expect("the node starts")
+    }
+
+    /// The same, not started.
+    pub fn builder(&self, name: &str) -> Builder {
         Node::builder(name)
             .runtime(tokio::runtime::Handle::current())
             .factory("order/*", self.journals(name))
-            .start()
-            .expect("the node starts")
     }
 
     pub fn journals(&self, at: &str) -> impl Fn() -> Journal + Send + Sync + 'static {
@@ -84,6 +101,7 @@ impl Actor for Journal {
             return cx.reply(&count(self));
         }
         if message.is::<Hold>() {
+            self.witness.holds.store(true, Ordering::SeqCst);
             self.witness.gate.acquire().await.expect("never closed").forget();
             return Ok(());
         }
@@ -126,7 +144,7 @@ pub struct Told {
 }
 
 /// Tells 1, 2, 3 … until it is stopped, whatever becomes of each, and asks every so many.
-pub async fn count_to(node: Node, to: Ref, by: i64, asks_each: u64, stop: CancellationToken) -> Told {
+async fn count_to(node: Node, to: Ref, by: i64, asks_each: u64, stop: CancellationToken) -> Told {
     let mut told = Told {
         by,
         tells: vec![],
@@ -139,7 +157,8 @@ pub async fn count_to(node: Node, to: Ref, by: i64, asks_each: u64, stop: Cancel
         n += 1;
         let (add, asks) = (Add { by, n }, n % asks_each == 0);
         let result = match asks {
-            true => node.ask::<Count, _>(&to, &add, LONG).await.map(drop),
+            // The answer may be lost with the link, and nobody can say so before the deadline.
+            true => node.ask::<Count, _>(&to, &add, SECOND * 2).await.map(drop),
             false => node.tell(&to, &add).await,
         };
         match result {
@@ -153,6 +172,73 @@ pub async fn count_to(node: Node, to: Ref, by: i64, asks_each: u64, stop: Cancel
         }
     }
     told
+}
+
+/// Senders that count to one actor.
+pub struct Senders {
+    witness: Witness,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<Told>>,
+}
+
+impl Senders {
+    /// On each node one that is often busy with an ask, and one that only tells; those of node i are i and i + `nodes.len()`.
+    pub async fn start(witness: &Witness, nodes: &[Node], to: &Ref) -> Self {
+        let stop = CancellationToken::new();
+        let task = |by: usize| {
+            let (node, asks_each) = (
+                nodes[by % nodes.len()].clone(),
+                if by < nodes.len() { 8 } else { u64::MAX },
+            );
+            tokio::spawn(count_to(node, to.clone(), by as i64, asks_each, stop.clone()))
+        };
+        let tasks: Vec<_> = (0..nodes.len() * 2).map(task).collect();
+        let senders = Self {
+            witness: witness.clone(),
+            stop,
+            tasks,
+        };
+        senders.all_go_on("before the move").await;
+        senders
+    }
+
+    /// Waits until messages of all are handled.
+    pub async fn all_go_on(&self, when: &str) {
+        self.go_on(when, 0..self.tasks.len()).await;
+    }
+
+    /// Waits until messages of these are handled.
+    pub async fn go_on(&self, when: &str, senders: impl IntoIterator<Item = usize>) {
+        for by in senders {
+            let last = || self.witness.last(by as i64);
+            let before = last();
+            eventually(&format!("{when}: a message of sender {by}"), || last() > before + 50).await;
+        }
+    }
+
+    /// Ends the senders, and says whether all that they were told is true of an actor at `at`; then shuts the nodes down.
+    pub async fn end_at(self, at: &str, nodes: &[Node], to: &Ref) {
+        self.stop.cancel();
+        let mut told = Vec::new();
+        for task in self.tasks {
+            let ended = tokio::time::timeout(LONG * 2, task).await.expect("a sender ends");
+            told.push(ended.expect("no panic"));
+        }
+        // An ask is behind what its node told before.
+        let mut count = Count::default();
+        for node in nodes {
+            count = answers_at(at, node, to).await;
+        }
+        check(&self.witness, &count, &told, nodes);
+        assert_eq!(
+            nodes.iter().map(Node::actors).sum::<usize>(),
+            1,
+            "it lives at one place"
+        );
+        for node in nodes {
+            node.shutdown(LONG).await.expect("all ends");
+        }
+    }
 }
 
 /// Asks until the actor answers at node `at`: how much it has handled, and a digest of it.
@@ -171,7 +257,7 @@ pub async fn answers_at(at: &str, from: &Node, to: &Ref) -> Count {
 }
 
 /// What must hold of all that was told, at the end: `count` is what the actor says last, with all of it behind it.
-pub fn check(witness: &Witness, count: &Count, told: &[Told], nodes: &[&Node]) {
+fn check(witness: &Witness, count: &Count, told: &[Told], nodes: &[Node]) {
     let seen = witness.seen.lock().unwrap().clone();
     assert_eq!(
         (count.handled, count.digest),
@@ -222,9 +308,9 @@ pub fn check(witness: &Witness, count: &Count, told: &[Told], nodes: &[&Node]) {
 }
 
 /// The dead letters that have their bytes, and how many messages the others may stand for.
-fn letters(nodes: &[&Node]) -> (HashMap<Entry, Code>, u64) {
+fn letters(nodes: &[Node]) -> (HashMap<Entry, Code>, u64) {
     let (mut dead, mut unknown) = (HashMap::new(), 0);
-    for letter in nodes.iter().flat_map(|node| node.dead_letters()) {
+    for letter in nodes.iter().flat_map(Node::dead_letters) {
         if let Some((_, range)) = letter
             .detail
             .split_once(", seq ")
