@@ -24,7 +24,7 @@ struct Pilgrim {
 }
 
 impl Actor for Pilgrim {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         if message.is::<AskThrough>() {
             let ask: AskThrough = message.decode()?;
             cx.timer("tick", SECOND, &GetCount {})?;
@@ -55,7 +55,7 @@ impl Actor for Pilgrim {
 struct Oracle(Later);
 
 impl Actor for Oracle {
-    async fn receive(&mut self, cx: &mut Cx, _: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, _: &Message) -> Result<(), Fault> {
         let _ = self.0.send(cx.take_responder()?);
         Ok(())
     }
@@ -104,8 +104,16 @@ async fn a_request_a_timer_and_an_ask_that_waits_each_end_once_through_moves_wit
         let moved = nodes[moves % 2].move_to(&to, nodes[1 - moves % 2].name(), LONG).await;
         moved.unwrap_or_else(|e| panic!("move {moves}: {e}"));
         match moves {
-            5 => request.take().expect("not answered yet").reply(&EchoReply::default()),
-            6 => waits.take().expect("not answered yet").reply(&Held::default()),
+            5 => request
+                .take()
+                .expect("not answered yet")
+                .reply(&EchoReply::default())
+                .expect("it fits"),
+            6 => waits
+                .take()
+                .expect("not answered yet")
+                .reply(&Held::default())
+                .expect("it fits"),
             _ => {}
         }
         moves += 1;

@@ -90,7 +90,7 @@ fn digest(entries: &[Entry]) -> u64 {
 }
 
 impl Actor for Journal {
-    async fn receive(&mut self, cx: &mut Cx, message: &Message) -> Result<(), Fault> {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
         let count = |journal: &Self| Count {
             handled: journal.seen.len() as u64,
             digest: digest(&journal.seen),
