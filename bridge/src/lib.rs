@@ -16,6 +16,7 @@ mod error;
 mod lifecycle;
 pub mod machine;
 mod message;
+mod module;
 mod moves;
 mod node;
 mod outbox;

@@ -23,6 +23,8 @@ mod signals;
 pub mod status;
 mod types;
 
+#[doc(hidden)] // For `module!`: the crate that uses it may not depend on actorbridge itself.
+pub use actorbridge;
 pub use actorbridge::{Actor, Module};
 pub use envelope::{ab_envelope_decode, ab_envelope_encode};
 pub use info::{ab_abi_version, ab_build_info, ab_status_name};
@@ -42,8 +44,8 @@ compile_error!(
 
 /// Makes a crate the Rust half of a program: its name, and its actors by path or pattern (`"order/*"`).
 ///
-/// An actor with a fixed path is there from the start. The crate is a `staticlib` (and an `rlib`, for its own tests and
-/// programs: the macro also makes `pub fn module()`). In the crate's `Cargo.toml` the lint `unsafe_code` may be `deny`,
+/// The form is that of [`actorbridge::module!`], and so is the `pub fn module()` that it makes, for the crate's own tests and
+/// programs. The crate is a `staticlib` and an `rlib`. In the crate's `Cargo.toml` the lint `unsafe_code` may be `deny`,
 /// not `forbid`: the macro exports one symbol.
 ///
 /// ```standalone_crate
@@ -74,10 +76,7 @@ compile_error!(
 #[macro_export]
 macro_rules! module {
     (name: $name:expr, actors: { $($pattern:expr => $make:expr),* $(,)? } $(,)?) => {
-        /// This crate's actors, for programs that run them without C.
-        pub fn module() -> $crate::Module {
-            $crate::Module::new($name)$(.actor($pattern, $make))*
-        }
+        $crate::actorbridge::module! { name: $name, actors: { $($pattern => $make),* } }
 
         $crate::module!(module);
     };
