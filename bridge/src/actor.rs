@@ -55,10 +55,14 @@ impl State {
                 self.version,
                 T::VERSION
             );
-            return Err(Fault::new(Code::UnsupportedVersion, detail));
+            let mut fault = Fault::new(Code::UnsupportedVersion, detail);
+            fault.reader_version = T::VERSION;
+            return Err(fault);
         }
-        T::decode(self.bytes.clone())
-            .map_err(|e| Fault::new(Code::Undecodable, format!("the state does not decode: {e}")))
+        let mut state = T::decode(self.bytes.clone())
+            .map_err(|e| Fault::new(Code::Undecodable, format!("the state does not decode: {e}")))?;
+        crate::versions::bring_up(&mut state, self.version);
+        Ok(state)
     }
 }
 

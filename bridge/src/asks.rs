@@ -70,9 +70,7 @@ impl Inner {
         if out.what.kind != Kind::Ask as u32 {
             return;
         }
-        let correlation =
-            Message::read(Arc::default(), out.what.clone(), out.body.clone()).map_or(0, |m| m.correlation);
-        self.note_link(correlation, placed);
+        self.note_link(out.correlation(), placed);
     }
 
     fn note_link(&self, correlation: u64, placed: &Placed) {
@@ -157,13 +155,15 @@ impl Inner {
         };
         match address.node() {
             Some(node) if node != self.name => {
-                let link = self.link_to(node);
-                if link.is_none_or(|l| !l.send_off_stream(out)) {
-                    self.log(
+                match self.link_to(node).map(|link| link.send_off_stream(out)) {
+                    Some(Ok(true)) => {}
+                    // The asker does not read this reply: it is told that, and that its ask was handled.
+                    Some(Err(fault)) => self.answer_failure(reply_to, out.correlation(), &fault.done().failure(), &[]),
+                    _ => self.log(
                         Level::Warn,
                         reply_to,
                         "an answer was lost: no link to its asker is up".into(),
-                    );
+                    ),
                 }
             }
             _ => {
@@ -193,15 +193,7 @@ impl Inner {
             ..Default::default()
         };
         let what = Arc::new(writer::what(Kind::Failure, type_name, 1, 1));
-        self.answer(
-            reply_to,
-            &Outgoing {
-                what,
-                body: writer::body(fields, payload),
-                deadline: None,
-                hops: 0,
-            },
-        );
+        self.answer(reply_to, &Outgoing::encoded(what, writer::body(fields, payload)));
     }
 
     /// An answer has come to this node.

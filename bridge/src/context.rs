@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use actorbridge_proto::v1::{Code, Effect, Kind};
+use actorbridge_proto::v1::{Code, Kind};
 use actorbridge_proto::writer::{self, BodyFields};
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -43,8 +43,7 @@ impl Responder {
         let size = out.what.bytes.len() + out.body.len();
         if size > MAX_MESSAGE {
             let detail = format!("a reply of {size} bytes with its type is over 64 KiB");
-            let mut fault = Fault::new(Code::TooLarge, detail);
-            fault.effect = Effect::Done;
+            let fault = Fault::new(Code::TooLarge, detail).done();
             self.fail(&fault);
             return Err(fault);
         }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::asks::Place;
+use crate::error::Fault;
 use crate::machine::link::{Action, Config, Link, PROTOCOL, Phase, Role, Send};
 use crate::message::{Message, Outgoing};
 use crate::node::{Inner, lock};
@@ -31,6 +32,8 @@ struct State {
     resets: HashMap<u32, (u64, v1::Moved)>,
     /// What both sides can do.
     capabilities: Vec<u32>,
+    /// The highest version of each message type that the peer says it reads.
+    reads: HashMap<String, u32>,
 }
 
 /// One end of a link. A door brings it what the peer sends and carries what it has to say; it knows nothing else.
@@ -82,6 +85,7 @@ impl LinkEnd {
                 types: HashMap::new(),
                 resets: HashMap::new(),
                 capabilities: Vec::new(),
+                reads: HashMap::new(),
             }),
             inbound: Mutex::default(),
             wake: Mutex::default(),
@@ -249,8 +253,15 @@ impl LinkEnd {
         for action in actions {
             match action {
                 // The peer can have the Welcome from now on, and who hears from it that the link is up must find it up.
-                Action::Up { peer, capabilities, .. } => {
+                Action::Up {
+                    peer,
+                    capabilities,
+                    types,
+                    ..
+                } => {
                     state.capabilities.clone_from(capabilities);
+                    let version = |reads: &v1::Reads| (reads.r#type.clone(), reads.max_version.max(1));
+                    state.reads = types.iter().map(version).collect();
                     *lock(&self.peer) = Some(peer.clone());
                 }
                 // A sender that finds its binding gone must find the reason too, before its next message.
@@ -289,18 +300,37 @@ impl LinkEnd {
         Ok(flow)
     }
 
-    pub(crate) fn send(&self, flow: u32, out: &Outgoing) -> Send {
-        let sent = lock(&self.state)
-            .machine
-            .send(flow, &out.what, out.deadline, out.hops, &out.body);
+    /// Sends the newest version of a message that the peer reads.
+    ///
+    /// # Errors
+    /// It reads none.
+    pub(crate) fn send(&self, flow: u32, out: &Outgoing) -> Result<Send, Fault> {
+        let mut state = lock(&self.state);
+        let fits = out.for_peer(&state.reads);
+        let (what, body) = fits.map_err(|reads| self.too_new(out, reads))?;
+        let sent = state.machine.send(flow, what, out.deadline, out.hops, body);
+        drop(state);
         self.ring();
-        sent
+        Ok(sent)
     }
 
-    pub(crate) fn send_off_stream(&self, out: &Outgoing) -> bool {
-        let sent = lock(&self.state).machine.send_off_stream(&out.what, &out.body);
+    /// As [`Self::send`], outside any stream; `false` = the link is down.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn send_off_stream(&self, out: &Outgoing) -> Result<bool, Fault> {
+        let mut state = lock(&self.state);
+        let fits = out.for_peer(&state.reads);
+        let (what, body) = fits.map_err(|reads| self.too_new(out, reads))?;
+        let sent = state.machine.send_off_stream(what, body);
+        drop(state);
         self.ring();
-        matches!(sent, Send::Queued(_))
+        Ok(matches!(sent, Send::Queued(_)))
+    }
+
+    fn too_new(&self, out: &Outgoing, reads: u32) -> Fault {
+        let peer = self.peer().unwrap_or_default();
+        Fault::too_new(&out.what, &format!("node {peer}"), reads)
     }
 
     /// Passes on what came here for an actor that is there now.

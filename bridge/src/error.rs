@@ -3,7 +3,7 @@
 use std::fmt;
 
 use actorbridge_proto::v1::{Code, Effect, Failure};
-use actorbridge_proto::{Refusal, wire};
+use actorbridge_proto::{Refusal, What, wire};
 use prost::{Message, Name};
 
 use crate::user_error::{UserError, cut};
@@ -51,10 +51,15 @@ impl Error {
 
     /// An answer that came, and does not decode.
     pub(crate) fn of_answer(target: &str, fault: Fault) -> Self {
-        let mut error = Self::new(fault.code, target, fault.detail);
-        error.0.reader_version = fault.reader_version;
         // The handler has answered.
-        error.0.effect = Effect::Done;
+        Self::unsent(target, fault.done())
+    }
+
+    /// A message that was not sent.
+    pub(crate) fn unsent(target: &str, fault: Fault) -> Self {
+        let mut error = Self::new(fault.code, target, fault.detail);
+        error.0.effect = fault.effect;
+        error.0.reader_version = fault.reader_version;
         error
     }
 
@@ -219,6 +224,25 @@ impl Fault {
             Code::UnsupportedType,
             format!("{type_name} is not a message of this actor"),
         )
+    }
+
+    /// The message needs a newer reader than `reader`, which reads this version.
+    pub(crate) fn too_new(what: &What, reader: &str, reads: u32) -> Self {
+        let detail = format!(
+            "{} of version {} needs a reader of version {}; {reader} reads version {reads}",
+            what.type_name, what.version, what.min_reader
+        );
+        Self {
+            reader_version: reads,
+            ..Self::new(Code::UnsupportedVersion, detail)
+        }
+    }
+
+    /// It is of the answer: what was asked for was done.
+    #[must_use]
+    pub(crate) fn done(mut self) -> Self {
+        self.effect = Effect::Done;
+        self
     }
 
     /// The handler ended early because its token tripped.

@@ -28,6 +28,7 @@ mod serve;
 mod snapshot;
 mod system;
 mod user_error;
+mod versions;
 
 pub use actor::{Actor, Factory, Module, Options, State};
 pub use actorbridge_proto as proto;
@@ -43,3 +44,4 @@ pub use rings::{DeadLetter, Level, LogLine};
 pub use serve::serve;
 pub use snapshot::{FileStore, Snapshot};
 pub use user_error::UserError;
+pub use versions::{downcast, upcast};

@@ -1,5 +1,6 @@
 //! A message as an actor gets it: always encoded, so that nothing is shared between two actors.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use actorbridge_proto::v1::{Failure, Kind};
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use crate::address::Address;
 use crate::error::Fault;
 use crate::machine::Millis;
+use crate::versions;
 
 /// Most bytes of a message with its type, here and on a link with default limits.
 pub(crate) const MAX_MESSAGE: usize = 64 << 10;
@@ -49,9 +51,9 @@ fn merged_what(what: &What, view: &EnvelopeView<'_>) -> What {
 }
 
 /// A message type: generated code implements it by its parts.
-pub trait Payload: prost::Message + prost::Name + Versioned + Default {}
+pub trait Payload: prost::Message + prost::Name + Versioned + Default + 'static {}
 
-impl<T: prost::Message + prost::Name + Versioned + Default> Payload for T {}
+impl<T: prost::Message + prost::Name + Versioned + Default + 'static> Payload for T {}
 
 /// How the mailbox permit of a message is given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,25 +157,23 @@ impl Message {
     ///
     /// # Errors
     /// UNSUPPORTED_TYPE, UNSUPPORTED_VERSION (it needs a newer reader; its payload was not touched), UNSUPPORTED_CODEC or
-    /// UNDECODABLE. Return it with `?`, and the asker is told.
+    /// UNDECODABLE. What an older version wrote is brought up to this one ([`upcast`](crate::upcast)). Return it with `?`, and the asker is told.
     pub fn decode<T: Payload>(&self) -> Result<T, Fault> {
         use actorbridge_proto::v1::Code;
         if !self.is::<T>() {
             return Err(Fault::unsupported(&self.what.type_name));
         }
         if self.what.min_reader > T::VERSION {
-            let (name, needs, has) = (T::full_name(), self.what.min_reader, T::VERSION);
-            return Err(Fault::new(
-                Code::UnsupportedVersion,
-                format!("{name} needs a reader of version {needs}; this one reads version {has}"),
-            ));
+            return Err(Fault::too_new(&self.what, "this one", T::VERSION));
         }
         if self.what.content_type != 0 || self.what.compression != 0 {
             let detail = "only protobuf without compression is read here";
             return Err(Fault::new(Code::UnsupportedCodec, detail));
         }
-        T::decode(self.payload.clone())
-            .map_err(|e| Fault::new(Code::Undecodable, format!("{} does not decode: {e}", T::full_name())))
+        let mut message = T::decode(self.payload.clone())
+            .map_err(|e| Fault::new(Code::Undecodable, format!("{} does not decode: {e}", T::full_name())))?;
+        versions::bring_up(&mut message, self.what.version);
+        Ok(message)
     }
 
     /// The complete envelope.
@@ -220,6 +220,10 @@ pub(crate) struct Outgoing {
     pub(crate) body: Bytes,
     pub(crate) deadline: Option<Millis>,
     pub(crate) hops: u32,
+    /// What older versions would have written, from the newest on, for peers that do not read this one.
+    older: Vec<(What, Bytes)>,
+    /// It is what another sender wrote: whoever handles it in the end says whether it is read there.
+    passed_on: bool,
 }
 
 impl Outgoing {
@@ -228,12 +232,60 @@ impl Outgoing {
     }
 
     pub(crate) fn with_fields<T: Payload>(kind: Kind, message: &T, fields: BodyFields<'_>) -> Self {
-        let what = writer::what(kind, &T::full_name(), T::VERSION, T::MIN_READER);
+        let name = T::full_name();
+        let mut older = Vec::new();
+        versions::bring_down(message, |version, min_reader, message| {
+            let what = writer::what(kind, &name, version, min_reader);
+            older.push((what, writer::body(fields, &message.encode_to_vec())));
+        });
+        let what = writer::what(kind, &name, T::VERSION, T::MIN_READER);
         Self {
-            what: Arc::new(what),
-            body: writer::body(fields, &message.encode_to_vec()),
+            older,
+            ..Self::encoded(Arc::new(what), writer::body(fields, &message.encode_to_vec()))
+        }
+    }
+
+    /// What is encoded already, and has no other version.
+    pub(crate) fn encoded(what: Arc<What>, body: Bytes) -> Self {
+        Self {
+            what,
+            body,
             deadline: None,
             hops: 0,
+            older: Vec::new(),
+            passed_on: false,
+        }
+    }
+
+    /// The number that joins an ask with its reply; 0 = none.
+    pub(crate) fn correlation(&self) -> u64 {
+        EnvelopeView::read_body(&self.body, 0).map_or(0, |view| view.correlation)
+    }
+
+    /// A message that came here, for another actor: its bytes stay as they are.
+    pub(crate) fn passed_on(message: &Message) -> Self {
+        Self {
+            deadline: message.deadline,
+            hops: message.hops + 1,
+            passed_on: true,
+            ..Self::encoded(message.what.clone(), message.body.clone())
+        }
+    }
+
+    /// The newest encoding that a peer reads, who reads these versions of types. Of a type that is not among them: what this
+    /// program writes. An error is the version that the peer reads, of which there is no encoding.
+    pub(crate) fn for_peer(&self, reads: &HashMap<String, u32>) -> Result<(&What, &Bytes), u32> {
+        let newest = (&*self.what, &self.body);
+        if self.what.min_reader <= 1 || self.passed_on {
+            return Ok(newest);
+        }
+        match reads.get(&self.what.type_name) {
+            Some(version) if self.what.min_reader > *version => {
+                let older = self.older.iter().find(|(what, _)| what.min_reader <= *version);
+                let older = older.map(|(what, body)| (what, body));
+                older.ok_or(*version)
+            }
+            _ => Ok(newest),
         }
     }
 }

@@ -406,14 +406,7 @@ impl Inner {
     /// Sends the same what and body to another actor; who says who sent it first.
     pub(crate) async fn forward(self: &Arc<Self>, message: &Message, to: &Address) -> Result<(), Error> {
         let who = Sender::new(message.who.source.clone(), message.who.reply_to.clone());
-        let (what, body) = (message.what.clone(), message.body.clone());
-        let out = Outgoing {
-            what,
-            body,
-            deadline: message.deadline,
-            hops: message.hops + 1,
-        };
-        self.place(&who, to, &out).await.map(drop)
+        self.place(&who, to, &Outgoing::passed_on(message)).await.map(drop)
     }
 
     /// An envelope that came outside any stream: an answer, or what an old owner of an actor forwards.

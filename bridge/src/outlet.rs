@@ -149,7 +149,11 @@ impl Outlet {
             }
             Route::Link(link, flow) => {
                 let (link, flow, stream) = (link.clone(), *flow, self.stream);
-                match link.send(flow, out) {
+                let sent = match link.send(flow, out) {
+                    Ok(sent) => sent,
+                    Err(fault) => return Sent::Refused(Error::unsent(self.target.as_str(), fault)),
+                };
+                match sent {
                     Send::Queued(seq) => (
                         Placed::Link {
                             link,

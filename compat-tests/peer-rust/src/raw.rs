@@ -81,7 +81,11 @@ pub(crate) enum How {
 /// What came of it: the type and bytes of a reply to an ask.
 pub(crate) type Sent = Result<Option<(String, Bytes)>, (Error, bool)>;
 
-async fn send_as<Q: Name + Versioned, A: Name + Versioned>(node: &Node, to: &Address, bytes: Bytes, how: How) -> Sent {
+async fn send_as<Q, A>(node: &Node, to: &Address, bytes: Bytes, how: How) -> Sent
+where
+    Q: Name + Versioned + 'static,
+    A: Name + Versioned + 'static,
+{
     let message = Raw::<Q>::new(bytes);
     match how {
         How::Tell => node.tell(to, &message).await.map(|()| None).map_err(|e| (e, false)),

@@ -1,0 +1,116 @@
+//! How the versions of a message type turn into each other, for the whole process.
+
+use std::any::{Any, TypeId};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, RwLock};
+
+use crate::message::Payload;
+use crate::node::lock;
+
+type Change<T> = fn(&mut T);
+
+/// Casts of one type, by version: up from it, down to it with its min_reader.
+struct Casts<T> {
+    up: BTreeMap<u32, Change<T>>,
+    down: BTreeMap<u32, (u32, Change<T>)>,
+    copy: Option<fn(&T) -> T>,
+}
+
+/// All casts, a [`Casts`] for each type.
+static CASTS: RwLock<Option<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>> = RwLock::new(None);
+/// Held while casts are changed.
+static CHANGE: Mutex<()> = Mutex::new(());
+
+fn casts<T: Payload>() -> Option<Arc<Casts<T>>> {
+    let all = CASTS.read().unwrap_or_else(|e| e.into_inner());
+    let casts = all.as_ref()?.get(&TypeId::of::<T>())?.clone();
+    casts.downcast().ok()
+}
+
+fn change<T: Payload>(change: impl FnOnce(&mut Casts<T>)) {
+    let _one = lock(&CHANGE);
+    // Those that exist may be in use.
+    let mut new = casts::<T>().map_or_else(
+        || Casts {
+            up: BTreeMap::new(),
+            down: BTreeMap::new(),
+            copy: None,
+        },
+        |old| Casts {
+            up: old.up.clone(),
+            down: old.down.clone(),
+            copy: old.copy,
+        },
+    );
+    change(&mut new);
+    let mut all = CASTS.write().unwrap_or_else(|e| e.into_inner());
+    all.get_or_insert_default().insert(TypeId::of::<T>(), Arc::new(new));
+}
+
+/// Says how a message that a writer of version `from` wrote becomes one of the next version: `change` fills in what version
+/// `from` did not have. Whoever decodes one, also an actor's state, runs all from the writer's version up to this program's;
+/// a version without one needs none.
+///
+/// It is for the whole process: call it before the node starts.
+///
+/// # Panics
+/// If it can never run: `T` has no version after `from`, or it is there already.
+pub fn upcast<T: Payload>(from: u32, change: fn(&mut T)) {
+    let (name, version) = (T::full_name(), T::VERSION);
+    assert!(
+        (1..version).contains(&from),
+        "upcast from version {from} of {name}, whose version is {version}: it is never run"
+    );
+    self::change::<T>(|casts| {
+        let twice = casts.up.insert(from, change).is_some();
+        assert!(!twice, "upcast from version {from} of {name} is there already");
+    });
+}
+
+/// Says how a message is written for a peer that cannot read this program's version of it: `change` turns a copy of the next
+/// newer version that there is, which is this program's own or that of another downcast, into one that version `to` would
+/// have written, which readers from version `min_reader` on can read. A sender then writes, for each peer, the newest version
+/// that the peer reads. Each message of such a type is encoded once for each of its versions.
+///
+/// It is for the whole process: call it before the node starts.
+///
+/// # Panics
+/// If it can never run: the version of `T` is not above `to`, `min_reader` is, or it is there already.
+pub fn downcast<T: Payload + Clone>(to: u32, min_reader: u32, change: fn(&mut T)) {
+    let (name, version) = (T::full_name(), T::VERSION);
+    assert!(
+        (1..version).contains(&to) && (1..=to).contains(&min_reader),
+        "downcast to version {to} of {name} with min_reader {min_reader}, whose version is {version}: `to` must be below \
+         that, and min_reader from 1 to it"
+    );
+    self::change::<T>(|casts| {
+        casts.copy = Some(T::clone);
+        let twice = casts.down.insert(to, (min_reader, change)).is_some();
+        assert!(!twice, "downcast to version {to} of {name} is there already");
+    });
+}
+
+/// Brings a message from the version that it was written with to this program's.
+pub(crate) fn bring_up<T: Payload>(message: &mut T, from: u32) {
+    if from >= T::VERSION {
+        return;
+    }
+    if let Some(casts) = casts::<T>() {
+        casts.up.range(from.max(1)..).for_each(|(_, change)| change(message));
+    }
+}
+
+/// The message as older versions would have written it, from the newest to the oldest: version, min_reader and message.
+pub(crate) fn bring_down<T: Payload>(message: &T, mut each: impl FnMut(u32, u32, &T)) {
+    // Every reader reads what needs version 1.
+    if T::MIN_READER <= 1 {
+        return;
+    }
+    let Some(casts) = casts::<T>() else { return };
+    let Some(copy) = casts.copy else { return };
+    let mut older = copy(message);
+    for (to, (min_reader, change)) in casts.down.iter().rev() {
+        change(&mut older);
+        each(*to, *min_reader, &older);
+    }
+}
