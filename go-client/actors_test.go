@@ -117,14 +117,18 @@ func start(t testing.TB, name string, options ...ab.Option) *ab.Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), long)
-		defer cancel()
-		if err := node.Shutdown(ctx); err != nil {
-			t.Errorf("node %s: %v", name, err)
-		}
-	})
+	t.Cleanup(func() { shutdown(t, node) })
 	return node
+}
+
+// shutdown ends a node, which has to be well.
+func shutdown(t testing.TB, node *ab.Node) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), long)
+	defer cancel()
+	if err := node.Shutdown(ctx); err != nil {
+		t.Errorf("node %s: %v", node.Name(), err)
+	}
 }
 
 // spawn spawns a worker, or fails.

@@ -49,6 +49,13 @@ type linkEnd struct {
 	peer    string
 	// reads is the highest version of each type that the peer says it reads.
 	reads map[string]uint32
+	// incarnation is the peer's.
+	incarnation uint64
+	// epoch counts the dials of this link's door, if this node dialled it.
+	epoch uint64
+	// again makes it anew when it is lost; set once it is up. parting: this node ends it.
+	again   door.Redialer
+	parting bool
 	// capabilities are those that both sides have.
 	capabilities []uint32
 	fate         string // why it is down
@@ -66,16 +73,16 @@ type inbound struct {
 // watch is an actor at the other end that one of ours watches.
 type watch struct{ actor, watcher string }
 
-func (n *Node) newLink(role machine.Role) (*linkEnd, error) {
+func (n *Node) newLink(role machine.Role, epoch uint64) (*linkEnd, error) {
 	reads := n.reads()
 	l := &linkEnd{
-		id: lastLinkID.Add(1), node: n, wake: make(chan struct{}, 1),
+		id: lastLinkID.Add(1), node: n, epoch: epoch, wake: make(chan struct{}, 1),
 		settled: make(chan struct{}), down: make(chan struct{}),
 		inbound: make(map[uint32]*inbound), types: make(map[uint32]*wire.What), outlets: make(map[uint32]*outlet),
 		watches: make(map[watch]struct{}),
 		machine: machine.NewLink(machine.Config{
-			Role: role, Node: n.name, Incarnation: n.incarnation, MinProtocol: machine.MinProtocol,
-			MaxProtocol: machine.MaxProtocol, Software: software,
+			Role: role, Node: n.name, Incarnation: n.incarnation, LinkEpoch: epoch,
+			MinProtocol: machine.MinProtocol, MaxProtocol: machine.MaxProtocol, Software: software,
 			Capabilities: []uint32{uint32(pb.Capability_CAPABILITY_MOVE)}, Types: reads,
 		}, n.now()),
 	}
@@ -96,23 +103,38 @@ func (n *Node) newLink(role machine.Role) (*linkEnd, error) {
 }
 
 // Dial links the node with another, and returns its name when the link is up. It fails with UNAVAILABLE: nobody is there,
-// or the peer refused the link, and why.
+// or the peer refused the link, and why. A link that is lost later is not made again, unless the door is a
+// [door.Redialer].
 func (n *Node) Dial(ctx context.Context, d door.Door) (peer string, err error) {
+	l, err := n.dial(ctx, d, d.Dial, 1)
+	if err != nil {
+		return "", err
+	}
+	return l.peerName(), nil
+}
+
+// dial makes a link by open, which is a call of the door d, and returns when it is up.
+func (n *Node) dial(
+	ctx context.Context, d door.Door, open func(context.Context) (door.Link, error), epoch uint64,
+) (*linkEnd, error) {
 	unavailable := func(why string, cause error) error {
 		e := newError(CodeUnavailable, d.String(), why)
 		e.cause = cause
 		return e
 	}
-	transport, err := d.Dial(ctx)
+	transport, err := open(door.WithLogger(ctx, n.log))
 	if err != nil {
-		return "", unavailable("", err)
+		return nil, unavailable("", err)
 	}
-	l, err := n.newLink(machine.Dialer)
+	l, err := n.newLink(machine.Dialer, epoch)
 	if err != nil {
 		_ = transport.Close()
-		return "", err
+		return nil, err
 	}
-	n.tasks.run(func() { l.carry(transport) })
+	n.tasks.run(func() {
+		l.carry(transport)
+		n.redial(l)
+	})
 	timer := time.NewTimer(handshakeTime)
 	defer timer.Stop()
 	select {
@@ -121,17 +143,17 @@ func (n *Node) Dial(ctx context.Context, d door.Door) (peer string, err error) {
 		l.lost("the peer did not answer the handshake in 10 s")
 	case <-ctx.Done():
 		l.lost("dialling was given up")
-		return "", unavailable("", ctx.Err())
+		return nil, unavailable("", ctx.Err())
 	}
-	if why, isDown := l.end(); isDown {
-		return "", unavailable(why, nil)
+	if why, isDown := l.keep(d); isDown {
+		return nil, unavailable(why, nil)
 	}
-	return l.peerName(), nil
+	return l, nil
 }
 
 // Accept implements door.Acceptor: it runs a link that another node dialled, until it ends.
 func (n *Node) Accept(transport door.Link) error {
-	l, err := n.newLink(machine.Acceptor)
+	l, err := n.newLink(machine.Acceptor, 0)
 	if err != nil {
 		_ = transport.Close()
 		return err
@@ -140,7 +162,7 @@ func (n *Node) Accept(transport door.Link) error {
 	return nil
 }
 
-// Disconnect ends the link to a node.
+// Disconnect ends the link to a node, for good.
 func (n *Node) Disconnect(node string) {
 	if l := n.linkTo(node); l != nil {
 		l.drain()
@@ -239,7 +261,7 @@ func (l *linkEnd) drive(event func(m *machine.Link, out []machine.Action) []mach
 	if len(actions) > 0 && actions[0].Kind == machine.ActionUp {
 		// The peer can have the Welcome from now on, and who hears from it that the link is up must find it up.
 		up := actions[0].Up
-		l.peer, l.capabilities, l.reads = up.Peer, up.Capabilities, versionsOf(up.Types)
+		l.peer, l.incarnation, l.capabilities, l.reads = up.Peer, up.Incarnation, up.Capabilities, versionsOf(up.Types)
 	}
 	l.mu.Unlock()
 	for i := range actions {
@@ -255,6 +277,9 @@ func (l *linkEnd) lost(why string) {
 }
 
 func (l *linkEnd) drain() {
+	l.mu.Lock()
+	l.parting = true
+	l.mu.Unlock()
 	l.drive(func(m *machine.Link, out []machine.Action) []machine.Action {
 		m.Drain()
 		return out
@@ -278,6 +303,12 @@ func (l *linkEnd) peerName() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.peer
+}
+
+func (l *linkEnd) peerIncarnation() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.incarnation
 }
 
 // isUp says whether new messages can go by it.

@@ -14,6 +14,7 @@ func (l *linkEnd) act(a *machine.Action) {
 	n := l.node
 	switch a.Kind {
 	case machine.ActionUp:
+		n.setAbsent(a.Up.Peer, "")
 		n.log.Info("the link is up", "peer", a.Up.Peer)
 		close(l.settled)
 	case machine.ActionOpened:
@@ -259,6 +260,9 @@ func (n *Node) linkDown(l *linkEnd, down *machine.Down, watches map[watch]struct
 		}
 	}
 	n.log.Info("the link is down", "peer", l.peerName(), "reason", down.Detail)
+	if l.returns() != nil {
+		n.setAbsent(l.peerName(), "the link to node "+l.peerName()+" is being made again: "+down.Detail)
+	}
 	n.mu.Lock()
 	delete(n.links, l.id)
 	n.showLinks()

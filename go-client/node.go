@@ -41,6 +41,8 @@ type Node struct {
 	linksNow atomic.Pointer[[]*linkEnd]
 	owners   map[string]string // path to node, of actors elsewhere
 	owned    map[string]owned  // owner cells of actors that have moved, and whose home this is
+	// absent is why there is no link to nodes that there was a link to, whose doors make links again.
+	absent map[string]string
 	// forwards are the actors that left in the last 30 s.
 	forwards map[string]*cell
 	// departed are the stays that ended in the last 30 s.

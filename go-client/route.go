@@ -1,6 +1,7 @@
 package actorbridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -40,12 +41,15 @@ func (n *Node) resolve(ctx context.Context, to Ref, mayAsk bool) (route, error) 
 		if link := n.linkTo(host); link != nil {
 			return route{link: link}, nil
 		}
-		return route{}, newError(CodeUnavailable, to.text, "no link to node "+host+" is up")
+		return route{}, newError(CodeUnavailable, to.text, cmp.Or(n.whyAbsent(host), "no link to node "+host+" is up"))
 	}
 	if c := n.cell(path); c != nil {
 		return route{cell: c}, nil
 	}
 	gone := newError(CodeNoSuchActor, to.text, "")
+	if why := n.whyAbsent(""); why != "" && host == "" { // it may live there
+		gone = newError(CodeUnavailable, to.text, "no node that there is a link to has it; "+why)
+	}
 	if host != "" {
 		return route{}, gone
 	}

@@ -3,9 +3,10 @@ BUILDS += hello-build
 RUNS += hello
 
 .PHONY: hello hello-build
-hello: hello-build ## the smallest program with a Go and a Rust actor, over both doors
+hello: hello-build ## the smallest program with a Go and a Rust actor, over each door
 	@examples/hello/run "$(TARGET_DIR)"
 
 hello-build: hello-rustcore
 	@$(CARGO) build --quiet --profile $(PROFILE) -p hello-rust
 	@cd examples/hello && $(GO) build -o "$(TARGET_DIR)/hello" .
+	@cd examples/hello && CGO_ENABLED=0 $(GO) build -o "$(TARGET_DIR)/hello-pure" .

@@ -1,5 +1,5 @@
-// Hello is the smallest program with both languages: a Go actor that leads to a Rust actor. `make hello` runs it over both
-// doors.
+// Hello is the smallest program with both languages: a Go actor that leads to a Rust actor. `make hello` runs it over each
+// door.
 package main
 
 import (
@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"strings"
 
 	ab "github.com/actorbridge/actorbridge/go-client"
 	"github.com/actorbridge/actorbridge/go-client/native"
 	"github.com/actorbridge/actorbridge/go-client/remote"
+	"github.com/actorbridge/actorbridge/go-client/sidecar"
 
 	"github.com/actorbridge/actorbridge/examples/hello/hellov1"
 	_ "github.com/actorbridge/actorbridge/examples/hello/rustcore" // links the Rust actor
@@ -18,8 +20,11 @@ import (
 
 func main() {
 	door := native.Door() // Rust in this process
-	if len(os.Args) > 1 {
-		door = remote.Door(os.Args[1]) // Rust at "tcp://127.0.0.1:7443": nothing else changes
+	switch at := strings.Join(os.Args[1:], ""); {
+	case strings.Contains(at, "://"):
+		door = remote.Door(at) // Rust at "tcp://127.0.0.1:7443": nothing else changes
+	case at != "":
+		door = sidecar.Door(at) // Rust in a child process, "./hello-rust"
 	}
 	ctx := context.Background()
 	node := must(ab.Start(ctx, "hello-go", ab.WithLink(door)))

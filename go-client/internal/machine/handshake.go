@@ -35,7 +35,7 @@ func withDefaults(limits *pb.Limits) *pb.Limits {
 func (l *Link) hello() *pb.Hello {
 	return &pb.Hello{
 		MinProtocol: l.config.MinProtocol, MaxProtocol: l.config.MaxProtocol,
-		Node: l.config.Node, Incarnation: l.config.Incarnation, LinkEpoch: 1, Lanes: 1,
+		Node: l.config.Node, Incarnation: l.config.Incarnation, LinkEpoch: cmp.Or(l.config.LinkEpoch, 1), Lanes: 1,
 		Capabilities: l.config.Capabilities, Required: l.config.Required, Limits: l.ownLimits(), Software: l.config.Software,
 		Types: l.toldTypes(),
 	}

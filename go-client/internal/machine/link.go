@@ -65,6 +65,8 @@ type Config struct {
 	Node string
 	// Incarnation is random for each process start.
 	Incarnation uint64
+	// LinkEpoch is the dialer's count of its dials; 0 is 1.
+	LinkEpoch uint64
 	// MinProtocol and MaxProtocol are the versions spoken.
 	MinProtocol, MaxProtocol uint32
 	// Capabilities are numbers of pb.Capability.

@@ -1,0 +1,158 @@
+package actorbridge_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	ab "github.com/actorbridge/actorbridge/go-client"
+	"github.com/actorbridge/actorbridge/go-client/abtest"
+	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
+	"github.com/actorbridge/actorbridge/go-client/door"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+// comingBack is a door whose links come back, as redial says.
+type comingBack struct {
+	door.Door
+	redial func(ctx context.Context) (door.Link, error)
+
+	mu     sync.Mutex
+	epochs []uint64 // of each Hello
+	last   door.Link
+}
+
+func (d *comingBack) Dial(ctx context.Context) (door.Link, error) { return d.watch(d.Door.Dial(ctx)) }
+
+func (d *comingBack) Redial(ctx context.Context) (door.Link, error) { return d.watch(d.redial(ctx)) }
+
+func (d *comingBack) watch(l door.Link, err error) (door.Link, error) {
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.last = &watched{l, d}
+	return d.last, nil
+}
+
+// cut ends the newest link, as a network does.
+func (d *comingBack) cut() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_ = d.last.Close()
+}
+
+func (d *comingBack) helloEpochs() []uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.epochs)
+}
+
+// watched notes the link epochs that are said.
+type watched struct {
+	door.Link
+	door *comingBack
+}
+
+func (l *watched) Send(p *wire.Packet) error {
+	if hello := p.Head.GetHello(); hello != nil {
+		l.door.mu.Lock()
+		l.door.epochs = append(l.door.epochs, hello.LinkEpoch)
+		l.door.mu.Unlock()
+	}
+	return l.Link.Send(p)
+}
+
+func TestALinkOfADoorThatRedialsComesBackWithTheNextEpochAfterAttemptsThatFail(t *testing.T) {
+	b := start(t, "b")
+	spawn(t, b, "counter")
+	d := &comingBack{Door: abtest.Door(b)}
+	attempts := 0
+	d.redial = func(ctx context.Context) (door.Link, error) {
+		if attempts++; attempts < 3 {
+			return nil, errors.New("not yet")
+		}
+		return d.Door.Dial(ctx)
+	}
+	a := start(t, "a", ab.WithLink(d))
+	to := refOf(t, a, "ab:///counter")
+	tellMany(t, a, to, 1, 10)
+	expect(t, to, 10)
+	d.cut()
+	eventually(t, "the new link", func() bool { return len(d.helloEpochs()) == 2 && len(a.Peers()) == 1 })
+	tellMany(t, a, to, 11, 20)
+	expect(t, to, 20)
+	if epochs := d.helloEpochs(); !slices.Equal(epochs, []uint64{1, 4}) {
+		t.Errorf("the Hellos say link epochs %d, want one more for each dial", epochs)
+	}
+}
+
+func TestWhileALinkIsAwayItsActorsAreUnavailableAndAfterwardsTheReasonIsSaid(t *testing.T) {
+	b := start(t, "b")
+	spawn(t, b, "counter")
+	d := &comingBack{Door: abtest.Door(b)}
+	goOn := make(chan struct{})
+	d.redial = func(context.Context) (door.Link, error) {
+		<-goOn
+		return nil, fmt.Errorf("it is broken, and %w", door.ErrGivenUp)
+	}
+	a := start(t, "a", ab.WithLink(d))
+	local := spawn(t, a, "local")
+	d.cut()
+	says := func(what, want string) {
+		t.Helper()
+		for _, address := range []string{"ab:///counter", "ab://b/counter"} {
+			eventually(t, what, func() bool {
+				err := a.Tell(t.Context(), refOf(t, a, address), &testpb.Add{})
+				var fault *ab.Error
+				return errors.As(err, &fault) && fault.Code == ab.CodeUnavailable && fault.Effect == ab.EffectNone &&
+					strings.Contains(err.Error(), want)
+			})
+		}
+	}
+	says("the word that it is tried", "is being made again")
+	close(goOn)
+	says("the word that it is not", "it is broken, and it is not tried again")
+	expect(t, local, 0)
+	if _, err := a.Dial(t.Context(), abtest.Door(b)); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, refOf(t, a, "ab:///counter"), 0)
+	if err := a.Tell(t.Context(), refOf(t, a, "ab:///nobody"), &testpb.Add{}); !errors.Is(err, ab.ErrNoSuchActor) {
+		t.Errorf("once it is there again, nobody is %v", err)
+	}
+}
+
+func TestALinkThatItsNodeEndsIsNotMadeAgain(t *testing.T) {
+	b := start(t, "b")
+	d := &comingBack{Door: abtest.Door(b), redial: func(context.Context) (door.Link, error) {
+		t.Error("it is dialled again")
+		return nil, door.ErrGivenUp
+	}}
+	a := start(t, "a", ab.WithLink(d))
+	a.Disconnect("b")
+	eventually(t, "the end of the link", func() bool { return len(a.Peers())+len(b.Peers()) == 0 })
+	if _, err := a.Dial(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	shutdown(t, a)
+}
+
+func TestAShutdownEndsTheAttemptsToMakeALinkAgain(t *testing.T) {
+	b := start(t, "b")
+	begun := make(chan struct{})
+	d := &comingBack{Door: abtest.Door(b), redial: func(ctx context.Context) (door.Link, error) {
+		close(begun)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}}
+	a := start(t, "a", ab.WithLink(d))
+	d.cut()
+	receive(t, "the first attempt", begun)
+	shutdown(t, a)
+}
