@@ -17,6 +17,8 @@ use crate::{run, wire};
 mod actor;
 mod imports;
 mod names;
+mod reference;
+mod text;
 
 pub(crate) use actor::write;
 pub(crate) use names::{GoPackage, file_name};

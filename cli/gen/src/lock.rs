@@ -3,6 +3,7 @@
 //! It is text that one can read and merge. A type that is gone stays in it, so that its name is not used again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -147,6 +148,16 @@ impl Version {
             self.fingerprint,
             self.fields()
         )
+    }
+}
+
+/// As it is in a .proto file: `int64 cents`, and the oneof behind it.
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind.split_once(" in oneof ") {
+            Some((kind, oneof)) => write!(f, "{kind} {} in oneof {oneof}", self.name),
+            None => write!(f, "{} {}", self.kind, self.name),
+        }
     }
 }
 

@@ -16,6 +16,8 @@ use crate::schema::Schema;
 
 mod actor;
 mod names;
+mod reference;
+mod text;
 
 use names::Names;
 

@@ -4,6 +4,7 @@ use prost_reflect::FileDescriptor;
 
 use super::imports::Imports;
 use super::names::{self, GoPackage};
+use super::text::comment;
 use crate::model::{Actor, Method, an};
 use crate::schema::Schema;
 
@@ -61,12 +62,15 @@ fn register(schema: &Schema, actors: &[Actor]) -> String {
     text + "}\n"
 }
 
-struct Writer<'a> {
-    actor: &'a Actor,
-    imports: &'a mut Imports,
-    name: String,
-    adapter: String,
-    stateful: String,
+/// Writes one actor.
+pub(super) struct Writer<'a> {
+    pub(super) actor: &'a Actor,
+    pub(super) imports: &'a mut Imports,
+    pub(super) name: String,
+    /// The type around the user's value.
+    pub(super) adapter: String,
+    /// The same, with a state.
+    pub(super) stateful: String,
 }
 
 impl Writer<'_> {
@@ -108,125 +112,6 @@ type {name}Snapshotter interface {{
             Some(reply) => format!("(*{}, error)", self.imports.message(reply)),
             None => "error".into(),
         }
-    }
-
-    /// What makes and spawns receivers.
-    fn factory(&mut self) -> String {
-        let Self {
-            name,
-            adapter,
-            stateful,
-            ..
-        } = self;
-        let an = an(name);
-        let receiver = if self.actor.state.is_some() {
-            format!(
-                "		actor := {adapter}{{make()}}
-		if state, ok := actor.actor.({name}Snapshotter); ok {{
-			return {stateful}{{actor, state}}
-		}}
-		return actor
-"
-            )
-        } else {
-            format!("\t\treturn {adapter}{{make()}}\n")
-        };
-        let spawn = if self.actor.reliable() {
-            format!(
-                "\treturn {name}Ref{{}}, ab.NoReliableDelivery(\"{}\", path)\n",
-                self.actor.full_name
-            )
-        } else {
-            format!(
-                "	ref, err := at.Spawn(path, {name}Receiver(make), options...)
-	return {name}Ref{{ref}}, err
-"
-            )
-        };
-        format!(
-            "
-// {name}Receiver makes receivers of what make gives, for ab.Factory and Spawn.
-func {name}Receiver(make func() {name}) func() ab.Receiver {{
-	return func() ab.Receiver {{
-{receiver}	}}
-}}
-
-// Spawn{name} spawns {an} {name} at a path: on a node, or as the child of the actor whose context is given. make is called again
-// after a panic.
-func Spawn{name}(at ab.Spawner, path string, make func() {name}, options ...ab.SpawnOption) ({name}Ref, error) {{
-{spawn}}}
-"
-        )
-    }
-
-    /// The typed reference.
-    fn reference(&mut self) -> String {
-        let name = self.name.clone();
-        let an = an(&name);
-        let mut text = format!(
-            "
-// {name}Ref is where {an} {name} is, in whatever language it is written. Refs can be compared.
-type {name}Ref struct{{ ref ab.Ref }}
-
-// {name}At is the {name} at an address, such as \"ab:///path\". An address that is not valid shows at the first use, with
-// INVALID_ARGUMENT.
-func {name}At(node *ab.Node, address string) {name}Ref {{ return {name}Ref{{node.RefAt(address)}} }}
-
-// {name}Of is ref with a type.
-func {name}Of(ref ab.Ref) {name}Ref {{ return {name}Ref{{ref}} }}
-
-// Ref is r without its type.
-func (r {name}Ref) Ref() ab.Ref {{ return r.ref }}
-"
-        );
-        for method in &self.actor.methods {
-            text += &self.call(method);
-        }
-        text
-    }
-
-    fn call(&mut self, method: &Method) -> String {
-        let (name, method_name) = (&self.name.clone(), names::camel(&method.name));
-        let request = self.imports.message(&method.request);
-        let Some(reply) = &method.reply else {
-            let head = comment_or(
-                &method.comment,
-                &format!("{method_name} tells the actor, and waits for no answer."),
-            );
-            return format!(
-                "
-{head}func (r {name}Ref) {method_name}(ctx context.Context, m *{request}) error {{
-	return ab.Tell(ctx, r.ref, m)
-}}
-"
-            );
-        };
-        let reply = self.imports.message(reply);
-        let head = comment_or(
-            &method.comment,
-            &format!("{method_name} asks the actor, and waits for its answer."),
-        );
-        let deadline = self.deadline(method.deadline_ms);
-        format!(
-            "
-{head}func (r {name}Ref) {method_name}(ctx context.Context, req *{request}, options ...ab.AskOption) (*{reply}, error) {{
-{deadline}	return ab.Ask[*{reply}](ctx, r.ref, req, options...)
-}}
-"
-        )
-    }
-
-    fn deadline(&mut self, ms: u32) -> String {
-        if ms == 0 {
-            return String::new();
-        }
-        self.imports.add("time");
-        let time = if ms.is_multiple_of(1000) {
-            format!("{} * time.Second", ms / 1000)
-        } else {
-            format!("{ms} * time.Millisecond")
-        };
-        format!("\toptions = append([]ab.AskOption{{ab.Timeout({time})}}, options...)\n")
     }
 
     /// What stands between a node and the user's value.
@@ -327,34 +212,4 @@ func (a {stateful}) Restore(ctx context.Context, state proto.Message) error {{
 
 fn parameter(method: &Method) -> &'static str {
     if method.reply.is_some() { "req" } else { "m" }
-}
-
-/// A comment above a declaration, behind an empty line of it if something is above.
-fn comment(indent: &str, behind: bool, lines: &[String]) -> String {
-    let gap = if behind && !lines.is_empty() {
-        format!("{indent}//\n")
-    } else {
-        String::new()
-    };
-    gap + &lines
-        .iter()
-        .map(|line| format!("{}\n", format!("{indent}// {}", as_gofmt(line)).trim_end()))
-        .collect::<String>()
-}
-
-fn comment_or(lines: &[String], otherwise: &str) -> String {
-    if lines.is_empty() {
-        format!("// {otherwise}\n")
-    } else {
-        comment("", false, lines)
-    }
-}
-
-/// gofmt's own form of a line of documentation: it indents the items of lists.
-fn as_gofmt(line: &str) -> String {
-    let line = line.trim();
-    match line.strip_prefix(['-', '*', '+']) {
-        Some(item) if item.starts_with(' ') => format!("  - {}", item.trim()),
-        _ => line.to_owned(),
-    }
 }

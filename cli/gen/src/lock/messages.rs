@@ -154,13 +154,10 @@ impl Check<'_> {
 
     fn changed(&mut self, number: u32, then: &Field, now: &Field) {
         let name = self.name();
-        let what = if then.name != now.name && then.kind == now.kind {
+        let what = if then.kind == now.kind {
             format!("field {number} of {name} was {} and is {}", then.name, now.name)
         } else {
-            format!(
-                "field {number} of {name} was {} {} and is {} {}",
-                then.kind, then.name, now.kind, now.name
-            )
+            format!("field {number} of {name} was {then} and is {now}")
         };
         let free = self
             .now
@@ -169,9 +166,7 @@ impl Check<'_> {
             .chain(self.entry.versions.iter().flat_map(|v| v.fields.keys()))
             .max();
         let mend = format!(
-            "old readers take it for the old one: put back `{} {}` and give the new field another number, such as {}",
-            then.kind,
-            then.name,
+            "old readers take it for the old one: put back `{then}` and give the new field another number, such as {}",
             free.map_or(1, |n| n + 1)
         );
         self.refuse(Some(number), what, mend);

@@ -1,0 +1,8 @@
+//! What the generator promises: files that can be read, errors with places, a lock file that guards versions.
+
+mod changes;
+mod errors;
+mod golden;
+mod plugin;
+mod project;
+mod versions;
