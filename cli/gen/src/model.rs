@@ -109,21 +109,14 @@ pub(crate) fn actors(schema: &Schema, file: &FileDescriptor) -> Result<Vec<Actor
 pub(crate) fn check_messages(schema: &Schema, file: &FileDescriptor) -> Problems {
     let mut problems = Problems::default();
     for message in schema.messages(file) {
-        let Some(option) = schema.option(&message.options(), "actorbridge.v1.message") else {
-            continue;
-        };
-        let place = schema.place(file, message.path());
-        let name = message.full_name();
-        let zero = |field: &str| option.has_field_by_name(field) && number(&option, field) == 0;
         let (version, min_reader) = schema.versions(&message);
-        if let Some(field) = ["version", "min_reader"].into_iter().find(|field| zero(field)) {
-            let mend = "versions count from 1: write 1, or leave it out";
-            problems
-                .0
-                .push(Problem::at(place, format!("{name} has {field}: 0"), mend));
-        } else if min_reader > version {
-            let what = format!("{name} has min_reader: {min_reader} above its version: {version}");
+        if min_reader > version {
+            let what = format!(
+                "{} has min_reader: {min_reader} above its version: {version}",
+                message.full_name()
+            );
             let mend = "no reader knows more than the version: lower min_reader, or raise version";
+            let place = schema.place(file, message.path());
             problems.0.push(Problem::at(place, what, mend));
         }
     }

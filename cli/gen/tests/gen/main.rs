@@ -2,7 +2,5 @@
 
 mod changes;
 mod errors;
-mod golden;
-mod plugin;
 mod project;
 mod versions;

@@ -1,0 +1,7 @@
+# The program `actorbridge`.
+BUILDS += cli
+
+.PHONY: cli
+cli: ## the program actorbridge: new projects, typed actors from .proto files
+	@$(CARGO) build --quiet --profile $(PROFILE) -p actorbridge-cli
+	@mkdir -p target/bin && ln -sf "$(TARGET_DIR)/actorbridge" "$(TARGET_DIR)/protoc-gen-actorbridge-go" target/bin/
