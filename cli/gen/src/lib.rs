@@ -97,7 +97,7 @@ impl Generated {
 
 /// What must hold whatever is written.
 fn check(schema: &Schema) -> Result<(), Problems> {
-    let mut problems = Problems::default();
+    let mut problems = model::check_names(schema);
     for file in schema.targets() {
         if file.package_name().is_empty() {
             let what = format!("{} has no package", file.name());

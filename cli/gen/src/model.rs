@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use heck::ToSnakeCase;
+use heck::{ToSnakeCase, ToUpperCamelCase};
 use prost_reflect::{FileDescriptor, MessageDescriptor, MethodDescriptor, ServiceDescriptor};
 
 use crate::problem::{Place, Problem, Problems};
@@ -103,6 +103,35 @@ pub(crate) fn actors(schema: &Schema, file: &FileDescriptor) -> Result<Vec<Actor
     }
     problems.none()?;
     Ok(actors)
+}
+
+/// Two actors of a package may not need the same name, as `Cart` and `CartRef` do.
+pub(crate) fn check_names(schema: &Schema) -> Problems {
+    let mut problems = Problems::default();
+    let mut first: BTreeMap<(String, String), String> = BTreeMap::new();
+    for file in schema.targets() {
+        let actor = |s: &ServiceDescriptor| schema.option(&s.options(), "actorbridge.v1.actor").is_some();
+        for service in file.services().filter(actor) {
+            for name in declared(service.name()) {
+                let owner = service.full_name().to_owned();
+                let key = (file.package_name().to_owned(), name.clone());
+                let Some(other) = first.insert(key, owner.clone()) else {
+                    continue;
+                };
+                let what = format!("the actors {owner} and {other} both need the name {name}");
+                let place = schema.place(&file, service.path());
+                problems.0.push(Problem::at(place, what, "rename one of them"));
+            }
+        }
+    }
+    problems
+}
+
+/// What generated code declares for an actor, in either language.
+fn declared(service: &str) -> Vec<String> {
+    let name = service.to_upper_camel_case();
+    let behind = ["", "Actor", "At", "Of", "Receiver", "Ref", "Snapshotter"].map(|end| format!("{name}{end}"));
+    behind.into_iter().chain([format!("Spawn{name}")]).collect()
 }
 
 /// The checks that every message of a schema must pass, in a protocol or not.

@@ -114,7 +114,7 @@ fn modules(packages: &BTreeSet<&str>) -> String {
         for part in &path[common..] {
             let indent = "    ".repeat(open.len());
             if open.is_empty() {
-                text += "#[allow(missing_docs, unreachable_pub, clippy::all, rustdoc::all)]\n";
+                text += "#[allow(dead_code, missing_docs, unreachable_pub, clippy::all, rustdoc::all)]\n";
             }
             text += &format!("{indent}pub mod {part} {{\n");
             open.push(part.clone());

@@ -122,6 +122,18 @@ fn a_message_has_no_name_that_an_actor_of_its_package_needs() {
 }
 
 #[test]
+fn two_actors_of_a_package_do_not_need_the_same_name() {
+    let options = "{ option (actorbridge.v1.actor) = {}; rpc Add(Ask) returns (Answer); }";
+    assert_eq!(
+        Project::of(&format!(
+            "{MESSAGES}service Cart {options}\nservice CartRef {options}\n"
+        ))
+        .run(),
+        "proto/shop.proto:9:1: the actors shop.v1.CartRef and shop.v1.Cart both need the name CartRef; rename one of them"
+    );
+}
+
+#[test]
 fn an_actor_without_methods_is_said_to_be_empty() {
     let said = actor("");
     assert_eq!(

@@ -2,5 +2,6 @@
 
 mod changes;
 mod errors;
+mod golden;
 mod project;
 mod versions;

@@ -21,12 +21,17 @@ import \"google/protobuf/empty.proto\";
 impl Project {
     /// A project whose one file is `proto/shop.proto`.
     pub(crate) fn new(proto: &str) -> Self {
+        Self::at("proto/shop.proto", proto)
+    }
+
+    /// A project with one file.
+    pub(crate) fn at(path: &str, proto: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("gen-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let project = Self {
             root: Path::new(env!("CARGO_TARGET_TMPDIR")).join(name),
         };
-        project.write("proto/shop.proto", proto);
+        project.write(path, proto);
         project
     }
 

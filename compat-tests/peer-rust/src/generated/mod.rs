@@ -1,5 +1,5 @@
 // Made by `actorbridge gen`. Do not edit.
-#[allow(missing_docs, unreachable_pub, clippy::all, rustdoc::all)]
+#[allow(dead_code, missing_docs, unreachable_pub, clippy::all, rustdoc::all)]
 pub mod actorbridge {
     pub mod test {
         pub mod v1 {
