@@ -362,6 +362,12 @@ impl Node {
             .count()
     }
 
+    /// Tasks that run for this node: actors that are not idle, timers, links, and the ticking of time. After
+    /// [`Node::shutdown`] there are none, unless a handler does not end.
+    pub fn tasks(&self) -> usize {
+        self.inner.tasks.len()
+    }
+
     /// The names of the nodes that links are up to.
     pub fn peers(&self) -> Vec<String> {
         let links = self.inner.links.read().unwrap_or_else(|e| e.into_inner());

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actorbridge_proto::v1::{self, Code, Effect, Failure, Kind};
 use actorbridge_proto::writer;
 use actorbridge_proto::{What, Who};
 use bytes::Bytes;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 

@@ -5,6 +5,7 @@ mod typed_shop;
 
 use actorbridge::proto::v1::{Code, Effect};
 use actorbridge::{Caller, Cx, Fault, Node, Options, Reads};
+use actorbridge_test::end;
 use common::test::{Add, EchoReply, EchoRequest};
 use common::{SECOND, eventually, node};
 use typed_shop::{Echo, EchoRef, Reliable, echo};
@@ -67,7 +68,7 @@ async fn a_typed_reference_is_used_alike_by_outside_code_and_by_a_handler() {
     assert_eq!(reply.text, "hello 2");
     assert_eq!(first, EchoRef::at("ab:///first").expect("an address"));
     assert_eq!(first.address().as_str(), "ab:///first");
-    a.shutdown(SECOND).await.expect("ends");
+    end([a]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,7 +85,7 @@ async fn a_tell_that_is_asked_is_answered_with_empty_and_its_error_comes_back() 
     a.tell(to.address(), &request("told")).await.expect("told");
     a.ask::<(), _>(to.address(), &by(1), SECOND).await.expect("answered");
     assert_eq!(a.dead_letter_counts().get("CODE_INVALID_ARGUMENT"), None);
-    a.shutdown(SECOND).await.expect("ends");
+    end([a]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,7 +99,7 @@ async fn a_message_of_another_protocol_is_refused_with_its_name() {
         (Code::UnsupportedType, Effect::None)
     );
     assert!(refused.detail().contains("actorbridge.test.v1.EchoReply"), "{refused}");
-    a.shutdown(SECOND).await.expect("ends");
+    end([a]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,7 +121,7 @@ async fn a_child_is_spawned_through_the_context_of_its_parent() {
     assert_eq!(a.actors(), 2);
     a.stop(parent.address(), SECOND).await.expect("stops");
     eventually("the child stopped too", || a.actors() == 0).await;
-    a.shutdown(SECOND).await.expect("ends");
+    end([a]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,7 +132,7 @@ async fn a_protocol_that_wants_reliable_delivery_is_not_spawned_until_there_is_s
     let says = "test.Log declares delivery AT_LEAST_ONCE, and this version of actorbridge delivers at most once";
     assert!(refused.to_string().contains(says), "{refused}");
     assert_eq!(a.actors(), 0);
-    a.shutdown(SECOND).await.expect("ends");
+    end([a]).await;
 
     let handle = tokio::runtime::Handle::current();
     let started = Node::builder("b").runtime(handle).factory("log", || Reliable).start();
@@ -149,7 +150,7 @@ async fn a_factory_makes_typed_actors_by_pattern() {
     let a = a.expect("starts");
     let to = EchoRef::at("ab:///echo").expect("an address").within(SECOND);
     assert_eq!(to.echo(&a, &request("x")).await.expect("answered").text, "x 0");
-    a.shutdown(SECOND).await.expect("ends");
+    end([a]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,5 +181,5 @@ async fn a_node_tells_those_it_links_with_which_messages_its_actors_read() {
         told(&a),
         [of("Add", 2), of("EchoReply", 1), of("EchoRequest", 1), quote]
     );
-    a.shutdown(SECOND).await.expect("ends");
+    end([a]).await;
 }

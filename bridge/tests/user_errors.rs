@@ -4,8 +4,9 @@ mod common;
 
 use actorbridge::proto::v1::{Code, Effect};
 use actorbridge::{Actor, Cx, Error, Fault, Message, Node, Options, Ref};
+use actorbridge_test::end;
 use common::test::{Add, Count, EchoRequest, FailNow};
-use common::{LONG, SECOND, pair};
+use common::{LONG, pair};
 
 /// Fails as it is made to.
 struct Fails(fn() -> Fault);
@@ -29,9 +30,7 @@ async fn met(fault: fn() -> Fault) -> Error {
         error.user(),
         "it is the same for who asks by way of another actor"
     );
-    for node in [a, b] {
-        node.shutdown(SECOND).await.expect("ends");
-    }
+    end([a, b]).await;
     error
 }
 
@@ -131,7 +130,5 @@ async fn a_reply_that_cannot_travel_is_told_to_its_asker_as_done() {
         "{error}"
     );
     assert!(error.detail().contains("a reply of 65"), "{error}");
-    for node in [a, b] {
-        node.shutdown(SECOND).await.expect("ends");
-    }
+    end([a, b]).await;
 }

@@ -4,7 +4,8 @@ mod common;
 
 use actorbridge::proto::v1::{Code, Effect};
 use actorbridge::{Actor, Cx, Fault, Message, Node, Options, Payload, Reads, Ref, State, downcast, upcast};
-use common::{LONG, SECOND};
+use actorbridge_test::{builder, end, start};
+use common::LONG;
 
 /// `test.Price` as three programs know it. The second version has a currency, the third has cents instead of a text, and
 /// cannot be read by who does not know it.
@@ -111,10 +112,10 @@ fn node(name: &str, version: u32) -> Node {
         version,
         min_reader: version,
     };
-    let handle = tokio::runtime::Handle::current();
-    let builder = Node::builder(name).runtime(handle);
-    let builder = if version == 0 { builder } else { builder.reads(&[reads]) };
-    builder.start().expect("the node starts")
+    start(match version {
+        0 => builder(name),
+        _ => builder(name).reads(&[reads]),
+    })
 }
 
 /// The end of an ask with `message` to a reader of `R` at a node that says it reads `says`.
@@ -123,9 +124,7 @@ async fn sent<R: Payload + std::fmt::Debug, M: Payload>(says: u32, message: &M) 
     a.join(&b).await.expect("joined");
     let to = b.spawn("reader", reader::<R>(), Options::default()).expect("spawned");
     let reply = a.ask::<common::test::EchoReply, _>(&to, message, LONG).await;
-    for node in [a, b] {
-        node.shutdown(SECOND).await.expect("ends");
-    }
+    end([a, b]).await;
     reply.map(|r| r.text)
 }
 
@@ -185,9 +184,7 @@ async fn who_cannot_write_what_its_peer_reads_is_told_before_it_sends() {
         .await
         .expect("it goes on");
     assert_eq!((b.dead_letters().len(), a.dead_letters().len()), (0, 0), "nothing left");
-    for node in [a, b] {
-        node.shutdown(SECOND).await.expect("ends");
-    }
+    end([a, b]).await;
 }
 
 #[tokio::test]
@@ -231,9 +228,7 @@ async fn what_an_old_actor_passes_on_keeps_its_new_fields() {
         reply.text,
         r#"V3 { text: "", currency: "CHF", cents: 900 } of version 3"#
     );
-    for node in [a, b] {
-        node.shutdown(SECOND).await.expect("ends");
-    }
+    end([a, b]).await;
 }
 
 /// What an asker that reads version 2 gets of an actor that replies with `reply`.
@@ -246,9 +241,7 @@ async fn replied<T: Payload + Clone>(reply: T) -> Result<V2, actorbridge::Error>
     };
     let to = b.spawn("replies", make, Options::default()).expect("spawned");
     let reply = a.ask(&to, &(), LONG).await;
-    for node in [a, b] {
-        node.shutdown(SECOND).await.expect("ends");
-    }
+    end([a, b]).await;
     reply
 }
 

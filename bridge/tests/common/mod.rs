@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use actorbridge::{Actor, Cx, Fault, Message, Node};
+use actorbridge::{Actor, Builder, Cx, Fault, Message, Node};
+pub use actorbridge_test::eventually;
+use actorbridge_test::{builder, joined, start};
 
 pub mod cut;
 pub mod journal;
@@ -85,19 +87,17 @@ impl Actor for Worker {
     }
 }
 
+fn with_orders(name: &str) -> Builder {
+    builder(name).factory("order/*", worker)
+}
+
 pub fn node(name: &str) -> Node {
-    Node::builder(name)
-        .runtime(tokio::runtime::Handle::current())
-        .factory("order/*", worker)
-        .start()
-        .expect("the node starts")
+    start(with_orders(name))
 }
 
 /// Two nodes joined in memory.
 pub async fn pair() -> (Node, Node) {
-    let (a, b) = (node("a"), node("b"));
-    a.join(&b).await.expect("the link comes up");
-    (a, b)
+    joined(with_orders("a"), with_orders("b")).await
 }
 
 /// A node named `b` that listens.
@@ -114,13 +114,4 @@ pub async fn listening(address: &str) -> Node {
         .await
         .expect("no panic")
         .expect("listens")
-}
-
-/// Polls until `is` holds, or fails.
-pub async fn eventually(what: &str, mut is: impl FnMut() -> bool) {
-    let until = tokio::time::Instant::now() + LONG;
-    while !is() {
-        assert!(tokio::time::Instant::now() < until, "{what} did not happen in 10 s");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
 }
