@@ -1,5 +1,10 @@
 //! What the lock file and the generated code say of a message.
 
+use std::fs;
+use std::path::Path;
+
+use actorbridge_gen::Config;
+
 use crate::project::Project;
 
 #[test]
@@ -47,4 +52,20 @@ fn every_message_has_its_version_in_rust_nested_ones_too() {
     let rust = project.read("gen/shop.v1.rs");
     let inner = "impl ::actorbridge::Versioned for outer::Inner {\n    const VERSION: u32 = 3;\n    const MIN_READER: u32 = 2;\n}\n";
     assert!(rust.contains(inner), "{rust}");
+}
+
+#[test]
+fn a_build_script_writes_into_its_own_folder_and_needs_no_lock_file() {
+    let project = Project::of("message Item { string sku = 1; }\n");
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("out-dir-{}", std::process::id()));
+    let config = Config::new(&project.config().root).include("proto").rust(&out);
+    assert_eq!(project.generate(&config), "");
+    // A crate includes mod.rs, which includes what is beside it.
+    let modules = fs::read_to_string(out.join("mod.rs")).expect("it is written");
+    assert!(
+        modules.contains("pub mod shop {\n    pub mod v1 {\n        include!(\"shop.v1.rs\");\n"),
+        "{modules}"
+    );
+    assert!(out.join("shop.v1.rs").is_file());
+    let _ = fs::remove_dir_all(out);
 }
