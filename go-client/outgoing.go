@@ -128,8 +128,10 @@ func infoOf(message proto.Message) *typeInfo {
 	info = &known
 	if casts := castsOf(descriptor); casts != nil {
 		info.up = casts.up
-		for _, d := range casts.down {
-			info.older = append(info.older, &older{newTypeInfo(info.name, d.to, d.minReader), d.cast})
+		if info.minReader > 1 { // else every reader reads it
+			for _, d := range casts.down {
+				info.older = append(info.older, &older{newTypeInfo(info.name, d.to, d.minReader), d.cast})
+			}
 		}
 	}
 	types.Lock()
