@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use actorbridge_proto::v1::{ActorPanic, Code, Effect, Kind};
 
-use crate::actor::{DynActor, catching, catching_now};
+use crate::actor::{Actor, DynActor, catching, catching_now};
 use crate::cell::{Cell, Next};
 use crate::context::Cx;
 use crate::error::Fault;
 use crate::machine::supervisor::Directive;
-use crate::message::{Message, Outgoing};
+use crate::message::{Message, Outgoing, Permit};
 use crate::node::Inner;
 use crate::outbox::Flush;
 use crate::rings::Level;
@@ -18,48 +18,132 @@ use crate::rings::Level;
 /// Messages after which what a handler staged leaves, at the latest.
 const BATCH: u32 = 64;
 
+/// Why an actor handles nothing more for now.
+pub(crate) enum End {
+    /// The mailbox is empty, or the actor frozen.
+    Rest,
+    /// It stops.
+    Halt,
+    /// It is lost to a panic: its text, and the type of the message that was handled.
+    Panicked(String, String),
+}
+
+/// What an activation works on.
+pub(crate) struct Work {
+    cell: Arc<Cell>,
+    node: Arc<Inner>,
+    cx: Cx,
+    /// The permit of the last message, which is given back with the next.
+    last: Option<Permit>,
+    handled: u32,
+}
+
 pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
     let (mut actor, begun) = cell.take_actor();
-    let mut cx = Cx::new(node.clone(), cell.clone());
+    let cx = Cx::new(node.clone(), cell.clone());
     if !begun && let Some(loaded) = actor.take() {
         actor = begin(&cell, &node, &cx, loaded).await;
     }
-    let mut last = None;
-    let mut handled = 0;
+    let (last, handled) = (None, 0);
+    let mut work = Work {
+        cell: cell.clone(),
+        node: node.clone(),
+        cx,
+        last,
+        handled,
+    };
     loop {
-        let running = match actor.take() {
+        let mut running = match actor.take() {
             Some(actor) => actor,
-            None => match start(&cell, &node, &cx).await {
+            None => match start(&cell, &node, &work.cx).await {
                 Some(actor) => actor,
                 None => {
-                    cx.flush(&Flush::Last).await;
-                    break cell.rest_without_permit(&node, last.take());
+                    work.cx.flush(&Flush::Last).await;
+                    break cell.rest_without_permit(&node, work.last.take());
                 }
             },
         };
-        let halted = match cell.next(&node, last.take()) {
-            Next::Message(message, token) => {
-                last = Some(message.permit);
-                cx.begin(&message, token);
-                actor = handle(&cell, &node, &cx, running, &message).await;
-                handled += 1;
-                if handled % BATCH == 0 || cx.is_full() {
-                    cx.flush(&Flush::Batch).await;
-                }
+        let halted = match running.work(&mut work).await {
+            End::Rest => false,
+            End::Halt => true,
+            End::Panicked(text, message_type) => {
+                // A destructor may panic too.
+                let _ = catching_now(move || drop(running));
+                supervise(&cell, &node, &text, &message_type).await;
+                work.batch_ends().await;
                 continue;
             }
-            Next::Empty | Next::Frozen => false,
-            Next::Halt => true,
         };
-        cx.end();
-        cx.flush(if halted { &Flush::Last } else { &Flush::Batch }).await;
-        if cx.has_staged() && !halted {
+        work.cx.end();
+        work.cx.flush(if halted { &Flush::Last } else { &Flush::Batch }).await;
+        if work.cx.has_staged() && !halted {
             actor = Some(running);
             continue;
         }
         match cell.rest(running, halted) {
             Some(more) => actor = Some(more),
             None => return,
+        }
+    }
+}
+
+/// Handles what is in the mailbox. It knows the actor's type, so that a message costs no allocation of its own.
+pub(crate) async fn work<A: Actor>(actor: &mut A, work: &mut Work) -> End {
+    loop {
+        let (message, token) = match work.cell.next(&work.node, work.last.take()) {
+            Next::Message(message, token) => (message, token),
+            Next::Empty | Next::Frozen => return End::Rest,
+            Next::Halt => return End::Halt,
+        };
+        work.last = Some(message.permit);
+        work.cx.begin(&message, token);
+        if message.deadline.is_some_and(|d| d <= work.node.now()) {
+            let detail = "its deadline passed in the mailbox";
+            work.node.refuse(&message, Code::Expired, Effect::None, detail);
+        } else {
+            let outcome = catching(actor.receive(&work.cx, &message)).await;
+            if let Some(text) = work.conclude(&message, outcome) {
+                return End::Panicked(text, message.type_name().to_owned());
+            }
+        }
+        work.batch_ends().await;
+    }
+}
+
+impl Work {
+    /// Tells whom it concerns how a handler ended; `Some` = in a panic.
+    fn conclude(&self, message: &Message, outcome: Result<Result<(), Fault>, String>) -> Option<String> {
+        let Self { node, cx, .. } = self;
+        match outcome {
+            Ok(Ok(())) if cx.owes_reply() => {
+                let detail = format!(
+                    "the handler of {} returned without a reply; call cx.reply",
+                    message.type_name()
+                );
+                cx.fail(&Fault::new(Code::HandlerError, detail));
+            }
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => {
+                let detail = fault.text();
+                node.dead_letter(message, fault.code, fault.effect, &detail);
+                cx.fail(&fault);
+                node.outcome(message, fault.code, fault.effect, &detail);
+            }
+            Err(text) => {
+                node.dead_letter(message, Code::Panicked, Effect::Maybe, &text);
+                cx.fail(&Fault::new(Code::Panicked, text.clone()));
+                node.outcome(message, Code::Panicked, Effect::Maybe, &text);
+                return Some(text);
+            }
+        }
+        None
+    }
+
+    /// A message is handled. After many, or with much staged, what was staged leaves.
+    async fn batch_ends(&mut self) {
+        self.handled += 1;
+        if self.handled.is_multiple_of(BATCH) || self.cx.is_full() {
+            self.cx.flush(&Flush::Batch).await;
         }
     }
 }
@@ -97,52 +181,6 @@ async fn run_start_hook(mut actor: Box<dyn DynActor>, cx: &Cx) -> Result<Box<dyn
         Ok(Ok(())) => Ok(actor),
         Ok(Err(fault)) => Err(format!("its start failed: {}", fault.text())),
         Err(text) => Err(text),
-    }
-}
-
-/// Handles one message; `None` = the actor is lost to a panic.
-async fn handle(
-    cell: &Arc<Cell>,
-    node: &Arc<Inner>,
-    cx: &Cx,
-    mut actor: Box<dyn DynActor>,
-    message: &Message,
-) -> Option<Box<dyn DynActor>> {
-    if message.deadline.is_some_and(|d| d <= node.now()) {
-        node.refuse(
-            message,
-            Code::Expired,
-            Effect::None,
-            "its deadline passed in the mailbox",
-        );
-        return Some(actor);
-    }
-    match catching(actor.receive(cx, message)).await {
-        Ok(Ok(())) if cx.owes_reply() => {
-            let detail = format!(
-                "the handler of {} returned without a reply; call cx.reply",
-                message.type_name()
-            );
-            cx.fail(&Fault::new(Code::HandlerError, detail));
-            Some(actor)
-        }
-        Ok(Ok(())) => Some(actor),
-        Ok(Err(fault)) => {
-            let detail = fault.text();
-            node.dead_letter(message, fault.code, fault.effect, &detail);
-            cx.fail(&fault);
-            node.outcome(message, fault.code, fault.effect, &detail);
-            Some(actor)
-        }
-        Err(text) => {
-            node.dead_letter(message, Code::Panicked, Effect::Maybe, &text);
-            cx.fail(&Fault::new(Code::Panicked, text.clone()));
-            node.outcome(message, Code::Panicked, Effect::Maybe, &text);
-            // A destructor may panic too.
-            let _ = catching_now(move || drop(actor));
-            supervise(cell, node, &text, message.type_name()).await;
-            None
-        }
     }
 }
 

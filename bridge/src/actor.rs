@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::activation::{self, End, Work};
 use crate::context::Cx;
 use crate::error::Fault;
 use crate::message::Message;
@@ -102,7 +103,7 @@ pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The same with one type for all actors.
 pub(crate) trait DynActor: Send {
-    fn receive<'a>(&'a mut self, cx: &'a Cx, message: &'a Message) -> Boxed<'a, Result<(), Fault>>;
+    fn work<'a>(&'a mut self, work: &'a mut Work) -> Boxed<'a, End>;
     fn post_start<'a>(&'a mut self, cx: &'a Cx) -> Boxed<'a, Result<(), Fault>>;
     fn post_stop(&mut self) -> Boxed<'_, ()>;
     fn snapshot(&self) -> Option<State>;
@@ -110,8 +111,8 @@ pub(crate) trait DynActor: Send {
 }
 
 impl<A: Actor> DynActor for A {
-    fn receive<'a>(&'a mut self, cx: &'a Cx, message: &'a Message) -> Boxed<'a, Result<(), Fault>> {
-        Box::pin(Actor::receive(self, cx, message))
+    fn work<'a>(&'a mut self, work: &'a mut Work) -> Boxed<'a, End> {
+        Box::pin(activation::work(self, work))
     }
 
     fn post_start<'a>(&'a mut self, cx: &'a Cx) -> Boxed<'a, Result<(), Fault>> {

@@ -120,8 +120,10 @@ pub(crate) struct Cell {
 }
 
 /// What the activation does next.
+#[allow(clippy::large_enum_variant)] // It is taken apart where it is made, for each message: a box would cost more.
 pub(crate) enum Next {
-    Message(Box<Message>, CancellationToken),
+    /// With the token of an ask.
+    Message(Message, Option<CancellationToken>),
     Empty,
     /// Frozen: hand the actor back once what it sent has left.
     Frozen,
@@ -220,11 +222,9 @@ impl Cell {
             _ if halted => Next::Frozen,
             None => Next::Empty,
             Some(message) => {
-                let token = self.cancel.child_token();
-                if message.is_ask() {
-                    state.running = Some((message.clone(), token.clone()));
-                }
-                Next::Message(Box::new(message), token)
+                let token = message.is_ask().then(|| self.cancel.child_token());
+                state.running = token.clone().map(|token| (message.clone(), token));
+                Next::Message(message, token)
             }
         };
         drop(state);

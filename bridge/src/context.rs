@@ -1,6 +1,6 @@
 //! What a handler can do.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use actorbridge_proto::v1::{Code, Kind};
@@ -65,24 +65,24 @@ pub struct Cx {
     outbox: Outbox,
     message: Option<Message>,
     owed: Mutex<Option<Responder>>,
-    token: CancellationToken,
+    /// Of an ask the one that its asker trips; else made when it is looked at.
+    token: OnceLock<CancellationToken>,
 }
 
 impl Cx {
     pub(crate) fn new(node: Arc<Inner>, cell: Arc<Cell>) -> Self {
-        let token = cell.cancel.clone();
         Self {
             node,
             cell,
             outbox: Outbox::default(),
             message: None,
             owed: Mutex::default(),
-            token,
+            token: OnceLock::new(),
         }
     }
 
-    pub(crate) fn begin(&mut self, message: &Message, token: CancellationToken) {
-        self.token = token;
+    pub(crate) fn begin(&mut self, message: &Message, token: Option<CancellationToken>) {
+        self.token = token.map_or_else(OnceLock::new, OnceLock::from);
         let owed = message.is_ask().then(|| Responder {
             node: self.node.clone(),
             reply_to: message.who.reply_to.clone(),
@@ -94,7 +94,7 @@ impl Cx {
 
     pub(crate) fn end(&mut self) {
         self.message = None;
-        self.token = self.cell.cancel.clone();
+        self.token = OnceLock::new();
     }
 
     pub(crate) fn owes_reply(&self) -> bool {
@@ -125,12 +125,12 @@ impl Cx {
 
     /// Trips when the asker has stopped waiting, or the actor's grace time is over.
     pub fn token(&self) -> &CancellationToken {
-        &self.token
+        self.token.get_or_init(|| self.cell.cancel.child_token())
     }
 
     /// Waits until [`Cx::token`] trips, for `tokio::select!`.
     pub fn cancelled(&self) -> WaitForCancellationFuture<'_> {
-        self.token.cancelled()
+        self.token().cancelled()
     }
 
     /// Answers the ask that is being handled.
@@ -206,7 +206,7 @@ impl Cx {
         let cell = self.cell.clone();
         let reply = self
             .node
-            .ask(&cell.sender, to, message, within, &path, Some(&self.token))
+            .ask(&cell.sender, to, message, within, &path, Some(self.token()))
             .await?;
         reply.decode().map_err(|fault| Error::of_answer(to.as_str(), fault))
     }

@@ -144,7 +144,7 @@ impl Message {
 
     /// Is it a message of type `T`?
     pub fn is<T: Payload>(&self) -> bool {
-        self.what.type_name == T::full_name()
+        self.what.type_name == versions::name_of::<T>()
     }
 
     /// The failure, of an answer to `Cx::request` that failed.
@@ -232,13 +232,13 @@ impl Outgoing {
     }
 
     pub(crate) fn with_fields<T: Payload>(kind: Kind, message: &T, fields: BodyFields<'_>) -> Self {
-        let name = T::full_name();
+        let name = versions::name_of::<T>();
         let mut older = Vec::new();
         versions::bring_down(message, |version, min_reader, message| {
-            let what = writer::what(kind, &name, version, min_reader);
+            let what = writer::what(kind, name, version, min_reader);
             older.push((what, writer::body(fields, &message.encode_to_vec())));
         });
-        let what = writer::what(kind, &name, T::VERSION, T::MIN_READER);
+        let what = writer::what(kind, name, T::VERSION, T::MIN_READER);
         Self {
             older,
             ..Self::encoded(Arc::new(what), writer::body(fields, &message.encode_to_vec()))

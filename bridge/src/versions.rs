@@ -1,6 +1,7 @@
 //! How the versions of a message type turn into each other, for the whole process.
 
 use std::any::{Any, TypeId};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -45,6 +46,28 @@ fn change<T: Payload>(change: impl FnOnce(&mut Casts<T>)) {
     change(&mut new);
     let mut all = CASTS.write().unwrap_or_else(|e| e.into_inner());
     all.get_or_insert_default().insert(TypeId::of::<T>(), Arc::new(new));
+}
+
+thread_local! {
+    /// As [`NAMES`], for a look that waits for nobody.
+    static NAMES_HERE: RefCell<HashMap<TypeId, &'static str>> = RefCell::default();
+}
+
+/// The full name of each message type that was asked for.
+static NAMES: Mutex<Option<HashMap<TypeId, &'static str>>> = Mutex::new(None);
+
+/// The full name of a message type. Generated code makes a String of it each time.
+pub(crate) fn name_of<T: Payload>() -> &'static str {
+    let id = TypeId::of::<T>();
+    let look = |names: &RefCell<HashMap<_, _>>| {
+        *names.borrow_mut().entry(id).or_insert_with(|| {
+            let mut all = lock(&NAMES);
+            let all = all.get_or_insert_default();
+            *all.entry(id)
+                .or_insert_with(|| Box::leak(T::full_name().into_boxed_str()))
+        })
+    };
+    NAMES_HERE.with(look)
 }
 
 /// Says how a message that a writer of version `from` wrote becomes one of the next version: `change` fills in what version
