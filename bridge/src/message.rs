@@ -1,5 +1,7 @@
 //! A message as an actor gets it: always encoded, so that nothing is shared between two actors.
 
+use std::any::TypeId;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -213,6 +215,20 @@ impl Message {
     }
 }
 
+/// What messages of a type and kind begin with, made once.
+fn what_of<T: Payload>(kind: Kind) -> Arc<What> {
+    thread_local! {
+        static MADE: RefCell<HashMap<(TypeId, Kind), Arc<What>>> = RefCell::default();
+    }
+    let make = || Arc::new(writer::what(kind, versions::name_of::<T>(), T::VERSION, T::MIN_READER));
+    MADE.with(|made| {
+        made.borrow_mut()
+            .entry((TypeId::of::<T>(), kind))
+            .or_insert_with(make)
+            .clone()
+    })
+}
+
 /// A message on its way out, before it has a sender and a target.
 #[derive(Debug, Clone)]
 pub(crate) struct Outgoing {
@@ -238,10 +254,9 @@ impl Outgoing {
             let what = writer::what(kind, name, version, min_reader);
             older.push((what, writer::body(fields, &message.encode_to_vec())));
         });
-        let what = writer::what(kind, name, T::VERSION, T::MIN_READER);
         Self {
             older,
-            ..Self::encoded(Arc::new(what), writer::body(fields, &message.encode_to_vec()))
+            ..Self::encoded(what_of::<T>(kind), writer::body(fields, &message.encode_to_vec()))
         }
     }
 
