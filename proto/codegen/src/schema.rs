@@ -14,7 +14,14 @@ const OWN: [&str; 5] = [
 ];
 
 /// Where there is an `actorbridge.toml`, below the repository's root.
-pub(crate) const FOLDERS: [&str; 4] = ["compat-tests", "examples/handover", "examples/hello", "examples/shop"];
+pub(crate) const FOLDERS: [&str; 6] = [
+    "compat-tests",
+    "compat-tests/versions/v1",
+    "compat-tests/versions/v2",
+    "examples/handover",
+    "examples/hello",
+    "examples/shop",
+];
 
 /// What is made from the own schema.
 pub(crate) fn own(root: &Path) -> Config {
