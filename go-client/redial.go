@@ -44,8 +44,8 @@ func (n *Node) redial(l *linkEnd) {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, door.ErrGivenUp):
-			n.log.Error("a link is not made again", "peer", l.peerName(), "err", textOf(err))
 			n.setAbsent(l.peerName(), "the link to node "+l.peerName()+" is down: "+textOf(err))
+			n.log.Error("a link is not made again", "peer", l.peerName(), "err", textOf(err))
 			return
 		}
 		n.log.Warn("a link could not be made again", "peer", l.peerName(), "err", textOf(err))
