@@ -9,7 +9,7 @@ import (
 
 const (
 	// drainTime is how long the late messages of a stream that was bound anew are waited for.
-	drainTime = time.Second
+	drainTime = 5 * time.Second
 	// drainedTime is how long a Drained is kept whose stream has not been bound yet.
 	drainedTime = time.Minute
 	// maxDrained is the most of those.

@@ -15,7 +15,7 @@ use crate::node::Inner;
 use crate::rings::Level;
 
 /// How long a stream waits for what an old owner forwards.
-pub(crate) const GAP: Duration = Duration::from_secs(1);
+pub(crate) const GAP: Duration = Duration::from_secs(5);
 /// How long it is remembered that a stream has been drained, or has gone on: longer than anybody forwards or waits.
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// Most streams of which that is remembered.
