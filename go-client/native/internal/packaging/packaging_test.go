@@ -111,8 +111,9 @@ func run(t *testing.T, folder string, environment []string, command ...string) (
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
 	cmd.Dir = folder
-	// Everything comes from this machine: the modules' own cache is a proxy too.
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod", "GOSUMDB=off", "GOPROXY=file://"+cache(t)+"/cache/download")
+	// Everything comes from this machine: the modules' own cache is a proxy too. With -trimpath, what was compiled once is
+	// found in the cache wherever a copy of its source lies.
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-trimpath -mod=mod", "GOSUMDB=off", "GOPROXY=file://"+cache(t)+"/cache/download")
 	cmd.Env = append(cmd.Env, environment...)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -170,7 +171,7 @@ func TestAVendoredProgramWorks(t *testing.T) {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}
-	works(t, folder, "GOFLAGS=-mod=vendor", "GOPROXY=off")
+	works(t, folder, "GOFLAGS=-trimpath -mod=vendor", "GOPROXY=off")
 }
 
 func TestAStrangersModuleBuildsFromModuleZips(t *testing.T) {
@@ -179,7 +180,7 @@ func TestAStrangersModuleBuildsFromModuleZips(t *testing.T) {
 	publish(t, proxy, native, filepath.Join(repository(t), "go-client", "native"))
 	works(t, stranger(t, false, native+"/lib"),
 		"GOPROXY=file://"+proxy+",file://"+cache(t)+"/cache/download",
-		"GOMODCACHE="+t.TempDir(), "GOFLAGS=-mod=mod -modcacherw")
+		"GOMODCACHE="+t.TempDir(), "GOFLAGS=-trimpath -mod=mod -modcacherw")
 }
 
 func TestWithoutCgoTheProgramBuildsAndSaysWhatToDo(t *testing.T) {
