@@ -371,13 +371,13 @@ func (n *Node) linkTo(node string) *linkEnd {
 	if node == "" || links == nil {
 		return nil
 	}
-	var first *linkEnd // the oldest, where there are several
+	var newest *linkEnd // where there are several: who made a link anew may have ended the old one already
 	for _, l := range *links {
-		if l.peerName() == node && l.isUp() && (first == nil || l.id < first.id) {
-			first = l
+		if l.peerName() == node && l.isUp() && (newest == nil || l.id > newest.id) {
+			newest = l
 		}
 	}
-	return first
+	return newest
 }
 
 // showLinks is called under the node's lock when its links have changed.

@@ -147,11 +147,11 @@ impl Inner {
 
     pub(crate) fn link_to(&self, node: &str) -> Option<Arc<LinkEnd>> {
         let links = self.links.read().unwrap_or_else(|e| e.into_inner());
-        // The oldest, where there are several.
+        // The newest, where there are several: who made a link anew may have ended the old one already.
         links
             .values()
             .filter(|l| l.peer().as_deref() == Some(node) && l.is_up())
-            .min_by_key(|l| l.id())
+            .max_by_key(|l| l.id())
             .cloned()
     }
 
