@@ -9,7 +9,10 @@ use std::time::Duration;
 use actorbridge::{Actor, Cx, Fault, Message};
 use actorbridge_ffi::status::*;
 use actorbridge_ffi::*;
-use actorbridge_proto::v1::{Code, FindReply, FindRequest, Frame, Goodbye, GoodbyeCode, Hello, Ping, Skip};
+use actorbridge_proto::v1::{
+    Code, FindReply, FindRequest, Frame, Goodbye, GoodbyeCode, Hello, Mode, Ping, Skip, StreamOpen,
+};
+use actorbridge_proto::writer;
 use common::*;
 use prost::Message as _;
 
@@ -51,7 +54,7 @@ fn an_ask_by_descriptors_is_answered_and_an_actor_that_is_nowhere_has_its_code()
 }
 
 #[test]
-fn a_full_mailbox_costs_its_own_messages_and_no_others() {
+fn a_message_beyond_its_credit_is_not_taken_and_its_number_is_not_used_up() {
     let node = open_node();
     let link = linked(node);
     let mut batch = Batch::default().opening("ab:///slow", FIND);
@@ -67,6 +70,90 @@ fn a_full_mailbox_costs_its_own_messages_and_no_others() {
     assert!(state.iter().any(|s| s.flow == 1 && s.credit > 20), "{state:?}");
     let rest = (17..=20).fold(Batch::default(), |b, seq| b.item(seq, 2, 0, b""));
     assert_eq!(rest.send(link), (AB_OK, vec![AB_OK; 4]));
+    assert_eq!(ab_node_close(node), AB_OK);
+}
+
+#[test]
+fn what_a_full_mailbox_cannot_hold_is_refused_one_by_one() {
+    let node = open_node();
+    let link = linked(node);
+    // Within the credit that streams begin with, 16 each, and 96 more than 2 · 1,024 + 4,096.
+    let (last, who) = (390, writer::who("", "ab:///slow", "ab://c/main").bytes);
+    let open = (2..=last).map(|flow| StreamOpen {
+        flow,
+        stream: u64::from(flow),
+        epoch: 1,
+        mode: Mode::Flow as i32,
+        prefix: who.clone(),
+        first_seq: 1,
+        ..StreamOpen::default()
+    });
+    let head = Frame {
+        open: open.collect(),
+        ..Frame::default()
+    };
+    let mut batch = Batch::default().opening("ab:///slow", FIND).head(&head);
+    for flow in 1..=last {
+        for seq in 1..=16 {
+            batch = batch.item(seq, 2, 0, b"");
+            batch.descs.last_mut().expect("an item").target = u64::from(flow);
+        }
+    }
+    let (sent, statuses) = batch.send(link);
+    assert!(
+        sent == AB_OK && statuses.iter().all(|s| *s == AB_OK),
+        "they are within their credit"
+    );
+    let mut refused = 0;
+    until("96 refusals", || {
+        let batch = next(link);
+        for head in batch.descs.iter().filter(|d| d.kind == AB_KIND_HEAD) {
+            let state = head_of(&batch, head).state;
+            let outcomes: Vec<_> = state.iter().flat_map(|s| &s.outcomes).collect();
+            assert!(outcomes.iter().all(|o| o.code() == Code::MailboxFull), "{outcomes:?}");
+            refused += outcomes.len();
+        }
+        refused == 96
+    });
+    assert_eq!((status(node).dead_letters, status(node).links), (96, 1));
+    assert_eq!(ab_node_close(node), AB_OK);
+}
+
+#[test]
+fn a_message_over_64_kib_costs_itself() {
+    let node = open_node();
+    let link = linked(node);
+    let batch = Batch::default().opening("ab://rust/system", FIND);
+    let batch = batch.item(1, 1, 1, &vec![0; 65 << 10]).item(2, 1, 2, &find("slow"));
+    assert_eq!(batch.send(link), (AB_OK, vec![AB_OK; 3]));
+    let got = answers(link, 2);
+    assert_eq!(got[0], (1, Err(Code::TooLarge as i32)));
+    assert!(got[1].0 == 2 && got[1].1.is_ok(), "{got:?}");
+    assert_eq!(ab_node_close(node), AB_OK);
+}
+
+#[test]
+fn a_frame_over_the_limit_costs_its_link() {
+    let node = open_node();
+    let (bad, good) = (linked(node), linked(node));
+    let (input, mut out, mut len) = (vec![0_u8; (256 << 10) + 1], [0; 512], 77);
+    // SAFETY: all are valid for their lengths.
+    let status = unsafe { ab_link_frames(bad, input.as_ptr(), input.len(), out.as_mut_ptr(), 512, &mut len) };
+    assert_eq!(status, AB_OK);
+    let last = Frame::decode(&out[..len])
+        .expect("a frame")
+        .goodbye
+        .expect("last words");
+    assert_eq!(last.code(), GoodbyeCode::GoodbyeProtocol);
+    assert!(
+        last.detail.contains("262145") && last.detail.contains("262144"),
+        "{}",
+        last.detail
+    );
+    assert_eq!(receive(bad, 8, 512).0, AB_PROTOCOL);
+    let batch = Batch::default().opening("ab://rust/system", FIND);
+    batch.item(1, 1, 3, &find("slow")).send(good);
+    assert_eq!(answers(good, 1)[0].0, 3);
     assert_eq!(ab_node_close(node), AB_OK);
 }
 
