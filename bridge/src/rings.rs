@@ -94,9 +94,16 @@ pub(crate) struct Logs {
 }
 
 const MAX_LINES: usize = 1024;
+/// A longer line is cut: a panic may have a text of any size.
+const MAX_LINE_BYTES: usize = 4 << 10;
 
 impl Logs {
-    pub(crate) fn push(&mut self, level: Level, actor: &str, message: String) {
+    pub(crate) fn push(&mut self, level: Level, actor: &str, mut message: String) {
+        if message.len() > MAX_LINE_BYTES {
+            let end = (0..=MAX_LINE_BYTES).rev().find(|i| message.is_char_boundary(*i));
+            message.truncate(end.unwrap_or(0));
+            message.push('…');
+        }
         if self.lines.len() == MAX_LINES {
             self.lines.pop_front();
             self.dropped += 1;

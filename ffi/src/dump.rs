@@ -82,7 +82,7 @@ pub(crate) fn metrics(host: &Host) -> String {
     let _ = writeln!(
         out,
         "actorbridge_log_lines_dropped_total{{node=\"{name}\"}} {}\n# EOF",
-        node.logs(0).1
+        host.logs_dropped()
     );
     out
 }

@@ -1,6 +1,6 @@
 //! A Rust node in a foreign program: its runtime, its life, and the links that C has opened.
 
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
@@ -34,6 +34,8 @@ pub(crate) struct Host {
     runtime: Mutex<Option<Runtime>>,
     state: AtomicU32,
     ended: CancellationToken,
+    /// Log lines that were dropped after they had left the node.
+    lines_dropped: AtomicU64,
 }
 
 impl Host {
@@ -50,6 +52,7 @@ impl Host {
             runtime: Mutex::new(Some(runtime)),
             state: AtomicU32::new(AB_STATE_RUNNING),
             ended: CancellationToken::new(),
+            lines_dropped: AtomicU64::new(0),
         });
         host.node.handle().spawn(watch_signals(Arc::downgrade(&host)));
         Ok(host)
@@ -57,6 +60,32 @@ impl Host {
 
     pub(crate) fn state(&self) -> u32 {
         self.state.load(SeqCst)
+    }
+
+    pub(crate) fn drop_line(&self) {
+        self.lines_dropped.fetch_add(1, SeqCst);
+    }
+
+    /// How many of its log lines nobody will see.
+    pub(crate) fn logs_dropped(&self) -> u64 {
+        self.node.logs(0).1 + self.lines_dropped.load(SeqCst)
+    }
+
+    /// What is in memory only is told before it goes.
+    fn say_what_is_lost(&self) {
+        let counts = self.node.dead_letter_counts();
+        if counts.is_empty() {
+            return;
+        }
+        let list: Vec<_> = counts
+            .iter()
+            .map(|(code, n)| format!("{n} {}", code.trim_start_matches("CODE_")))
+            .collect();
+        let text = format!(
+            "the node has stopped, and its dead letters go with it: {}",
+            list.join(", ")
+        );
+        logs::add(self.node.name(), actorbridge::Level::Warn, &text);
     }
 
     /// Begins to stop the node; the end shows in its state, and rings the doorbells of its links.
@@ -72,6 +101,7 @@ impl Host {
             if let Err(error) = host.node.shutdown(grace).await {
                 logs::add(host.node.name(), actorbridge::Level::Error, &error.to_string());
             }
+            host.say_what_is_lost();
             host.state.store(AB_STATE_STOPPED, SeqCst);
             host.ended.cancel();
             for (_, link) in LINKS.all() {

@@ -31,33 +31,36 @@ fn number(level: Level) -> u32 {
     }
 }
 
-fn push(node: &str, line: LogLine) {
-    let mut lines = lock(&LINES);
-    if lines.len() == MOST {
-        lines.pop_front();
-    }
-    lines.push_back((node.to_owned(), line));
-}
-
 /// A line of the library itself.
 pub(crate) fn add(node: &str, level: Level, message: &str) {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let unix_nanos = since.map_or(0, |d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX));
-    let (actor, message) = (String::new(), message.to_owned());
-    push(
-        node,
-        LogLine {
-            level,
-            unix_nanos,
-            actor,
-            message,
-        },
-    );
+    let line = LogLine {
+        level,
+        unix_nanos,
+        actor: String::new(),
+        message: message.to_owned(),
+    };
+    let mut lines = lock(&LINES);
+    if lines.len() == MOST
+        && let Some((loser, _)) = lines.pop_front()
+    {
+        let hosts = NODES.all();
+        let host = hosts.iter().find(|(_, host)| host.node.name() == loser);
+        host.iter().for_each(|(_, host)| host.drop_line());
+    }
+    lines.push_back((node.to_owned(), line));
 }
 
 /// Keeps the lines of a node that goes.
 pub(crate) fn keep(node: &Node) {
-    node.logs(MOST).0.into_iter().for_each(|line| push(node.name(), line));
+    take(&mut lock(&LINES), node);
+}
+
+/// Takes lines of a node as long as there is room; it counts what it drops of the others.
+fn take(lines: &mut VecDeque<(String, LogLine)>, node: &Node) {
+    let news = node.logs(MOST.saturating_sub(lines.len())).0;
+    lines.extend(news.into_iter().map(|line| (node.name().to_owned(), line)));
 }
 
 /// Takes log lines of all nodes, at most `cap`; `n` is set to how many. AB_MORE: there are more. AB_SHORT_BUFFER: not even
@@ -79,8 +82,8 @@ pub unsafe extern "C" fn ab_logs_drain(out: *mut Log, cap: u32, arena: *mut u8, 
             )
         };
         *n = 0;
-        NODES.all().iter().for_each(|(_, host)| keep(&host.node));
         let mut lines = lock(&LINES);
+        NODES.all().iter().for_each(|(_, host)| take(&mut lines, &host.node));
         let most = LEVEL.load(Relaxed);
         lines.retain(|(_, line)| number(line.level) <= most);
         let mut at = 0;

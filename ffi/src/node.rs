@@ -89,7 +89,7 @@ pub unsafe extern "C" fn ab_node_status_get(node: Node, out: *mut NodeStatus) ->
         out.actors = u32::try_from(host.node.actors()).unwrap_or(u32::MAX);
         out.links = u32::try_from(host.node.peers().len()).unwrap_or(u32::MAX);
         out.dead_letters = host.node.dead_letter_counts().values().sum();
-        out.logs_dropped = host.node.logs(0).1;
+        out.logs_dropped = host.logs_dropped();
         Ok(AB_OK)
     })
 }

@@ -4,6 +4,7 @@ package native
 
 import (
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -54,4 +55,14 @@ func TestANodeThatHasNoLinkLeftLeavesNoThreadAndNoFile(t *testing.T) {
 		_, _ = a.Close(), b.Close()
 	}
 	wait(before)
+	stacks := make([]byte, 1<<20)
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		all := string(stacks[:runtime.Stack(stacks, true)])
+		if !strings.Contains(all, "rustNode") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("a goroutine is still with a node:\n%s", all)
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"sync"
 	"syscall"
@@ -29,8 +30,10 @@ const (
 // link is a door.Link on the C library.
 type link struct {
 	handle  C.ab_link
+	node    *rustNode
 	release func()
 	once    sync.Once
+	log     *slog.Logger
 
 	// The doorbell, and arm, which Recv hands to the poller: once, so that waiting allocates nothing.
 	bell *os.File
@@ -53,8 +56,8 @@ type batch struct {
 	arena    []byte
 }
 
-func openLink(node C.ab_node, release func()) (*link, error) {
-	l := &link{release: release, in: batch{descs: make([]C.ab_desc, recvDescs), arena: make([]byte, recvArena)}}
+func openLink(node C.ab_node) (*link, error) {
+	l := &link{in: batch{descs: make([]C.ab_desc, recvDescs), arena: make([]byte, recvArena)}}
 	var why C.ab_error
 	why.struct_size = C.sizeof_ab_error
 	if err := check(C.ab_link_open(node, nil, 0, 1, &l.handle, &why), &why); err != nil {
@@ -249,12 +252,14 @@ func runOf(d *C.ab_desc) wire.Run {
 	}
 }
 
-// Close implements door.Link. It may be called at any time and more than once.
+// Close implements door.Link. It may be called at any time and more than once. Of the last link of a Rust node it returns
+// when that has ended.
 func (l *link) Close() error {
 	var err error
 	l.once.Do(func() {
 		C.ab_link_close(l.handle)
 		err = l.bell.Close()
+		l.node.sink.remove(l)
 		l.release()
 	})
 	return err

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +24,12 @@ import (
 // dial makes a link and shakes hands; what follows is frame 2 of either side.
 func dial(t *testing.T, d door.Door) *link {
 	t.Helper()
-	dialled, err := d.Dial(t.Context())
+	return dialLogging(t, d, slog.DiscardHandler)
+}
+
+func dialLogging(t *testing.T, d door.Door, handler slog.Handler) *link {
+	t.Helper()
+	dialled, err := d.Dial(door.WithLogger(t.Context(), slog.New(handler)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,11 @@
 // ab_exactly_one_library_package_may_be_imported. Without cgo, Dial returns ErrNoCgo.
 //
 // No call blocks inside C: a link waits for its Rust node in Go's poller, so a waiting goroutine costs no thread.
+//
+// What the Rust node logs goes to the logger of the Go node that made the link (ab.WithLogger), of several to that
+// of the oldest link: with the line's own time and level, and the attributes target (the Rust node), actor, and the line's
+// fields. It is looked for ten times a second. The library keeps 1,024 lines; when more came meanwhile, a warning has how many
+// were dropped, as dropped. Rust nodes of one name in one process share the logger of the oldest.
 package native
 
 import (
@@ -62,7 +67,8 @@ func Workers(n int) Option { return func(o *options) { o.workers = n } }
 func Grace(d time.Duration) Option { return func(o *options) { o.grace = d } }
 
 // Door makes links to a Rust node of this process. The first Dial opens the node, with the program's Rust actors; it lives
-// until the last of its links is closed. Two doors are two nodes: give each a Name of its own.
+// until the last of its links is closed. That returns when the node has ended: its actors have stopped, and messages that were
+// left are dead letters, which its last log line counts. The next Dial opens a new node, of the same name. Two doors are two nodes: give each a Name of its own.
 func Door(opts ...Option) door.Door {
 	o := options{grace: 5 * time.Second}
 	for _, set := range opts {

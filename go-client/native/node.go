@@ -7,7 +7,9 @@ import "C"
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"sync"
 	"time"
@@ -16,12 +18,11 @@ import (
 	"github.com/actorbridge/actorbridge/go-client/door"
 )
 
-// nativeDoor owns a Rust node while it has links.
+// nativeDoor opens Rust nodes, one after the other: each lives while it has links.
 type nativeDoor struct {
 	options options
 	mu      sync.Mutex
-	node    C.ab_node
-	links   int
+	node    *rustNode
 }
 
 func newDoor(o options) door.Door { return &nativeDoor{options: o} }
@@ -34,38 +35,128 @@ func (d *nativeDoor) String() string {
 	return "native:" + d.options.name
 }
 
-// Dial implements door.Door. It does not block: the node's handshake comes after it, in packets.
+// Dial implements door.Door. It waits only for the door's node before to have ended: two of one name would share what their
+// actors hold. The handshake comes after it, in packets.
 func (d *nativeDoor) Dial(ctx context.Context) (door.Link, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.links == 0 {
-		node, err := d.options.open()
-		if err != nil {
+	for ctx.Err() == nil {
+		l, ending, err := d.dial(door.Logger(ctx))
+		switch {
+		case err != nil:
 			return nil, err
+		case l != nil:
+			return l, nil
 		}
-		d.node = node
-	}
-	l, err := openLink(d.node, d.release)
-	if err != nil {
-		if d.links == 0 {
-			d.options.stop(d.node)
+		select {
+		case <-ending:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("native: the Rust node that this door opened before has not ended yet: %w", ctx.Err())
 		}
-		return nil, err
 	}
-	d.links++
-	return l, nil
+	return nil, ctx.Err()
 }
 
-// release gives a link back; with the last one the node goes.
-func (d *nativeDoor) release() {
+// dial makes a link, or gives what is closed when the node before has ended.
+func (d *nativeDoor) dial(log *slog.Logger) (l *link, ending <-chan struct{}, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.links--; d.links == 0 {
-		d.options.stop(d.node)
+	if d.node != nil && d.node.links == 0 {
+		select {
+		case <-d.node.ended:
+			d.node = nil
+		default:
+			return nil, d.node.ended, nil
+		}
 	}
+	if d.node == nil {
+		if d.node, err = d.options.start(); err != nil {
+			return nil, nil, err
+		}
+	}
+	node := d.node
+	l, err = openLink(node.handle)
+	if err != nil {
+		if node.links == 0 {
+			close(node.closing)
+		}
+		return nil, nil, err
+	}
+	node.links++
+	l.node, l.log, l.release = node, log, func() { d.release(node) }
+	node.sink.add(l)
+	return l, nil, nil
+}
+
+// release gives a link back; with the last one the node goes, and it returns when that has ended.
+func (d *nativeDoor) release(node *rustNode) {
+	d.mu.Lock()
+	node.links--
+	last := node.links == 0
+	d.mu.Unlock()
+	if last {
+		close(node.closing)
+		<-node.ended
+	}
+}
+
+// rustNode is a Rust node from its opening to its end.
+type rustNode struct {
+	handle C.ab_node
+	name   string
+	grace  time.Duration
+	// links that are open; the door's lock is around it.
+	links          int
+	closing, ended chan struct{}
+	sink           sink
+}
+
+// start opens a node, and a goroutine that is with it to its end.
+func (o options) start() (*rustNode, error) {
+	handle, err := o.open()
+	if err != nil {
+		return nil, err
+	}
+	n := &rustNode{
+		handle: handle, name: nameOf(handle), grace: max(o.grace, 0),
+		closing: make(chan struct{}), ended: make(chan struct{}),
+	}
+	logs.add(n)
+	go n.live()
+	return n, nil
+}
+
+// live drains the node's log while it lives, and sees it out.
+func (n *rustNode) live() {
+	defer close(n.ended)
+	ticker := time.NewTicker(logTime)
+	defer ticker.Stop()
+	for open := true; open; {
+		select {
+		case <-ticker.C:
+			logs.drain()
+		case <-n.closing:
+			open = false
+		}
+	}
+	C.ab_node_stop(n.handle, C.uint32_t(n.grace/time.Millisecond))
+	// It ends within its grace, or a small multiple of it. Nothing rings: the doorbells went with the links.
+	for wait := time.Millisecond; !n.hasStopped(); wait = min(2*wait, logTime) {
+		time.Sleep(wait)
+		logs.drain()
+	}
+	logs.drain()
+	logs.remove(n)
+	closeNode(n.handle)
+}
+
+func (n *rustNode) status() (status C.ab_node_status, ok bool) {
+	status.struct_size = C.sizeof_ab_node_status
+	ok = C.ab_node_status_get(n.handle, &status) == C.AB_OK
+	return status, ok
+}
+
+func (n *rustNode) hasStopped() bool {
+	status, ok := n.status()
+	return !ok || status.state == C.AB_STATE_STOPPED
 }
 
 func (o options) open() (C.ab_node, error) {
@@ -96,9 +187,19 @@ func (o options) open() (C.ab_node, error) {
 	return node, check(C.ab_node_open(&opts, &node, &why), &why)
 }
 
-func (o options) stop(node C.ab_node) {
-	C.ab_node_stop(node, C.uint32_t(max(o.grace, 0)/time.Millisecond))
-	C.ab_node_close(node)
+func closeNode(node C.ab_node) { C.ab_node_close(node) }
+
+// nameOf is a node's name, which its module gives where no option does.
+func nameOf(node C.ab_node) string {
+	var size C.size_t
+	C.ab_node_dump(node, C.AB_DUMP_NODE, nil, 0, &size)
+	buf := make([]byte, size+1)
+	status := C.ab_node_dump(node, C.AB_DUMP_NODE, (*C.uint8_t)(unsafe.SliceData(buf)), C.size_t(len(buf)), &size)
+	var dump struct{ Node string }
+	if status != C.AB_OK || json.Unmarshal(buf[:size], &dump) != nil {
+		return ""
+	}
+	return dump.Node
 }
 
 // check makes an error of a negative status.

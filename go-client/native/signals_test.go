@@ -37,7 +37,7 @@ func storm(guarded bool) error {
 		if err != nil {
 			return err
 		}
-		defer options{}.stop(node)
+		defer closeNode(node)
 	}
 	for range 50 {
 		if err := syscall.Kill(os.Getpid(), syscall.SIGCHLD); err != nil {
