@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	ab "github.com/actorbridge/actorbridge/go-client"
+	"github.com/actorbridge/actorbridge/go-client/abtest"
 	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
 )
 
@@ -110,15 +111,10 @@ func (w *worker) Restore(_ context.Context, state proto.Message) error {
 // quiet is a logger for nodes whose actors panic on purpose.
 var quiet = slog.New(slog.DiscardHandler)
 
-// start starts a node that the test's end shuts down.
+// start starts a node with workers, which ends with the test.
 func start(t testing.TB, name string, options ...ab.Option) *ab.Node {
 	t.Helper()
-	node, err := ab.Start(t.Context(), name, append([]ab.Option{ab.WithLogger(quiet), ab.Factory("order/*", newWorker)}, options...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { shutdown(t, node) })
-	return node
+	return abtest.Start(t, name, append([]ab.Option{ab.Factory("order/*", newWorker)}, options...)...)
 }
 
 // shutdown ends a node, which has to be well.

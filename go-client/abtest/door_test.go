@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -14,22 +13,6 @@ import (
 	"github.com/actorbridge/actorbridge/go-client/abtest"
 	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
 )
-
-// start starts a node that the test's end shuts down.
-func start(t *testing.T, name string, options ...ab.Option) *ab.Node {
-	t.Helper()
-	options = append(options, ab.WithLogger(slog.New(slog.DiscardHandler)))
-	node, err := ab.Start(t.Context(), name, options...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := node.Shutdown(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	return node
-}
 
 func refOf(t *testing.T, node *ab.Node, address string) ab.Ref {
 	t.Helper()
@@ -69,8 +52,8 @@ func alarm(owner ab.Ref) func() ab.Receiver {
 func TestTimersDeadlinesAndRestartWindowsRunInVirtualTimeOverALinkInMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		b := start(t, "b")
-		a := start(t, "a", ab.WithLink(abtest.Door(b)))
+		b := abtest.Start(t, "b")
+		a := abtest.Start(t, "a", ab.WithLink(abtest.Door(b)))
 		probe := abtest.NewProbe(t, a, "probe")
 		_, err := b.Spawn("alarm", alarm(refOf(t, b, "ab:///probe")), ab.Supervise(ab.OneForOne(1, time.Minute)))
 		if err != nil {
@@ -133,7 +116,7 @@ func TestAProbeSaysWhatItWasToldInsteadOfWhatTheTestExpects(t *testing.T) {
 			func(_ testing.TB, p *abtest.Probe) { p.ExpectNoneFor(time.Minute) }},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			node, f := start(t, "a"), &failing{TB: t}
+			node, f := abtest.Start(t, "a"), &failing{TB: t}
 			probe := abtest.NewProbe(f, node, "probe")
 			if c.tell {
 				if err := node.Tell(t.Context(), probe.Ref(), &testpb.Add{}); err != nil {
