@@ -23,8 +23,8 @@ export PROFILE TARGET_DIR
 # A go.work in a folder above the clone is not ours.
 export GOWORK := off
 
-# Each folder with a go.mod is a module of its own; testdata is not ours to build.
-GO_MODULES := $(filter-out %/testdata,$(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod */*/*/go.mod)))
+# Each folder with a go.mod is a module of its own; testdata, and what is made below target/, is not ours to build.
+GO_MODULES := $(filter-out target/% %/testdata,$(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod */*/*/go.mod)))
 CODEGEN := $(CARGO) run --quiet --profile $(PROFILE) -p actorbridge-codegen --
 
 CHECKS := tools scripts-test tree-check fmt-check stale-check breaking-check clippy rustdoc go-vet deny
