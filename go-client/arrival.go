@@ -1,7 +1,6 @@
 package actorbridge
 
 import (
-	"math"
 	"time"
 
 	"github.com/actorbridge/actorbridge/go-client/internal/machine"
@@ -14,11 +13,6 @@ const (
 	drainedTime = time.Minute
 	// maxDrained is the most of those.
 	maxDrained = 4096
-	// allSeqs is all of a stream that will ever come by an owner: its link was lost.
-	allSeqs = math.MaxUint64
-	// someEpoch is the target epoch that a sender says whose last binding was lost: it does not know where its messages are.
-	// No actor that has moved has it.
-	someEpoch = 1
 )
 
 // arrival is what an actor that has moved here remembers of the streams that follow it. The cell's lock guards it.
@@ -27,42 +21,42 @@ type arrival struct {
 	holds map[machine.StreamKey]*hold
 	// local are the same of senders of this node: they wait, and nothing is queued.
 	local map[uint64]*hold
-	// drained says up to which seq the old owner has forwarded a stream that is not bound yet.
+	// drained says of streams up to which of their bindings the old owner has forwarded all.
 	drained map[uint64]drained
-	// late are senders whose late messages came too late: none of them is handled any more. And which streams these are.
-	late map[string]uint64
+	// late are senders whose late messages came too late: none of them is handled any more.
+	late map[string]struct{}
 }
 
 // opening is a stream that a peer binds.
 type opening struct {
-	stream, firstSeq, targetEpoch uint64
+	stream, firstSeq uint64
+	binding          machine.Binding
 	// sender tells senders apart.
 	sender string
 }
 
-// hold is a stream that waits until the messages before firstSeq have come by the old owner.
+// hold is a stream that waits until the messages of earlier bindings have come by the old owner.
 type hold struct {
 	opening
 	key machine.StreamKey
 	// queue came meanwhile; it is bounded by the initial credit.
-	queue   []*Message
-	closed  bool
-	lastSeq uint64 // after which it was closed
-	passed  bool   // it ended because the stream may go on, and not because the actor has gone
+	queue  []*Message
+	closed bool
+	lost   bool // closed, and not by its sender
+	passed bool // it ended because the stream may go on, and not because the actor has gone
 	// after runs when the hold is over: the local sender's bell.
 	after func()
 	stop  func() bool
 }
 
 type drained struct {
-	upto  uint64
-	until time.Time
+	binding uint32
+	until   time.Time
 }
 
 // hold holds a stream if it has to be. The caller holds the lock.
 func (c *cell) hold(key machine.StreamKey, o *opening) bool {
 	if !c.mayBeLate(o) {
-		delete(c.arrival.drained, o.stream) // what is said of it from now on is of this binding
 		return false
 	}
 	h := &hold{opening: *o, key: key}
@@ -99,56 +93,46 @@ func (c *cell) holdState(h *hold) (waits, passed bool) {
 
 // mayBeLate says whether something from before the opening may still come. The caller holds the lock.
 func (c *cell) mayBeLate(o *opening) bool {
-	switch {
-	case o.targetEpoch == 0, o.firstSeq <= 1: // the sender knows, or has sent nothing before
-		return false
-	case o.targetEpoch == someEpoch && c.epoch == 1: // nobody forwards to an actor that has not moved
+	if c.epoch == 1 && c.moved == nil { // nobody forwards to an actor that has not moved
 		return false
 	}
-	d, ok := c.arrival.drained[o.stream]
-	if !ok || d.upto < o.firstSeq-1 {
+	if o.binding.After > c.arrival.drained[o.stream].binding {
 		return true
 	}
-	delete(c.arrival.drained, o.stream)
+	delete(c.arrival.drained, o.stream) // what else will be said of it is of later bindings
 	return false
 }
 
-// drainedUpto: the old owner has forwarded all of a stream up to a seq. If the actor has gone, and the stream is not held
-// here, the next owner is told.
-func (c *cell) drainedUpto(stream, upto uint64) {
+// drainedUpto: the old owner has forwarded all that came by the bindings of a stream up to this one. If the actor has gone,
+// and the stream is not held here, the next owner is told.
+func (c *cell) drainedUpto(stream uint64, binding uint32) {
 	c.mu.Lock()
-	found := c.arrival.local[stream]
-	for _, h := range c.arrival.holds {
-		if h.stream == stream {
-			found = h
-		}
-	}
-	if found != nil && upto >= found.firstSeq-1 {
-		delete(c.arrival.late, found.sender)
-		c.endHold(found)
+	h := c.holdOf(stream)
+	if h != nil && h.binding.After <= binding {
+		delete(c.arrival.late, h.sender)
+		c.endHold(h)
 		return
 	}
-	if upto != allSeqs || !c.hasGoneOn(stream) { // else it is bound here since, and that is of an earlier binding
-		c.noteDrained(stream, upto)
-	}
-	if c.moved != nil && found == nil {
-		c.node.sendDrained(c.moved, stream, upto)
+	c.noteDrained(stream, binding)
+	if c.moved != nil && h == nil {
+		c.node.sendDrained(c.moved, stream, binding)
 	}
 	c.mu.Unlock()
 }
 
-// hasGoneOn says whether a stream goes on here without its late messages. The caller holds the lock.
-func (c *cell) hasGoneOn(stream uint64) bool {
-	for _, other := range c.arrival.late {
-		if other == stream {
-			return true
+// holdOf is the first binding of a stream that is held, or nil. The caller holds the lock.
+func (c *cell) holdOf(stream uint64) *hold {
+	found := c.arrival.local[stream]
+	for _, h := range c.arrival.holds {
+		if h.stream == stream && (found == nil || h.binding.Number < found.binding.Number) {
+			found = h
 		}
 	}
-	return false
+	return found
 }
 
-// noteDrained keeps what is said of a stream that is not bound yet. The caller holds the lock.
-func (c *cell) noteDrained(stream, upto uint64) {
+// noteDrained keeps what is said of a stream. The caller holds the lock.
+func (c *cell) noteDrained(stream uint64, binding uint32) {
 	now := time.Now()
 	for s, d := range c.arrival.drained {
 		if now.After(d.until) {
@@ -159,7 +143,7 @@ func (c *cell) noteDrained(stream, upto uint64) {
 		c.arrival.drained = make(map[uint64]drained)
 	}
 	if len(c.arrival.drained) < maxDrained {
-		c.arrival.drained[stream] = drained{max(upto, c.arrival.drained[stream].upto), now.Add(drainedTime)}
+		c.arrival.drained[stream] = drained{max(binding, c.arrival.drained[stream].binding), now.Add(drainedTime)}
 	}
 }
 
@@ -171,10 +155,10 @@ func (c *cell) holdExpired(h *hold) {
 		return
 	}
 	if c.arrival.late == nil {
-		c.arrival.late = make(map[string]uint64)
+		c.arrival.late = make(map[string]struct{})
 	}
 	if len(c.arrival.late) < maxDrained {
-		c.arrival.late[h.sender] = h.stream
+		c.arrival.late[h.sender] = struct{}{}
 	}
 	c.node.log.Warn("late messages of a stream did not come in time", "actor", c.ref.text, "sender", h.sender)
 	c.endHold(h)
@@ -203,19 +187,14 @@ func (c *cell) endHold(h *hold) {
 		if h.closed {
 			c.pool.Close(h.key)
 		}
-		if h.closed && h.lastSeq == allSeqs {
-			c.noteDrained(h.stream, allSeqs)
-		}
 		grants = c.pool.Grants(c.mailbox.len() == 0, nil)
 	}
 	if moved != nil { // in order: nothing of this stream may overtake it
 		for _, m := range h.queue {
 			c.node.passOn(moved, m)
 		}
-		if h.closed {
-			c.node.sendDrained(moved, h.stream, h.lastSeq)
-		}
 	}
+	isDrained := h.closed && (h.lost || moved != nil)
 	after := h.after
 	c.mu.Unlock()
 	c.node.grant(grants)
@@ -229,6 +208,9 @@ func (c *cell) endHold(h *hold) {
 		after()
 	}
 	c.idle.ring()
+	if isDrained {
+		c.drainedUpto(h.stream, h.binding.Number)
+	}
 }
 
 // codeLate is of a message whose stream has gone on without it. It never leaves this node.

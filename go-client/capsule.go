@@ -189,9 +189,8 @@ func (c *cell) packMail(capsule *pb.Capsule) {
 	capsule.Watchers = slices.Sorted(maps.Keys(c.watchers))
 	now := time.Now()
 	for _, stream := range slices.Sorted(maps.Keys(c.arrival.drained)) {
-		// A lost stream may be bound again before the actor leaves: leave tells of those that are still lost then.
-		if d := c.arrival.drained[stream]; now.Before(d.until) && d.upto != allSeqs {
-			capsule.Inputs = append(capsule.Inputs, &pb.Cursor{Stream: stream, Processed: d.upto})
+		if d := c.arrival.drained[stream]; now.Before(d.until) {
+			capsule.Inputs = append(capsule.Inputs, &pb.Cursor{Stream: stream, Mode: pb.Mode_MODE_FLOW, Binding: d.binding})
 		}
 	}
 	c.cut = c.mailbox.len()
@@ -293,7 +292,7 @@ func (c *cell) unpackMail(capsule *pb.Capsule, patience time.Duration) {
 		c.watchers[watcher] = struct{}{}
 	}
 	for _, cursor := range capsule.Inputs[:min(len(capsule.Inputs), maxDrained)] {
-		c.noteDrained(cursor.Stream, cursor.Processed)
+		c.noteDrained(cursor.Stream, cursor.Binding)
 	}
 	for _, ask := range capsule.Asks {
 		within := time.Duration(ask.TtlMs) * time.Millisecond

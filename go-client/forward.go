@@ -146,34 +146,33 @@ func (c *cell) openMoved(key machine.StreamKey, o *opening) {
 	c.hold(key, o)
 }
 
-// streamClosed: nothing more comes on a binding after lastSeq; [allSeqs]: its link was lost. An old owner says so to the new
-// one, behind the last message.
-func (c *cell) streamClosed(key machine.StreamKey, stream, lastSeq uint64) {
+// streamClosed: nothing more comes on a binding; lost: its link is down. An old owner says so to the new one, behind the last
+// message.
+func (c *cell) streamClosed(key machine.StreamKey, stream *inbound, lost bool) {
 	c.closeStream(key)
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch h := c.arrival.holds[key]; {
-	case h != nil:
-		h.closed, h.lastSeq = true, lastSeq
-	case c.moved != nil:
-		c.node.sendDrained(c.moved, stream, lastSeq)
-	case lastSeq == allSeqs:
-		// Wherever its sender binds it next: nothing is late but what is held here, and goes where the actor goes.
-		c.noteDrained(stream, allSeqs)
+	h, gone := c.arrival.holds[key], c.moved != nil
+	if h != nil {
+		h.closed, h.lost = true, lost
+	}
+	c.mu.Unlock()
+	// Wherever the sender of a lost stream binds it next: nothing is late but what is held here, and goes where the actor goes.
+	if h == nil && (gone || lost) {
+		c.drainedUpto(stream.id, stream.binding)
 	}
 }
 
-func (n *Node) sendDrained(f *forwarder, stream, upto uint64) {
+func (n *Node) sendDrained(f *forwarder, stream uint64, binding uint32) {
 	n.following.Lock()
 	defer n.following.Unlock()
-	n.drainedInOrder(f, stream, upto)
+	n.drainedInOrder(f, stream, binding)
 }
 
 // drainedInOrder is sendDrained for one who holds the node's following.
-func (n *Node) drainedInOrder(f *forwarder, stream, upto uint64) {
-	if link := n.linkBehind(f, nil); link != nil { // without one, the new owner waits a second
+func (n *Node) drainedInOrder(f *forwarder, stream uint64, binding uint32) {
+	if link := n.linkBehind(f, nil); link != nil { // without one, the new owner waits until it is tired of it
 		link.sendMove(&pb.Move{
-			Actor: "ab:///" + f.path, Epoch: f.epoch, Step: &pb.Move_Drained{Drained: &pb.Drained{Stream: stream, Upto: upto}},
+			Actor: "ab:///" + f.path, Epoch: f.epoch, Step: &pb.Move_Drained{Drained: &pb.Drained{Stream: stream, Binding: binding}},
 		})
 	}
 }
@@ -191,7 +190,7 @@ func (n *Node) drainedStep(path string, step *pb.Move) {
 	}
 	n.mu.RUnlock()
 	if c != nil {
-		c.drainedUpto(d.Stream, d.Upto)
+		c.drainedUpto(d.Stream, d.Binding)
 	}
 }
 

@@ -64,10 +64,12 @@ type linkEnd struct {
 
 // inbound is an incoming stream. Without cell, each message is refused with code.
 type inbound struct {
-	id   uint64
-	who  *wire.Who
-	cell *cell
-	code Code
+	id uint64
+	// binding is how many times the stream has been bound.
+	binding uint32
+	who     *wire.Who
+	cell    *cell
+	code    Code
 }
 
 // watch is an actor at the other end that one of ours watches.
@@ -333,10 +335,10 @@ func (l *linkEnd) with(call func(m *machine.Link)) {
 	l.ring()
 }
 
-func (l *linkEnd) open(o *outlet, firstSeq, targetEpoch uint64) (uint32, *wire.Refusal) {
+func (l *linkEnd) open(o *outlet, firstSeq uint64, binding machine.Binding) (uint32, *wire.Refusal) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	flow, refusal := l.machine.Open(o.stream, o.who.Bytes, firstSeq, targetEpoch)
+	flow, refusal := l.machine.Open(o.stream, o.who.Bytes, firstSeq, binding)
 	if refusal == nil {
 		l.outlets[flow] = o
 	}

@@ -25,7 +25,7 @@ func (l *linkEnd) act(a *machine.Action) {
 		if stream := l.inbound[a.Flow]; stream != nil {
 			delete(l.inbound, a.Flow)
 			if stream.cell != nil {
-				stream.cell.streamClosed(l.key(a.Flow), a.Stream, a.Seq)
+				stream.cell.streamClosed(l.key(a.Flow), stream, false)
 			}
 		}
 	case machine.ActionSkipped:
@@ -42,7 +42,6 @@ func (l *linkEnd) act(a *machine.Action) {
 		delete(l.outlets, a.Flow)
 		l.mu.Unlock()
 		if o != nil {
-			o.follow(a.Moved)
 			n.forget(o.target.Path())
 			if moved := a.Moved; moved != nil && moved.Owner != n.name {
 				n.remember(o.target.Path(), moved.Owner)
@@ -70,10 +69,10 @@ func (l *linkEnd) outlet(flow uint32) *outlet {
 
 // host finds who gets the messages of a stream that the peer bound.
 func (l *linkEnd) host(a *machine.Action) *inbound {
-	stream := &inbound{id: a.Stream, who: a.Who, code: CodeNoSuchActor}
+	stream := &inbound{id: a.Stream, binding: a.Binding.Number, who: a.Who, code: CodeNoSuchActor}
 	target, err := ParseRef(a.Who.Target)
 	if err == nil && (target.Host() == "" || target.Host() == l.node.name) {
-		o := &opening{stream: a.Stream, firstSeq: a.Seq, targetEpoch: a.TargetEpoch, sender: senderOf(a.Who)}
+		o := &opening{stream: a.Stream, firstSeq: a.Seq, binding: a.Binding, sender: senderOf(a.Who)}
 		if l.bind(stream, a.Flow, target.Path(), o) {
 			return stream
 		}
@@ -207,7 +206,7 @@ func (l *linkEnd) onDown(down *machine.Down) {
 	l.mu.Unlock()
 	for flow, stream := range l.inbound {
 		if stream.cell != nil {
-			stream.cell.streamClosed(l.key(flow), stream.id, allSeqs)
+			stream.cell.streamClosed(l.key(flow), stream, true)
 		}
 	}
 	clear(l.inbound)

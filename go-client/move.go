@@ -308,7 +308,7 @@ func (n *Node) leave(c *cell, link *linkEnd, f *forwarder) {
 		n.passOnInOrder(f, m)
 	}
 	for stream, d := range c.arrival.drained { // those that came after the cut; twice does no harm
-		n.drainedInOrder(f, stream, d.upto)
+		n.drainedInOrder(f, stream, d.binding)
 	}
 	n.following.Unlock()
 	streams, waiters, watchers, actor := c.pool.Streams(), c.waiters, c.watchers, c.actor

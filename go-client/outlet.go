@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 	"github.com/actorbridge/actorbridge/go-client/internal/machine"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
@@ -79,11 +78,12 @@ type outlet struct {
 	flow    uint32
 	nextSeq uint64
 	closed  bool
-	// targetEpoch is not 0 after a reset with MOVED, or the loss of the link, until the stream is bound at the new owner:
-	// messages before nextSeq may still be on their way by an old one.
-	targetEpoch uint64
-	movedAt     time.Time
-	hold        *hold // at a cell of this node, for those messages
+	// binding is the number of the present binding, or else of the last; sentBy the last one of a link that sent something.
+	binding, sentBy uint32
+	// after is sentBy since that binding ended, until the stream is bound again: an old owner may still pass on some of it.
+	after   uint32
+	endedAt time.Time
+	hold    *hold // at a cell of this node, for what may be late
 }
 
 // placed is where a message went: to a cell, or to a flow of a link.
@@ -130,7 +130,7 @@ func (o *outlet) toCell(node *Node, out *outgoing) (placed, sent, error) {
 	}
 	switch c.offerLocal(out.message(node, o.who), o.owner) {
 	case offerTaken:
-		o.nextSeq++
+		o.nextSeq, o.sentBy = o.nextSeq+1, 0
 		return placed{cell: c}, sentDone, nil
 	case offerWait:
 		return placed{}, sentWait, nil
@@ -154,7 +154,7 @@ func (o *outlet) toLink(out *outgoing) (placed, sent, error) {
 	result := o.link.send(o.flow, readable)
 	switch result.Result {
 	case machine.SendQueued:
-		o.nextSeq = result.Seq + 1
+		o.nextSeq, o.sentBy = result.Seq+1, o.binding
 		return placed{link: o.link, flow: o.flow, seq: result.Seq}, sentDone, nil
 	case machine.SendNoCredit, machine.SendNoRoom:
 		return placed{}, sentWait, nil
@@ -164,7 +164,7 @@ func (o *outlet) toLink(out *outgoing) (placed, sent, error) {
 		if _, isDown := o.link.end(); !isDown {
 			return placed{}, sentWait, nil
 		}
-		o.wasLost()
+		o.hasEnded()
 		return placed{}, sentUnresolved, nil
 	}
 	return placed{}, 0, refusedError(o.target.text, result.Refusal)
@@ -177,24 +177,25 @@ func (o *outlet) bind(to route) error {
 	if o.cell != nil || o.link != nil || o.closed {
 		return nil
 	}
+	o.binding++
 	if to.cell != nil {
 		o.cell = to.cell
 		return nil
 	}
-	flow, refusal := to.link.open(o, o.nextSeq, o.epochNow())
+	flow, refusal := to.link.open(o, o.nextSeq, machine.Binding{Number: o.binding, After: o.afterNow()})
 	if refusal != nil {
 		return refusedError(o.target.text, refusal)
 	}
-	o.link, o.flow, o.targetEpoch = to.link, flow, 0
+	o.link, o.flow, o.after = to.link, flow, 0
 	return nil
 }
 
-// epochNow is the target epoch to say; long after the reset nothing can be late any more. The caller holds the lock.
-func (o *outlet) epochNow() uint64 {
-	if time.Since(o.movedAt) > forwardTime {
-		o.targetEpoch = 0
+// afterNow is what may be late; long after the end of the last binding that is nothing. The caller holds the lock.
+func (o *outlet) afterNow() uint32 {
+	if time.Since(o.endedAt) > forwardTime {
+		o.after = 0
 	}
-	return o.targetEpoch
+	return o.after
 }
 
 // mustWait says whether messages of this stream may still be on their way to c by its old owner. The caller holds the lock.
@@ -205,44 +206,32 @@ func (o *outlet) mustWait(c *cell) bool {
 			return true
 		}
 		if passed {
-			o.targetEpoch = 0
+			o.after = 0
 		}
 		o.hold = nil
 	}
-	if o.epochNow() == 0 || c.forwarderNow() != nil {
+	if o.afterNow() == 0 || c.forwarderNow() != nil {
 		return false
 	}
-	opening := &opening{stream: o.stream, firstSeq: o.nextSeq, targetEpoch: o.targetEpoch, sender: senderOf(o.who)}
+	opening := &opening{
+		stream: o.stream, firstSeq: o.nextSeq, binding: machine.Binding{Number: o.binding, After: o.after}, sender: senderOf(o.who),
+	}
 	if o.hold = c.holdLocal(opening, o.owner); o.hold == nil {
-		o.targetEpoch = 0
+		o.after = 0
 	}
 	return o.hold != nil
 }
 
-// follow: the receiver has moved, if moved says so.
-func (o *outlet) follow(moved *pb.Moved) {
-	if moved == nil {
-		return
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.targetEpoch, o.movedAt = moved.ActorEpoch, time.Now()
-}
-
-// wasLost ends a binding. Unless somebody has said where the actor is now, its messages may be anywhere. The caller holds the
-// lock.
-func (o *outlet) wasLost() {
-	o.link = nil
-	if o.targetEpoch == 0 {
-		o.targetEpoch, o.movedAt = someEpoch, time.Now()
-	}
+// hasEnded: so has the present binding, of a link. Its messages may be anywhere. The caller holds the lock.
+func (o *outlet) hasEnded() {
+	o.link, o.after, o.endedAt = nil, o.sentBy, time.Now()
 }
 
 // unbind: the receiver or the link has ended this binding.
 func (o *outlet) unbind(link *linkEnd, flow uint32) {
 	o.mu.Lock()
 	if o.link == link && o.flow == flow {
-		o.wasLost()
+		o.hasEnded()
 	}
 	o.mu.Unlock()
 	o.owner.ring()

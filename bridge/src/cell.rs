@@ -24,7 +24,7 @@ mod offers;
 
 pub(crate) use freeze::{FORWARDING, Forwarder, Loaded};
 use holds::Hold;
-pub(crate) use holds::{ALL, Binding, Gap, SOME_EPOCH};
+pub(crate) use holds::{Binding, Closed, Gap};
 pub(crate) use offers::Opened;
 
 /// What became of a message that was offered.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::asks::Place;
 use crate::error::Fault;
-use crate::machine::link::{Action, Config, Link, PROTOCOL, Phase, Role, Send};
+use crate::machine::link::{Action, BindingNumber, Config, Link, PROTOCOL, Phase, Role, Send};
 use crate::message::{Message, Outgoing};
 use crate::node::{Inner, lock};
 use crate::outlet::Outlet;
@@ -28,8 +28,8 @@ struct State {
     machine: Link,
     outlets: HashMap<u32, Weak<Outlet>>,
     types: HashMap<u32, Arc<What>>,
-    /// Outgoing flows that were reset with MOVED, until their outlets know: the last seq, and where to.
-    resets: HashMap<u32, (u64, v1::Moved)>,
+    /// Outgoing flows that were reset with MOVED, until their outlets know: where to.
+    resets: HashMap<u32, v1::Moved>,
     /// What both sides can do.
     capabilities: Vec<u32>,
     /// The highest version of each message type that the peer says it reads.
@@ -267,11 +267,10 @@ impl LinkEnd {
                 // A sender that finds its binding gone must find the reason too, before its next message.
                 Action::Rebind {
                     flow,
-                    last_seq,
                     moved: Some(moved),
                     ..
                 } => {
-                    state.resets.insert(*flow, (*last_seq, moved.clone()));
+                    state.resets.insert(*flow, moved.clone());
                 }
                 _ => {}
             }
@@ -292,10 +291,10 @@ impl LinkEnd {
         outlet: &Arc<Outlet>,
         who: &Bytes,
         first_seq: u64,
-        target_epoch: u64,
+        binding: BindingNumber,
     ) -> Result<u32, Refusal> {
         let mut state = lock(&self.state);
-        let flow = state.machine.open(outlet.stream, who, first_seq, target_epoch)?;
+        let flow = state.machine.open(outlet.stream, who, first_seq, binding)?;
         state.outlets.insert(flow, Arc::downgrade(outlet));
         Ok(flow)
     }
@@ -360,8 +359,8 @@ impl LinkEnd {
         frame.saturating_sub(8 << 10)
     }
 
-    /// Was this outgoing flow reset with MOVED? The last seq that was sent on it, and where to.
-    pub(crate) fn reset_of(&self, flow: u32) -> Option<(u64, v1::Moved)> {
+    /// Was this outgoing flow reset with MOVED, and where to?
+    pub(crate) fn reset_of(&self, flow: u32) -> Option<v1::Moved> {
         lock(&self.state).resets.get(&flow).cloned()
     }
 

@@ -72,7 +72,7 @@ impl Inner {
         let path = actor.path();
         match &step.step {
             None => {}
-            Some(Step::Drained(drained)) => self.on_drained(path, drained.stream, drained.upto),
+            Some(Step::Drained(drained)) => self.on_drained(path, drained.stream, drained.binding),
             Some(Step::Offer(offer)) => self.on_offer(link, path, &step, offer),
             Some(Step::Ready(_) | Step::Aborted(_)) if self.tables().leaving.contains_key(path) => {
                 // An honest destination answers once or twice; more than the channel holds is dropped.

@@ -9,10 +9,10 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::address::Address;
-use crate::cell::{Cell, FORWARDING, Gap, Offer, SOME_EPOCH};
+use crate::cell::{Cell, FORWARDING, Gap, Offer};
 use crate::door::LinkEnd;
 use crate::error::Error;
-use crate::machine::link::Send;
+use crate::machine::link::{BindingNumber, Send};
 use crate::message::{MAX_MESSAGE, Message, Outgoing};
 use crate::node::{Inner, Target, lock};
 
@@ -54,6 +54,8 @@ impl Sender {
             state: Mutex::new(Binding {
                 route: Route::None,
                 next_seq: 1,
+                number: 0,
+                sent_by: 0,
                 late: None,
             }),
         });
@@ -75,25 +77,25 @@ enum Route {
 struct Binding {
     route: Route,
     next_seq: u64,
+    /// How many times the stream has been bound.
+    number: u32,
+    /// The last of these, by a link, that sent something; 0 = all that was sent is at its actor.
+    sent_by: u32,
     late: Option<Late>,
 }
 
 impl Binding {
-    /// The binding has ended, and nobody has said where the actor is now.
-    fn was_lost(&mut self) {
-        let upto = self.next_seq - 1;
-        self.late = (upto > 0).then(|| Late {
-            upto,
-            epoch: SOME_EPOCH,
-            since: Instant::now(),
-        });
+    /// The binding has ended.
+    fn ended(&mut self) {
+        self.route = Route::None;
+        let (after, since) = (self.sent_by, Instant::now());
+        self.late = (after > 0).then_some(Late { after, since });
     }
 }
 
-/// The last binding was reset with MOVED, or lost: what was sent on it may still be on its way by an old owner.
+/// The last binding was reset or lost: what was sent on it, and before, may still be on its way by an old owner.
 struct Late {
-    upto: u64,
-    epoch: u64,
+    after: u32,
     since: Instant,
 }
 
@@ -134,7 +136,10 @@ impl Outlet {
             Route::Local(cell) => {
                 let cell = cell.clone();
                 match self.to_cell(node, &cell, &mut state, out) {
-                    Ok(Offer::Taken) => (Placed::Local(cell), state.next_seq + 1),
+                    Ok(Offer::Taken) => {
+                        state.sent_by = 0;
+                        (Placed::Local(cell), state.next_seq + 1)
+                    }
                     Ok(Offer::Wait) => return Sent::Wait,
                     Ok(Offer::Gone) => {
                         state.route = Route::None;
@@ -154,23 +159,23 @@ impl Outlet {
                     Err(fault) => return Sent::Refused(Error::unsent(self.target.as_str(), fault)),
                 };
                 match sent {
-                    Send::Queued(seq) => (
-                        Placed::Link {
+                    Send::Queued(seq) => {
+                        state.sent_by = state.number;
+                        let placed = Placed::Link {
                             link,
                             flow,
                             stream,
                             seq,
-                        },
-                        seq + 1,
-                    ),
+                        };
+                        (placed, seq + 1)
+                    }
                     Send::NoCredit | Send::NoRoom => return Sent::Wait,
                     Send::Refused(refusal) if refusal.code == Code::Unavailable => {
                         // It may have been reset a moment ago, and the reader of the link has not come to say so.
-                        match link.reset_of(flow) {
-                            Some((last_seq, moved)) => self.has_moved(node, &mut state, last_seq, &moved),
-                            None => state.was_lost(),
+                        if let Some(moved) = link.reset_of(flow) {
+                            node.remember(self.target.path(), &moved.owner);
                         }
-                        state.route = Route::None;
+                        state.ended();
                         return Sent::Unresolved;
                     }
                     Send::Refused(refusal) => return Sent::Refused(Error::refused(self.target.as_str(), refusal)),
@@ -188,9 +193,9 @@ impl Outlet {
         state: &mut Binding,
         out: &Outgoing,
     ) -> Result<Offer, Error> {
-        if let Some(Late { upto, since, .. }) = state.late {
+        if let Some(Late { after, since }) = state.late {
             let sender = (&*self.who.source, &*self.who.reply_to);
-            match cell.gap(node, (self.stream, upto), since, sender, &self.owner) {
+            match cell.gap(node, (self.stream, after), since, sender, &self.owner) {
                 Gap::Closed => state.late = None,
                 Gap::Waits => return Ok(Offer::Wait),
                 Gap::Gone => return Ok(Offer::Gone),
@@ -213,13 +218,17 @@ impl Outlet {
         if !matches!(state.route, Route::None) {
             return Ok(());
         }
+        state.number += 1;
         state.route = match target {
             Target::Cell(cell) => Route::Local(cell),
             Target::Link(link) => {
                 let late = state.late.as_ref().filter(|late| late.since.elapsed() < FORWARDING);
-                let epoch = late.map_or(0, |late| late.epoch);
+                let binding = BindingNumber {
+                    number: state.number,
+                    after: late.map_or(0, |late| late.after),
+                };
                 let flow = link
-                    .open(self, &self.who.bytes, state.next_seq, epoch)
+                    .open(self, &self.who.bytes, state.next_seq, binding)
                     .map_err(|r| Error::refused(self.target.as_str(), r))?;
                 // From here on the new owner sees to it that nothing is overtaken.
                 state.late = None;
@@ -230,29 +239,17 @@ impl Outlet {
     }
 
     /// The receiver or the link has ended this binding; `moved` says where the actor is now.
-    pub(crate) fn unbind(&self, node: &Inner, link: u64, flow: u32, moved: Option<(u64, &Moved)>) {
+    pub(crate) fn unbind(&self, node: &Inner, link: u64, flow: u32, moved: Option<&Moved>) {
         let mut state = lock(&self.state);
         if matches!(&state.route, Route::Link(l, f) if l.id() == link && *f == flow) {
-            state.route = Route::None;
+            state.ended();
             match moved {
-                Some((last_seq, moved)) => self.has_moved(node, &mut state, last_seq, moved),
-                None => {
-                    node.forget(self.target.path());
-                    state.was_lost();
-                }
+                Some(moved) => node.remember(self.target.path(), &moved.owner),
+                None => node.forget(self.target.path()),
             }
         }
         drop(state);
         self.owner.notify_waiters();
-    }
-
-    fn has_moved(&self, node: &Inner, state: &mut Binding, upto: u64, moved: &Moved) {
-        node.remember(self.target.path(), &moved.owner);
-        state.late = (upto > 0).then(|| Late {
-            upto,
-            epoch: moved.actor_epoch,
-            since: Instant::now(),
-        });
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a peer that keeps no rule can make one link machine hold or do. Each bound costs that peer its link at most.
 
-use actorbridge::machine::link::{Action, Config, Link, MAX_CONTROLS, MAX_QUEUED_BYTES, PROTOCOL, Phase, Role, Send};
+use actorbridge::machine::link::{
+    Action, BindingNumber, Config, Link, MAX_CONTROLS, MAX_QUEUED_BYTES, PROTOCOL, Phase, Role, Send,
+};
 use actorbridge::proto::v1::{self, Code, Kind};
 use actorbridge::proto::{Item, Packet, Run, writer};
 use bytes::Bytes;
@@ -213,7 +215,7 @@ fn credit_without_end_does_not_make_the_queue_endless() {
         });
         let flow = peer
             .link
-            .open(1, &writer::who("", "ab:///y", "").bytes, 1, 0)
+            .open(1, &writer::who("", "ab:///y", "").bytes, 1, BindingNumber::FIRST)
             .expect("bound");
         let state = v1::StreamState {
             flow,
@@ -285,7 +287,7 @@ fn a_refusal_with_a_long_detail_is_kept_short() {
     let mut peer = Peer::new();
     let flow = peer
         .link
-        .open(1, &writer::who("", "ab:///y", "").bytes, 1, 0)
+        .open(1, &writer::who("", "ab:///y", "").bytes, 1, BindingNumber::FIRST)
         .expect("bound");
     let what = writer::what(Kind::Tell, "x.Y", 1, 1);
     assert_eq!(peer.link.send(flow, &what, None, 0, &Bytes::new()), Send::Queued(1));
@@ -319,7 +321,7 @@ fn a_type_that_the_peer_would_refuse_with_the_link_is_refused_before_it_leaves()
     let mut peer = Peer::new();
     let flow = peer
         .link
-        .open(1, &writer::who("", "ab:///y", "").bytes, 1, 0)
+        .open(1, &writer::who("", "ab:///y", "").bytes, 1, BindingNumber::FIRST)
         .expect("bound");
     let what = writer::what(Kind::Tell, &"x".repeat(5_000), 1, 1);
     for sent in [
@@ -356,7 +358,7 @@ fn no_packet_is_over_the_least_frame_that_a_peer_may_ask_for() {
     }
     let flow = peer
         .link
-        .open(1, &writer::who("", "ab:///y", "").bytes, 1, 0)
+        .open(1, &writer::who("", "ab:///y", "").bytes, 1, BindingNumber::FIRST)
         .expect("bound");
     for what in whats(10) {
         let body = Bytes::from(vec![0; 60_000]);
@@ -387,7 +389,7 @@ fn a_large_message_is_not_held_back_by_states_without_end() {
     let mut peer = Peer::new();
     peer.open(1);
     let who = writer::who("", "ab:///y", "").bytes;
-    let flow = peer.link.open(1, &who, 1, 0).expect("bound");
+    let flow = peer.link.open(1, &who, 1, BindingNumber::FIRST).expect("bound");
     let what = writer::what(Kind::Tell, "x.Y", 1, 1);
     let body = Bytes::from(vec![0x12; (64 << 10) - who.len() - what.bytes.len()]);
     assert_eq!(peer.link.send(flow, &what, None, 0, &body), Send::Queued(1));

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use actorbridge::machine::link::{Action, Config, Link, PROTOCOL, Phase, Role, Send};
+use actorbridge::machine::link::{Action, BindingNumber, Config, Link, PROTOCOL, Phase, Role, Send};
 use actorbridge_proto::v1::{self, Code, Kind};
 use actorbridge_proto::{Packet, writer};
 use bytes::Bytes;
@@ -122,7 +122,7 @@ fn step(sides: &mut [Side; 2], i: usize, input: &mut Input<'_>) {
             let who = writer::who("ab:///s", "ab:///t", "");
             side.streams += 1;
             let first = 1 + u64::from(input.below(3));
-            if let Ok(flow) = side.link.open(side.streams, &who.bytes, first, 0) {
+            if let Ok(flow) = side.link.open(side.streams, &who.bytes, first, BindingNumber::FIRST) {
                 assert!(
                     side.sent
                         .insert(flow, VecDeque::new())

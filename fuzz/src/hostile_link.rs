@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use actorbridge::machine::link::{Action, Config, Delivery, Link, PROTOCOL, Phase, Role, Send};
+use actorbridge::machine::link::{Action, BindingNumber, Config, Delivery, Link, PROTOCOL, Phase, Role, Send};
 use actorbridge_proto::v1::{self, Code, Effect, Kind};
 use actorbridge_proto::{Item, Packet, Run, What, Who, writer};
 use bytes::Bytes;
@@ -93,7 +93,7 @@ impl Test {
             }
             12 => {
                 let who = writer::who("", "ab:///x", "");
-                let opened = self.link.open(input.number(), &who.bytes, input.number(), 0);
+                let opened = self.link.open(input.number(), &who.bytes, input.number(), BindingNumber::FIRST);
                 assert!(opened.is_err() || self.up && !self.over);
             }
             13 => {

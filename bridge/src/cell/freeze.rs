@@ -242,8 +242,8 @@ impl Cell {
                 refused.push((code, message));
             }
         }
-        for (stream, upto) in state.holds_past.since(since) {
-            node.drained_in_order(&forwarder, self.address.as_str(), stream, upto);
+        for (stream, binding) in state.holds_past.since(since) {
+            node.drained_in_order(&forwarder, self.address.as_str(), stream, binding);
         }
         drop(order);
         let bound = state.pool.streams().map(|(key, _)| key);

@@ -21,24 +21,20 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 /// Most streams of which that is remembered.
 const MAX_REMEMBERED: usize = 16_384;
 
-/// The target epoch that a sender says whose last binding was lost: it does not know where its messages are. No actor that has
-/// moved has it.
-pub(crate) const SOME_EPOCH: u64 = 1;
-/// All of a stream that will ever come by an owner: its link was lost.
-pub(crate) const ALL: u64 = u64::MAX;
-
 /// A stream that a peer bound.
 pub(crate) struct Binding {
     pub(crate) key: StreamKey,
     pub(crate) stream: u64,
     pub(crate) first_seq: u64,
-    /// Not 0: an earlier binding was reset with MOVED, or lost.
-    pub(crate) target_epoch: u64,
+    /// How many times the stream has been bound.
+    pub(crate) number: u32,
+    /// The earlier binding of which something may still come by an old owner, or 0.
+    pub(crate) after: u32,
     /// Source and reply address.
     pub(crate) sender: (String, String),
 }
 
-/// What a local sender waits for: its stream is drained up to a seq.
+/// What a local sender waits for: its stream is drained up to its last binding.
 pub(crate) enum Gap {
     Closed,
     Waits,
@@ -47,66 +43,71 @@ pub(crate) enum Gap {
 
 pub(super) struct Hold {
     stream: u64,
-    upto: u64,
+    number: u32,
+    after: u32,
+    first_seq: u64,
     sender: (String, String),
     pub(super) messages: Vec<Message>,
-    /// It has been closed meanwhile, and after which seq.
-    pub(super) closed: Option<u64>,
+    /// It has been closed meanwhile, and whether its link was lost.
+    pub(super) closed: Option<Closed>,
+}
+
+/// How a binding ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// Its sender ended it.
+    BySender,
+    /// Its link was lost.
+    Lost,
 }
 
 /// What is remembered of streams that an old owner has reset.
 #[derive(Default)]
 pub(super) struct Past {
-    drained: HashMap<u64, (u64, Instant)>,
-    /// Senders whose streams went on without what was forwarded, and which streams these are.
-    gone_on: HashMap<(String, String), (u64, Instant)>,
+    /// Up to which of its bindings.
+    drained: HashMap<u64, (u32, Instant)>,
+    /// Senders whose streams went on without what was forwarded.
+    gone_on: HashMap<(String, String), Instant>,
 }
 
 impl Past {
     fn forget_old(&mut self) {
         if self.drained.len() + self.gone_on.len() >= MAX_REMEMBERED {
             self.drained.retain(|_, (_, at)| at.elapsed() < REMEMBERED);
-            self.gone_on.retain(|_, (_, at)| at.elapsed() < REMEMBERED);
+            self.gone_on.retain(|_, at| at.elapsed() < REMEMBERED);
         }
     }
 
-    pub(super) fn drain(&mut self, stream: u64, upto: u64) {
+    pub(super) fn drain(&mut self, stream: u64, binding: u32) {
         self.forget_old();
         if let Some(entry) = self.drained.get_mut(&stream) {
-            *entry = (entry.0.max(upto), Instant::now());
+            *entry = (entry.0.max(binding), Instant::now());
         } else if self.drained.len() < MAX_REMEMBERED {
-            self.drained.insert(stream, (upto, Instant::now()));
+            self.drained.insert(stream, (binding, Instant::now()));
         }
     }
 
-    fn go_on(&mut self, sender: (String, String), stream: u64) {
+    fn go_on(&mut self, sender: (String, String)) {
         self.forget_old();
         if self.gone_on.len() < MAX_REMEMBERED {
-            self.gone_on.insert(sender, (stream, Instant::now()));
+            self.gone_on.insert(sender, Instant::now());
         }
     }
 
-    /// The stream is bound here: what is said of it from now on is of this binding.
+    /// The stream goes on here: what else will be said of it is of later bindings.
     pub(super) fn bind(&mut self, stream: u64) {
         self.drained.remove(&stream);
     }
 
-    /// Has the stream gone on here? Then what an old owner says of it is over.
-    fn is_bound(&self, stream: u64) -> bool {
-        self.gone_on.values().any(|(other, _)| *other == stream)
-    }
-
-    fn is_drained(&self, stream: u64, upto: u64) -> bool {
-        self.drained.get(&stream).is_some_and(|(drained, _)| *drained >= upto)
+    fn is_drained(&self, stream: u64, after: u32) -> bool {
+        self.drained.get(&stream).map_or(0, |(binding, _)| *binding) >= after
     }
 
     pub(super) fn cursors(&self) -> Vec<Cursor> {
-        // A lost stream may be bound again before the actor leaves: of that, only what is true then is told.
-        let recent = |(upto, at): &(u64, Instant)| *upto != ALL && at.elapsed() < REMEMBERED;
-        let recent = self.drained.iter().filter(|(_, entry)| recent(entry));
-        let cursor = |(stream, (upto, _)): (&u64, &(u64, Instant))| Cursor {
+        let recent = self.drained.iter().filter(|(_, (_, at))| at.elapsed() < REMEMBERED);
+        let cursor = |(stream, (binding, _)): (&u64, &(u32, Instant))| Cursor {
             stream: *stream,
-            processed: *upto,
+            binding: *binding,
             mode: Mode::Flow as i32,
             ..Default::default()
         };
@@ -115,26 +116,23 @@ impl Past {
         cursors
     }
 
-    /// What was drained since then, and which streams were lost.
-    pub(super) fn since(&self, then: Instant) -> impl Iterator<Item = (u64, u64)> + '_ {
-        let news = move |(upto, at): &(u64, Instant)| *at >= then || *upto == ALL && at.elapsed() < REMEMBERED;
-        let drained = self.drained.iter().filter(move |(_, entry)| news(entry));
-        drained.map(|(stream, (upto, _))| (*stream, *upto))
+    /// What was drained since then.
+    pub(super) fn since(&self, then: Instant) -> impl Iterator<Item = (u64, u32)> + '_ {
+        let drained = self.drained.iter().filter(move |(_, (_, at))| *at >= then);
+        drained.map(|(stream, (binding, _))| (*stream, *binding))
     }
 
     pub(super) fn of(cursors: &[Cursor]) -> Self {
         let mut past = Self::default();
-        cursors.iter().for_each(|c| past.drain(c.stream, c.processed));
+        cursors.iter().for_each(|c| past.drain(c.stream, c.binding));
         past
     }
 }
 
 impl CellState {
     pub(super) fn must_hold(&self, binding: &Binding) -> bool {
-        let upto = binding.first_seq.saturating_sub(1);
         // Nobody forwards to an actor that has not moved.
-        let may_be_late = binding.target_epoch > SOME_EPOCH || binding.target_epoch == SOME_EPOCH && self.arrived;
-        may_be_late && upto > 0 && !self.holds_past.is_drained(binding.stream, upto)
+        (self.arrived || self.moved.is_some()) && !self.holds_past.is_drained(binding.stream, binding.after)
     }
 
     pub(super) fn is_past(&self, message: &Message) -> bool {
@@ -148,7 +146,9 @@ impl Cell {
         let (key, stream) = (binding.key, binding.stream);
         let hold = Hold {
             stream,
-            upto: binding.first_seq - 1,
+            number: binding.number,
+            after: binding.after,
+            first_seq: binding.first_seq,
             sender: binding.sender,
             messages: Vec::new(),
             closed: None,
@@ -158,26 +158,31 @@ impl Cell {
         node.after(GAP, async move { cell.go_on(&node2, key, stream) });
     }
 
-    /// An old owner has forwarded all of a stream up to this seq. Returns where the actor is, if it has left; while it is
-    /// about to, `leave` says it there.
-    pub(crate) fn drained(self: &Arc<Self>, node: &Arc<Inner>, stream: u64, upto: u64) -> Option<Arc<Forwarder>> {
+    /// An old owner has forwarded all that came by the bindings of a stream up to this one. Returns where the actor is, if it
+    /// has left; while it is about to, `leave` says it there.
+    pub(crate) fn drained(self: &Arc<Self>, node: &Arc<Inner>, stream: u64, binding: u32) -> Option<Arc<Forwarder>> {
         let mut state = self.lock();
         let moved = state.moved.clone();
-        if upto != ALL || !state.holds_past.is_bound(stream) {
-            state.holds_past.drain(stream, upto);
-        }
-        let keys: Vec<_> = state
-            .holds
-            .iter()
-            .filter(|(_, h)| h.stream == stream && h.upto <= upto)
-            .map(|(key, _)| *key)
-            .collect();
-        let refused = keys
-            .into_iter()
-            .flat_map(|key| self.unhold(node, &mut state, key))
-            .collect();
+        state.holds_past.drain(stream, binding);
+        let refused = self.unhold_drained(node, &mut state, stream);
         self.after_unhold(node, state, refused);
         moved
+    }
+
+    /// Lets the bindings of a stream go on, in order, that need not wait any longer.
+    fn unhold_drained(self: &Arc<Self>, node: &Arc<Inner>, state: &mut CellState, stream: u64) -> Vec<(Code, Message)> {
+        let mut refused = Vec::new();
+        loop {
+            let past = &state.holds_past;
+            let free = |h: &Hold| h.stream == stream && past.is_drained(stream, h.after);
+            let next = state
+                .holds
+                .iter()
+                .filter(|(_, h)| free(h))
+                .min_by_key(|(_, h)| h.number);
+            let Some((&key, _)) = next else { return refused };
+            refused.extend(self.unhold(node, state, key));
+        }
     }
 
     /// Nothing came for too long: the stream goes on, and what comes late is not handled.
@@ -187,16 +192,17 @@ impl Cell {
             return;
         };
         let sender = hold.sender.clone();
-        self.say_gone_on(node, &mut state, sender, stream);
-        let refused = self.unhold(node, &mut state, key);
+        self.say_gone_on(node, &mut state, sender);
+        let mut refused = self.unhold(node, &mut state, key);
+        refused.extend(self.unhold_drained(node, &mut state, stream));
         self.after_unhold(node, state, refused);
     }
 
-    fn say_gone_on(&self, node: &Inner, state: &mut CellState, sender: (String, String), stream: u64) {
+    fn say_gone_on(&self, node: &Inner, state: &mut CellState, sender: (String, String)) {
         let source = if sender.0.is_empty() { &sender.1 } else { &sender.0 };
         let text = format!("what {source} sent to it before it moved did not come in {GAP:?}; it goes on without it");
         node.log(Level::Warn, &self.path, text);
-        state.holds_past.go_on(sender, stream);
+        state.holds_past.go_on(sender);
     }
 
     /// Lets a held stream go on; what finds no room comes back.
@@ -211,18 +217,19 @@ impl Cell {
                     refused.push((code, message));
                 }
             }
-            if let Some(last_seq) = hold.closed {
-                node.send_drained(&forwarder, self.address.as_str(), hold.stream, last_seq);
+            if hold.closed.is_some() {
+                state.holds_past.drain(hold.stream, hold.number);
+                node.send_drained(&forwarder, self.address.as_str(), hold.stream, hold.number);
             }
-        } else if let Some(last_seq) = hold.closed {
+        } else if let Some(closed) = hold.closed {
             hold.messages.into_iter().for_each(|m| state.push_forced(m));
-            if last_seq == ALL {
-                state.holds_past.drain(hold.stream, ALL);
+            if closed == Closed::Lost {
+                state.holds_past.drain(hold.stream, hold.number);
             }
             self.schedule(node, state);
         } else {
             state.holds_past.bind(hold.stream);
-            state.pool.open(key, hold.upto + 1, INITIAL_CREDIT);
+            state.pool.open(key, hold.first_seq, INITIAL_CREDIT);
             for message in hold.messages {
                 refused.extend(self.accept(node, state, message).err());
             }
@@ -246,11 +253,12 @@ impl Cell {
         }
     }
 
-    /// May a sender of this node go on, whose stream was reset at `since` after `upto`? If not, `who` rings in time.
+    /// May a sender of this node go on, of whose stream the bindings up to `after` may be late since then? If not, `who` rings
+    /// in time.
     pub(crate) fn gap(
         self: &Arc<Self>,
         node: &Arc<Inner>,
-        (stream, upto): (u64, u64),
+        (stream, after): (u64, u32),
         since: Instant,
         sender: (&str, &str),
         who: &Arc<Notify>,
@@ -259,14 +267,14 @@ impl Cell {
         if state.moved.is_some() {
             return Gap::Gone;
         }
-        if !state.arrived || state.holds_past.is_drained(stream, upto) {
+        if !state.arrived || state.holds_past.is_drained(stream, after) {
             state.holds_past.bind(stream);
             return Gap::Closed;
         }
         let left = GAP.saturating_sub(since.elapsed());
         if left.is_zero() {
             let sender = (sender.0.to_owned(), sender.1.to_owned());
-            self.say_gone_on(node, &mut state, sender, stream);
+            self.say_gone_on(node, &mut state, sender);
             return Gap::Closed;
         }
         state.wait(who);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actorbridge_proto::v1::{Code, Effect, Kind, Moved, Phase};
 use tokio::sync::Notify;
 
-use super::{ALL, Binding, Cell, CellState, Offer};
+use super::{Binding, Cell, CellState, Closed, Offer};
 use crate::machine::pool::{Arrival, INITIAL_CREDIT, StreamKey};
 use crate::message::{Message, Permit};
 use crate::node::Inner;
@@ -180,22 +180,27 @@ impl Cell {
         Opened::Bound
     }
 
-    /// A binding ended, after `last_seq`; [`ALL`]: its link was lost. What was promised to it is there for others.
-    pub(crate) fn close_stream(&self, node: &Inner, key: StreamKey, stream: u64, last_seq: u64) {
+    /// A binding of a stream ended. What was promised to it is there for others.
+    pub(crate) fn close_stream(
+        self: &Arc<Self>,
+        node: &Arc<Inner>,
+        key: StreamKey,
+        (stream, binding): (u64, u32),
+        closed: Closed,
+    ) {
         let mut state = self.lock();
         if let Some(hold) = state.holds.get_mut(&key) {
-            hold.closed = Some(last_seq);
+            hold.closed = Some(closed);
             return;
         }
-        if let Some(forwarder) = state.moved.clone() {
-            // Its sender may bind here once more, if it has not heard of the next move.
-            state.holds_past.drain(stream, last_seq);
-            node.send_drained(&forwarder, self.address.as_str(), stream, last_seq);
-            return;
-        }
-        if last_seq == ALL {
+        if state.moved.is_some() || closed == Closed::Lost {
             // Wherever its sender binds it next: nothing is late but what is held here, and goes where the actor goes.
-            state.holds_past.drain(stream, ALL);
+            state.pool.close(key);
+            drop(state);
+            if let Some(forwarder) = self.drained(node, stream, binding) {
+                node.send_drained(&forwarder, self.address.as_str(), stream, binding);
+            }
+            return;
         }
         state.pool.close(key);
         let drained = state.mailbox.is_empty();

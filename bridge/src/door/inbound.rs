@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use super::LinkEnd;
 use crate::address::Address;
-use crate::cell::{ALL, Binding, Cell, Opened};
-use crate::machine::link::{Action, Delivery};
+use crate::cell::{Binding, Cell, Closed, Opened};
+use crate::machine::link::{Action, BindingNumber, Delivery};
 use crate::message::{Message, Permit};
 use crate::node::{Inner, lock};
 use crate::rings::{DeadLetter, Level};
@@ -23,6 +23,8 @@ pub(super) enum Host {
 
 pub(super) struct Inbound {
     stream: u64,
+    /// How many times the stream has been bound.
+    binding: u32,
     who: Arc<Who>,
     host: Host,
 }
@@ -38,26 +40,35 @@ impl LinkEnd {
                 flow,
                 stream,
                 first_seq,
-                target_epoch,
+                binding: BindingNumber { number, after },
                 who,
             } => {
                 let binding = Binding {
                     key: (self.id, flow),
                     stream,
                     first_seq,
-                    target_epoch,
+                    number,
+                    after,
                     sender: (who.source.clone(), who.reply_to.clone()),
                 };
                 let (host, who) = (self.host(node, &who.target, binding), Arc::new(who));
-                inbound.insert(flow, Inbound { stream, who, host });
+                let opened = Inbound {
+                    stream,
+                    binding: number,
+                    who,
+                    host,
+                };
+                inbound.insert(flow, opened);
             }
             Action::Deliver(delivery) => self.deliver(node, inbound, delivery),
-            Action::Closed { flow, stream, last_seq } => {
+            Action::Closed { flow, stream, .. } => {
                 if let Some(Inbound {
-                    host: Host::Cell(cell), ..
+                    host: Host::Cell(cell),
+                    binding,
+                    ..
                 }) = inbound.remove(&flow)
                 {
-                    cell.close_stream(node, (self.id, flow), stream, last_seq);
+                    cell.close_stream(node, (self.id, flow), (stream, binding), Closed::BySender);
                 }
             }
             Action::Skipped { flow, seq } => self.skipped(node, inbound, flow, seq),
@@ -77,12 +88,10 @@ impl LinkEnd {
                     envelope: Bytes::new(),
                 });
             }
-            Action::Rebind {
-                flow, last_seq, moved, ..
-            } => {
+            Action::Rebind { flow, moved, .. } => {
                 let outlet = lock(&self.state).outlets.remove(&flow).and_then(|o| o.upgrade());
                 if let Some(outlet) = outlet {
-                    outlet.unbind(node, self.id, flow, moved.as_ref().map(|m| (last_seq, m)));
+                    outlet.unbind(node, self.id, flow, moved.as_ref());
                 }
                 lock(&self.state).resets.remove(&flow);
             }
@@ -217,9 +226,9 @@ impl LinkEnd {
         *lock(&self.fate) = Some((status, detail.to_owned()));
         let unknown = lock(&self.state).machine.unknown();
         let outlets = std::mem::take(&mut lock(&self.state).outlets);
-        for (flow, Inbound { stream, host, .. }) in inbound.drain() {
-            if let Host::Cell(cell) = host {
-                cell.close_stream(node, (self.id, flow), stream, ALL);
+        for (flow, lost) in inbound.drain() {
+            if let Host::Cell(cell) = lost.host {
+                cell.close_stream(node, (self.id, flow), (lost.stream, lost.binding), Closed::Lost);
             }
         }
         let outlets: Vec<_> = outlets

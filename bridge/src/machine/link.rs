@@ -91,6 +91,21 @@ pub enum Phase {
     Down,
 }
 
+/// The place of a binding among those of its stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BindingNumber {
+    /// How many times the stream has been bound, this time included.
+    pub number: u32,
+    /// The earlier binding that sent something last, if an old owner may still pass on some of it or of those before it;
+    /// 0 = no.
+    pub after: u32,
+}
+
+impl BindingNumber {
+    /// Of a stream that is bound for the first time.
+    pub const FIRST: Self = Self { number: 1, after: 0 };
+}
+
 /// What the shell has to do, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
@@ -115,8 +130,8 @@ pub enum Action {
         stream: u64,
         /// The first seq that will come.
         first_seq: u64,
-        /// Not 0: an earlier binding was reset with MOVED to this epoch, and its late messages may still be on their way.
-        target_epoch: u64,
+        /// Which one of the stream's bindings it is.
+        binding: BindingNumber,
         /// Source, target, reply address.
         who: Who,
     },

@@ -119,18 +119,18 @@ impl Inner {
         }
     }
 
-    /// Tells the new owner that all of a stream up to a seq has been forwarded.
-    pub(crate) fn send_drained(&self, forwarder: &Forwarder, actor: &str, stream: u64, upto: u64) {
+    /// Tells the new owner that all that came by the bindings of a stream up to this one has been forwarded.
+    pub(crate) fn send_drained(&self, forwarder: &Forwarder, actor: &str, stream: u64, binding: u32) {
         let _order = self.forwarding();
-        self.drained_in_order(forwarder, actor, stream, upto);
+        self.drained_in_order(forwarder, actor, stream, binding);
     }
 
     /// Tells it, for one who holds [`Self::forwarding`].
-    pub(crate) fn drained_in_order(&self, forwarder: &Forwarder, actor: &str, stream: u64, upto: u64) {
+    pub(crate) fn drained_in_order(&self, forwarder: &Forwarder, actor: &str, stream: u64, binding: u32) {
         if let Some(link) = self.link_behind(forwarder, None) {
-            let step = Some(Step::Drained(v1::Drained { stream, upto }));
+            let step = Some(Step::Drained(v1::Drained { stream, binding }));
             let (actor, epoch) = (actor.to_owned(), forwarder.epoch);
-            // If that link is lost, the new owner waits a second.
+            // If that link is lost, the new owner waits until it is tired of it.
             let _ = link.send_move(v1::Move { actor, epoch, step });
         }
     }
@@ -141,8 +141,8 @@ impl Inner {
         }
     }
 
-    /// An old owner has forwarded all of a stream up to this seq.
-    pub(super) fn on_drained(self: &Arc<Self>, path: &str, stream: u64, upto: u64) {
+    /// An old owner has forwarded all that came by the bindings of a stream up to this one.
+    pub(super) fn on_drained(self: &Arc<Self>, path: &str, stream: u64, binding: u32) {
         let mut stays = self.tables().left.get(path).cloned().unwrap_or_default();
         // One that leaves at this moment is in both tables.
         stays.extend(
@@ -150,10 +150,10 @@ impl Inner {
                 .filter(|cell| stays.last().is_none_or(|last| !Arc::ptr_eq(last, cell))),
         );
         let Some(newest) = stays.pop() else { return };
-        stays.iter().for_each(|cell| drop(cell.drained(self, stream, upto)));
-        if let Some(forwarder) = newest.drained(self, stream, upto) {
+        stays.iter().for_each(|cell| drop(cell.drained(self, stream, binding)));
+        if let Some(forwarder) = newest.drained(self, stream, binding) {
             // Behind what was forwarded, to where the actor is now.
-            self.send_drained(&forwarder, newest.address.as_str(), stream, upto);
+            self.send_drained(&forwarder, newest.address.as_str(), stream, binding);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Plays the events of a trace to a link machine.
 
-use actorbridge::machine::link::{Action, Config, Delivery, Link, PROTOCOL, Role, Send};
+use actorbridge::machine::link::{Action, BindingNumber, Config, Delivery, Link, PROTOCOL, Role, Send};
 use actorbridge::proto::v1::{self, Code, ContentType, Effect};
 use actorbridge::proto::{Packet, Refusal, What, writer};
 use bytes::Bytes;
@@ -105,7 +105,10 @@ fn send(link: &mut Link, event: &Event<'_>) -> String {
                 event.number("stream", 0),
                 &who.bytes,
                 first_seq,
-                event.number("target_epoch", 0),
+                BindingNumber {
+                    number: event.small("binding"),
+                    after: event.small("after"),
+                },
             );
             return opened.map_or_else(
                 |r| format!("< refused {}", refused(&r)),
@@ -220,13 +223,14 @@ fn action(action: &Action) -> String {
             flow,
             stream,
             first_seq,
-            target_epoch,
+            binding,
             who,
         } => Line::new("opened")
             .number("flow", *flow)
             .number("stream", *stream)
             .number("first_seq", *first_seq)
-            .number("target_epoch", *target_epoch)
+            .number("binding", binding.number)
+            .number("after", binding.after)
             .quoted("source", &who.source)
             .quoted("target", &who.target)
             .quoted("reply_to", &who.reply_to),

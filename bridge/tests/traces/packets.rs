@@ -111,7 +111,8 @@ fn open(o: &v1::StreamOpen) -> Line {
         .number("mode", o.mode as u64)
         .quoted("prefix", &o.prefix)
         .number("first_seq", o.first_seq)
-        .number("target_epoch", o.target_epoch)
+        .number("binding", o.binding)
+        .number("after", o.after)
 }
 
 fn state(s: &v1::StreamState) -> Line {
@@ -168,7 +169,7 @@ pub(crate) fn step(line: Line, m: &v1::Move) -> Line {
         Some(Step::Drained(d)) => line
             .word("step", "drained")
             .number("stream", d.stream)
-            .number("upto", d.upto),
+            .number("binding", d.binding),
     }
 }
 

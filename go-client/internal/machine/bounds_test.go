@@ -92,7 +92,7 @@ func TestAPeerThatCausesRefusalsAndNeverReadsLosesItsLink(t *testing.T) {
 
 func TestAWarmLinkAllocatesOnlyForItsPackets(t *testing.T) {
 	p := newPair(t)
-	flow, refused := p.ends[0].Open(7, wire.NewWho("ab:///a", "ab:///b", "").Bytes, 1, 0)
+	flow, refused := p.ends[0].Open(7, wire.NewWho("ab:///a", "ab:///b", "").Bytes, 1, Binding{Number: 1})
 	if refused != nil {
 		t.Fatal(refused)
 	}

@@ -67,7 +67,7 @@ func answerAll(t *testing.T, l *Link, actions []Action) {
 		case ActionOpened:
 			if a.Seq%2 == 0 {
 				l.Reset(a.Flow, pb.Code_CODE_STOPPED, nil)
-			} else if _, refused := l.Open(a.Stream, a.Who.Bytes, 1, 0); refused == nil {
+			} else if _, refused := l.Open(a.Stream, a.Who.Bytes, 1, Binding{Number: 1}); refused == nil {
 				l.Send(a.Flow, failureWhat, 1, 0, nil)
 			}
 		case ActionDeliver:

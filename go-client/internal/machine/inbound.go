@@ -145,7 +145,7 @@ func (l *Link) onOpen(open *pb.StreamOpen, out []Action) ([]Action, error) {
 	}
 	return append(out, Action{
 		Kind: ActionOpened, Delivery: Delivery{Flow: flow, Seq: open.FirstSeq}, Stream: open.Stream, Who: who,
-		TargetEpoch: open.TargetEpoch,
+		Binding: Binding{open.Binding, open.After},
 	}), nil
 }
 

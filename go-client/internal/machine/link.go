@@ -101,7 +101,7 @@ const (
 	// ActionUp: the handshake is over. Up.
 	ActionUp ActionKind = iota + 1
 	// ActionOpened: the peer bound a stream; answer with State or Reset. Flow, Stream, Seq = the first that will come,
-	// TargetEpoch, Who.
+	// Binding, Who.
 	ActionOpened
 	// ActionDeliver: one good item came. Delivery.
 	ActionDeliver
@@ -128,6 +128,15 @@ const (
 	ActionDown
 )
 
+// Binding is the place of a binding among those of its stream.
+type Binding struct {
+	// Number is how many times the stream has been bound, this time included.
+	Number uint32
+	// After is the earlier binding that sent something last, if an old owner may still pass on some of it or of those before
+	// it; 0 = no.
+	After uint32
+}
+
 // Action is one thing that the shell has to do. Its Kind says which fields count; the others are zero.
 type Action struct {
 	// Kind says what to do.
@@ -136,9 +145,8 @@ type Action struct {
 	Delivery
 	// Stream is the stream number of ActionOpened and ActionClosed.
 	Stream uint64
-	// TargetEpoch, for ActionOpened, is not 0 if an earlier binding was reset with MOVED to this epoch: its late messages
-	// may still be on their way.
-	TargetEpoch uint64
+	// Binding is of ActionOpened.
+	Binding Binding
 	// Code says why, for ActionRebind.
 	Code pb.Code
 	// Up is of ActionUp.

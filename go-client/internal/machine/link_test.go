@@ -59,7 +59,7 @@ func TestAMessageTravelsWithCreditFromOneMachineToTheOther(t *testing.T) {
 	}
 	p.take(1)
 	who := wire.NewWho("ab:///a", "ab:///b", "ab://left/a")
-	flow, refused := p.ends[0].Open(7, who.Bytes, 1, 0)
+	flow, refused := p.ends[0].Open(7, who.Bytes, 1, Binding{Number: 1})
 	if refused != nil {
 		t.Fatal(refused)
 	}

@@ -70,7 +70,7 @@ func (l *Link) pushOpen(open *pb.StreamOpen) { l.push(open, len(open.Prefix)+32)
 
 // Open binds a stream to a flow number. It keeps who, the prefix. It refuses with UNAVAILABLE on a link that is not up, or
 // without a free flow; TOO_LARGE for a who above 4 KiB; INVALID_ARGUMENT for a firstSeq of 0.
-func (l *Link) Open(stream uint64, who []byte, firstSeq, targetEpoch uint64) (flow uint32, refused *wire.Refusal) {
+func (l *Link) Open(stream uint64, who []byte, firstSeq uint64, binding Binding) (flow uint32, refused *wire.Refusal) {
 	switch {
 	case !l.IsUp():
 		return 0, refusal(pb.Code_CODE_UNAVAILABLE, "the link is not up")
@@ -94,7 +94,8 @@ func (l *Link) Open(stream uint64, who []byte, firstSeq, targetEpoch uint64) (fl
 	}
 	l.pushOpen(&pb.StreamOpen{
 		Flow: flow, Stream: stream, Epoch: 1, Mode: pb.Mode_MODE_FLOW, Prefix: who, FirstSeq: firstSeq,
-		TargetEpoch: targetEpoch,
+		Binding: binding.Number,
+		After:   binding.After,
 	})
 	return flow, nil
 }

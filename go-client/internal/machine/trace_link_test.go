@@ -95,7 +95,8 @@ func playSend(l *Link, e event) line {
 	switch e.verb {
 	case "open":
 		who := wire.NewWho(e.args["source"], e.args["target"], e.args["reply_to"])
-		flow, refused := l.Open(e.number("stream"), who.Bytes, e.number("first_seq"), e.number("target_epoch"))
+		flow, refused := l.Open(e.number("stream"), who.Bytes, e.number("first_seq"),
+			Binding{e.small("binding"), e.small("after")})
 		if refused != nil {
 			return "< refused " + refusedAs(refused)
 		}
@@ -188,8 +189,8 @@ func describeAction(a *Action) line {
 			number("protocol", uint64(a.Up.Protocol))
 		return list(l, "capabilities", a.Up.Capabilities).quoted("types", describeTypes(a.Up.Types))
 	case ActionOpened:
-		return flow("opened").number("stream", a.Stream).number("first_seq", a.Seq).number("target_epoch", a.TargetEpoch).
-			quoted("source", a.Who.Source).quoted("target", a.Who.Target).quoted("reply_to", a.Who.ReplyTo)
+		return flow("opened").number("stream", a.Stream).number("first_seq", a.Seq).number("binding", uint64(a.Binding.Number)).
+			number("after", uint64(a.Binding.After)).quoted("source", a.Who.Source).quoted("target", a.Who.Target).quoted("reply_to", a.Who.ReplyTo)
 	case ActionDeliver:
 		return flow("deliver").number("seq", a.Seq).number("type", uint64(a.TypeID)).number("ttl_ms", uint64(a.TTLMs)).
 			number("attempt", uint64(a.Attempt)).number("hops", uint64(a.Hops)).number("kind", uint64(a.Delivery.Kind)).

@@ -30,7 +30,7 @@ func describe(p *wire.Packet, out []line) []line {
 		}
 		put(inside(word).number("flow", uint64(o.Flow)).number("stream", o.Stream).number("epoch", o.Epoch).
 			number("mode", uint64(o.Mode)).quoted("prefix", string(o.Prefix)).number("first_seq", o.FirstSeq).
-			number("target_epoch", o.TargetEpoch))
+			number("binding", uint64(o.Binding)).number("after", uint64(o.After)))
 	}
 	for _, d := range h.Type {
 		put(inside("type").number("id", uint64(d.Id)).quoted("prefix", string(d.Prefix)))
@@ -134,7 +134,7 @@ func describeStep(l line, m *pb.Move) line {
 	case *pb.Move_Aborted:
 		return l.word("step", "aborted").word("code", step.Aborted.Code.String()).quoted("detail", step.Aborted.Detail)
 	case *pb.Move_Drained:
-		return l.word("step", "drained").number("stream", step.Drained.Stream).number("upto", step.Drained.Upto)
+		return l.word("step", "drained").number("stream", step.Drained.Stream).number("binding", uint64(step.Drained.Binding))
 	default:
 		return l
 	}

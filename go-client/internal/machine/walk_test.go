@@ -123,8 +123,8 @@ func (w *linkWalk) act(r *rand.Rand, now int) {
 	}
 	switch n := r.IntN(12); {
 	case !out || n == 0:
-		w.do(`open stream=%d source="ab:///%s" target="ab:///%d" reply_to="ab://%s/x" first_seq=%d target_epoch=%d`,
-			r.Uint64(), w.name, r.IntN(5), w.name, 1+r.IntN(3), r.IntN(2))
+		w.do(`open stream=%d source="ab:///%s" target="ab:///%d" reply_to="ab://%s/x" first_seq=%d binding=%d after=%d`,
+			r.Uint64(), w.name, r.IntN(5), w.name, 1+r.IntN(3), 1+r.IntN(2), r.IntN(2))
 	case n == 1:
 		w.do("close flow=%d", flow)
 	case n == 2:
@@ -136,7 +136,7 @@ func (w *linkWalk) act(r *rand.Rand, now int) {
 			quote(someBody(r, uint64(1+r.IntN(1<<30)))))
 	case n == 5:
 		step := &pb.Move{Actor: "ab:///x", Epoch: 2, Step: &pb.Move_Drained{
-			Drained: &pb.Drained{Stream: r.Uint64(), Upto: uint64(r.IntN(99))}}}
+			Drained: &pb.Drained{Stream: r.Uint64(), Binding: uint32(r.IntN(99))}}}
 		w.do("move %s", quote(encode(step)))
 	default:
 		deadline := r.IntN(2) * (now + r.IntN(500) - 100)

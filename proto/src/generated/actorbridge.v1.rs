@@ -787,12 +787,19 @@ pub struct StreamOpen {
     /// Messages that wait for credit.
     #[prost(uint32, tag = "8")]
     pub queued: u32,
-    /// The actor epoch that the sender believes in; 0 = any.
+    /// The actor epoch that the sender believes in; 0 = any. Not said in mode FLOW.
     #[prost(uint64, tag = "9")]
     pub target_epoch: u64,
     /// The end of this binding: no seq >= first_seq follows on it.
     #[prost(bool, tag = "10")]
     pub close: bool,
+    /// How many times the stream has been bound, this time included. Each new binding has a higher number.
+    #[prost(uint32, tag = "11")]
+    pub binding: u32,
+    /// The earlier binding that sent something last, if an old owner may still pass on some of it or of those before it. The
+    /// receiver holds the stream until that is drained. 0 = no.
+    #[prost(uint32, tag = "12")]
+    pub after: u32,
 }
 impl ::prost::Name for StreamOpen {
     const NAME: &'static str = "StreamOpen";
@@ -1138,13 +1145,13 @@ impl ::prost::Name for Aborted {
         "/actorbridge.v1.Aborted".into()
     }
 }
-/// The old owner has forwarded all of a stream up to this seq.
+/// The old owner has forwarded all that came by the bindings of a stream up to this one, and nothing more can come by them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Drained {
     #[prost(fixed64, tag = "1")]
     pub stream: u64,
-    #[prost(uint64, tag = "2")]
-    pub upto: u64,
+    #[prost(uint32, tag = "2")]
+    pub binding: u32,
 }
 impl ::prost::Name for Drained {
     const NAME: &'static str = "Drained";
@@ -1219,6 +1226,9 @@ pub struct Cursor {
     pub resolved: u64,
     #[prost(enumeration = "Mode", tag = "8")]
     pub mode: i32,
+    /// In mode FLOW: the last binding that is drained.
+    #[prost(uint32, tag = "9")]
+    pub binding: u32,
 }
 impl ::prost::Name for Cursor {
     const NAME: &'static str = "Cursor";

@@ -3,9 +3,9 @@
 use actorbridge_proto::wire::Value;
 
 use super::{
-    Action, Bytes, Code, Delivery, Effect, EnvelopeView, InFlow, Item, Kind, Link, MAX_CONTROLS, MAX_HOPS,
-    MAX_OUTCOMES, MAX_SEQ, MAX_TYPES, MAX_WINDOW, OUTCOMES_IN_STATE, Packet, Phase, Queued, Refusal, Run, Send, What,
-    Who, short, v1, writer,
+    Action, BindingNumber, Bytes, Code, Delivery, Effect, EnvelopeView, InFlow, Item, Kind, Link, MAX_CONTROLS,
+    MAX_HOPS, MAX_OUTCOMES, MAX_SEQ, MAX_TYPES, MAX_WINDOW, OUTCOMES_IN_STATE, Packet, Phase, Queued, Refusal, Run,
+    Send, What, Who, short, v1, writer,
 };
 
 /// Most seqs that the Skips of one frame may withdraw: each is acted on by itself.
@@ -135,7 +135,10 @@ impl Link {
             flow,
             stream: open.stream,
             first_seq: open.first_seq,
-            target_epoch: open.target_epoch,
+            binding: BindingNumber {
+                number: open.binding,
+                after: open.after,
+            },
             who,
         });
         Ok(())

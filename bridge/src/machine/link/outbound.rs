@@ -1,9 +1,9 @@
 //! What leaves: bindings, items, states, and the packets made of them.
 
 use super::{
-    Action, Bytes, Code, Item, Link, MAX_QUEUED_ANSWERS, MAX_QUEUED_BYTES, MAX_SEQ, MAX_TYPES, MAX_WHO_BYTES,
-    MAX_WINDOW, Millis, OUTCOMES_IN_STATE, OutFlow, PACKET_BYTES, Packet, Phase, Queued, Refusal, Run, VecDeque, What,
-    short, v1,
+    Action, BindingNumber, Bytes, Code, Item, Link, MAX_QUEUED_ANSWERS, MAX_QUEUED_BYTES, MAX_SEQ, MAX_TYPES,
+    MAX_WHO_BYTES, MAX_WINDOW, Millis, OUTCOMES_IN_STATE, OutFlow, PACKET_BYTES, Packet, Phase, Queued, Refusal, Run,
+    VecDeque, What, short, v1,
 };
 
 /// What the tags and numbers of one element take in a frame, at most.
@@ -32,7 +32,7 @@ impl Link {
     /// # Errors
     /// UNAVAILABLE on a link that is not up, or without a free flow; TOO_LARGE for a who above 4 KiB;
     /// INVALID_ARGUMENT for a `first_seq` of 0.
-    pub fn open(&mut self, stream: u64, who: &Bytes, first_seq: u64, target_epoch: u64) -> Result<u32, Refusal> {
+    pub fn open(&mut self, stream: u64, who: &Bytes, first_seq: u64, binding: BindingNumber) -> Result<u32, Refusal> {
         let refuse = |code, detail: &str| {
             Err(Refusal {
                 code,
@@ -82,7 +82,8 @@ impl Link {
             mode: v1::Mode::Flow as i32,
             prefix: who.clone(),
             first_seq,
-            target_epoch,
+            binding: binding.number,
+            after: binding.after,
             ..Default::default()
         }));
         Ok(flow)

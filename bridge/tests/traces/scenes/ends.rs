@@ -260,7 +260,7 @@ fn steps() -> Vec<Step> {
             code: Code::Unavailable as i32,
             detail: "no".into(),
         }),
-        Step::Drained(Drained { stream: 7, upto: 12 }),
+        Step::Drained(Drained { stream: 7, binding: 12 }),
     ]
 }
 

@@ -19,7 +19,7 @@ pub(super) fn all() -> Vec<(&'static str, Scene)> {
 fn send() -> Scene {
     let mut s = Scene::new("What is sent: streams and types are defined once, and items of a flow become runs.");
     s.dialer("A tell, and a second of the same type.", Limits::default());
-    s.event("open stream=7 source=\"ab:///a\" target=\"ab:///b\" reply_to=\"ab://a/a\" first_seq=1 target_epoch=3");
+    s.event("open stream=7 source=\"ab:///a\" target=\"ab:///b\" reply_to=\"ab://a/a\" first_seq=1 binding=4 after=3");
     let body = quote(&tell("hi"));
     s.event(format!("send flow=1 kind=1 type=\"test.Tell\" body={body}"));
     s.event(format!(
@@ -133,7 +133,8 @@ fn receive() -> Scene {
     s.frame(
         Frame {
             open: vec![StreamOpen {
-                target_epoch: 4,
+                binding: 5,
+                after: 4,
                 ..open(9, 1_000_000)
             }],
             ..Default::default()

@@ -825,10 +825,15 @@ type StreamOpen struct {
 	Resolved uint64 `protobuf:"varint,7,opt,name=resolved,proto3" json:"resolved,omitempty"`
 	// Messages that wait for credit.
 	Queued uint32 `protobuf:"varint,8,opt,name=queued,proto3" json:"queued,omitempty"`
-	// The actor epoch that the sender believes in; 0 = any.
+	// The actor epoch that the sender believes in; 0 = any. Not said in mode FLOW.
 	TargetEpoch uint64 `protobuf:"varint,9,opt,name=target_epoch,json=targetEpoch,proto3" json:"target_epoch,omitempty"`
 	// The end of this binding: no seq >= first_seq follows on it.
-	Close         bool `protobuf:"varint,10,opt,name=close,proto3" json:"close,omitempty"`
+	Close bool `protobuf:"varint,10,opt,name=close,proto3" json:"close,omitempty"`
+	// How many times the stream has been bound, this time included. Each new binding has a higher number.
+	Binding uint32 `protobuf:"varint,11,opt,name=binding,proto3" json:"binding,omitempty"`
+	// The earlier binding that sent something last, if an old owner may still pass on some of it or of those before it. The
+	// receiver holds the stream until that is drained. 0 = no.
+	After         uint32 `protobuf:"varint,12,opt,name=after,proto3" json:"after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -931,6 +936,20 @@ func (x *StreamOpen) GetClose() bool {
 		return x.Close
 	}
 	return false
+}
+
+func (x *StreamOpen) GetBinding() uint32 {
+	if x != nil {
+		return x.Binding
+	}
+	return 0
+}
+
+func (x *StreamOpen) GetAfter() uint32 {
+	if x != nil {
+		return x.After
+	}
+	return 0
 }
 
 // Accept, ack, nack and credit in one: absolute and idempotent; the newest wins.
@@ -1992,11 +2011,11 @@ func (x *Aborted) GetDetail() string {
 	return ""
 }
 
-// The old owner has forwarded all of a stream up to this seq.
+// The old owner has forwarded all that came by the bindings of a stream up to this one, and nothing more can come by them.
 type Drained struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Stream        uint64                 `protobuf:"fixed64,1,opt,name=stream,proto3" json:"stream,omitempty"`
-	Upto          uint64                 `protobuf:"varint,2,opt,name=upto,proto3" json:"upto,omitempty"`
+	Binding       uint32                 `protobuf:"varint,2,opt,name=binding,proto3" json:"binding,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2038,9 +2057,9 @@ func (x *Drained) GetStream() uint64 {
 	return 0
 }
 
-func (x *Drained) GetUpto() uint64 {
+func (x *Drained) GetBinding() uint32 {
 	if x != nil {
-		return x.Upto
+		return x.Binding
 	}
 	return 0
 }
@@ -2192,15 +2211,17 @@ func (x *Capsule) GetRestartWindowMs() uint32 {
 
 // How far an actor has come in one incoming stream.
 type Cursor struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Source        string                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
-	Stream        uint64                 `protobuf:"fixed64,2,opt,name=stream,proto3" json:"stream,omitempty"`
-	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	Processed     uint64                 `protobuf:"varint,4,opt,name=processed,proto3" json:"processed,omitempty"`
-	Ranges        []uint64               `protobuf:"varint,5,rep,packed,name=ranges,proto3" json:"ranges,omitempty"`
-	Outcomes      []*Outcome             `protobuf:"bytes,6,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
-	Resolved      uint64                 `protobuf:"varint,7,opt,name=resolved,proto3" json:"resolved,omitempty"`
-	Mode          Mode                   `protobuf:"varint,8,opt,name=mode,proto3,enum=actorbridge.v1.Mode" json:"mode,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Source    string                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	Stream    uint64                 `protobuf:"fixed64,2,opt,name=stream,proto3" json:"stream,omitempty"`
+	Epoch     uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Processed uint64                 `protobuf:"varint,4,opt,name=processed,proto3" json:"processed,omitempty"`
+	Ranges    []uint64               `protobuf:"varint,5,rep,packed,name=ranges,proto3" json:"ranges,omitempty"`
+	Outcomes  []*Outcome             `protobuf:"bytes,6,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
+	Resolved  uint64                 `protobuf:"varint,7,opt,name=resolved,proto3" json:"resolved,omitempty"`
+	Mode      Mode                   `protobuf:"varint,8,opt,name=mode,proto3,enum=actorbridge.v1.Mode" json:"mode,omitempty"`
+	// In mode FLOW: the last binding that is drained.
+	Binding       uint32 `protobuf:"varint,9,opt,name=binding,proto3" json:"binding,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2289,6 +2310,13 @@ func (x *Cursor) GetMode() Mode {
 		return x.Mode
 	}
 	return Mode_MODE_ORDERED
+}
+
+func (x *Cursor) GetBinding() uint32 {
+	if x != nil {
+		return x.Binding
+	}
+	return 0
 }
 
 type Outbox struct {
@@ -2795,7 +2823,7 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\aping_ms\x18\a \x01(\rR\x06pingMs\"1\n" +
 	"\aTypeDef\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x16\n" +
-	"\x06prefix\x18\x02 \x01(\fR\x06prefix\"\x9a\x02\n" +
+	"\x06prefix\x18\x02 \x01(\fR\x06prefix\"\xca\x02\n" +
 	"\n" +
 	"StreamOpen\x12\x12\n" +
 	"\x04flow\x18\x01 \x01(\rR\x04flow\x12\x16\n" +
@@ -2808,7 +2836,9 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\x06queued\x18\b \x01(\rR\x06queued\x12!\n" +
 	"\ftarget_epoch\x18\t \x01(\x04R\vtargetEpoch\x12\x14\n" +
 	"\x05close\x18\n" +
-	" \x01(\bR\x05close\"\xc9\x02\n" +
+	" \x01(\bR\x05close\x12\x18\n" +
+	"\abinding\x18\v \x01(\rR\abinding\x12\x14\n" +
+	"\x05after\x18\f \x01(\rR\x05after\"\xc9\x02\n" +
 	"\vStreamState\x12\x12\n" +
 	"\x04flow\x18\x01 \x01(\rR\x04flow\x12\x1c\n" +
 	"\tprocessed\x18\x02 \x01(\x04R\tprocessed\x12\x1a\n" +
@@ -2887,10 +2917,10 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\"K\n" +
 	"\aAborted\x12(\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x14.actorbridge.v1.CodeR\x04code\x12\x16\n" +
-	"\x06detail\x18\x02 \x01(\tR\x06detail\"5\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\";\n" +
 	"\aDrained\x12\x16\n" +
-	"\x06stream\x18\x01 \x01(\x06R\x06stream\x12\x12\n" +
-	"\x04upto\x18\x02 \x01(\x04R\x04upto\"\xd2\x03\n" +
+	"\x06stream\x18\x01 \x01(\x06R\x06stream\x12\x18\n" +
+	"\abinding\x18\x02 \x01(\rR\abinding\"\xd2\x03\n" +
 	"\aCapsule\x12.\n" +
 	"\x06inputs\x18\x01 \x03(\v2\x16.actorbridge.v1.CursorR\x06inputs\x120\n" +
 	"\aoutputs\x18\x02 \x03(\v2\x16.actorbridge.v1.OutboxR\aoutputs\x12.\n" +
@@ -2906,7 +2936,7 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	" \x03(\rR\theldTtlMs\x12\x18\n" +
 	"\amailbox\x18\v \x01(\rR\amailbox\x12!\n" +
 	"\fmax_restarts\x18\f \x01(\rR\vmaxRestarts\x12*\n" +
-	"\x11restart_window_ms\x18\r \x01(\rR\x0frestartWindowMs\"\xff\x01\n" +
+	"\x11restart_window_ms\x18\r \x01(\rR\x0frestartWindowMs\"\x99\x02\n" +
 	"\x06Cursor\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x16\n" +
 	"\x06stream\x18\x02 \x01(\x06R\x06stream\x12\x14\n" +
@@ -2915,7 +2945,8 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\x06ranges\x18\x05 \x03(\x04R\x06ranges\x123\n" +
 	"\boutcomes\x18\x06 \x03(\v2\x17.actorbridge.v1.OutcomeR\boutcomes\x12\x1a\n" +
 	"\bresolved\x18\a \x01(\x04R\bresolved\x12(\n" +
-	"\x04mode\x18\b \x01(\x0e2\x14.actorbridge.v1.ModeR\x04mode\"\xa3\x01\n" +
+	"\x04mode\x18\b \x01(\x0e2\x14.actorbridge.v1.ModeR\x04mode\x12\x18\n" +
+	"\abinding\x18\t \x01(\rR\abinding\"\xa3\x01\n" +
 	"\x06Outbox\x12\x16\n" +
 	"\x06stream\x18\x01 \x01(\x06R\x06stream\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x16\n" +
