@@ -1,21 +1,9 @@
 // Package abtest is for tests of actors: it joins nodes of one process in memory, and has an actor that tells a test what it
 // was sent.
 //
-// Both work in a bubble of testing/synctest, where timers, deadlines and restart windows take no time, and a goroutine that
-// is left behind fails the test. Start the nodes in the bubble:
-//
-//	synctest.Test(t, func(t *testing.T) {
-//		b, err := ab.Start(t.Context(), "b")
-//		…
-//		a, err := ab.Start(t.Context(), "a", ab.WithLink(abtest.Door(b)))
-//		…
-//		defer b.Shutdown(context.Background())
-//		defer a.Shutdown(context.Background())
-//		probe := abtest.NewProbe(t, a, "probe")
-//		… // have an actor tell ab:///probe something in an hour
-//		probe.ExpectNoneFor(59 * time.Minute)
-//		alarm := abtest.Expect[*shopv1.Alarm](t, probe)
-//	})
+// A node that [Start] started ends with its test, [NoLeaks] looks for goroutines that are left, and a [Probe] says what was told.
+// All of it works in a bubble of testing/synctest too, where timers, deadlines and restart windows take no time: start the
+// nodes in the bubble, as the example of virtual time does.
 package abtest
 
 import (
