@@ -29,14 +29,19 @@ type end struct {
 
 var ends = map[string]end{
 	"an interrupt before the actor has moved":    {door: "remote", signal: syscall.SIGINT, says: "interrupted", exit: 130},
-	"an interrupt while the actor is elsewhere":  {door: "remote", signal: syscall.SIGINT, ticks: 20, says: "interrupted", exit: 130},
+	"an interrupt while the actor is elsewhere":  {door: "remote", signal: syscall.SIGINT, ticks: awayTicks, says: "interrupted", exit: 130},
 	"an interrupt with Rust in the same process": {door: "native", signal: syscall.SIGINT, says: "interrupted", exit: 130},
 	"a request to end":                           {door: "remote", signal: syscall.SIGTERM, ticks: 5, says: "interrupted", exit: 130},
 	"a Rust process killed before the move":      {door: "remote", signal: syscall.SIGKILL, toRust: true, says: "signal: killed", exit: 1},
-	"a Rust process killed with the actor":       {door: "remote", signal: syscall.SIGKILL, toRust: true, ticks: 20, says: "signal: killed", exit: 1},
+	"a Rust process killed with the actor":       {door: "remote", signal: syscall.SIGKILL, toRust: true, ticks: awayTicks, says: "signal: killed", exit: 1},
 }
 
 const (
+	// awayTicks are used once the actor has been in Rust for a while: a start takes one or two, and the quarter of the rows that
+	// is handled there twice as many as these, if a message takes a microsecond.
+	awayTicks = 10
+	// longRows is how many rows a run has that is ended before its time.
+	longRows = 800_000
 	// soon bounds each wait; what waits longer hangs.
 	soon = time.Minute
 	poll = 2 * time.Millisecond
@@ -46,7 +51,7 @@ const (
 func checkEnd(folder string, e end) error {
 	month := filepath.Join(folder, "long.csv")
 	if _, err := os.Stat(month); err != nil {
-		if _, err := (Month{Good: 400_000, Carriers: 9}).write(month, 9); err != nil {
+		if _, err := (Month{Good: longRows, Carriers: 9}).write(month, 9); err != nil {
 			return err
 		}
 	}
@@ -77,8 +82,11 @@ func (e end) provoke(demo *os.Process, pidFile string, ended <-chan error, said 
 	if e.door == "remote" {
 		isThere = func() bool { rust = pidIn(pidFile); return rust > 0 && ticksOf(rust) >= e.ticks }
 	}
-	if !eventually(isThere) {
-		return fmt.Errorf("the Rust node is not there, or has not used %d ticks (process %d)", e.ticks, rust)
+	hasEnded := false
+	isOver := func() bool { hasEnded = len(ended) > 0; return hasEnded || isThere() }
+	if !eventually(isOver) || hasEnded {
+		return fmt.Errorf("the Rust node (process %d) is not there, or has used fewer than %d ticks; has the demo ended: %v; it said %q",
+			rust, e.ticks, hasEnded, said)
 	}
 	victim := demo.Pid
 	if e.toRust {
