@@ -62,7 +62,10 @@ impl State {
         }
         let mut state = T::decode(self.bytes.clone())
             .map_err(|e| Fault::new(Code::Undecodable, format!("the state does not decode: {e}")))?;
-        crate::versions::bring_up(&mut state, self.version);
+        crate::versions::bring_up(&mut state, self.version).map_err(|mut fault| {
+            fault.detail.insert_str(0, "the state: ");
+            fault
+        })?;
         Ok(state)
     }
 }

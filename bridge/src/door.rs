@@ -329,7 +329,11 @@ impl LinkEnd {
 
     fn too_new(&self, out: &Outgoing, reads: u32) -> Fault {
         let peer = self.peer().unwrap_or_default();
-        Fault::too_new(&out.what, &format!("node {peer}"), reads)
+        let mut fault = Fault::too_new(&out.what, &format!("node {peer}"), reads);
+        if let Some(why) = &out.missing {
+            fault.detail = format!("{}; {why}", fault.detail);
+        }
+        fault
     }
 
     /// Passes on what came here for an actor that is there now.

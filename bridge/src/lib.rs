@@ -44,4 +44,4 @@ pub use rings::{DeadLetter, Level, LogLine};
 pub use serve::serve;
 pub use snapshot::{FileStore, Snapshot};
 pub use user_error::UserError;
-pub use versions::{downcast, upcast};
+pub use versions::{CastResult, downcast, upcast};

@@ -159,7 +159,8 @@ impl Message {
     ///
     /// # Errors
     /// UNSUPPORTED_TYPE, UNSUPPORTED_VERSION (it needs a newer reader; its payload was not touched), UNSUPPORTED_CODEC or
-    /// UNDECODABLE. What an older version wrote is brought up to this one ([`upcast`](crate::upcast)). Return it with `?`, and the asker is told.
+    /// UNDECODABLE. What an older version wrote is brought up to this one ([`upcast`](crate::upcast)). Return it with `?`, and
+    /// the asker is told.
     pub fn decode<T: Payload>(&self) -> Result<T, Fault> {
         use actorbridge_proto::v1::Code;
         if !self.is::<T>() {
@@ -174,7 +175,7 @@ impl Message {
         }
         let mut message = T::decode(self.payload.clone())
             .map_err(|e| Fault::new(Code::Undecodable, format!("{} does not decode: {e}", T::full_name())))?;
-        versions::bring_up(&mut message, self.what.version);
+        versions::bring_up(&mut message, self.what.version)?;
         Ok(message)
     }
 
@@ -238,6 +239,8 @@ pub(crate) struct Outgoing {
     pub(crate) hops: u32,
     /// What older versions would have written, from the newest on, for peers that do not read this one.
     older: Vec<(What, Bytes)>,
+    /// Why there are not more of them.
+    pub(crate) missing: Option<String>,
     /// It is what another sender wrote: whoever handles it in the end says whether it is read there.
     passed_on: bool,
 }
@@ -250,12 +253,13 @@ impl Outgoing {
     pub(crate) fn with_fields<T: Payload>(kind: Kind, message: &T, fields: BodyFields<'_>) -> Self {
         let name = versions::name_of::<T>();
         let mut older = Vec::new();
-        versions::bring_down(message, |version, min_reader, message| {
+        let made = versions::bring_down(message, |version, min_reader, message| {
             let what = writer::what(kind, name, version, min_reader);
             older.push((what, writer::body(fields, &message.encode_to_vec())));
         });
         Self {
             older,
+            missing: made.err(),
             ..Self::encoded(what_of::<T>(kind), writer::body(fields, &message.encode_to_vec()))
         }
     }
@@ -268,6 +272,7 @@ impl Outgoing {
             deadline: None,
             hops: 0,
             older: Vec::new(),
+            missing: None,
             passed_on: false,
         }
     }

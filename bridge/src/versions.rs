@@ -3,17 +3,52 @@
 use std::any::{Any, TypeId};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::error::Error;
 use std::sync::{Arc, Mutex, RwLock};
 
+use actorbridge_proto::v1::Code;
+
+use crate::error::Fault;
 use crate::message::Payload;
 use crate::node::lock;
 
-type Change<T> = fn(&mut T);
+/// What a cast ends with. Every error becomes one with `?`, and so does a text with `.into()`.
+pub type CastResult = Result<(), Box<dyn Error + Send + Sync>>;
+
+/// A function that casts. It captures nothing, so its type says which one it is.
+struct Cast<T: 'static> {
+    run: &'static (dyn Fn(&mut T) -> CastResult + Send + Sync),
+    which: TypeId,
+}
+
+impl<T> Clone for Cast<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Cast<T> {}
+
+impl<T> Cast<T> {
+    fn of<F: Fn(&mut T) -> CastResult + Send + Sync + 'static>(change: F) -> Self {
+        const {
+            assert!(
+                size_of::<F>() == 0,
+                "a cast is a function, or a closure that captures nothing"
+            )
+        };
+        Self {
+            // A box of nothing takes no memory.
+            run: Box::leak(Box::new(change)),
+            which: TypeId::of::<F>(),
+        }
+    }
+}
 
 /// Casts of one type, by version: up from it, down to it with its min_reader.
-struct Casts<T> {
-    up: BTreeMap<u32, Change<T>>,
-    down: BTreeMap<u32, (u32, Change<T>)>,
+struct Casts<T: 'static> {
+    up: BTreeMap<u32, Cast<T>>,
+    down: BTreeMap<u32, (u32, Cast<T>)>,
     copy: Option<fn(&T) -> T>,
 }
 
@@ -72,68 +107,88 @@ pub(crate) fn name_of<T: Payload>() -> &'static str {
 
 /// Says how a message that a writer of version `from` wrote becomes one of the next version: `change` fills in what version
 /// `from` did not have. Whoever decodes one, also an actor's state, runs all from the writer's version up to this program's;
-/// a version without one needs none.
+/// a version without one needs none. An error makes the message UNDECODABLE.
 ///
-/// It is for the whole process: call it before the node starts.
+/// It is for the whole process: call it before the node starts. The same function again, as from a set-up that runs twice,
+/// changes nothing. `change` captures nothing; that is checked when it is compiled.
 ///
 /// # Panics
-/// If it can never run: `T` has no version after `from`, or it is there already.
-pub fn upcast<T: Payload>(from: u32, change: fn(&mut T)) {
+/// If it can never run, since `T` has no version after `from`; if there is another one from this version.
+pub fn upcast<T: Payload>(from: u32, change: impl Fn(&mut T) -> CastResult + Send + Sync + 'static) {
     let (name, version) = (T::full_name(), T::VERSION);
     assert!(
         (1..version).contains(&from),
         "upcast from version {from} of {name}, whose version is {version}: it is never run"
     );
+    let new = Cast::of(change);
     self::change::<T>(|casts| {
-        let twice = casts.up.insert(from, change).is_some();
-        assert!(!twice, "upcast from version {from} of {name} is there already");
+        let there = casts.up.entry(from).or_insert(new);
+        let same = there.which == new.which;
+        assert!(same, "another upcast from version {from} of {name} is there already");
     });
 }
 
 /// Says how a message is written for a peer that cannot read this program's version of it: `change` turns a copy of the next
 /// newer version that there is, which is this program's own or that of another downcast, into one that version `to` would
 /// have written, which readers from version `min_reader` on can read. A sender then writes, for each peer, the newest version
-/// that the peer reads. Each message of such a type is encoded once for each of its versions.
+/// that the peer reads. Each message of such a type is encoded once for each of its versions. An error is told to who sends
+/// to a peer that needs this version or an older one, and to nobody else.
 ///
-/// It is for the whole process: call it before the node starts.
+/// It is for the whole process: call it before the node starts. The same function again, as from a set-up that runs twice,
+/// changes nothing. `change` captures nothing; that is checked when it is compiled.
 ///
 /// # Panics
-/// If it can never run: the version of `T` is not above `to`, `min_reader` is, or it is there already.
-pub fn downcast<T: Payload + Clone>(to: u32, min_reader: u32, change: fn(&mut T)) {
+/// If it can never run, since the version of `T` is not above `to`, or `min_reader` is; if there is another one to this
+/// version.
+pub fn downcast<T: Payload + Clone>(
+    to: u32,
+    min_reader: u32,
+    change: impl Fn(&mut T) -> CastResult + Send + Sync + 'static,
+) {
     let (name, version) = (T::full_name(), T::VERSION);
     assert!(
         (1..version).contains(&to) && (1..=to).contains(&min_reader),
         "downcast to version {to} of {name} with min_reader {min_reader}, whose version is {version}: `to` must be below \
          that, and min_reader from 1 to it"
     );
+    let new = Cast::of(change);
     self::change::<T>(|casts| {
         casts.copy = Some(T::clone);
-        let twice = casts.down.insert(to, (min_reader, change)).is_some();
-        assert!(!twice, "downcast to version {to} of {name} is there already");
+        let there = casts.down.entry(to).or_insert((min_reader, new));
+        let same = there.0 == min_reader && there.1.which == new.which;
+        assert!(same, "another downcast to version {to} of {name} is there already");
     });
 }
 
-/// Brings a message from the version that it was written with to this program's.
-pub(crate) fn bring_up<T: Payload>(message: &mut T, from: u32) {
+/// Brings a message from the version that it was written with to this program's. An error is UNDECODABLE.
+pub(crate) fn bring_up<T: Payload>(message: &mut T, from: u32) -> Result<(), Fault> {
     if from >= T::VERSION {
-        return;
+        return Ok(());
     }
-    if let Some(casts) = casts::<T>() {
-        casts.up.range(from.max(1)..).for_each(|(_, change)| change(message));
+    let Some(casts) = casts::<T>() else { return Ok(()) };
+    for (from, cast) in casts.up.range(from.max(1)..) {
+        (cast.run)(message).map_err(|why| {
+            let (name, to) = (name_of::<T>(), from + 1);
+            let detail = format!("{name} of version {from} does not become version {to}: {why}");
+            Fault::new(Code::Undecodable, detail)
+        })?;
     }
+    Ok(())
 }
 
-/// The message as older versions would have written it, from the newest to the oldest: version, min_reader and message.
-pub(crate) fn bring_down<T: Payload>(message: &T, mut each: impl FnMut(u32, u32, &T)) {
+/// The message as older versions would have written it, from the newest to the oldest: version, min_reader and message. One
+/// that cannot be made ends them; the error says why, for who needs it.
+pub(crate) fn bring_down<T: Payload>(message: &T, mut each: impl FnMut(u32, u32, &T)) -> Result<(), String> {
     // Every reader reads what needs version 1.
     if T::MIN_READER <= 1 {
-        return;
+        return Ok(());
     }
-    let Some(casts) = casts::<T>() else { return };
-    let Some(copy) = casts.copy else { return };
+    let Some(casts) = casts::<T>() else { return Ok(()) };
+    let Some(copy) = casts.copy else { return Ok(()) };
     let mut older = copy(message);
-    for (to, (min_reader, change)) in casts.down.iter().rev() {
-        change(&mut older);
+    for (to, (min_reader, cast)) in casts.down.iter().rev() {
+        (cast.run)(&mut older).map_err(|why| format!("version {to} cannot be written: {why}"))?;
         each(*to, *min_reader, &older);
     }
+    Ok(())
 }

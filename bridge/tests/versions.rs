@@ -3,7 +3,7 @@
 mod common;
 
 use actorbridge::proto::v1::{Code, Effect};
-use actorbridge::{Actor, Cx, Fault, Message, Node, Options, Payload, Reads, Ref, State, downcast, upcast};
+use actorbridge::{Actor, CastResult, Cx, Fault, Message, Node, Options, Payload, Reads, Ref, State, downcast, upcast};
 use actorbridge_test::{builder, end, start};
 use common::LONG;
 
@@ -60,17 +60,30 @@ mod price {
 
 use price::{OnlyV3, V1, V2, V3};
 
-/// Once for the process, as a program does at its start.
+/// Before there was a currency.
+fn in_euros(m: &mut V3) -> CastResult {
+    m.currency = "EUR".into();
+    Ok(())
+}
+
+/// As a program does at its start, and here each test.
 fn casts() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| {
-        upcast::<V2>(1, |m| m.currency = "EUR".into());
-        upcast::<V3>(1, |m| m.currency = "EUR".into());
-        upcast::<V3>(2, |m| m.cents = m.text.parse::<i64>().unwrap_or(0) * 100);
-        downcast::<V3>(2, 1, |m| {
-            m.text = (m.cents / 100).to_string();
-            m.cents = 0;
-        });
+    upcast::<V2>(1, |m| {
+        m.currency = "EUR".into();
+        Ok(())
+    });
+    upcast::<V3>(1, in_euros);
+    upcast::<V3>(2, |m| {
+        m.cents = m.text.parse::<i64>()? * 100;
+        Ok(())
+    });
+    downcast::<V3>(2, 1, |m| {
+        if m.cents % 100 != 0 {
+            return Err(format!("{} has cents", m.cents).into());
+        }
+        m.text = (m.cents / 100).to_string();
+        m.cents = 0;
+        Ok(())
     });
 }
 
@@ -188,6 +201,28 @@ async fn who_cannot_write_what_its_peer_reads_is_told_before_it_sends() {
 }
 
 #[tokio::test]
+async fn a_message_that_an_upcast_refuses_is_undecodable_with_its_reason() {
+    let older = V1 { text: "seven".into() };
+    let refused = sent::<V3, _>(3, &older).await.expect_err("no number");
+    let says = "test.Price of version 2 does not become version 3: invalid digit found in string";
+    assert_eq!((refused.code(), refused.detail()), (Code::Undecodable, says));
+}
+
+#[tokio::test]
+async fn what_a_downcast_refuses_is_missed_only_by_a_peer_that_needs_it() {
+    let read = sent::<V3, _>(3, &v3(550)).await.expect("read");
+    assert_eq!(read, r#"V3 { text: "", currency: "CHF", cents: 550 } of version 3"#);
+    let refused = sent::<V2, _>(2, &v3(550)).await.expect_err("no such version");
+    assert_eq!(
+        (refused.code(), refused.effect(), refused.reader_version()),
+        (Code::UnsupportedVersion, Effect::None, 2)
+    );
+    let says = "test.Price of version 3 needs a reader of version 3; node b reads version 2; version 2 cannot be written: \
+                550 has cents";
+    assert_eq!(refused.detail(), says);
+}
+
+#[tokio::test]
 async fn a_reader_that_said_nothing_refuses_before_it_touches_the_payload() {
     let refused = sent::<V2, _>(0, &v3(500)).await.expect_err("too new");
     assert_eq!(
@@ -268,25 +303,39 @@ fn an_older_state_is_brought_up_and_a_newer_one_refused() {
     assert_eq!((read.cents, read.currency.as_str()), (700, "EUR"));
     let refused = State::of(&v3(1)).decode::<V2>().expect_err("too new");
     assert_eq!(refused.code(), Code::UnsupportedVersion);
+    let refused = State::of(&V1 { text: "x".into() }).decode::<V3>().expect_err("stuck");
+    let says = "the state: test.Price of version 2 does not become version 3: invalid digit found in string";
+    assert!(refused.to_string().ends_with(says), "{refused}");
+}
+
+/// What is said of a cast that is not taken.
+fn refused(register: fn()) -> String {
+    let panic = std::panic::catch_unwind(register).expect_err("refused");
+    *panic.downcast::<String>().expect("a sentence")
 }
 
 #[test]
 fn a_cast_that_can_never_run_is_refused_where_it_is_registered() {
-    let refused = |register: fn()| {
-        let panic = std::panic::catch_unwind(register).expect_err("refused");
-        *panic.downcast::<String>().expect("a sentence")
-    };
-    let never = refused(|| upcast::<V1>(1, |_| ()));
+    let never = refused(|| upcast::<V1>(1, |_| Ok(())));
     assert_eq!(
         never,
         "upcast from version 1 of test.Price, whose version is 1: it is never run"
     );
-    let above = refused(|| downcast::<V3>(2, 3, |_| ()));
+    let above = refused(|| downcast::<V3>(2, 3, |_| Ok(())));
     assert!(
         above.starts_with("downcast to version 2 of test.Price with min_reader 3, whose version is 3"),
         "{above}"
     );
+}
+
+#[test]
+fn the_same_cast_twice_is_harmless_and_another_one_is_refused() {
     casts();
-    let twice = refused(|| upcast::<V3>(1, |_| ()));
-    assert_eq!(twice, "upcast from version 1 of test.Price is there already");
+    casts();
+    let another = refused(|| upcast::<V3>(1, |m| in_euros(m)));
+    assert_eq!(another, "another upcast from version 1 of test.Price is there already");
+    let another = refused(|| downcast::<V3>(2, 1, |_| Ok(())));
+    assert_eq!(another, "another downcast to version 2 of test.Price is there already");
+    let older = State::of(&V1 { text: "7".into() });
+    assert_eq!(older.decode::<V3>().expect("the first ones are still there").cents, 700);
 }

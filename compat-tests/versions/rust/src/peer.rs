@@ -1,6 +1,6 @@
 //! The actors, whatever version their messages have: desk, writer and relay.
 
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actorbridge::{Actor, Cx, Error, Fault, Message, Module, Protocol, Ref};
 use prost::Message as _;
@@ -9,8 +9,7 @@ use super::{NAME, pb, register_casts};
 
 /// A desk, a writer and a relay. Made before a node is: the casts are registered with it.
 pub fn module() -> Module {
-    static CASTS: Once = Once::new();
-    CASTS.call_once(register_casts);
+    register_casts();
     Module::new(NAME)
         .actor("desk", Noting::new)
         .actor("writer", pb::writer(|| Writer))

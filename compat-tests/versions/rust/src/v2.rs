@@ -14,11 +14,18 @@ const NAME: &str = "rust2";
 
 /// What the first version wrote, and what it is written.
 fn register_casts() {
-    actorbridge::upcast::<pb::Quote>(1, |m| m.currency = "USD".into());
-    actorbridge::upcast::<pb::Strict>(1, |m| m.unit = "cents".into());
+    actorbridge::upcast::<pb::Quote>(1, |m| {
+        m.currency = "USD".into();
+        Ok(())
+    });
+    actorbridge::upcast::<pb::Strict>(1, |m| {
+        m.unit = "cents".into();
+        Ok(())
+    });
     actorbridge::downcast::<pb::Adapted>(1, 1, |m| {
         m.name = format!("{} {}", m.title, m.name);
         m.title.clear();
+        Ok(())
     });
 }
 
