@@ -85,9 +85,9 @@ func (c *cell) leaveExclusive() { <-c.exclusive }
 // the lock.
 func (c *cell) isQuiet() bool { return !c.active && len(c.arrival.holds) == 0 }
 
-// take makes a snapshot of a frozen actor at rest. A move's has all that the actor holds; a file's has not what the one
-// that goes on will handle itself.
-func (c *cell) take(ctx context.Context, move bool) (*Snapshot, error) {
+// take makes a snapshot of a frozen actor at rest. That of a move, by a link, has all that the actor holds, and its state as
+// the peer reads it; a file's, without link, has not what the one that goes on will handle itself.
+func (c *cell) take(ctx context.Context, to *linkEnd) (*Snapshot, error) {
 	c.mu.Lock()
 	if c.phase != phaseRunning || c.actor == nil {
 		c.mu.Unlock()
@@ -99,7 +99,7 @@ func (c *cell) take(ctx context.Context, move bool) (*Snapshot, error) {
 	defer c.giveActorBack(actor)
 	source, ok := hookOf[Snapshotter](actor)
 	switch {
-	case move && children > 0:
+	case to != nil && children > 0:
 		return nil, newError(CodeInvalidArgument, c.ref.text, fmt.Sprintf("it has %d children, which cannot move with it", children))
 	case !ok:
 		return nil, newError(CodeInvalidArgument, c.ref.text, "it has no snapshot: it is no ab.Snapshotter")
@@ -112,19 +112,24 @@ func (c *cell) take(ctx context.Context, move bool) (*Snapshot, error) {
 	if err == nil && state == nil {
 		err = errors.New("it is nil")
 	}
-	var encoded []byte
-	if err == nil {
-		encoded, err = (proto.MarshalOptions{Deterministic: true}).Marshal(state)
-	}
 	if err != nil {
-		e := newError(CodeInvalidArgument, c.ref.text, "its snapshot failed")
-		e.cause = err
-		return nil, e
+		return nil, c.snapshotFailed(err)
 	}
-	info := infoOf(state)
-	s := &Snapshot{Actor: c.ref.text, Type: info.name, Version: info.version, State: encoded}
-	c.pack(s, move)
+	s := &Snapshot{Actor: c.ref.text, Type: infoOf(state).name}
+	if state, s.Version, err = c.stateFor(to, state); err != nil {
+		return nil, err
+	}
+	if s.State, err = (proto.MarshalOptions{Deterministic: true}).Marshal(state); err != nil {
+		return nil, c.snapshotFailed(err)
+	}
+	c.pack(s, to != nil)
 	return s, nil
+}
+
+func (c *cell) snapshotFailed(why error) error {
+	e := newError(CodeInvalidArgument, c.ref.text, "its snapshot failed")
+	e.cause = why
+	return e
 }
 
 // giveActorBack ends the use of an actor between two messages.
@@ -360,7 +365,7 @@ func (n *Node) Snapshot(ctx context.Context, actor Ref) (*Snapshot, error) {
 	if !c.waitFor(limit, func() bool { return !c.active }) {
 		return nil, newError(CodeHandlerTimeout, actor.text, "its handler did not end in time")
 	}
-	return c.take(ctx, false)
+	return c.take(ctx, nil)
 }
 
 // Restore spawns an actor from a snapshot, by the factory that is registered for its path. This node is its home then. It

@@ -1,6 +1,7 @@
 package actorbridge
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -58,7 +59,8 @@ func Upcast[T proto.Message](from uint32, change func(message T) error) {
 // Downcast registers how a message is written for a peer that cannot read this program's version of it: change turns a copy
 // of the next newer version that there is, which is this program's own or that of another Downcast, into one that version
 // to would have written, which readers from version minReader on can read. A sender then writes, for each peer, the newest
-// version that the peer reads. Each message of such a type is encoded once for each of its versions.
+// version that the peer reads. Each message of such a type is encoded once for each of its versions. An actor whose state is
+// such a message moves with the newest version of it that the other node reads.
 //
 // It is for init functions, and panics where it cannot be meant: T's version is not above to, minReader is above to, or it
 // is registered twice.
@@ -137,11 +139,15 @@ func (t *typeInfo) encodeOlder(out *outgoing, kind pb.Kind, message proto.Messag
 			older, err = o.encode(kind, message, fields)
 		}
 		if err != nil {
-			out.missing = fmt.Errorf("version %d cannot be written: %w", o.version, err)
+			out.missing = notWritten(o.version, err)
 			return
 		}
 		out.older = append(out.older, older)
 	}
+}
+
+func notWritten(version uint32, why error) error {
+	return fmt.Errorf("version %d cannot be written: %w", version, why)
 }
 
 // forPeer is the newest encoding of a message that a peer reads, who reads these versions of types; of a type that is not
@@ -164,4 +170,45 @@ func (out *outgoing) forPeer(peer string, reads map[string]uint32, target string
 	e := newError(CodeUnsupportedVersion, target, detail)
 	e.ReaderVersion = version
 	return nil, e
+}
+
+// stateFor is a state as the peer of a link reads it, and its version: the newest that the peer says it reads; this program's
+// own where it says nothing, and without a link. It fails with UNSUPPORTED_VERSION.
+func (c *cell) stateFor(to *linkEnd, state proto.Message) (proto.Message, uint32, error) {
+	info := infoOf(state)
+	if to == nil {
+		return state, info.version, nil
+	}
+	peer, reads, known := to.peerReads(info.name)
+	if !known || info.version <= reads {
+		return state, info.version, nil
+	}
+	var older proto.Message
+	var version uint32
+	err := isolated(c.node, func() (err error) {
+		older, version, err = olderState(state, reads)
+		return err
+	})
+	if err != nil {
+		return nil, 0, newError(CodeUnsupportedVersion, c.ref.text, fmt.Sprintf(
+			"its state is %s of version %d; node %s reads version %d; %v", info.name, info.version, peer, reads, err))
+	}
+	return older, version, nil
+}
+
+// olderState is a state as the newest version that a reader of version reads knows. It may not be a newer one, whatever its
+// min_reader: a state is kept and written again by who takes it over, without the fields that it does not know.
+func olderState(state proto.Message, reads uint32) (proto.Message, uint32, error) {
+	if casts := castsOf(state.ProtoReflect().Descriptor()); casts != nil {
+		older := proto.Clone(state)
+		for _, d := range casts.down {
+			if err := d.cast(older); err != nil {
+				return nil, 0, notWritten(d.to, err)
+			}
+			if d.to <= reads {
+				return older, d.to, nil
+			}
+		}
+	}
+	return nil, 0, errors.New("no downcast writes that")
 }

@@ -224,12 +224,15 @@ func TestWhatAnOlderNodeForwardsArrivesByteForByte(t *testing.T) {
 }
 
 // keeper has a state of TooNew.
-type keeper struct{ restored chan string }
+type keeper struct {
+	text     string
+	restored chan string
+}
 
 func (k *keeper) Receive(_ ab.Context, m *ab.Message) error { return m.Unsupported() }
 
 func (k *keeper) Snapshot(context.Context) (proto.Message, error) {
-	return &testpb.TooNew{Text: "x"}, nil
+	return &testpb.TooNew{Text: k.text}, nil
 }
 
 func (k *keeper) Restore(_ context.Context, state proto.Message) error {
@@ -239,7 +242,7 @@ func (k *keeper) Restore(_ context.Context, state proto.Message) error {
 
 func TestAStateOfAnOlderVersionIsUpcastBeforeItIsRestored(t *testing.T) {
 	restored := make(chan string, 1)
-	node := start(t, "a", ab.Factory("keeper", func() ab.Receiver { return &keeper{restored} }))
+	node := start(t, "a", ab.Factory("keeper", func() ab.Receiver { return &keeper{"x", restored} }))
 	to := node.RefAt("ab:///keeper")
 	// The actor is made by its first message.
 	if _, err := node.Ask(t.Context(), to, &testpb.Hold{}); !errors.Is(err, ab.ErrUnsupportedType) {
@@ -259,6 +262,57 @@ func TestAStateOfAnOlderVersionIsUpcastBeforeItIsRestored(t *testing.T) {
 		}
 		if got := receive(t, "the state", restored); got != want {
 			t.Errorf("a state of version %d is restored as %q, want %q", version, got, want)
+		}
+	}
+}
+
+// movedKeeper moves a keeper with this text to a node that says it reads version of its state; 0 = it says nothing.
+func movedKeeper(t *testing.T, text string, version uint32) (restored chan string, a *ab.Node, err error) {
+	t.Helper()
+	restored = make(chan string, 1)
+	options := []ab.Option{ab.Factory("keeper/*", func() ab.Receiver { return &keeper{text, restored} })}
+	if version > 0 {
+		options = append(options, ab.WithReads(ab.Reads{Type: tooNew, Version: version, MinReader: 1}))
+	}
+	b := start(t, "b", options...)
+	a = start(t, "a", ab.WithLink(abtest.Door(b)))
+	to, err := a.Spawn("keeper/1", func() ab.Receiver { return &keeper{text, restored} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = a.Move(t.Context(), to, ab.To("b"))
+	return restored, a, err
+}
+
+func TestAStateMovesAsTheNewestVersionThatTheOtherNodeReads(t *testing.T) {
+	for reads, want := range map[uint32]string{0: "x", 9: "x", 8: "x-5+5", 5: "x-5+5", 4: "x-5-2+2+5", 2: "x-5-2+2+5"} {
+		t.Run(fmt.Sprint("version ", reads), func(t *testing.T) {
+			restored, _, err := movedKeeper(t, "x", reads)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := receive(t, "the state", restored); got != want {
+				t.Errorf("it is restored as %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestAnActorWhoseStateTheOtherNodeDoesNotReadStaysAndGoesOn(t *testing.T) {
+	for text, says := range map[string]string{
+		"x":    "its state is actorbridge.test.v1.TooNew of version 9; node b reads version 1; no downcast writes that",
+		"no 5": "its state is actorbridge.test.v1.TooNew of version 9; node b reads version 1; version 5 cannot be written: it says no",
+	} {
+		restored, a, err := movedKeeper(t, text, 1)
+		var fault *ab.Error
+		if !errors.As(err, &fault) || fault.Code != ab.CodeUnsupportedVersion || fault.Effect != ab.EffectNone || fault.Detail != says {
+			t.Errorf("the move ends with %v, want %s", err, says)
+		}
+		if _, err := a.Ask(t.Context(), a.RefAt("ab:///keeper/1"), &testpb.Hold{}); !errors.Is(err, ab.ErrUnsupportedType) {
+			t.Errorf("it answers with %v afterwards", err)
+		}
+		if name, epoch := owner(t, a, "keeper/1"); name != "a" || epoch != 1 || len(restored) > 0 {
+			t.Errorf("node %s owns it at %d, and %d states were restored", name, epoch, len(restored))
 		}
 	}
 }

@@ -361,6 +361,14 @@ func (l *linkEnd) forPeer(out *outgoing, target string) (*outgoing, *Error) {
 	return out.forPeer(peer, reads, target)
 }
 
+// peerReads is which version of a type the peer reads, if it says anything of it.
+func (l *linkEnd) peerReads(name string) (peer string, version uint32, known bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	version, known = l.reads[name]
+	return l.peer, version, known
+}
+
 func (l *linkEnd) sendOffStream(out *outgoing) (queued bool) {
 	l.with(func(m *machine.Link) { queued = m.SendOffStream(out.what, out.body).Result == machine.SendQueued })
 	return queued

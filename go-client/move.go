@@ -157,7 +157,7 @@ func (v *leaving) cutWhenQuiet(freeze time.Duration) {
 		v.tick()
 		return
 	}
-	snapshot, err := c.take(ctx, true)
+	snapshot, err := c.take(ctx, v.link)
 	if err != nil {
 		v.refuse(codeOf(err), textOf(err))
 		return

@@ -9,12 +9,14 @@ use actorbridge_proto::{Packet, Refusal, What};
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
+use crate::actor::State as ActorState;
 use crate::asks::Place;
 use crate::error::Fault;
 use crate::machine::link::{Action, BindingNumber, Config, Link, PROTOCOL, Phase, Role, Send};
 use crate::message::{Message, Outgoing};
 use crate::node::{Inner, lock};
 use crate::outlet::Outlet;
+use crate::versions;
 
 mod inbound;
 
@@ -334,6 +336,27 @@ impl LinkEnd {
             fault.detail = format!("{}; {why}", fault.detail);
         }
         fault
+    }
+
+    /// The state of an actor that moves to the peer: the newest version that the peer says it reads; as it is, where it says
+    /// nothing of the type.
+    ///
+    /// # Errors
+    /// UNSUPPORTED_VERSION: there is none.
+    pub(crate) fn state_for_peer(&self, state: ActorState) -> Result<ActorState, Refusal> {
+        let reads = lock(&self.state).reads.get(&state.type_name).copied();
+        let Some(reads) = reads.filter(|reads| *reads < state.version) else {
+            return Ok(state);
+        };
+        versions::older_state(&state, reads).map_err(|why| Refusal {
+            code: Code::UnsupportedVersion,
+            detail: format!(
+                "its state is {} of version {}; node {} reads version {reads}; {why}",
+                state.type_name,
+                state.version,
+                self.peer().unwrap_or_default()
+            ),
+        })
     }
 
     /// Passes on what came here for an actor that is there now.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use actorbridge_proto::v1::Code;
 
+use crate::actor::State;
 use crate::error::Fault;
 use crate::message::Payload;
 use crate::node::lock;
@@ -52,8 +53,13 @@ struct Casts<T: 'static> {
     copy: Option<fn(&T) -> T>,
 }
 
+/// As [`older_state`], of a state that is a message of one type.
+type OlderState = fn(&State, reads: u32) -> Result<State, String>;
+
 /// All casts, a [`Casts`] for each type.
 static CASTS: RwLock<Option<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>> = RwLock::new(None);
+/// What makes older versions of the states of a type, by its name and version: a state is bytes already.
+static STATES: Mutex<BTreeMap<(&'static str, u32), OlderState>> = Mutex::new(BTreeMap::new());
 /// Held while casts are changed.
 static CHANGE: Mutex<()> = Mutex::new(());
 
@@ -132,7 +138,8 @@ pub fn upcast<T: Payload>(from: u32, change: impl Fn(&mut T) -> CastResult + Sen
 /// newer version that there is, which is this program's own or that of another downcast, into one that version `to` would
 /// have written, which readers from version `min_reader` on can read. A sender then writes, for each peer, the newest version
 /// that the peer reads. Each message of such a type is encoded once for each of its versions. An error is told to who sends
-/// to a peer that needs this version or an older one, and to nobody else.
+/// to a peer that needs this version or an older one, and to nobody else. An actor whose state is such a message moves with
+/// the newest version of it that the other node reads.
 ///
 /// It is for the whole process: call it before the node starts. The same function again, as from a set-up that runs twice,
 /// changes nothing. `change` captures nothing; that is checked when it is compiled.
@@ -158,6 +165,7 @@ pub fn downcast<T: Payload + Clone>(
         let same = there.0 == min_reader && there.1.which == new.which;
         assert!(same, "another downcast to version {to} of {name} is there already");
     });
+    lock(&STATES).insert((name_of::<T>(), version), older_state_of::<T>);
 }
 
 /// Brings a message from the version that it was written with to this program's. An error is UNDECODABLE.
@@ -187,8 +195,41 @@ pub(crate) fn bring_down<T: Payload>(message: &T, mut each: impl FnMut(u32, u32,
     let Some(copy) = casts.copy else { return Ok(()) };
     let mut older = copy(message);
     for (to, (min_reader, cast)) in casts.down.iter().rev() {
-        (cast.run)(&mut older).map_err(|why| format!("version {to} cannot be written: {why}"))?;
+        (cast.run)(&mut older).map_err(|why| not_written(*to, why))?;
         each(*to, *min_reader, &older);
     }
     Ok(())
+}
+
+fn not_written(version: u32, why: impl std::fmt::Display) -> String {
+    format!("version {version} cannot be written: {why}")
+}
+
+/// A state as the newest version that a reader of version `reads` knows. It may not be a newer one, whatever its min_reader: a
+/// state is kept and written again by who takes it over, without the fields that it does not know. The error says why there
+/// is none.
+pub(crate) fn older_state(state: &State, reads: u32) -> Result<State, String> {
+    let older = lock(&STATES).get(&(state.type_name.as_str(), state.version)).copied();
+    older.map_or_else(|| Err(NO_DOWNCAST.into()), |older| older(state, reads))
+}
+
+const NO_DOWNCAST: &str = "no downcast writes that";
+
+fn older_state_of<T: Payload>(state: &State, reads: u32) -> Result<State, String> {
+    let Some(casts) = casts::<T>() else {
+        return Err(NO_DOWNCAST.into());
+    };
+    let mut older = T::decode(state.bytes.clone()).map_err(|e| format!("the state does not decode: {e}"))?;
+    for (to, (_, cast)) in casts.down.iter().rev() {
+        (cast.run)(&mut older).map_err(|why| not_written(*to, why))?;
+        if *to <= reads {
+            let bytes = older.encode_to_vec().into();
+            return Ok(State {
+                type_name: state.type_name.clone(),
+                version: *to,
+                bytes,
+            });
+        }
+    }
+    Err(NO_DOWNCAST.into())
 }

@@ -308,6 +308,96 @@ fn an_older_state_is_brought_up_and_a_newer_one_refused() {
     assert!(refused.to_string().ends_with(says), "{refused}");
 }
 
+/// Its state is a `T`; a text that is asked for shows it.
+struct Keeper<T>(T);
+
+impl<T: Payload + std::fmt::Debug> Actor for Keeper<T> {
+    async fn receive(&mut self, cx: &Cx, _: &Message) -> Result<(), Fault> {
+        let text = format!("{:?}", self.0);
+        cx.reply(&common::test::EchoReply {
+            text,
+            ..Default::default()
+        })
+    }
+
+    fn snapshot(&self) -> Option<State> {
+        Some(State::of(&self.0))
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), Fault> {
+        self.0 = state.decode()?;
+        Ok(())
+    }
+}
+
+/// What an actor of state `from` shows when it was told to move to a node that says it reads version `says` of it, where its
+/// state is a `T`; and what came of the move.
+async fn moved<T>(says: u32, from: impl Payload + Clone + std::fmt::Debug) -> (String, Result<(), actorbridge::Error>)
+where
+    T: Payload + std::fmt::Debug,
+{
+    casts();
+    let reads = Reads {
+        type_name: "test.Price",
+        version: says,
+        min_reader: says,
+    };
+    let b = builder("b").factory("keeper/*", || Keeper(T::default()));
+    let b = start(if says > 0 { b.reads(&[reads]) } else { b });
+    let a = node("a", 3);
+    a.join(&b).await.expect("joined");
+    let to = a
+        .spawn("keeper/1", move || Keeper(from.clone()), Options::default())
+        .expect("spawned");
+    let end = a.move_to(&to, "b", LONG).await.map(drop);
+    let shown: common::test::EchoReply = a.ask(&to, &(), LONG).await.expect("it goes on");
+    actorbridge_test::end([a, b]).await;
+    (shown.text, end)
+}
+
+#[tokio::test]
+async fn a_state_moves_as_the_newest_version_that_the_other_node_reads() {
+    for says in [0, 3] {
+        let (shown, end) = moved::<V3>(says, v3(500)).await;
+        end.expect("moved");
+        assert_eq!(shown, r#"V3 { text: "", currency: "CHF", cents: 500 }"#);
+    }
+    let (shown, end) = moved::<V2>(2, v3(500)).await;
+    end.expect("moved");
+    assert_eq!(shown, r#"V2 { text: "5", currency: "CHF" }"#);
+    let (shown, end) = moved::<V3>(3, V1 { text: "7".into() }).await;
+    end.expect("moved");
+    assert_eq!(shown, r#"V3 { text: "7", currency: "EUR", cents: 700 }"#);
+}
+
+#[tokio::test]
+async fn an_actor_whose_state_the_other_node_does_not_read_stays_and_goes_on() {
+    let stays = |cents| format!("V3 {{ text: \"\", currency: \"CHF\", cents: {cents} }}");
+    let says = "its state is test.Price of version 3; node b reads version";
+    for (reads, cents, why) in [
+        (1, 500, "1; no downcast writes that"),
+        (2, 550, "2; version 2 cannot be written: 550 has cents"),
+    ] {
+        let (shown, end) = moved::<V2>(reads, v3(cents)).await;
+        let refused = end.expect_err("its state is too new");
+        assert_eq!(
+            (refused.code(), refused.effect()),
+            (Code::UnsupportedVersion, Effect::None)
+        );
+        assert_eq!(refused.detail(), format!("{says} {why}"));
+        assert_eq!(shown, stays(cents));
+    }
+    // One who says nothing of it refuses by itself.
+    let (shown, end) = moved::<V2>(0, v3(500)).await;
+    let refused = end.expect_err("its state is too new");
+    assert_eq!(refused.code(), Code::UnsupportedVersion);
+    assert_eq!(
+        refused.detail(),
+        "node b refused it: its restore failed: the state is version 3 of test.Price; 2 is read here"
+    );
+    assert_eq!(shown, stays(500));
+}
+
 /// What is said of a cast that is not taken.
 fn refused(register: fn()) -> String {
     let panic = std::panic::catch_unwind(register).expect_err("refused");

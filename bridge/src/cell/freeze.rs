@@ -102,8 +102,9 @@ impl Cell {
         }
     }
 
-    /// The frozen actor between two messages: a snapshot, with its mail and watchers if it `moves`.
-    pub(crate) fn cut(&self, node: &Inner, moves: bool) -> Result<Snapshot, Refusal> {
+    /// The frozen actor between two messages: a snapshot. If it moves, by the link `to`: with its mail and watchers, and its
+    /// state as the peer reads it.
+    pub(crate) fn cut(&self, node: &Inner, to: Option<&LinkEnd>) -> Result<Snapshot, Refusal> {
         let stopped = || refusal(Code::Stopped, "it is not running here any more");
         let actor = {
             let mut state = self.lock();
@@ -113,7 +114,10 @@ impl Cell {
             state.active |= actor.is_some();
             actor.ok_or_else(stopped)?
         };
-        let shown = catching_now(|| actor.snapshot());
+        let shown = catching_now(|| match (actor.snapshot(), to) {
+            (Some(state), Some(link)) => link.state_for_peer(state).map(Some),
+            (shown, _) => Ok(shown),
+        });
         let mut state = self.lock();
         state.actor = Some(actor);
         state.active = false;
@@ -124,18 +128,22 @@ impl Cell {
                 "it has no snapshot to show; implement Actor::snapshot and restore",
             )
         };
-        let made = shown.and_then(|shown| shown.ok_or_else(none)).and_then(|shown| {
-            if state.phase != Phase::Running {
-                return Err(stopped());
-            }
-            if moves && !state.children.is_empty() {
-                return Err(refusal(
-                    Code::InvalidArgument,
-                    "it has a child actor by now, and children do not move yet",
-                ));
-            }
-            Ok(self.pack(node, &mut state, shown, moves))
-        });
+        let moves = to.is_some();
+        let made = shown
+            .flatten()
+            .and_then(|shown| shown.ok_or_else(none))
+            .and_then(|shown| {
+                if state.phase != Phase::Running {
+                    return Err(stopped());
+                }
+                if moves && !state.children.is_empty() {
+                    return Err(refusal(
+                        Code::InvalidArgument,
+                        "it has a child actor by now, and children do not move yet",
+                    ));
+                }
+                Ok(self.pack(node, &mut state, shown, moves))
+            });
         drop(state);
         self.idle.notify_waiters();
         made

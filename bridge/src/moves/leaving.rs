@@ -108,7 +108,7 @@ impl Inner {
             cell.freeze()?;
             let idle = cell.wait_idle(SNAPSHOT).await;
             let taken = if idle {
-                cell.cut(&node, false)
+                cell.cut(&node, None)
             } else {
                 Err(refusal(Code::HandlerTimeout, "its handler did not end in 2 s"))
             };
@@ -202,7 +202,7 @@ impl Leaving {
     }
 
     fn cut(&mut self, out: &mut Vec<Action>) {
-        let snapshot = match self.cell.cut(&self.node, true) {
+        let snapshot = match self.cell.cut(&self.node, Some(&self.link)) {
             Ok(snapshot) => snapshot,
             Err(why) => return self.machine.refuse(why, out),
         };
