@@ -5,6 +5,7 @@ import (
 
 	ab "github.com/actorbridge/actorbridge/go-client"
 	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
+	"github.com/actorbridge/actorbridge/go-client/abtest/testpb/testpbab"
 )
 
 // idle is a counter that allocates nothing itself.
@@ -15,7 +16,7 @@ func (c idle) Add(ab.Context, *testpb.Add) (*testpb.Count, error) { return c.cou
 func (c idle) Release(ab.Context, *testpb.Release) error { return nil }
 
 func newIdle() ab.Receiver {
-	return counterReceiver(func() counter { return idle{&testpb.Count{Total: 1}} })()
+	return testpbab.CounterReceiver(func() testpbab.Counter { return idle{&testpb.Count{Total: 1}} })()
 }
 
 func TestDecodingAndDispatchingATypedMessageAllocatesTheMessageAlone(t *testing.T) {
@@ -87,7 +88,7 @@ func BenchmarkAsk(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	to, message := counterRef{ref}, &testpb.Add{By: 3, N: 4}
+	to, message := testpbab.CounterOf(ref), &testpb.Add{By: 3, N: 4}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := to.Add(b.Context(), message); err != nil {

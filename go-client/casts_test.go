@@ -205,8 +205,9 @@ func TestAReplyThatItsAskerCannotReadIsToldWithEffectDone(t *testing.T) {
 
 func TestAReaderThatSaidNothingRefusesByItselfAndNamesBothVersions(t *testing.T) {
 	newer := &actorbridgev1.MessageOptions{Version: 9, MinReader: 8}
-	err := askWorker(t, anotherSchema(t, "EchoRequest", descriptorpb.FieldDescriptorProto_TYPE_STRING, newer))
-	refusedFor(t, "it", err, "EchoRequest of version 9 needs a reader of version 8; this one reads version 1")
+	// Of no protocol of this program: b's Welcome does not name it.
+	err := askWorker(t, anotherSchema(t, "AskThrough", descriptorpb.FieldDescriptorProto_TYPE_STRING, newer))
+	refusedFor(t, "it", err, "AskThrough of version 9 needs a reader of version 8; this one reads version 1")
 }
 
 func TestWhatAnOlderNodeForwardsArrivesByteForByte(t *testing.T) {

@@ -3,104 +3,16 @@ package actorbridge_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	ab "github.com/actorbridge/actorbridge/go-client"
 	"github.com/actorbridge/actorbridge/go-client/abtest"
 	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
+	"github.com/actorbridge/actorbridge/go-client/abtest/testpb/testpbab"
 )
-
-// What follows down to counterWithState is written by hand as `actorbridge gen` writes it for
-//
-//	service Counter {
-//	  option (actorbridge.v1.actor) = { state: "Count" };
-//	  rpc Add(Add) returns (Count);
-//	  rpc Release(Release) returns (google.protobuf.Empty);
-//	}
-//
-// so that these tests hold what generated code is promised.
-
-type counter interface {
-	Add(ctx ab.Context, req *testpb.Add) (*testpb.Count, error)
-	Release(ctx ab.Context, m *testpb.Release) error
-}
-
-type counterSnapshotter interface {
-	Snapshot(ctx context.Context) (*testpb.Count, error)
-	Restore(ctx context.Context, state *testpb.Count) error
-}
-
-func counterReceiver(make func() counter) func() ab.Receiver {
-	return func() ab.Receiver {
-		actor := make()
-		if state, ok := actor.(counterSnapshotter); ok {
-			return counterWithState{counterActor{actor}, state}
-		}
-		return counterActor{actor}
-	}
-}
-
-func spawnCounter(at ab.Spawner, path string, make func() counter, options ...ab.SpawnOption) (counterRef, error) {
-	ref, err := at.Spawn(path, counterReceiver(make), options...)
-	return counterRef{ref}, err
-}
-
-type counterRef struct{ ref ab.Ref }
-
-func counterAt(node *ab.Node, address string) counterRef { return counterRef{node.RefAt(address)} }
-
-func (r counterRef) Add(ctx context.Context, req *testpb.Add, options ...ab.AskOption) (*testpb.Count, error) {
-	return ab.Ask[*testpb.Count](ctx, r.ref, req, options...)
-}
-
-func (r counterRef) Release(ctx context.Context, m *testpb.Release) error {
-	return ab.Tell(ctx, r.ref, m)
-}
-
-type counterActor struct{ actor counter }
-
-func (a counterActor) Receive(ctx ab.Context, m *ab.Message) error {
-	switch m.Type() {
-	case "actorbridge.test.v1.Add":
-		req := new(testpb.Add)
-		if err := m.Decode(req); err != nil {
-			return err
-		}
-		reply, err := a.actor.Add(ctx, req)
-		return ab.Answer(m, reply, err)
-	case "actorbridge.test.v1.Release":
-		req := new(testpb.Release)
-		if err := m.Decode(req); err != nil {
-			return err
-		}
-		return ab.Answer(m, new(emptypb.Empty), a.actor.Release(ctx, req))
-	}
-	return m.Unsupported()
-}
-
-func (a counterActor) Unwrap() any { return a.actor }
-
-type counterWithState struct {
-	counterActor
-	state counterSnapshotter
-}
-
-func (a counterWithState) Snapshot(ctx context.Context) (proto.Message, error) {
-	return a.state.Snapshot(ctx)
-}
-
-func (a counterWithState) Restore(ctx context.Context, state proto.Message) error {
-	count, ok := state.(*testpb.Count)
-	if !ok {
-		return fmt.Errorf("the state of a Counter is a Count, not %T", state)
-	}
-	return a.state.Restore(ctx, count)
-}
 
 // tally is an actor as users write it.
 type tally struct {
@@ -137,8 +49,8 @@ func (c *tally) Restore(_ context.Context, state *testpb.Count) error {
 	return nil
 }
 
-func newTally(log chan string) func() counter {
-	return func() counter { return &tally{log: log} }
+func newTally(log chan string) func() testpbab.Counter {
+	return func() testpbab.Counter { return &tally{log: log} }
 }
 
 func TestATypedActorAnswersItsAsksAndGetsItsTellsOverALink(t *testing.T) {
@@ -147,10 +59,10 @@ func TestATypedActorAnswersItsAsksAndGetsItsTellsOverALink(t *testing.T) {
 	if _, err := here.Dial(t.Context(), abtest.Door(there)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := spawnCounter(there, "counter", newTally(log)); err != nil {
+	if _, err := testpbab.SpawnCounter(there, "counter", newTally(log)); err != nil {
 		t.Fatal(err)
 	}
-	counter := counterAt(here, "ab:///counter")
+	counter := testpbab.CounterAt(here, "ab:///counter")
 	if count, err := counter.Add(t.Context(), &testpb.Add{By: 3}); err != nil || count.Total != 3 {
 		t.Errorf("Add answers %v, %v", count, err)
 	}
@@ -164,16 +76,16 @@ func TestATypedActorAnswersItsAsksAndGetsItsTellsOverALink(t *testing.T) {
 	if err := counter.Release(t.Context(), &testpb.Release{Key: "k"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ab.Ask[*emptypb.Empty](t.Context(), counter.ref, &testpb.Release{Key: "asked"}); err != nil {
+	if _, err := ab.Ask[*emptypb.Empty](t.Context(), counter.Ref(), &testpb.Release{Key: "asked"}); err != nil {
 		t.Errorf("an ask to a method without reply is %v", err)
 	}
-	if err := ab.Tell(t.Context(), counter.ref, &testpb.Add{By: 1}); err != nil {
+	if err := ab.Tell(t.Context(), counter.Ref(), &testpb.Add{By: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if count, err := counter.Add(t.Context(), &testpb.Add{By: 1}); err != nil || count.Total != 5 {
 		t.Errorf("after a tell whose reply nobody wants it answers %v, %v", count, err)
 	}
-	if _, err := ab.Ask[*emptypb.Empty](t.Context(), counter.ref, &testpb.Hold{}); !errors.Is(err, ab.ErrUnsupportedType) {
+	if _, err := ab.Ask[*emptypb.Empty](t.Context(), counter.Ref(), &testpb.Hold{}); !errors.Is(err, ab.ErrUnsupportedType) {
 		t.Errorf("a message of another protocol is %v", err)
 	}
 	for _, want := range []string{"start", "release k", "release asked"} {
@@ -185,26 +97,26 @@ func TestATypedActorAnswersItsAsksAndGetsItsTellsOverALink(t *testing.T) {
 
 func TestTheHooksOfAWrappedActorAreFound(t *testing.T) {
 	log := make(chan string, 8)
-	node := start(t, "a", ab.Factory("counters/*", counterReceiver(newTally(log))))
-	counter, err := spawnCounter(node, "counters/1", newTally(log))
+	node := start(t, "a", ab.Factory("counters/*", testpbab.CounterReceiver(newTally(log))))
+	counter, err := testpbab.SpawnCounter(node, "counters/1", newTally(log))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := counter.Add(t.Context(), &testpb.Add{By: 3}); err != nil {
 		t.Fatal(err)
 	}
-	snapshot, err := node.Snapshot(t.Context(), counter.ref)
+	snapshot, err := node.Snapshot(t.Context(), counter.Ref())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := node.Stop(t.Context(), counter.ref, long); err != nil {
+	if err := node.Stop(t.Context(), counter.Ref(), long); err != nil {
 		t.Fatal(err)
 	}
 	again, err := node.Restore(t.Context(), snapshot)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if count, err := (counterRef{again}).Add(t.Context(), &testpb.Add{By: 1}); err != nil || count.Total != 4 {
+	if count, err := testpbab.CounterOf(again).Add(t.Context(), &testpb.Add{By: 1}); err != nil || count.Total != 4 {
 		t.Errorf("with its state it answers %v, %v", count, err)
 	}
 	for _, want := range []string{"start", "stop", "start"} {
@@ -240,7 +152,7 @@ func TestAnInvalidAddressShowsAtTheFirstUseWithItsReason(t *testing.T) {
 	worker := spawn(t, node, "worker")
 	told := make(chan error, 1)
 	for _, address := range []string{"worker", "", "ab:///a b", "ab://", strings.Repeat("x", 2000)} {
-		to := counterAt(node, address)
+		to := testpbab.CounterAt(node, address)
 		_, reason := ab.ParseRef(address)
 		check := func(use string, err error) {
 			t.Helper()
@@ -251,11 +163,11 @@ func TestAnInvalidAddressShowsAtTheFirstUseWithItsReason(t *testing.T) {
 		_, err := to.Add(t.Context(), &testpb.Add{By: 1})
 		check("Ask", err)
 		check("Tell", to.Release(t.Context(), &testpb.Release{}))
-		check("TryTell", node.TryTell(to.ref, &testpb.Release{}))
-		check("Stop", node.Stop(t.Context(), to.ref, long))
-		_, err = node.Snapshot(t.Context(), to.ref)
+		check("TryTell", node.TryTell(to.Ref(), &testpb.Release{}))
+		check("Stop", node.Stop(t.Context(), to.Ref(), long))
+		_, err = node.Snapshot(t.Context(), to.Ref())
 		check("Snapshot", err)
-		_, err = node.Watch(t.Context(), to.ref)
+		_, err = node.Watch(t.Context(), to.Ref())
 		check("Watch", err)
 		_, err = node.Spawn("teller", func() ab.Receiver {
 			return ab.ReceiverFunc(func(ctx ab.Context, m *ab.Message) error {
@@ -266,7 +178,7 @@ func TestAnInvalidAddressShowsAtTheFirstUseWithItsReason(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := counterAt(node, "ab:///teller").Release(t.Context(), &testpb.Release{}); err != nil {
+		if err := testpbab.CounterAt(node, "ab:///teller").Release(t.Context(), &testpb.Release{}); err != nil {
 			t.Fatal(err)
 		}
 		check("a handler's tell", receive(t, "the handler's tell", told))
@@ -294,7 +206,7 @@ func TestAnActorTellsAndSpawnsWithItsContextAsOutsideCodeDoesWithANode(t *testin
 	node := start(t, "a")
 	parent, err := node.Spawn("parent", func() ab.Receiver {
 		return ab.ReceiverFunc(func(ctx ab.Context, m *ab.Message) error {
-			child, err := spawnCounter(ctx, "child", newTally(log))
+			child, err := testpbab.SpawnCounter(ctx, "child", newTally(log))
 			if err != nil {
 				return err
 			}

@@ -1,14 +1,13 @@
-//! Typed actors: what `actorbridge gen` writes for a service, here by hand, and what the runtime makes of it.
+//! Typed actors: what `actorbridge gen` writes for the services of `compat-tests/proto/actorbridge/test/v1/typed.proto`, and
+//! what the runtime makes of it.
 
 mod common;
-mod typed_shop;
 
 use actorbridge::proto::v1::{Code, Effect};
-use actorbridge::{Caller, Cx, Fault, Node, Options, Reads};
+use actorbridge::{Cx, Fault, Node, Options, Reads};
 use actorbridge_test::end;
-use common::test::{Add, EchoReply, EchoRequest};
+use common::test::{Add, Echo, EchoRef, EchoReply, EchoRequest, Log, LogRef, Release, echo, log};
 use common::{SECOND, eventually, node};
-use typed_shop::{Echo, EchoRef, Reliable, echo};
 
 /// An echo that asks the next one, if there is one.
 #[derive(Clone, Default)]
@@ -126,16 +125,26 @@ async fn a_child_is_spawned_through_the_context_of_its_parent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_protocol_that_wants_reliable_delivery_is_not_spawned_until_there_is_some() {
+    struct Keeper;
+    impl Log for Keeper {
+        async fn release(&mut self, _: &Cx, _: Release) -> Result<(), Fault> {
+            Ok(())
+        }
+    }
     let a = node("a");
-    let refused = Caller::spawn(&a, "log", || Reliable, Options::default()).expect_err("refused");
+    let refused = LogRef::spawn(&a, "log", || Keeper, Options::default()).expect_err("refused");
     assert_eq!((refused.code(), refused.effect()), (Code::Unavailable, Effect::None));
-    let says = "test.Log declares delivery AT_LEAST_ONCE, and this version of actorbridge delivers at most once";
+    let says = "actorbridge.test.v1.Log declares delivery AT_LEAST_ONCE, and this version of actorbridge delivers at most once; \
+                remove the option from its methods";
     assert!(refused.to_string().contains(says), "{refused}");
     assert_eq!(a.actors(), 0);
     end([a]).await;
 
     let handle = tokio::runtime::Handle::current();
-    let started = Node::builder("b").runtime(handle).factory("log", || Reliable).start();
+    let started = Node::builder("b")
+        .runtime(handle)
+        .factory("log", log(|| Keeper))
+        .start();
     let refused = started.err().expect("a node does not start with one either");
     assert_eq!(refused.code(), Code::Unavailable, "{refused}");
 }

@@ -422,3 +422,421 @@ impl ::actorbridge::Versioned for TooNew {
     const VERSION: u32 = 9;
     const MIN_READER: u32 = 9;
 }
+
+/// Handles actorbridge.test.v1.Echo: one message at a time, never two at once.
+///
+/// An Echo has no state.
+pub trait Echo: Send + Sized + 'static {
+    /// Echo answers with the same text.
+    fn echo(
+        &mut self,
+        cx: &::actorbridge::Cx,
+        m: EchoRequest,
+    ) -> impl ::core::future::Future<Output = Result<EchoReply, ::actorbridge::Fault>> + Send;
+
+    /// Add is a tell.
+    ///
+    /// A tell: nobody waits for it.
+    fn add(&mut self, cx: &::actorbridge::Cx, m: Add) -> Result<(), ::actorbridge::Fault>;
+
+    /// Runs before the first message, and after each restart.
+    fn post_start(
+        &mut self,
+        _cx: &::actorbridge::Cx,
+    ) -> impl ::core::future::Future<Output = Result<(), ::actorbridge::Fault>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Runs after the last message; not after a panic, which leaves a state that cannot be trusted.
+    fn post_stop(&mut self) -> impl ::core::future::Future<Output = ()> + Send {
+        async {}
+    }
+}
+
+/// An [`Echo`] as an actor of a node: [`echo`] makes it.
+pub struct EchoActor<A>(A);
+
+impl<A: Echo> ::actorbridge::Actor for EchoActor<A> {
+    const PROTOCOL: ::actorbridge::Protocol = ::actorbridge::Protocol {
+        name: "actorbridge.test.v1.Echo",
+        reads: &[
+            ::actorbridge::Reads { type_name: "actorbridge.test.v1.EchoRequest", version: 1, min_reader: 1 },
+            ::actorbridge::Reads { type_name: "actorbridge.test.v1.EchoReply", version: 1, min_reader: 1 },
+            ::actorbridge::Reads { type_name: "actorbridge.test.v1.Add", version: 2, min_reader: 1 },
+        ],
+        reliable: false,
+    };
+
+    async fn receive(
+        &mut self,
+        cx: &::actorbridge::Cx,
+        message: &::actorbridge::Message,
+    ) -> Result<(), ::actorbridge::Fault> {
+        match message.type_name() {
+            "actorbridge.test.v1.EchoRequest" => cx.answer(self.0.echo(cx, message.decode()?).await),
+            "actorbridge.test.v1.Add" => cx.answer(self.0.add(cx, message.decode()?)),
+            other => Err(::actorbridge::Fault::unsupported(other)),
+        }
+    }
+
+    async fn post_start(&mut self, cx: &::actorbridge::Cx) -> Result<(), ::actorbridge::Fault> {
+        Echo::post_start(&mut self.0, cx).await
+    }
+
+    async fn post_stop(&mut self) {
+        Echo::post_stop(&mut self.0).await
+    }
+}
+
+/// What makes Echo actors, for `Module::actor` and `spawn`. It is called again after a panic.
+pub fn echo<A: Echo>(
+    make: impl Fn() -> A + Send + Sync + 'static,
+) -> impl Fn() -> EchoActor<A> + Send + Sync + 'static {
+    move || EchoActor(make())
+}
+
+/// Where an [`Echo`] is, in whatever language it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct EchoRef {
+    to: ::actorbridge::Ref,
+    within: Option<::core::time::Duration>,
+}
+
+impl EchoRef {
+    /// The actor at an address, such as `ab:///path`.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT for what is no address.
+    pub fn at(address: &str) -> Result<Self, ::actorbridge::Error> {
+        address.parse().map(Self::to)
+    }
+
+    /// The actor that another reference is to.
+    pub fn to(to: ::actorbridge::Ref) -> Self {
+        Self { to, within: None }
+    }
+
+    /// The reference without its type.
+    pub fn address(&self) -> &::actorbridge::Ref {
+        &self.to
+    }
+
+    /// The same actor with another deadline for each ask.
+    #[must_use]
+    pub fn within(&self, within: ::core::time::Duration) -> Self {
+        Self { to: self.to.clone(), within: Some(within) }
+    }
+
+    /// Makes an actor at a path: of a node, or as the child of a handler's own actor.
+    ///
+    /// # Errors
+    /// As `Node::spawn` and `Cx::spawn`.
+    pub fn spawn<A: Echo>(
+        by: &impl ::actorbridge::Caller,
+        path: &str,
+        make: impl Fn() -> A + Send + Sync + 'static,
+        options: ::actorbridge::Options,
+    ) -> Result<Self, ::actorbridge::Error> {
+        by.spawn(path, echo(make), options).map(Self::to)
+    }
+
+    /// Echo answers with the same text.
+    ///
+    /// # Errors
+    /// What became of the message, by its code and effect.
+    pub async fn echo(
+        &self,
+        by: &impl ::actorbridge::Caller,
+        m: &EchoRequest,
+    ) -> Result<EchoReply, ::actorbridge::Error> {
+        by.ask(&self.to, m, self.within.unwrap_or(::actorbridge::DEFAULT_WITHIN)).await
+    }
+
+    /// Add is a tell.
+    ///
+    /// # Errors
+    /// The message was certainly not handled.
+    pub async fn add(&self, by: &impl ::actorbridge::Caller, m: &Add) -> Result<(), ::actorbridge::Error> {
+        by.tell(&self.to, m).await
+    }
+}
+
+/// Handles actorbridge.test.v1.Counter: one message at a time, never two at once.
+///
+/// A Counter has a state.
+pub trait Counter: Send + Sized + 'static {
+    /// Add answers with the count so far.
+    fn add(
+        &mut self,
+        cx: &::actorbridge::Cx,
+        m: Add,
+    ) -> impl ::core::future::Future<Output = Result<Count, ::actorbridge::Fault>> + Send;
+
+    /// Release is a tell.
+    ///
+    /// A tell: nobody waits for it.
+    fn release(
+        &mut self,
+        cx: &::actorbridge::Cx,
+        m: Release,
+    ) -> impl ::core::future::Future<Output = Result<(), ::actorbridge::Fault>> + Send;
+
+    /// The state to keep or to move. It is taken between two messages.
+    fn snapshot(&self) -> Count;
+
+    /// Takes over a state, before `post_start`.
+    fn restore(&mut self, state: Count) -> Result<(), ::actorbridge::Fault>;
+
+    /// Runs before the first message, and after each restart.
+    fn post_start(
+        &mut self,
+        _cx: &::actorbridge::Cx,
+    ) -> impl ::core::future::Future<Output = Result<(), ::actorbridge::Fault>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Runs after the last message; not after a panic, which leaves a state that cannot be trusted.
+    fn post_stop(&mut self) -> impl ::core::future::Future<Output = ()> + Send {
+        async {}
+    }
+}
+
+/// A [`Counter`] as an actor of a node: [`counter`] makes it.
+pub struct CounterActor<A>(A);
+
+impl<A: Counter> ::actorbridge::Actor for CounterActor<A> {
+    const PROTOCOL: ::actorbridge::Protocol = ::actorbridge::Protocol {
+        name: "actorbridge.test.v1.Counter",
+        reads: &[
+            ::actorbridge::Reads { type_name: "actorbridge.test.v1.Add", version: 2, min_reader: 1 },
+            ::actorbridge::Reads { type_name: "actorbridge.test.v1.Count", version: 1, min_reader: 1 },
+            ::actorbridge::Reads { type_name: "actorbridge.test.v1.Release", version: 1, min_reader: 1 },
+        ],
+        reliable: false,
+    };
+
+    async fn receive(
+        &mut self,
+        cx: &::actorbridge::Cx,
+        message: &::actorbridge::Message,
+    ) -> Result<(), ::actorbridge::Fault> {
+        match message.type_name() {
+            "actorbridge.test.v1.Add" => cx.answer(self.0.add(cx, message.decode()?).await),
+            "actorbridge.test.v1.Release" => cx.answer(self.0.release(cx, message.decode()?).await),
+            other => Err(::actorbridge::Fault::unsupported(other)),
+        }
+    }
+
+    async fn post_start(&mut self, cx: &::actorbridge::Cx) -> Result<(), ::actorbridge::Fault> {
+        Counter::post_start(&mut self.0, cx).await
+    }
+
+    async fn post_stop(&mut self) {
+        Counter::post_stop(&mut self.0).await
+    }
+
+    fn snapshot(&self) -> Option<::actorbridge::State> {
+        Some(::actorbridge::State::of(&Counter::snapshot(&self.0)))
+    }
+
+    fn restore(&mut self, state: &::actorbridge::State) -> Result<(), ::actorbridge::Fault> {
+        Counter::restore(&mut self.0, state.decode()?)
+    }
+}
+
+/// What makes Counter actors, for `Module::actor` and `spawn`. It is called again after a panic.
+pub fn counter<A: Counter>(
+    make: impl Fn() -> A + Send + Sync + 'static,
+) -> impl Fn() -> CounterActor<A> + Send + Sync + 'static {
+    move || CounterActor(make())
+}
+
+/// Where a [`Counter`] is, in whatever language it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CounterRef {
+    to: ::actorbridge::Ref,
+    within: Option<::core::time::Duration>,
+}
+
+impl CounterRef {
+    /// The actor at an address, such as `ab:///path`.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT for what is no address.
+    pub fn at(address: &str) -> Result<Self, ::actorbridge::Error> {
+        address.parse().map(Self::to)
+    }
+
+    /// The actor that another reference is to.
+    pub fn to(to: ::actorbridge::Ref) -> Self {
+        Self { to, within: None }
+    }
+
+    /// The reference without its type.
+    pub fn address(&self) -> &::actorbridge::Ref {
+        &self.to
+    }
+
+    /// The same actor with another deadline for each ask.
+    #[must_use]
+    pub fn within(&self, within: ::core::time::Duration) -> Self {
+        Self { to: self.to.clone(), within: Some(within) }
+    }
+
+    /// Makes an actor at a path: of a node, or as the child of a handler's own actor.
+    ///
+    /// # Errors
+    /// As `Node::spawn` and `Cx::spawn`.
+    pub fn spawn<A: Counter>(
+        by: &impl ::actorbridge::Caller,
+        path: &str,
+        make: impl Fn() -> A + Send + Sync + 'static,
+        options: ::actorbridge::Options,
+    ) -> Result<Self, ::actorbridge::Error> {
+        by.spawn(path, counter(make), options).map(Self::to)
+    }
+
+    /// Add answers with the count so far.
+    ///
+    /// # Errors
+    /// What became of the message, by its code and effect.
+    pub async fn add(&self, by: &impl ::actorbridge::Caller, m: &Add) -> Result<Count, ::actorbridge::Error> {
+        by.ask(&self.to, m, self.within.unwrap_or(::actorbridge::DEFAULT_WITHIN)).await
+    }
+
+    /// Release is a tell.
+    ///
+    /// # Errors
+    /// The message was certainly not handled.
+    pub async fn release(
+        &self,
+        by: &impl ::actorbridge::Caller,
+        m: &Release,
+    ) -> Result<(), ::actorbridge::Error> {
+        by.tell(&self.to, m).await
+    }
+}
+
+/// Handles actorbridge.test.v1.Log: one message at a time, never two at once.
+///
+/// A Log wants a promise that is not given yet: none can be spawned.
+pub trait Log: Send + Sized + 'static {
+    /// Release is to be kept until it is handled.
+    ///
+    /// A tell: nobody waits for it.
+    fn release(
+        &mut self,
+        cx: &::actorbridge::Cx,
+        m: Release,
+    ) -> impl ::core::future::Future<Output = Result<(), ::actorbridge::Fault>> + Send;
+
+    /// Runs before the first message, and after each restart.
+    fn post_start(
+        &mut self,
+        _cx: &::actorbridge::Cx,
+    ) -> impl ::core::future::Future<Output = Result<(), ::actorbridge::Fault>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Runs after the last message; not after a panic, which leaves a state that cannot be trusted.
+    fn post_stop(&mut self) -> impl ::core::future::Future<Output = ()> + Send {
+        async {}
+    }
+}
+
+/// A [`Log`] as an actor of a node: [`log`] makes it.
+pub struct LogActor<A>(A);
+
+impl<A: Log> ::actorbridge::Actor for LogActor<A> {
+    const PROTOCOL: ::actorbridge::Protocol = ::actorbridge::Protocol {
+        name: "actorbridge.test.v1.Log",
+        reads: &[
+            ::actorbridge::Reads { type_name: "actorbridge.test.v1.Release", version: 1, min_reader: 1 },
+        ],
+        reliable: true,
+    };
+
+    async fn receive(
+        &mut self,
+        cx: &::actorbridge::Cx,
+        message: &::actorbridge::Message,
+    ) -> Result<(), ::actorbridge::Fault> {
+        match message.type_name() {
+            "actorbridge.test.v1.Release" => cx.answer(self.0.release(cx, message.decode()?).await),
+            other => Err(::actorbridge::Fault::unsupported(other)),
+        }
+    }
+
+    async fn post_start(&mut self, cx: &::actorbridge::Cx) -> Result<(), ::actorbridge::Fault> {
+        Log::post_start(&mut self.0, cx).await
+    }
+
+    async fn post_stop(&mut self) {
+        Log::post_stop(&mut self.0).await
+    }
+}
+
+/// What makes Log actors, for `Module::actor` and `spawn`. It is called again after a panic.
+pub fn log<A: Log>(
+    make: impl Fn() -> A + Send + Sync + 'static,
+) -> impl Fn() -> LogActor<A> + Send + Sync + 'static {
+    move || LogActor(make())
+}
+
+/// Where a [`Log`] is, in whatever language it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LogRef {
+    to: ::actorbridge::Ref,
+    within: Option<::core::time::Duration>,
+}
+
+impl LogRef {
+    /// The actor at an address, such as `ab:///path`.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT for what is no address.
+    pub fn at(address: &str) -> Result<Self, ::actorbridge::Error> {
+        address.parse().map(Self::to)
+    }
+
+    /// The actor that another reference is to.
+    pub fn to(to: ::actorbridge::Ref) -> Self {
+        Self { to, within: None }
+    }
+
+    /// The reference without its type.
+    pub fn address(&self) -> &::actorbridge::Ref {
+        &self.to
+    }
+
+    /// The same actor with another deadline for each ask.
+    #[must_use]
+    pub fn within(&self, within: ::core::time::Duration) -> Self {
+        Self { to: self.to.clone(), within: Some(within) }
+    }
+
+    /// Makes an actor at a path: of a node, or as the child of a handler's own actor.
+    ///
+    /// # Errors
+    /// As `Node::spawn` and `Cx::spawn`.
+    pub fn spawn<A: Log>(
+        by: &impl ::actorbridge::Caller,
+        path: &str,
+        make: impl Fn() -> A + Send + Sync + 'static,
+        options: ::actorbridge::Options,
+    ) -> Result<Self, ::actorbridge::Error> {
+        by.spawn(path, log(make), options).map(Self::to)
+    }
+
+    /// Release is to be kept until it is handled.
+    ///
+    /// # Errors
+    /// The message was certainly not handled.
+    pub async fn release(
+        &self,
+        by: &impl ::actorbridge::Caller,
+        m: &Release,
+    ) -> Result<(), ::actorbridge::Error> {
+        by.tell(&self.to, m).await
+    }
+}
