@@ -1,0 +1,68 @@
+package main
+
+import "context"
+
+// size is how many bytes a small message has.
+const size = 64
+
+// channels is what Go itself offers: a goroutine that gets copied slices by a channel, and one that answers on a fresh channel
+// for each question.
+func channels() []benchCase {
+	return []benchCase{
+		{"go_chan_tell", chanTell},
+		{"go_chan_ask_64", func(ctx context.Context, n int) error { return chanAsk(ctx, n, 64) }},
+		{"go_chan_ask_1024", func(ctx context.Context, n int) error { return chanAsk(ctx, n, 1024) }},
+	}
+}
+
+// mailbox is the capacity of an actor's mailbox, and so of the channel.
+const mailbox = 1024
+
+// sum reads the bytes, as a handler would.
+func sum(data []byte) (sum uint64) {
+	for _, b := range data {
+		sum += uint64(b)
+	}
+	return sum
+}
+
+func chanTell(_ context.Context, n int) error {
+	c, total := make(chan []byte, mailbox), make(chan uint64)
+	go func() {
+		all := uint64(0)
+		for data := range c {
+			all += sum(data)
+		}
+		total <- all
+	}()
+	var message [size]byte
+	for i := range n {
+		message[0] = byte(i)
+		c <- append([]byte(nil), message[:]...)
+	}
+	close(c)
+	<-total
+	return nil
+}
+
+type question struct {
+	data   []byte
+	answer chan []byte
+}
+
+func chanAsk(_ context.Context, n, size int) error {
+	c := make(chan question, mailbox)
+	go func() {
+		for q := range c {
+			q.answer <- append([]byte(nil), q.data...)
+		}
+	}()
+	message := make([]byte, size)
+	for range n {
+		q := question{append([]byte(nil), message...), make(chan []byte, 1)}
+		c <- q
+		<-q.answer
+	}
+	close(c)
+	return nil
+}

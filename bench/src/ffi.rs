@@ -1,0 +1,93 @@
+//! The suite `ffi`: the native door beside what a Go team uses today.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+
+use crate::figure::Figure;
+use crate::process::Program;
+use crate::rounds::{self, Plan, Taken, median, spread};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The program that measures; `make bench-programs` builds it
+    #[arg(long, value_name = "FILE", default_value = "target/release/bench-ffi")]
+    program: PathBuf,
+}
+
+/// A case of ours: what it is compared with, and the ratio that is wanted.
+struct Ours {
+    case: &'static str,
+    against: &'static str,
+    goal: f64,
+}
+
+const fn ours(case: &'static str, against: &'static str, goal: f64) -> Ours {
+    Ours { case, against, goal }
+}
+
+const OURS: &[Ours] = &[
+    ours("tell_single", "go_chan_tell", 0.5),
+    ours("tell_to_go_single", "go_chan_tell", 1.0),
+    ours("ask_inline_64", "go_chan_ask_64", 0.2),
+    ours("ask_inline_1024", "go_chan_ask_1024", 0.12),
+    ours("ask_inline_typed", "cgo_by_hand_protobuf", 0.7),
+    ours("ask_async_c64", "go_chan_ask_64", 1.0),
+    ours("ask_async_seq", "go_chan_ask_64", 5.0),
+];
+const THEIRS: &[&str] = &[
+    "go_chan_tell",
+    "go_chan_ask_64",
+    "go_chan_ask_1024",
+    "cgo_by_hand_protobuf",
+];
+
+/// Measures, and says what came out: theirs first.
+pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<Vec<Figure>, Box<dyn Error>> {
+    let wanted: Vec<&Ours> = OURS
+        .iter()
+        .filter(|o| only.is_none_or(|text| o.case.contains(text)))
+        .collect();
+    let theirs = THEIRS.iter().filter(|t| wanted.iter().any(|o| o.against == **t));
+    let cases: Vec<&'static str> = theirs.copied().chain(wanted.iter().map(|o| o.case)).collect();
+    if wanted.is_empty() {
+        let all: Vec<_> = OURS.iter().map(|o| o.case).collect();
+        return Err(format!("no case is named like that; there are {}", all.join(", ")).into());
+    }
+    let mut program = Program::start(&options.program)?;
+    let taken = rounds::take_turns(&mut program, &cases, plan)?;
+    let of = |case: &str| &taken[cases.iter().position(|c| *c == case).unwrap_or_default()];
+    let figure = |case: &'static str| {
+        let own = wanted.iter().find(|o| o.case == case);
+        figure(case, own.map(|o| (*o, of(o.against))), of(case))
+    };
+    Ok(cases.iter().map(|case| figure(case)).collect())
+}
+
+fn figure(case: &'static str, own: Option<(&Ours, &Taken)>, taken: &Taken) -> Figure {
+    // Round by round, since load that comes and goes is then on both sides.
+    let ratio = |ours: &[f64], theirs: &[f64]| {
+        let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(o, t)| o / t).collect();
+        median(&ratios)
+    };
+    Figure {
+        suite: "ffi",
+        case,
+        side: if own.is_some() { "ours" } else { "theirs" },
+        unit: "ns",
+        value: median(&taken.ns),
+        rounds: taken.ns.len(),
+        spread: spread(&taken.ns),
+        cpu_ns: median(&taken.cpu_ns),
+        go_allocs: median(&taken.allocs),
+        noisy: taken.noisy,
+        against: own.map(|(o, _)| o.against),
+        ratio: own.map(|(_, theirs)| ratio(&taken.ns, &theirs.ns)),
+        cpu_ratio: own.map(|(_, theirs)| ratio(&taken.cpu_ns, &theirs.cpu_ns)),
+        goal: own.map(|(o, _)| o.goal),
+        versions: format!("actorbridge {}", env!("CARGO_PKG_VERSION")),
+        when: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+    }
+}

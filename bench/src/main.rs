@@ -1,0 +1,82 @@
+//! `bench`: figures of actorbridge beside those of what one would use instead.
+//!
+//! Machines are noisy, so nothing here is an absolute claim: what is compared is taken in one run, in turns, several rounds of
+//! each, and printed as a ratio with its spread.
+
+mod ffi;
+mod figure;
+mod noise;
+mod process;
+mod rounds;
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use figure::Figure;
+use rounds::Plan;
+
+/// Figures of actorbridge beside those of what one would use instead, taken in one run
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Every figure is the median of its rounds; the sides of a comparison take turns.\n\
+    Run it on a machine where nothing else runs: rounds in which others used the cores are marked with `noisy`."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    suite: Suite,
+    /// 3 short rounds, without waiting for a quiet machine
+    #[arg(long, global = true)]
+    quick: bool,
+    /// Rounds of each case
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: Option<u32>,
+    /// Only cases whose name holds this; what they are compared with runs too
+    #[arg(long, global = true, value_name = "TEXT")]
+    only: Option<String>,
+    /// Also write the figures to a file, one JSON object a line
+    #[arg(long, global = true, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Suite {
+    /// The native door against a Go channel and against cgo written by hand, in one process
+    Ffi(ffi::Options),
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let plan = Plan::new(arguments.quick, arguments.rounds);
+    let figures = match &arguments.suite {
+        Suite::Ffi(options) => ffi::run(options, &plan, arguments.only.as_deref())?,
+    };
+    figure::print(&figures);
+    if let Some(path) = &arguments.json {
+        write_json(path, &figures).map_err(|e| format!("{}: {e}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn write_json(path: &PathBuf, figures: &[Figure]) -> Result<(), Box<dyn Error>> {
+    let mut file = BufWriter::new(File::create(path)?);
+    for figure in figures {
+        serde_json::to_writer(&mut file, figure)?;
+        writeln!(file)?;
+    }
+    Ok(file.flush()?)
+}

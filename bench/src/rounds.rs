@@ -1,0 +1,126 @@
+//! Rounds: the cases take turns, and what they took is put together.
+
+use std::error::Error;
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use crate::noise::{self, Watch};
+use crate::process::{Measured, Program};
+
+/// How much is measured.
+pub(crate) struct Plan {
+    rounds: u32,
+    /// How long one measurement should take.
+    turn: Duration,
+    waits: bool,
+}
+
+impl Plan {
+    pub(crate) fn new(quick: bool, rounds: Option<u32>) -> Self {
+        Self {
+            rounds: rounds.unwrap_or(if quick { 3 } else { 7 }),
+            turn: Duration::from_millis(if quick { 60 } else { 250 }),
+            waits: !quick,
+        }
+    }
+}
+
+/// What the rounds of one case took, per message.
+#[derive(Default)]
+pub(crate) struct Taken {
+    pub(crate) ns: Vec<f64>,
+    pub(crate) cpu_ns: Vec<f64>,
+    pub(crate) allocs: Vec<f64>,
+    pub(crate) noisy: usize,
+}
+
+impl Taken {
+    fn add(&mut self, m: &Measured, noisy: bool) {
+        let per = |all: f64| all / m.n as f64;
+        self.ns.push(per(m.ns));
+        self.cpu_ns.push(per(m.cpu_ns));
+        self.allocs.push(per(m.allocs));
+        self.noisy += usize::from(noisy);
+    }
+}
+
+/// The value in the middle.
+pub(crate) fn median(values: &[f64]) -> f64 {
+    quantile(values, 0.5)
+}
+
+/// Half the distance between the quartiles, as a part of the median.
+pub(crate) fn spread(values: &[f64]) -> f64 {
+    (quantile(values, 0.75) - quantile(values, 0.25)) / 2.0 / median(values)
+}
+
+fn quantile(values: &[f64], at: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let place = at * (sorted.len().saturating_sub(1)) as f64;
+    let (below, above) = (place.floor() as usize, place.ceil() as usize);
+    match sorted.get(above) {
+        Some(high) => sorted[below] + (high - sorted[below]) * (place - below as f64),
+        None => f64::NAN,
+    }
+}
+
+/// Round by round, each case once, in one process.
+pub(crate) fn take_turns(program: &mut Program, cases: &[&str], plan: &Plan) -> Result<Vec<Taken>, Box<dyn Error>> {
+    let mut sizes = Vec::new();
+    for case in cases {
+        progress(&format!("warming up: {case}"));
+        sizes.push(size_of_turn(program, case, plan.turn)?);
+    }
+    if plan.waits {
+        progress("waiting for a quiet machine");
+        if !noise::wait_for_quiet() {
+            progress("");
+            eprintln!("bench: others use this machine; rounds in which they do are marked");
+        }
+    }
+    let mut taken: Vec<Taken> = cases.iter().map(|_| Taken::default()).collect();
+    for round in 1..=plan.rounds {
+        for (at, case) in cases.iter().enumerate() {
+            progress(&format!("round {round} of {}: {case}", plan.rounds));
+            let watch = Watch::start();
+            let measured = program.measure(case, sizes[at])?;
+            taken[at].add(&measured, watch.is_noisy(measured.cpu_ns / 1e9));
+        }
+    }
+    progress("");
+    Ok(taken)
+}
+
+/// How many messages take about so long.
+fn size_of_turn(program: &mut Program, case: &str, turn: Duration) -> Result<u64, Box<dyn Error>> {
+    let mut n = 1_000;
+    loop {
+        let measured = program.measure(case, n)?;
+        let factor = turn.as_nanos() as f64 / measured.ns;
+        if factor <= 1.5 || n >= 50_000_000 {
+            return Ok(n);
+        }
+        n = (n as f64 * factor.min(20.0)) as u64;
+    }
+}
+
+/// One line on a terminal, written over and over; an empty one clears it.
+fn progress(what: &str) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K{what}");
+        let _ = std::io::stderr().flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{median, spread};
+
+    #[test]
+    fn the_median_is_in_the_middle_and_the_spread_is_that_of_the_quartiles() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert_eq!(spread(&[1.0, 2.0, 3.0, 4.0, 5.0]), 1.0 / 3.0);
+    }
+}
