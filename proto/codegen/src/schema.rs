@@ -14,7 +14,8 @@ const OWN: [&str; 5] = [
 ];
 
 /// Where there is an `actorbridge.toml`, below the repository's root.
-pub(crate) const FOLDERS: [&str; 6] = [
+pub(crate) const FOLDERS: [&str; 7] = [
+    "bench/go/ffi",
     "compat-tests",
     "compat-tests/versions/v1",
     "compat-tests/versions/v2",

@@ -51,7 +51,8 @@ impl wire::Source for Source {
         // As outside code: it waits while there is no room, where a handler's own tells would be refused.
         let sender = cx.node();
         for _ in 0..order.notes {
-            sink.take(&sender, &wire::Note { data: data.clone().into() }).await?;
+            let data = data.clone().into();
+            sink.take(&sender, &wire::Note { data }).await?;
         }
         Ok(wire::Told {})
     }
