@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"sync"
 	"testing"
 	"time"
 
@@ -214,25 +213,6 @@ func receive[T any](t testing.TB, what string, from <-chan T) (value T) {
 		t.Fatalf("%s did not come in %v", what, patience)
 	}
 	return value
-}
-
-// recorder is an actor that remembers the types of what it gets.
-type recorder struct {
-	mu   sync.Mutex
-	seen []*ab.Message
-}
-
-func (r *recorder) Receive(_ ab.Context, m *ab.Message) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.seen = append(r.seen, m)
-	return nil
-}
-
-func (r *recorder) all() []*ab.Message {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]*ab.Message(nil), r.seen...)
 }
 
 func deadline(t testing.TB, within time.Duration) (context.Context, context.CancelFunc) {

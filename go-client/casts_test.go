@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -147,10 +148,7 @@ func refusedFor(t *testing.T, what string, err error, says string) {
 
 func TestAMessageThatItsPeerCannotReadIsRefusedBeforeItIsSent(t *testing.T) {
 	a, b := reading(t, "actorbridge.test.v1.EchoRequest", 1)
-	handled := &recorder{}
-	if _, err := b.Spawn("reader", func() ab.Receiver { return handled }); err != nil {
-		t.Fatal(err)
-	}
+	reader := abtest.NewProbe(t, b, "reader")
 	message := anotherSchema(t, "EchoRequest", descriptorpb.FieldDescriptorProto_TYPE_STRING,
 		&actorbridgev1.MessageOptions{Version: 4, MinReader: 2})
 	to := a.RefAt("ab:///reader")
@@ -178,9 +176,10 @@ func TestAMessageThatItsPeerCannotReadIsRefusedBeforeItIsSent(t *testing.T) {
 	if err := a.Tell(t.Context(), to, &testpb.Hold{}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the message behind them", func() bool { return len(handled.all()) > 0 })
-	if n := len(handled.all()); n != 1 || len(b.DeadLetters()) > 0 {
-		t.Errorf("the reader got %d messages and has the dead letters %v", n, b.DeadLetters())
+	abtest.Expect[*testpb.Hold](t, reader) // and nothing before it
+	reader.ExpectNoneFor(time.Millisecond)
+	if letters := b.DeadLetters(); len(letters) > 0 {
+		t.Errorf("the reader has the dead letters %v", letters)
 	}
 }
 

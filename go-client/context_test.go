@@ -6,11 +6,13 @@ import (
 	"os"
 	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	ab "github.com/actorbridge/actorbridge/go-client"
+	"github.com/actorbridge/actorbridge/go-client/abtest"
 	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
 	actorbridgev1 "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 )
@@ -26,46 +28,34 @@ func spawnFunc(t testing.TB, node *ab.Node, path string, receive ab.ReceiverFunc
 }
 
 func TestATimerSendsItsMessageOnceUnlessItIsCancelledOrReplaced(t *testing.T) {
-	node := start(t, "a")
-	came := make(chan int64, 64)
-	// The timers that must not ring would do so first. A try in which they are due before they are ended shows nothing.
-	to := spawnFunc(t, node, "clock", func(ctx ab.Context, m *ab.Message) error {
-		var add testpb.Add
-		if err := m.Decode(&add); err != nil {
-			return err
-		}
-		if !m.IsAsk() {
-			came <- add.By
-			return nil
-		}
-		delay, began := time.Duration(add.By), time.Now()
-		err := errors.Join(
-			ctx.Timer("replaced", delay, &testpb.Add{By: -add.By}),
-			ctx.Timer("cancelled", delay, &testpb.Add{By: -add.By}),
-			ctx.Timer("replaced", 2*delay, &testpb.Add{By: add.By}))
-		ctx.CancelTimer("cancelled")
-		if time.Since(began) >= delay {
-			return m.Reply(&testpb.EchoReply{Text: "too slow"})
-		}
-		return errors.Join(err, m.Reply(&testpb.EchoReply{}))
-	})
-	delay := 5 * time.Millisecond
-	for slow := true; slow && delay < long; {
-		delay *= 2
-		reply, err := ab.Ask[*testpb.EchoReply](t.Context(), to, &testpb.Add{By: int64(delay)})
-		if err != nil {
+	synctest.Test(t, func(t *testing.T) {
+		node := start(t, "a")
+		probe := abtest.NewProbe(t, node, "probe")
+		to := spawnFunc(t, node, "clock", func(ctx ab.Context, m *ab.Message) error {
+			var add testpb.Add
+			if err := m.Decode(&add); err != nil {
+				return err
+			}
+			if !m.IsAsk() {
+				return ctx.Tell(probe.Ref(), &add)
+			}
+			err := errors.Join(
+				ctx.Timer("replaced", time.Minute, &testpb.Add{By: 1}),
+				ctx.Timer("cancelled", time.Minute, &testpb.Add{By: 2}),
+				ctx.Timer("replaced", time.Hour, &testpb.Add{By: 3}))
+			ctx.CancelTimer("cancelled")
+			return errors.Join(err, m.Reply(&testpb.Held{}))
+		})
+		if _, err := ab.Ask[*testpb.Held](t.Context(), to, &testpb.Add{}); err != nil {
 			t.Fatal(err)
 		}
-		slow = reply.Text != ""
-	}
-	for {
-		switch by := receive(t, "the timer that was kept", came); by {
-		case int64(delay):
-			return
-		case -int64(delay):
-			t.Fatal("a timer rings that was cancelled or replaced")
+		probe.ExpectNoneFor(59 * time.Minute)
+		time.Sleep(time.Minute)
+		if add := abtest.Expect[*testpb.Add](t, probe); add.By != 3 {
+			t.Errorf("timer %d rings, which was replaced or cancelled", add.By)
 		}
-	}
+		probe.ExpectNoneFor(24 * time.Hour)
+	})
 }
 
 func TestTheAnswerToARequestComesAsAMessageWithItsNote(t *testing.T) {
@@ -103,7 +93,7 @@ func TestTheAnswerToARequestComesAsAMessageWithItsNote(t *testing.T) {
 func TestAnActorThatWatchesIsToldOfTheEnd(t *testing.T) {
 	node := start(t, "a")
 	other := spawn(t, node, "other")
-	seen := make(chan *actorbridgev1.Terminated, 1)
+	probe := abtest.NewProbe(t, node, "probe")
 	to := spawnFunc(t, node, "watcher", func(ctx ab.Context, m *ab.Message) error {
 		if m.IsAsk() {
 			if err := ctx.Watch(other); err != nil {
@@ -115,8 +105,7 @@ func TestAnActorThatWatchesIsToldOfTheEnd(t *testing.T) {
 		if err := m.Decode(&end); err != nil {
 			return err
 		}
-		seen <- &end
-		return nil
+		return ctx.Tell(probe.Ref(), &end)
 	})
 	if _, err := ab.Ask[*testpb.Held](t.Context(), to, &testpb.Hold{}); err != nil {
 		t.Fatal(err)
@@ -124,7 +113,7 @@ func TestAnActorThatWatchesIsToldOfTheEnd(t *testing.T) {
 	if err := node.Stop(t.Context(), other, long); err != nil {
 		t.Fatal(err)
 	}
-	if end := receive(t, "the word to the watcher", seen); end.Actor != other.String() || ab.Code(end.Code) != ab.CodeStopped {
+	if end := abtest.Expect[*actorbridgev1.Terminated](t, probe); end.Actor != other.String() || ab.Code(end.Code) != ab.CodeStopped {
 		t.Errorf("it is told %v", end)
 	}
 }

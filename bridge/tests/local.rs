@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use actorbridge::proto::v1::{Code, Effect};
 use actorbridge::{Actor, Cx, Fault, Message, Options, Ref};
-use common::test::{Add, AskThrough, Count, EchoReply, EchoRequest, FailNow, GetCount, Hold, PanicNow, TooNew};
+use actorbridge_test::{Probe, end};
+use common::test::{Add, AskThrough, Count, EchoReply, EchoRequest, FailNow, GetCount, Held, Hold, PanicNow, TooNew};
 use common::{LONG, SECOND, digest, eventually, node, pair, worker};
 use tokio::sync::Semaphore;
 
@@ -288,4 +289,36 @@ async fn a_handler_may_ask_several_at_once_and_an_ask_that_it_gives_up_costs_not
         sum.total, 5,
         "what was told before the ask that was given up has come, once"
     );
+}
+
+/// Sets three timers when it is asked, of which one is replaced and one cancelled, and passes on what they send.
+struct Clock(Ref);
+
+impl Actor for Clock {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
+        if !message.is_ask() {
+            return Ok(cx.tell(&self.0, &message.decode::<Add>()?)?);
+        }
+        cx.timer("replaced", SECOND, &Add { by: 1, n: 0 })?;
+        cx.timer("cancelled", SECOND, &Add { by: 2, n: 0 })?;
+        cx.timer("replaced", SECOND * 60, &Add { by: 3, n: 0 })?;
+        cx.cancel_timer("cancelled");
+        cx.reply(&Held::default())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timer_sends_its_message_once_unless_it_is_cancelled_or_replaced() {
+    let a = node("a");
+    let mut probe = Probe::new(&a);
+    let told = probe.address().clone();
+    let clock = a.spawn("clock", move || Clock(told.clone()), Options::default());
+    let _: Held = a
+        .ask(&clock.expect("spawned"), &Hold::default(), LONG)
+        .await
+        .expect("answered");
+    probe.expect_none_for(SECOND * 59).await;
+    assert_eq!(probe.expect::<Add>().await.by, 3);
+    probe.expect_none_for(SECOND * 3600).await;
+    end([a]).await;
 }

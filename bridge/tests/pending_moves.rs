@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actorbridge::{Actor, Cx, Fault, Message, Node, Options, Responder, State};
+use actorbridge_test::Probe;
 use common::test::{AskThrough, Count, EchoReply, EchoRequest, GetCount, Held, Hold};
 use common::{LONG, SECOND};
 use tokio::sync::mpsc;
@@ -51,16 +52,6 @@ impl Actor for Pilgrim {
     }
 }
 
-/// Answers when the test says so.
-struct Oracle(Later);
-
-impl Actor for Oracle {
-    async fn receive(&mut self, cx: &Cx, _: &Message) -> Result<(), Fault> {
-        let _ = self.0.send(cx.take_responder()?);
-        Ok(())
-    }
-}
-
 fn node(name: &str, pilgrim: &Pilgrim) -> Node {
     let pilgrim = pilgrim.clone();
     Node::builder(name)
@@ -73,7 +64,6 @@ fn node(name: &str, pilgrim: &Pilgrim) -> Node {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_a_timer_and_an_ask_that_waits_each_end_once_through_moves_without_pause() {
     let (later, mut asks) = mpsc::unbounded_channel();
-    let (slow, mut requests) = mpsc::unbounded_channel();
     let came = Came::default();
     let pilgrim = Pilgrim {
         came: came.clone(),
@@ -81,22 +71,20 @@ async fn a_request_a_timer_and_an_ask_that_waits_each_end_once_through_moves_wit
     };
     let nodes = [node("a", &pilgrim), node("b", &pilgrim)];
     nodes[0].join(&nodes[1]).await.expect("linked");
-    let oracle = nodes[0].spawn("oracle", move || Oracle(slow.clone()), Options::default());
-    let target = oracle.expect("spawned").to_string();
+    let mut oracle = Probe::at(&nodes[0], "oracle");
     let to = nodes[0].spawn("pilgrim/1", move || pilgrim.clone(), Options::default());
     let to = to.expect("spawned");
     let ask = AskThrough {
-        target,
+        target: oracle.address().to_string(),
         ..Default::default()
     };
     let _: Held = nodes[0].ask(&to, &ask, LONG).await.expect("answered");
     let (asker, actor) = (nodes[0].clone(), to.clone());
     let held = tokio::spawn(async move { asker.ask::<Held, _>(&actor, &Hold::default(), SECOND * 60).await });
-    let in_time = |what: &'static str| move |_| panic!("{what} did not come in time");
     let waits = tokio::time::timeout(LONG, asks.recv()).await;
-    let mut waits = waits.unwrap_or_else(in_time("the ask"));
-    let request = tokio::time::timeout(LONG, requests.recv()).await;
-    let mut request = request.unwrap_or_else(in_time("the request"));
+    let mut waits = waits.expect("the ask comes in time");
+    let (_, request) = oracle.expect_ask::<EchoRequest>().await;
+    let mut request = Some(request);
     let until = tokio::time::Instant::now() + LONG * 3;
     let (mut moves, mut more) = (0, 10);
     let once = BTreeMap::from([("EchoReply note".to_owned(), 1), ("GetCount ".to_owned(), 1)]);

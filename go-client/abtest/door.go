@@ -1,9 +1,9 @@
 // Package abtest is for tests of actors: it joins nodes of one process in memory, and has an actor that tells a test what it
 // was sent.
 //
-// A node that [Start] started ends with its test, [NoLeaks] looks for goroutines that are left, and a [Probe] says what was told.
-// All of it works in a bubble of testing/synctest too, where timers, deadlines and restart windows take no time: start the
-// nodes in the bubble, as the example of virtual time does.
+// A node that [Start] started ends with its test, [NoLeaks] looks for goroutines that are left, and a [Probe] says what was
+// told. All of it works in a bubble of testing/synctest too, where timers, deadlines and restart windows take no time: start
+// the nodes in the bubble, as the example of virtual time does.
 package abtest
 
 import (

@@ -27,10 +27,9 @@ func buildShop() (path string, remove func()) {
 		log.Fatal(err)
 	}
 	path = file.Name()
-	if _, err := fmt.Fprintf(file, "#!/bin/sh\nexport %s=shop %s\nexec %q \"$@\"\n", asProgram, quickExit, binary()); err != nil {
-		log.Fatal(err)
-	}
-	if err := errors.Join(file.Chmod(0o700), file.Close()); err != nil {
+	script := fmt.Sprintf("#!/bin/sh\nexport %s=shop %s\nexec %q \"$@\"\n", asProgram, quickExit, binary())
+	_, err = file.WriteString(script)
+	if err := errors.Join(err, file.Chmod(0o700), file.Close()); err != nil {
 		log.Fatal(err)
 	}
 	return path, func() { _ = os.Remove(path) }
@@ -60,8 +59,8 @@ func ExampleDoor() {
 	// Output: hello
 }
 
-// A child that dies takes its own actors along, and nothing of the Go program. It is not started again here, as the limit says;
-// by default it is, and the same addresses lead on.
+// A child that dies takes its own actors along, and nothing of the Go program. It is not started again here, as the limit
+// says; by default it is, and the same addresses lead on.
 func ExampleRestarts() {
 	shop, remove := buildShop()
 	defer remove()

@@ -100,7 +100,28 @@ pub async fn eventually(what: &str, mut is: impl FnMut() -> bool) {
     }
 }
 
-/// Ends nodes, and checks that nothing of them is left: no actor, no task.
+/// Ends nodes, and checks that nothing of them is left: no actor, no task. Here a handler does not end, so the test fails:
+///
+/// ```should_panic
+/// use actorbridge::{Actor, Cx, Fault, Message, Options};
+/// use actorbridge_test::{end, node};
+///
+/// struct Stuck;
+///
+/// impl Actor for Stuck {
+///     async fn receive(&mut self, _: &Cx, _: &Message) -> Result<(), Fault> {
+///         std::future::pending().await // does not look at Cx::cancelled
+///     }
+/// }
+///
+/// #[tokio::main(flavor = "current_thread", start_paused = true)] // in a test: #[tokio::test(start_paused = true)]
+/// async fn main() {
+///     let a = node("a");
+///     let stuck = a.spawn("stuck", || Stuck, Options::default()).expect("spawned");
+///     a.tell(&stuck, &()).await.expect("told");
+///     end([a]).await; // "node a does not shut down: stuck …"
+/// }
+/// ```
 ///
 /// # Panics
 /// Something is left, or a handler does not end.

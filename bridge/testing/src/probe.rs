@@ -14,7 +14,53 @@ type Came = (Message, Option<Responder>);
 /// Most messages that wait in a probe before its mailbox fills up.
 const HELD: usize = 1024;
 
-/// An actor whose messages the test takes one by one.
+/// An actor whose messages the test takes one by one. It stands in for what the actor under test sends to.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use actorbridge::{Actor, Cx, Fault, Message, Options, Ref};
+/// use actorbridge_test::{Probe, end, pair};
+/// use shop::Price; // what `actorbridge gen` wrote
+/// # mod shop {
+/// #     #[derive(Clone, PartialEq, prost::Message)]
+/// #     pub struct Price {
+/// #         #[prost(int64, tag = "1")]
+/// #         pub cents: i64,
+/// #     }
+/// #     impl prost::Name for Price {
+/// #         const NAME: &'static str = "Price";
+/// #         const PACKAGE: &'static str = "shop.v1";
+/// #     }
+/// #     impl actorbridge::Versioned for Price {
+/// #         const VERSION: u32 = 1;
+/// #         const MIN_READER: u32 = 1;
+/// #     }
+/// # }
+///
+/// /// The actor to test: what it is told, it tells its customer at half the price.
+/// struct Sale(Ref);
+///
+/// impl Actor for Sale {
+///     async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
+///         let full: Price = message.decode()?;
+///         Ok(cx.tell(&self.0, &Price { cents: full.cents / 2 })?)
+///     }
+/// }
+///
+/// #[tokio::main(flavor = "current_thread", start_paused = true)] // in a test: #[tokio::test(start_paused = true)]
+/// async fn main() {
+///     let (a, b) = pair().await;
+///     let mut customer = Probe::new(&a);
+///     let to = customer.address().clone();
+///     let sale = b.spawn("sale", move || Sale(to.clone()), Options::default()).expect("spawned");
+///
+///     a.tell(&sale, &Price { cents: 500 }).await.expect("told");
+///     assert_eq!(customer.expect::<Price>().await.cents, 250);
+///     customer.expect_none_for(Duration::from_secs(3600)).await; // takes no time
+///     end([a, b]).await;
+/// }
+/// ```
 pub struct Probe {
     address: Ref,
     came: mpsc::Receiver<Came>,
@@ -57,6 +103,23 @@ impl Probe {
     }
 
     /// As [`Probe::expect`] of an ask; the responder answers it.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use actorbridge_test::{Probe, end, node};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let a = node("a");
+    /// let mut till = Probe::at(&a, "till");
+    /// let (asker, to) = (a.clone(), till.address().clone());
+    /// let asked = tokio::spawn(async move { asker.ask::<(), _>(&to, &(), Duration::from_secs(5)).await });
+    ///
+    /// let ((), responder) = till.expect_ask::<()>().await;
+    /// responder.reply(&()).expect("it fits");
+    /// asked.await.expect("no panic").expect("answered");
+    /// # end([a]).await;
+    /// # }
+    /// ```
     ///
     /// # Panics
     /// It is none.
