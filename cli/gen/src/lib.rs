@@ -4,14 +4,14 @@
 //! a trait for the actor and a typed reference; for Go, the same in the packages of its module. docs/OPTIONS.md has the
 //! options, docs/VERSIONS.md the rules that the lock file watches.
 //!
-//! A build script may call it instead of keeping generated Rust in the repository:
+//! A build script may call it instead of keeping generated Rust in the repository; docs/OPTIONS.md has the whole of it:
 //!
 //! ```no_run
-//! // build.rs; in src/lib.rs: include!(concat!(env!("OUT_DIR"), "/mod.rs"));
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     println!("cargo::rerun-if-changed=proto");
 //!     let out = std::env::var("OUT_DIR")?;
-//!     actorbridge_gen::Config::new(".").include("proto").rust(out).generate()?.write()?;
+//!     let config = actorbridge_gen::Config::new(".").include("proto").rust(out);
+//!     config.generate()?.write()?;
 //!     Ok(())
 //! }
 //! ```

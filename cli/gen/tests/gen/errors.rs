@@ -263,3 +263,15 @@ fn a_configuration_that_is_not_there_is_looked_for_in_vain() {
         "{said}"
     );
 }
+
+#[test]
+fn a_build_script_that_returns_its_problems_from_main_shows_them_as_sentences() {
+    let project = Project::of("service Cart { option (actorbridge.v1.actor) = {}; }\n");
+    let problems = project.config().generate().expect_err("an actor without methods");
+    let shown = format!("{:?}", Box::<dyn std::error::Error>::from(problems.clone()));
+    assert_eq!(shown, problems.to_string());
+    assert!(
+        shown.contains("proto/shop.proto:5:1: the actor shop.v1.Cart has no methods"),
+        "{shown}"
+    );
+}
