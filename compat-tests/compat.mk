@@ -1,11 +1,11 @@
 # The behaviour cases over every door and pair of languages.
 COMPAT_PEERS := target/compat
 COMPAT := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/compat
-BUILDS += compat-rustcore
+BUILDS += compat-rustcore compat-programs
 RUNS += compat
 
 ##@ Behaviour cases
-.PHONY: compat compat-smoke compat-peers compat-rustcore
+.PHONY: compat compat-smoke compat-peers compat-programs compat-rustcore
 COMPAT_PAIRS ?= memory native tcp unix
 compat: compat-peers ## every case over COMPAT_PAIRS, doors or pairs (ARGS="--filter move")
 	@for pair in $(COMPAT_PAIRS); do $(COMPAT) --peers $(COMPAT_PEERS) --pair $$pair $(ARGS); done
@@ -13,12 +13,15 @@ compat: compat-peers ## every case over COMPAT_PAIRS, doors or pairs (ARGS="--fi
 compat-smoke: compat-peers ## one ask over every door and pair
 	@$(COMPAT) --peers $(COMPAT_PEERS) --filter "an ask is answered"
 
-compat-peers: compat-rustcore
+compat-peers: compat-programs compat-rustcore
+	@cd compat-tests/peer-go && $(GO) build -o $(CURDIR)/$(COMPAT_PEERS)/compat-peer-go .
+	@cd compat-tests/peer-native && $(GO) build -o $(CURDIR)/$(COMPAT_PEERS)/compat-peer-native .
+
+# The runner, and the Rust peer, which peer-go's tests start as a sidecar.
+compat-programs:
 	@$(CARGO) build --quiet --profile $(PROFILE) -p compat-tests -p compat-peer
 	@mkdir -p $(COMPAT_PEERS)
 	@ln -sf $(TARGET_DIR)/compat-peer-rust $(COMPAT_PEERS)/compat-peer-rust
-	@cd compat-tests/peer-go && $(GO) build -o $(CURDIR)/$(COMPAT_PEERS)/compat-peer-go .
-	@cd compat-tests/peer-native && $(GO) build -o $(CURDIR)/$(COMPAT_PEERS)/compat-peer-native .
 
 # The Go package with the Rust test actors, for the program that has both nodes.
 compat-rustcore:
