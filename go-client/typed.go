@@ -81,6 +81,6 @@ func Answer(m *Message, reply proto.Message, err error) error {
 // NoReliableDelivery is why an actor at path cannot be spawned whose protocol, a service's full name, has a message with
 // delivery: AT_LEAST_ONCE. To promise it and not to keep it would be worse.
 func NoReliableDelivery(protocol, path string) error {
-	return newError(CodeUnavailable, path, protocol+
-		" wants delivery: AT_LEAST_ONCE, which does not exist yet; take it out of the proto and ask instead, or wait for it")
+	return newError(CodeUnavailable, path, protocol+" declares delivery AT_LEAST_ONCE, and this version of actorbridge "+
+		"delivers at most once; remove the option from its methods")
 }

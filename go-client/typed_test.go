@@ -3,6 +3,7 @@ package actorbridge_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -189,16 +190,40 @@ func TestAnInvalidAddressShowsAtTheFirstUseWithItsReason(t *testing.T) {
 	expect(t, worker, 0)
 }
 
-func TestAProtocolThatWantsReliableDeliveryIsRefusedWithASentence(t *testing.T) {
-	err := ab.NoReliableDelivery("shop.v1.Cart", "cart/42")
-	if !errors.Is(err, ab.ErrUnavailable) {
-		t.Errorf("it is %v", err)
+// notes is an actor of a protocol that wants reliable delivery.
+type notes struct{}
+
+func (notes) Release(ab.Context, *testpb.Release) error { return nil }
+
+func newNotes() testpbab.Log { return notes{} }
+
+const notReliable = "actorbridge.test.v1.Log declares delivery AT_LEAST_ONCE, and this version of actorbridge delivers " +
+	"at most once; remove the option from its methods"
+
+func TestAProtocolThatWantsReliableDeliveryIsNotSpawnedUntilThereIsSome(t *testing.T) {
+	node := start(t, "a")
+	to, err := testpbab.SpawnLog(node, "log", newNotes)
+	var fault *ab.Error
+	if !errors.As(err, &fault) || fault.Code != ab.CodeUnavailable || fault.Effect != ab.EffectNone || fault.Target != "log" {
+		t.Fatalf("it is spawned: %v, %v", to, err)
 	}
-	for _, part := range []string{"shop.v1.Cart", "cart/42", "AT_LEAST_ONCE"} {
-		if !strings.Contains(err.Error(), part) {
-			t.Errorf("%q does not name %s", err, part)
-		}
+	if !strings.Contains(err.Error(), notReliable) {
+		t.Errorf("%q does not say %q", err, notReliable)
 	}
+	if err := testpbab.LogAt(node, "ab:///log").Release(t.Context(), &testpb.Release{}); !errors.Is(err, ab.ErrNoSuchActor) {
+		t.Errorf("telling it is %v", err)
+	}
+}
+
+func TestAnActorThatWantsReliableDeliveryEndsBeforeItsFirstMessageIfAFactoryMakesIt(t *testing.T) {
+	log := &lines{}
+	logger := slog.New(slog.NewTextHandler(log, nil))
+	node := start(t, "a", ab.WithLogger(logger), ab.Factory("log", testpbab.LogReceiver(newNotes)))
+	eventually(t, "the sentence in the node's log", func() bool { return log.has(notReliable) })
+	eventually(t, "its end", func() bool {
+		err := testpbab.LogAt(node, "ab:///log").Release(t.Context(), &testpb.Release{})
+		return errors.Is(err, ab.ErrNoSuchActor)
+	})
 }
 
 func TestAnActorTellsAndSpawnsWithItsContextAsOutsideCodeDoesWithANode(t *testing.T) {
