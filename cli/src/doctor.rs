@@ -1,5 +1,7 @@
 //! `actorbridge doctor`: is this machine, and the project in it, fit to build and run?
 
+mod signals;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -112,9 +114,10 @@ impl Doctor {
             Ok(config) => {
                 let folder = config.root.join(&config.build.rust_crate);
                 findings.push(versions(&folder));
-                findings.push(signals(&folder));
+                let package = config.root.join(&config.build.go_package);
+                findings.push(signals::check(&folder, &package));
                 findings.push(c_abi(&self.project));
-                findings.push(archive(&config.root.join(&config.build.go_package)));
+                findings.push(archive(&package));
             }
             Err(why) => findings.push(Finding::warning(
                 "project",
@@ -259,24 +262,6 @@ fn versions(folder: &Path) -> Finding {
             )
         }
     }
-}
-
-/// A handler that a crate installs without SA_ONSTACK would end a Go program; the library mends those of signal-hook.
-fn signals(folder: &Path) -> Finding {
-    let lock = fs::read_to_string(folder.join("Cargo.lock")).unwrap_or_default();
-    let own = ["ctrlc", "nix", "signal-hook"]
-        .into_iter()
-        .filter(|name| locked(&lock, name).is_some());
-    let own: Vec<&str> = own.collect();
-    if own.is_empty() {
-        return Finding::good("signals", "no crate that installs handlers behind the library's back");
-    }
-    let finding = format!("{} may install signal handlers", own.join(", "));
-    Finding::warning(
-        "signals",
-        finding,
-        "install them before the first link: ab_signal_guard then mends them, and says so in the log",
-    )
 }
 
 /// Major and minor of the C ABI that a header describes: `#define AB_ABI_VERSION ((1 << 16) | 2)`.
