@@ -43,7 +43,8 @@ type MoveReport struct {
 
 // Move moves an actor, wherever it is, to a linked node, with its state, what it holds, its timers, pending requests and
 // watchers. It returns when the move has been committed or has failed; the error says at which step, and the actor goes on
-// where it was. If ctx ends before the owner is swapped, the move is given up; after that it is OUTCOME_UNKNOWN.
+// where it was: with UNSUPPORTED_VERSION if its state is newer than that node reads, and no [Downcast] makes it older. If ctx
+// ends before the owner is swapped, the move is given up; after that it is OUTCOME_UNKNOWN.
 func (n *Node) Move(ctx context.Context, actor Ref, options ...MoveOption) (MoveReport, error) {
 	o := moveOptions{freeze: defaultFreeze}
 	for _, set := range options {

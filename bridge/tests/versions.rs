@@ -77,6 +77,10 @@ fn casts() {
         m.cents = m.text.parse::<i64>()? * 100;
         Ok(())
     });
+    downcast::<V2>(1, 1, |m| {
+        m.currency.clear();
+        Ok(())
+    });
     downcast::<V3>(2, 1, |m| {
         if m.cents % 100 != 0 {
             return Err(format!("{} has cents", m.cents).into());
@@ -365,6 +369,11 @@ async fn a_state_moves_as_the_newest_version_that_the_other_node_reads() {
     let (shown, end) = moved::<V2>(2, v3(500)).await;
     end.expect("moved");
     assert_eq!(shown, r#"V2 { text: "5", currency: "CHF" }"#);
+    // A message of this version is read by all; a state that is loaded is written again.
+    let (text, currency) = ("7".to_owned(), "CHF".to_owned());
+    let (shown, end) = moved::<V1>(1, V2 { text, currency }).await;
+    end.expect("moved");
+    assert_eq!(shown, r#"V1 { text: "7" }"#);
     let (shown, end) = moved::<V3>(3, V1 { text: "7".into() }).await;
     end.expect("moved");
     assert_eq!(shown, r#"V3 { text: "7", currency: "EUR", cents: 700 }"#);

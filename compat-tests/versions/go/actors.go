@@ -94,7 +94,8 @@ func (writer) Run(ctx ab.Context, m *runRequest) (*runReply, error) {
 		same = "unchanged"
 	}
 	lines = append(lines, line("forwarded")(came, err), "its bytes: "+same)
-	return &runReply{Lines: lines}, nil
+	after, err := moves(ctx, m.Reader)
+	return &runReply{Lines: append(lines, after...)}, err
 }
 
 // line says what came of a message.

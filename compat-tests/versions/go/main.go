@@ -32,7 +32,8 @@ func main() {
 }
 
 func run(ctx context.Context, name, at, with string) error {
-	node, err := ab.Start(ctx, name, ab.WithLogger(slog.New(slog.DiscardHandler)))
+	node, err := ab.Start(ctx, name, ab.WithLogger(slog.New(slog.DiscardHandler)),
+		ab.Factory("keeper/*", keeperReceiver(newKeeper)), ab.Factory("vault/*", vaultReceiver(newVault)))
 	if err != nil {
 		return err
 	}

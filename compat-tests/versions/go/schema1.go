@@ -20,10 +20,14 @@ type (
 	seen           = pb.Seen
 	arrivedRequest = pb.ArrivedRequest
 	arrivedReply   = pb.ArrivedReply
+	showRequest    = pb.ShowRequest
+	shown          = pb.Shown
 	runRequest     = pb.RunRequest
 	runReply       = pb.RunReply
 	deskHandler    = versionsv1ab.Desk
 	writerHandler  = versionsv1ab.Writer
+	keeperHandler  = versionsv1ab.Keeper
+	vaultHandler   = versionsv1ab.Vault
 )
 
 var (
@@ -31,6 +35,10 @@ var (
 	deskAt         = versionsv1ab.DeskAt
 	writerReceiver = versionsv1ab.WriterReceiver
 	writerAt       = versionsv1ab.WriterAt
+	keeperReceiver = versionsv1ab.KeeperReceiver
+	spawnKeeper    = versionsv1ab.SpawnKeeper
+	vaultReceiver  = versionsv1ab.VaultReceiver
+	spawnVault     = versionsv1ab.SpawnVault
 )
 
 func newQuote() *quote { return &quote{Sku: "A1"} }

@@ -23,10 +23,14 @@ type (
 	seen           = pb.Seen
 	arrivedRequest = pb.ArrivedRequest
 	arrivedReply   = pb.ArrivedReply
+	showRequest    = pb.ShowRequest
+	shown          = pb.Shown
 	runRequest     = pb.RunRequest
 	runReply       = pb.RunReply
 	deskHandler    = versionsv1ab.Desk
 	writerHandler  = versionsv1ab.Writer
+	keeperHandler  = versionsv1ab.Keeper
+	vaultHandler   = versionsv1ab.Vault
 )
 
 var (
@@ -34,19 +38,26 @@ var (
 	deskAt         = versionsv1ab.DeskAt
 	writerReceiver = versionsv1ab.WriterReceiver
 	writerAt       = versionsv1ab.WriterAt
+	keeperReceiver = versionsv1ab.KeeperReceiver
+	spawnKeeper    = versionsv1ab.SpawnKeeper
+	vaultReceiver  = versionsv1ab.VaultReceiver
+	spawnVault     = versionsv1ab.SpawnVault
 )
 
-// What the first version wrote, and what it is written.
+// What the first version wrote, and what is written for it.
 func init() {
 	ab.Upcast(1, func(m *quote) error {
 		m.Currency = "USD"
 		return nil
 	})
 	ab.Upcast(1, func(m *strict) error {
+		if m.Amount < 0 {
+			return fmt.Errorf("the amount %d is below 0", m.Amount)
+		}
 		m.Unit = "cents"
 		return nil
 	})
-	ab.Downcast(1, 1, func(m *adapted) error {
+	ab.Downcast(1, 1, func(m *adapted) error { // for readers from version 1 on
 		m.Name, m.Title = m.Title+" "+m.Name, ""
 		return nil
 	})

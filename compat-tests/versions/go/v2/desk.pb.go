@@ -394,6 +394,95 @@ func (x *ArrivedReply) GetNumber() uint32 {
 	return 0
 }
 
+type ShowRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShowRequest) Reset() {
+	*x = ShowRequest{}
+	mi := &file_versions_v1_desk_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShowRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShowRequest) ProtoMessage() {}
+
+func (x *ShowRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_versions_v1_desk_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShowRequest.ProtoReflect.Descriptor instead.
+func (*ShowRequest) Descriptor() ([]byte, []int) {
+	return file_versions_v1_desk_proto_rawDescGZIP(), []int{7}
+}
+
+type Shown struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name of the node where it lives.
+	Node          string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Shown) Reset() {
+	*x = Shown{}
+	mi := &file_versions_v1_desk_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Shown) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Shown) ProtoMessage() {}
+
+func (x *Shown) ProtoReflect() protoreflect.Message {
+	mi := &file_versions_v1_desk_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Shown.ProtoReflect.Descriptor instead.
+func (*Shown) Descriptor() ([]byte, []int) {
+	return file_versions_v1_desk_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Shown) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *Shown) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 type RunRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A node's name.
@@ -404,7 +493,7 @@ type RunRequest struct {
 
 func (x *RunRequest) Reset() {
 	*x = RunRequest{}
-	mi := &file_versions_v1_desk_proto_msgTypes[7]
+	mi := &file_versions_v1_desk_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -416,7 +505,7 @@ func (x *RunRequest) String() string {
 func (*RunRequest) ProtoMessage() {}
 
 func (x *RunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_versions_v1_desk_proto_msgTypes[7]
+	mi := &file_versions_v1_desk_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -429,7 +518,7 @@ func (x *RunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunRequest.ProtoReflect.Descriptor instead.
 func (*RunRequest) Descriptor() ([]byte, []int) {
-	return file_versions_v1_desk_proto_rawDescGZIP(), []int{7}
+	return file_versions_v1_desk_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RunRequest) GetReader() string {
@@ -448,7 +537,7 @@ type RunReply struct {
 
 func (x *RunReply) Reset() {
 	*x = RunReply{}
-	mi := &file_versions_v1_desk_proto_msgTypes[8]
+	mi := &file_versions_v1_desk_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -460,7 +549,7 @@ func (x *RunReply) String() string {
 func (*RunReply) ProtoMessage() {}
 
 func (x *RunReply) ProtoReflect() protoreflect.Message {
-	mi := &file_versions_v1_desk_proto_msgTypes[8]
+	mi := &file_versions_v1_desk_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -473,7 +562,7 @@ func (x *RunReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunReply.ProtoReflect.Descriptor instead.
 func (*RunReply) Descriptor() ([]byte, []int) {
-	return file_versions_v1_desk_proto_rawDescGZIP(), []int{8}
+	return file_versions_v1_desk_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RunReply) GetLines() []string {
@@ -508,7 +597,11 @@ const file_versions_v1_desk_proto_rawDesc = "" +
 	"\apayload\x18\x03 \x01(\fR\apayload\"\x10\n" +
 	"\x0eArrivedRequest\"&\n" +
 	"\fArrivedReply\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\rR\x06number\"$\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\"\r\n" +
+	"\vShowRequest\"/\n" +
+	"\x05Shown\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"$\n" +
 	"\n" +
 	"RunRequest\x12\x16\n" +
 	"\x06reader\x18\x01 \x01(\tR\x06reader\" \n" +
@@ -521,7 +614,13 @@ const file_versions_v1_desk_proto_rawDesc = "" +
 	"\tForwarded\x12\x16.versions.v1.Forwarded\x1a\x11.versions.v1.Seen\x12A\n" +
 	"\aArrived\x12\x1b.versions.v1.ArrivedRequest\x1a\x19.versions.v1.ArrivedReply\x1a\x04\xb2\xb8\x19\x002E\n" +
 	"\x06Writer\x125\n" +
-	"\x03Run\x12\x17.versions.v1.RunRequest\x1a\x15.versions.v1.RunReply\x1a\x04\xb2\xb8\x19\x00BKZIgithub.com/actorbridge/actorbridge/compat-tests/versions/go/v2;versionsv1b\x06proto3"
+	"\x03Run\x12\x17.versions.v1.RunRequest\x1a\x15.versions.v1.RunReply\x1a\x04\xb2\xb8\x19\x002Y\n" +
+	"\x06Keeper\x124\n" +
+	"\x04Show\x12\x18.versions.v1.ShowRequest\x1a\x12.versions.v1.Shown\x1a\x19\xb2\xb8\x19\x15\n" +
+	"\x13versions.v1.Adapted2W\n" +
+	"\x05Vault\x124\n" +
+	"\x04Show\x12\x18.versions.v1.ShowRequest\x1a\x12.versions.v1.Shown\x1a\x18\xb2\xb8\x19\x14\n" +
+	"\x12versions.v1.StrictBKZIgithub.com/actorbridge/actorbridge/compat-tests/versions/go/v2;versionsv1b\x06proto3"
 
 var (
 	file_versions_v1_desk_proto_rawDescOnce sync.Once
@@ -535,7 +634,7 @@ func file_versions_v1_desk_proto_rawDescGZIP() []byte {
 	return file_versions_v1_desk_proto_rawDescData
 }
 
-var file_versions_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_versions_v1_desk_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_versions_v1_desk_proto_goTypes = []any{
 	(*Quote)(nil),          // 0: versions.v1.Quote
 	(*Strict)(nil),         // 1: versions.v1.Strict
@@ -544,28 +643,34 @@ var file_versions_v1_desk_proto_goTypes = []any{
 	(*Seen)(nil),           // 4: versions.v1.Seen
 	(*ArrivedRequest)(nil), // 5: versions.v1.ArrivedRequest
 	(*ArrivedReply)(nil),   // 6: versions.v1.ArrivedReply
-	(*RunRequest)(nil),     // 7: versions.v1.RunRequest
-	(*RunReply)(nil),       // 8: versions.v1.RunReply
+	(*ShowRequest)(nil),    // 7: versions.v1.ShowRequest
+	(*Shown)(nil),          // 8: versions.v1.Shown
+	(*RunRequest)(nil),     // 9: versions.v1.RunRequest
+	(*RunReply)(nil),       // 10: versions.v1.RunReply
 }
 var file_versions_v1_desk_proto_depIdxs = []int32{
-	0, // 0: versions.v1.Forwarded.quote:type_name -> versions.v1.Quote
-	0, // 1: versions.v1.Desk.Quote:input_type -> versions.v1.Quote
-	1, // 2: versions.v1.Desk.Strict:input_type -> versions.v1.Strict
-	2, // 3: versions.v1.Desk.Adapted:input_type -> versions.v1.Adapted
-	3, // 4: versions.v1.Desk.Forwarded:input_type -> versions.v1.Forwarded
-	5, // 5: versions.v1.Desk.Arrived:input_type -> versions.v1.ArrivedRequest
-	7, // 6: versions.v1.Writer.Run:input_type -> versions.v1.RunRequest
-	4, // 7: versions.v1.Desk.Quote:output_type -> versions.v1.Seen
-	4, // 8: versions.v1.Desk.Strict:output_type -> versions.v1.Seen
-	4, // 9: versions.v1.Desk.Adapted:output_type -> versions.v1.Seen
-	4, // 10: versions.v1.Desk.Forwarded:output_type -> versions.v1.Seen
-	6, // 11: versions.v1.Desk.Arrived:output_type -> versions.v1.ArrivedReply
-	8, // 12: versions.v1.Writer.Run:output_type -> versions.v1.RunReply
-	7, // [7:13] is the sub-list for method output_type
-	1, // [1:7] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	0,  // 0: versions.v1.Forwarded.quote:type_name -> versions.v1.Quote
+	0,  // 1: versions.v1.Desk.Quote:input_type -> versions.v1.Quote
+	1,  // 2: versions.v1.Desk.Strict:input_type -> versions.v1.Strict
+	2,  // 3: versions.v1.Desk.Adapted:input_type -> versions.v1.Adapted
+	3,  // 4: versions.v1.Desk.Forwarded:input_type -> versions.v1.Forwarded
+	5,  // 5: versions.v1.Desk.Arrived:input_type -> versions.v1.ArrivedRequest
+	9,  // 6: versions.v1.Writer.Run:input_type -> versions.v1.RunRequest
+	7,  // 7: versions.v1.Keeper.Show:input_type -> versions.v1.ShowRequest
+	7,  // 8: versions.v1.Vault.Show:input_type -> versions.v1.ShowRequest
+	4,  // 9: versions.v1.Desk.Quote:output_type -> versions.v1.Seen
+	4,  // 10: versions.v1.Desk.Strict:output_type -> versions.v1.Seen
+	4,  // 11: versions.v1.Desk.Adapted:output_type -> versions.v1.Seen
+	4,  // 12: versions.v1.Desk.Forwarded:output_type -> versions.v1.Seen
+	6,  // 13: versions.v1.Desk.Arrived:output_type -> versions.v1.ArrivedReply
+	10, // 14: versions.v1.Writer.Run:output_type -> versions.v1.RunReply
+	8,  // 15: versions.v1.Keeper.Show:output_type -> versions.v1.Shown
+	8,  // 16: versions.v1.Vault.Show:output_type -> versions.v1.Shown
+	9,  // [9:17] is the sub-list for method output_type
+	1,  // [1:9] is the sub-list for method input_type
+	1,  // [1:1] is the sub-list for extension type_name
+	1,  // [1:1] is the sub-list for extension extendee
+	0,  // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_versions_v1_desk_proto_init() }
@@ -579,9 +684,9 @@ func file_versions_v1_desk_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_versions_v1_desk_proto_rawDesc), len(file_versions_v1_desk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
-			NumServices:   2,
+			NumServices:   4,
 		},
 		GoTypes:           file_versions_v1_desk_proto_goTypes,
 		DependencyIndexes: file_versions_v1_desk_proto_depIdxs,

@@ -7,13 +7,19 @@ use prost::Message as _;
 
 use super::{NAME, pb, register_casts};
 
-/// A desk, a writer and a relay. Made before a node is: the casts are registered with it.
+#[allow(clippy::duplicate_mod, reason = "it is compiled with each version's messages")]
+#[path = "keepers.rs"]
+mod keepers;
+
+/// A desk, a writer and a relay, and what moves to here. Made before a node is: the casts are registered with it.
 pub fn module() -> Module {
     register_casts();
     Module::new(NAME)
         .actor("desk", Noting::new)
         .actor("writer", pb::writer(|| Writer))
         .actor("relay", || Relay)
+        .on_demand("keeper/*", pb::keeper(keepers::keeper))
+        .on_demand("vault/*", pb::vault(keepers::vault))
 }
 
 /// The message that a desk handles now, and how many came since they were counted.
@@ -122,6 +128,7 @@ impl pb::Writer for Writer {
             .is_ok_and(|seen| seen.payload == back.encode_to_vec());
         lines.push(line("forwarded", forwarded));
         lines.push(format!("its bytes: {}", if same { "unchanged" } else { "changed" }));
+        lines.extend(keepers::moves(cx, &m.reader).await?);
         Ok(pb::RunReply { lines })
     }
 }

@@ -12,16 +12,20 @@ pub use peer::module;
 /// The name of its node.
 const NAME: &str = "rust2";
 
-/// What the first version wrote, and what it is written.
+/// What the first version wrote, and what is written for it.
 fn register_casts() {
     actorbridge::upcast::<pb::Quote>(1, |m| {
         m.currency = "USD".into();
         Ok(())
     });
     actorbridge::upcast::<pb::Strict>(1, |m| {
+        if m.amount < 0 {
+            return Err(format!("the amount {} is below 0", m.amount).into());
+        }
         m.unit = "cents".into();
         Ok(())
     });
+    // For readers from version 1 on.
     actorbridge::downcast::<pb::Adapted>(1, 1, |m| {
         m.name = format!("{} {}", m.title, m.name);
         m.title.clear();

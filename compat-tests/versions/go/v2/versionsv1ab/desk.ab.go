@@ -5,9 +5,11 @@ package versionsv1ab
 
 import (
 	"context"
+	"fmt"
 
 	versionsv1 "github.com/actorbridge/actorbridge/compat-tests/versions/go/v2"
 	ab "github.com/actorbridge/actorbridge/go-client"
+	"google.golang.org/protobuf/proto"
 )
 
 // Desk handles versions.v1.Desk: one message at a time, never two at once.
@@ -126,7 +128,8 @@ func (a deskActor) Unwrap() any { return a.actor }
 //
 // A Writer writes one message of each type.
 type Writer interface {
-	// Run asks the desk of another node, and says in a line for each message what came of it.
+	// Run asks the desk of another node, and says in a line for each message what came of it. Then it moves a keeper and a
+	// vault to that node, and says where they are and what they show.
 	Run(ctx ab.Context, req *versionsv1.RunRequest) (*versionsv1.RunReply, error)
 }
 
@@ -157,7 +160,8 @@ func WriterOf(ref ab.Ref) WriterRef { return WriterRef{ref} }
 // Ref is r without its type.
 func (r WriterRef) Ref() ab.Ref { return r.ref }
 
-// Run asks the desk of another node, and says in a line for each message what came of it.
+// Run asks the desk of another node, and says in a line for each message what came of it. Then it moves a keeper and a
+// vault to that node, and says where they are and what they show.
 func (r WriterRef) Run(ctx context.Context, req *versionsv1.RunRequest, options ...ab.AskOption) (*versionsv1.RunReply, error) {
 	return ab.Ask[*versionsv1.RunReply](ctx, r.ref, req, options...)
 }
@@ -182,6 +186,190 @@ func (a writerActor) Receive(ctx ab.Context, m *ab.Message) error {
 // Unwrap gives the user's value, whose PostStart and PostStop the node looks for.
 func (a writerActor) Unwrap() any { return a.actor }
 
+// Keeper handles versions.v1.Keeper: one message at a time, never two at once.
+//
+// A Keeper has a state, and takes it along when it moves.
+type Keeper interface {
+	// Show says what the state is.
+	Show(ctx ab.Context, req *versionsv1.ShowRequest) (*versionsv1.Shown, error)
+}
+
+// KeeperSnapshotter is what a Keeper may be too: it has a state that can be kept, and that moves with it.
+type KeeperSnapshotter interface {
+	// Snapshot gives the state. It runs between two messages.
+	Snapshot(ctx context.Context) (*versionsv1.Adapted, error)
+	// Restore takes over a state, before PostStart.
+	Restore(ctx context.Context, state *versionsv1.Adapted) error
+}
+
+// KeeperReceiver makes receivers of what make gives, for ab.Factory and Spawn.
+func KeeperReceiver(make func() Keeper) func() ab.Receiver {
+	return func() ab.Receiver {
+		actor := keeperActor{make()}
+		if state, ok := actor.actor.(KeeperSnapshotter); ok {
+			return keeperWithState{actor, state}
+		}
+		return actor
+	}
+}
+
+// SpawnKeeper spawns a Keeper at a path: on a node, or as the child of the actor whose context is given. make is called again
+// after a panic.
+func SpawnKeeper(at ab.Spawner, path string, make func() Keeper, options ...ab.SpawnOption) (KeeperRef, error) {
+	ref, err := at.Spawn(path, KeeperReceiver(make), options...)
+	return KeeperRef{ref}, err
+}
+
+// KeeperRef is where a Keeper is, in whatever language it is written. Refs can be compared.
+type KeeperRef struct{ ref ab.Ref }
+
+// KeeperAt is the Keeper at an address, such as "ab:///path". An address that is not valid shows at the first use, with
+// INVALID_ARGUMENT.
+func KeeperAt(node *ab.Node, address string) KeeperRef { return KeeperRef{node.RefAt(address)} }
+
+// KeeperOf is ref with a type.
+func KeeperOf(ref ab.Ref) KeeperRef { return KeeperRef{ref} }
+
+// Ref is r without its type.
+func (r KeeperRef) Ref() ab.Ref { return r.ref }
+
+// Show says what the state is.
+func (r KeeperRef) Show(ctx context.Context, req *versionsv1.ShowRequest, options ...ab.AskOption) (*versionsv1.Shown, error) {
+	return ab.Ask[*versionsv1.Shown](ctx, r.ref, req, options...)
+}
+
+// keeperActor is a Keeper as its node sees it.
+type keeperActor struct{ actor Keeper }
+
+// Receive hands a message to the method that takes its type.
+func (a keeperActor) Receive(ctx ab.Context, m *ab.Message) error {
+	switch m.Type() {
+	case "versions.v1.ShowRequest":
+		req := new(versionsv1.ShowRequest)
+		if err := m.Decode(req); err != nil {
+			return err
+		}
+		reply, err := a.actor.Show(ctx, req)
+		return ab.Answer(m, reply, err)
+	}
+	return m.Unsupported()
+}
+
+// Unwrap gives the user's value, whose PostStart and PostStop the node looks for.
+func (a keeperActor) Unwrap() any { return a.actor }
+
+// keeperWithState is a Keeper that has a state, as its node sees it.
+type keeperWithState struct {
+	keeperActor
+	state KeeperSnapshotter
+}
+
+// Snapshot gives the state to keep or to move.
+func (a keeperWithState) Snapshot(ctx context.Context) (proto.Message, error) {
+	return a.state.Snapshot(ctx)
+}
+
+// Restore takes over a state.
+func (a keeperWithState) Restore(ctx context.Context, state proto.Message) error {
+	loaded, ok := state.(*versionsv1.Adapted)
+	if !ok {
+		return fmt.Errorf("the state of Keeper is versions.v1.Adapted, not %s", state.ProtoReflect().Descriptor().FullName())
+	}
+	return a.state.Restore(ctx, loaded)
+}
+
+// Vault handles versions.v1.Vault: one message at a time, never two at once.
+//
+// A Vault is a Keeper whose state is not written as an older version.
+type Vault interface {
+	// Show says what the state is.
+	Show(ctx ab.Context, req *versionsv1.ShowRequest) (*versionsv1.Shown, error)
+}
+
+// VaultSnapshotter is what a Vault may be too: it has a state that can be kept, and that moves with it.
+type VaultSnapshotter interface {
+	// Snapshot gives the state. It runs between two messages.
+	Snapshot(ctx context.Context) (*versionsv1.Strict, error)
+	// Restore takes over a state, before PostStart.
+	Restore(ctx context.Context, state *versionsv1.Strict) error
+}
+
+// VaultReceiver makes receivers of what make gives, for ab.Factory and Spawn.
+func VaultReceiver(make func() Vault) func() ab.Receiver {
+	return func() ab.Receiver {
+		actor := vaultActor{make()}
+		if state, ok := actor.actor.(VaultSnapshotter); ok {
+			return vaultWithState{actor, state}
+		}
+		return actor
+	}
+}
+
+// SpawnVault spawns a Vault at a path: on a node, or as the child of the actor whose context is given. make is called again
+// after a panic.
+func SpawnVault(at ab.Spawner, path string, make func() Vault, options ...ab.SpawnOption) (VaultRef, error) {
+	ref, err := at.Spawn(path, VaultReceiver(make), options...)
+	return VaultRef{ref}, err
+}
+
+// VaultRef is where a Vault is, in whatever language it is written. Refs can be compared.
+type VaultRef struct{ ref ab.Ref }
+
+// VaultAt is the Vault at an address, such as "ab:///path". An address that is not valid shows at the first use, with
+// INVALID_ARGUMENT.
+func VaultAt(node *ab.Node, address string) VaultRef { return VaultRef{node.RefAt(address)} }
+
+// VaultOf is ref with a type.
+func VaultOf(ref ab.Ref) VaultRef { return VaultRef{ref} }
+
+// Ref is r without its type.
+func (r VaultRef) Ref() ab.Ref { return r.ref }
+
+// Show says what the state is.
+func (r VaultRef) Show(ctx context.Context, req *versionsv1.ShowRequest, options ...ab.AskOption) (*versionsv1.Shown, error) {
+	return ab.Ask[*versionsv1.Shown](ctx, r.ref, req, options...)
+}
+
+// vaultActor is a Vault as its node sees it.
+type vaultActor struct{ actor Vault }
+
+// Receive hands a message to the method that takes its type.
+func (a vaultActor) Receive(ctx ab.Context, m *ab.Message) error {
+	switch m.Type() {
+	case "versions.v1.ShowRequest":
+		req := new(versionsv1.ShowRequest)
+		if err := m.Decode(req); err != nil {
+			return err
+		}
+		reply, err := a.actor.Show(ctx, req)
+		return ab.Answer(m, reply, err)
+	}
+	return m.Unsupported()
+}
+
+// Unwrap gives the user's value, whose PostStart and PostStop the node looks for.
+func (a vaultActor) Unwrap() any { return a.actor }
+
+// vaultWithState is a Vault that has a state, as its node sees it.
+type vaultWithState struct {
+	vaultActor
+	state VaultSnapshotter
+}
+
+// Snapshot gives the state to keep or to move.
+func (a vaultWithState) Snapshot(ctx context.Context) (proto.Message, error) {
+	return a.state.Snapshot(ctx)
+}
+
+// Restore takes over a state.
+func (a vaultWithState) Restore(ctx context.Context, state proto.Message) error {
+	loaded, ok := state.(*versionsv1.Strict)
+	if !ok {
+		return fmt.Errorf("the state of Vault is versions.v1.Strict, not %s", state.ProtoReflect().Descriptor().FullName())
+	}
+	return a.state.Restore(ctx, loaded)
+}
+
 func init() {
 	ab.RegisterProtocol(ab.Protocol{Name: "versions.v1.Desk", Reads: []ab.Reads{
 		{Type: "versions.v1.Quote", Version: 2, MinReader: 1},
@@ -195,5 +383,15 @@ func init() {
 	ab.RegisterProtocol(ab.Protocol{Name: "versions.v1.Writer", Reads: []ab.Reads{
 		{Type: "versions.v1.RunRequest", Version: 1, MinReader: 1},
 		{Type: "versions.v1.RunReply", Version: 1, MinReader: 1},
+	}})
+	ab.RegisterProtocol(ab.Protocol{Name: "versions.v1.Keeper", Reads: []ab.Reads{
+		{Type: "versions.v1.ShowRequest", Version: 1, MinReader: 1},
+		{Type: "versions.v1.Shown", Version: 1, MinReader: 1},
+		{Type: "versions.v1.Adapted", Version: 2, MinReader: 2},
+	}})
+	ab.RegisterProtocol(ab.Protocol{Name: "versions.v1.Vault", Reads: []ab.Reads{
+		{Type: "versions.v1.ShowRequest", Version: 1, MinReader: 1},
+		{Type: "versions.v1.Shown", Version: 1, MinReader: 1},
+		{Type: "versions.v1.Strict", Version: 2, MinReader: 2},
 	}})
 }

@@ -123,6 +123,36 @@ impl ::prost::Name for ArrivedReply {
         "/versions.v1.ArrivedReply".into()
     }
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShowRequest {}
+impl ::prost::Name for ShowRequest {
+    const NAME: &'static str = "ShowRequest";
+    const PACKAGE: &'static str = "versions.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "versions.v1.ShowRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/versions.v1.ShowRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Shown {
+    /// The name of the node where it lives.
+    #[prost(string, tag = "1")]
+    pub node: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Shown {
+    const NAME: &'static str = "Shown";
+    const PACKAGE: &'static str = "versions.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "versions.v1.Shown".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/versions.v1.Shown".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RunRequest {
     /// A node's name.
@@ -179,6 +209,14 @@ impl ::actorbridge::Versioned for ArrivedRequest {
     const MIN_READER: u32 = 1;
 }
 impl ::actorbridge::Versioned for ArrivedReply {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl ::actorbridge::Versioned for ShowRequest {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl ::actorbridge::Versioned for Shown {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }
@@ -395,7 +433,8 @@ impl DeskRef {
 ///
 /// A Writer writes one message of each type.
 pub trait Writer: Send + Sized + 'static {
-    /// Run asks the desk of another node, and says in a line for each message what came of it.
+    /// Run asks the desk of another node, and says in a line for each message what came of it. Then it moves a keeper and a
+    /// vault to that node, and says where they are and what they show.
     fn run(
         &mut self,
         cx: &::actorbridge::Cx,
@@ -501,7 +540,8 @@ impl WriterRef {
         by.spawn(path, writer(make), options).map(Self::to)
     }
 
-    /// Run asks the desk of another node, and says in a line for each message what came of it.
+    /// Run asks the desk of another node, and says in a line for each message what came of it. Then it moves a keeper and a
+    /// vault to that node, and says where they are and what they show.
     ///
     /// # Errors
     /// What became of the message, by its code and effect.
@@ -510,6 +550,282 @@ impl WriterRef {
         by: &impl ::actorbridge::Caller,
         m: &RunRequest,
     ) -> Result<RunReply, ::actorbridge::Error> {
+        by.ask(&self.to, m, self.within.unwrap_or(::actorbridge::DEFAULT_WITHIN)).await
+    }
+}
+
+/// Handles versions.v1.Keeper: one message at a time, never two at once.
+///
+/// A Keeper has a state, and takes it along when it moves.
+pub trait Keeper: Send + Sized + 'static {
+    /// Show says what the state is.
+    fn show(
+        &mut self,
+        cx: &::actorbridge::Cx,
+        m: ShowRequest,
+    ) -> impl ::core::future::Future<Output = Result<Shown, ::actorbridge::Fault>> + Send;
+
+    /// The state to keep or to move. It is taken between two messages.
+    fn snapshot(&self) -> Adapted;
+
+    /// Takes over a state, before `post_start`.
+    fn restore(&mut self, state: Adapted) -> Result<(), ::actorbridge::Fault>;
+
+    /// Runs before the first message, and after each restart.
+    fn post_start(
+        &mut self,
+        _cx: &::actorbridge::Cx,
+    ) -> impl ::core::future::Future<Output = Result<(), ::actorbridge::Fault>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Runs after the last message; not after a panic, which leaves a state that cannot be trusted.
+    fn post_stop(&mut self) -> impl ::core::future::Future<Output = ()> + Send {
+        async {}
+    }
+}
+
+/// A [`Keeper`] as an actor of a node: [`keeper`] makes it.
+pub struct KeeperActor<A>(A);
+
+impl<A: Keeper> ::actorbridge::Actor for KeeperActor<A> {
+    const PROTOCOL: ::actorbridge::Protocol = ::actorbridge::Protocol {
+        name: "versions.v1.Keeper",
+        reads: &[
+            ::actorbridge::Reads { type_name: "versions.v1.ShowRequest", version: 1, min_reader: 1 },
+            ::actorbridge::Reads { type_name: "versions.v1.Shown", version: 1, min_reader: 1 },
+            ::actorbridge::Reads { type_name: "versions.v1.Adapted", version: 2, min_reader: 2 },
+        ],
+        reliable: false,
+    };
+
+    async fn receive(
+        &mut self,
+        cx: &::actorbridge::Cx,
+        message: &::actorbridge::Message,
+    ) -> Result<(), ::actorbridge::Fault> {
+        match message.type_name() {
+            "versions.v1.ShowRequest" => cx.answer(self.0.show(cx, message.decode()?).await),
+            other => Err(::actorbridge::Fault::unsupported(other)),
+        }
+    }
+
+    async fn post_start(&mut self, cx: &::actorbridge::Cx) -> Result<(), ::actorbridge::Fault> {
+        Keeper::post_start(&mut self.0, cx).await
+    }
+
+    async fn post_stop(&mut self) {
+        Keeper::post_stop(&mut self.0).await
+    }
+
+    fn snapshot(&self) -> Option<::actorbridge::State> {
+        Some(::actorbridge::State::of(&Keeper::snapshot(&self.0)))
+    }
+
+    fn restore(&mut self, state: &::actorbridge::State) -> Result<(), ::actorbridge::Fault> {
+        Keeper::restore(&mut self.0, state.decode()?)
+    }
+}
+
+/// What makes Keeper actors, for `Module::actor` and `spawn`. It is called again after a panic.
+pub fn keeper<A: Keeper>(
+    make: impl Fn() -> A + Send + Sync + 'static,
+) -> impl Fn() -> KeeperActor<A> + Send + Sync + 'static {
+    move || KeeperActor(make())
+}
+
+/// Where a [`Keeper`] is, in whatever language it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KeeperRef {
+    to: ::actorbridge::Ref,
+    within: Option<::core::time::Duration>,
+}
+
+impl KeeperRef {
+    /// The actor at an address, such as `ab:///path`.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT for what is no address.
+    pub fn at(address: &str) -> Result<Self, ::actorbridge::Error> {
+        address.parse().map(Self::to)
+    }
+
+    /// The actor that another reference is to.
+    pub fn to(to: ::actorbridge::Ref) -> Self {
+        Self { to, within: None }
+    }
+
+    /// The reference without its type.
+    pub fn address(&self) -> &::actorbridge::Ref {
+        &self.to
+    }
+
+    /// The same actor with another deadline for each ask.
+    #[must_use]
+    pub fn within(&self, within: ::core::time::Duration) -> Self {
+        Self { to: self.to.clone(), within: Some(within) }
+    }
+
+    /// Makes an actor at a path: of a node, or as the child of a handler's own actor.
+    ///
+    /// # Errors
+    /// As `Node::spawn` and `Cx::spawn`.
+    pub fn spawn<A: Keeper>(
+        by: &impl ::actorbridge::Caller,
+        path: &str,
+        make: impl Fn() -> A + Send + Sync + 'static,
+        options: ::actorbridge::Options,
+    ) -> Result<Self, ::actorbridge::Error> {
+        by.spawn(path, keeper(make), options).map(Self::to)
+    }
+
+    /// Show says what the state is.
+    ///
+    /// # Errors
+    /// What became of the message, by its code and effect.
+    pub async fn show(
+        &self,
+        by: &impl ::actorbridge::Caller,
+        m: &ShowRequest,
+    ) -> Result<Shown, ::actorbridge::Error> {
+        by.ask(&self.to, m, self.within.unwrap_or(::actorbridge::DEFAULT_WITHIN)).await
+    }
+}
+
+/// Handles versions.v1.Vault: one message at a time, never two at once.
+///
+/// A Vault is a Keeper whose state is not written as an older version.
+pub trait Vault: Send + Sized + 'static {
+    /// Show says what the state is.
+    fn show(
+        &mut self,
+        cx: &::actorbridge::Cx,
+        m: ShowRequest,
+    ) -> impl ::core::future::Future<Output = Result<Shown, ::actorbridge::Fault>> + Send;
+
+    /// The state to keep or to move. It is taken between two messages.
+    fn snapshot(&self) -> Strict;
+
+    /// Takes over a state, before `post_start`.
+    fn restore(&mut self, state: Strict) -> Result<(), ::actorbridge::Fault>;
+
+    /// Runs before the first message, and after each restart.
+    fn post_start(
+        &mut self,
+        _cx: &::actorbridge::Cx,
+    ) -> impl ::core::future::Future<Output = Result<(), ::actorbridge::Fault>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Runs after the last message; not after a panic, which leaves a state that cannot be trusted.
+    fn post_stop(&mut self) -> impl ::core::future::Future<Output = ()> + Send {
+        async {}
+    }
+}
+
+/// A [`Vault`] as an actor of a node: [`vault`] makes it.
+pub struct VaultActor<A>(A);
+
+impl<A: Vault> ::actorbridge::Actor for VaultActor<A> {
+    const PROTOCOL: ::actorbridge::Protocol = ::actorbridge::Protocol {
+        name: "versions.v1.Vault",
+        reads: &[
+            ::actorbridge::Reads { type_name: "versions.v1.ShowRequest", version: 1, min_reader: 1 },
+            ::actorbridge::Reads { type_name: "versions.v1.Shown", version: 1, min_reader: 1 },
+            ::actorbridge::Reads { type_name: "versions.v1.Strict", version: 2, min_reader: 2 },
+        ],
+        reliable: false,
+    };
+
+    async fn receive(
+        &mut self,
+        cx: &::actorbridge::Cx,
+        message: &::actorbridge::Message,
+    ) -> Result<(), ::actorbridge::Fault> {
+        match message.type_name() {
+            "versions.v1.ShowRequest" => cx.answer(self.0.show(cx, message.decode()?).await),
+            other => Err(::actorbridge::Fault::unsupported(other)),
+        }
+    }
+
+    async fn post_start(&mut self, cx: &::actorbridge::Cx) -> Result<(), ::actorbridge::Fault> {
+        Vault::post_start(&mut self.0, cx).await
+    }
+
+    async fn post_stop(&mut self) {
+        Vault::post_stop(&mut self.0).await
+    }
+
+    fn snapshot(&self) -> Option<::actorbridge::State> {
+        Some(::actorbridge::State::of(&Vault::snapshot(&self.0)))
+    }
+
+    fn restore(&mut self, state: &::actorbridge::State) -> Result<(), ::actorbridge::Fault> {
+        Vault::restore(&mut self.0, state.decode()?)
+    }
+}
+
+/// What makes Vault actors, for `Module::actor` and `spawn`. It is called again after a panic.
+pub fn vault<A: Vault>(
+    make: impl Fn() -> A + Send + Sync + 'static,
+) -> impl Fn() -> VaultActor<A> + Send + Sync + 'static {
+    move || VaultActor(make())
+}
+
+/// Where a [`Vault`] is, in whatever language it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct VaultRef {
+    to: ::actorbridge::Ref,
+    within: Option<::core::time::Duration>,
+}
+
+impl VaultRef {
+    /// The actor at an address, such as `ab:///path`.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT for what is no address.
+    pub fn at(address: &str) -> Result<Self, ::actorbridge::Error> {
+        address.parse().map(Self::to)
+    }
+
+    /// The actor that another reference is to.
+    pub fn to(to: ::actorbridge::Ref) -> Self {
+        Self { to, within: None }
+    }
+
+    /// The reference without its type.
+    pub fn address(&self) -> &::actorbridge::Ref {
+        &self.to
+    }
+
+    /// The same actor with another deadline for each ask.
+    #[must_use]
+    pub fn within(&self, within: ::core::time::Duration) -> Self {
+        Self { to: self.to.clone(), within: Some(within) }
+    }
+
+    /// Makes an actor at a path: of a node, or as the child of a handler's own actor.
+    ///
+    /// # Errors
+    /// As `Node::spawn` and `Cx::spawn`.
+    pub fn spawn<A: Vault>(
+        by: &impl ::actorbridge::Caller,
+        path: &str,
+        make: impl Fn() -> A + Send + Sync + 'static,
+        options: ::actorbridge::Options,
+    ) -> Result<Self, ::actorbridge::Error> {
+        by.spawn(path, vault(make), options).map(Self::to)
+    }
+
+    /// Show says what the state is.
+    ///
+    /// # Errors
+    /// What became of the message, by its code and effect.
+    pub async fn show(
+        &self,
+        by: &impl ::actorbridge::Caller,
+        m: &ShowRequest,
+    ) -> Result<Shown, ::actorbridge::Error> {
         by.ask(&self.to, m, self.within.unwrap_or(::actorbridge::DEFAULT_WITHIN)).await
     }
 }
