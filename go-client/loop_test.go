@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	ab "github.com/actorbridge/actorbridge/go-client"
+	"github.com/actorbridge/actorbridge/go-client/abtest"
 	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
 	actorbridgev1 "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 )
@@ -129,8 +130,8 @@ func TestAnAskThatALoopLeavesIsAnsweredForUnlessItTookTheDuty(t *testing.T) {
 func TestChildrenStopBeforeTheirParentAndTheirPanicsAreToldToIt(t *testing.T) {
 	node := start(t, "a")
 	ends := make(chan string, 3)
-	notices := make(chan *actorbridgev1.ActorPanic, 1)
-	to, err := node.Spawn("parent", func() ab.Receiver { return &parent{ends: ends, notices: notices} })
+	probe := abtest.NewProbe(t, node, "probe")
+	to, err := node.Spawn("parent", func() ab.Receiver { return &parent{ends: ends, notices: probe.Ref()} })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +144,8 @@ func TestChildrenStopBeforeTheirParentAndTheirPanicsAreToldToIt(t *testing.T) {
 	if err := node.Tell(t.Context(), first, &testpb.PanicNow{Text: "boom"}); err != nil {
 		t.Fatal(err)
 	}
-	if n := receive(t, "the word to the parent", notices); n.Actor != "ab:///parent/first" || n.Reason != "boom" || n.Stack == "" || n.Restarts != 1 {
+	n := abtest.Expect[*actorbridgev1.ActorPanic](t, probe)
+	if n.Actor != "ab:///parent/first" || n.Reason != "boom" || n.Stack == "" || n.Restarts != 1 {
 		t.Errorf("the parent is told %v", n)
 	}
 	// An answer says that one has started: who is stopped before that has no stop hook to run.
@@ -164,10 +166,10 @@ func TestChildrenStopBeforeTheirParentAndTheirPanicsAreToldToIt(t *testing.T) {
 	}
 }
 
-// parent spawns children of its own kind, and says when it has stopped.
+// parent spawns children of its own kind, and says when it has stopped; it passes on the notices of their panics.
 type parent struct {
 	ends    chan string
-	notices chan *actorbridgev1.ActorPanic
+	notices ab.Ref
 	path    string
 }
 
@@ -196,8 +198,7 @@ func (p *parent) Receive(ctx ab.Context, m *ab.Message) error {
 	case *testpb.PanicNow:
 		panic(x.Text)
 	case *actorbridgev1.ActorPanic:
-		p.notices <- x
-		return nil
+		return ctx.Tell(p.notices, x)
 	}
 	return m.Unsupported()
 }
