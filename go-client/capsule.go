@@ -267,8 +267,10 @@ func (n *Node) restore(ctx context.Context, s *Snapshot, r *registered) (Receive
 	state := known.New().Interface()
 	info := infoOf(state)
 	if s.Version > info.version {
-		return nil, newError(CodeUnsupportedVersion, s.Actor, fmt.Sprintf(
+		e := newError(CodeUnsupportedVersion, s.Actor, fmt.Sprintf(
 			"the state is version %d of %s; %d is read here", s.Version, s.Type, info.version))
+		e.ReaderVersion = info.version
+		return nil, e
 	}
 	if err := proto.Unmarshal(s.State, state); err != nil {
 		return nil, newError(CodeUndecodable, s.Actor, "the state does not decode: "+err.Error())

@@ -266,6 +266,36 @@ func TestAStateOfAnOlderVersionIsUpcastBeforeItIsRestored(t *testing.T) {
 	}
 }
 
+func TestAStateThatIsTooNewOrDoesNotBecomeThisVersionIsNotRestoredAndSaysWhy(t *testing.T) {
+	restored := make(chan string, 1)
+	node := start(t, "a", ab.Factory("keeper/*", func() ab.Receiver { return &keeper{"", restored} }))
+	to, err := node.Spawn("keeper/1", func() ab.Receiver { return &keeper{"stuck", restored} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := node.Snapshot(t.Context(), to)
+	if err == nil {
+		err = node.Stop(t.Context(), to, long)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version, want := range map[uint32]ab.Error{
+		10: {Code: ab.CodeUnsupportedVersion, ReaderVersion: 9, Detail: "the state is version 10 of " + tooNew + "; 9 is read here"},
+		1:  {Code: ab.CodeUndecodable, Detail: "the state: " + tooNew + " of version 1 does not become version 2: it says stuck"},
+	} {
+		snapshot.Version = version
+		_, err := node.Restore(t.Context(), snapshot)
+		var got *ab.Error
+		if !errors.As(err, &got) || got.Code != want.Code || got.ReaderVersion != want.ReaderVersion || got.Detail != want.Detail {
+			t.Errorf("a state of version %d ends with %v, want %s", version, err, want.Detail)
+		}
+	}
+	if len(restored) > 0 {
+		t.Error("it was restored")
+	}
+}
+
 // movedKeeper moves a keeper with this text to a node that says it reads version of its state; 0 = it says nothing.
 func movedKeeper(t *testing.T, text string, version uint32) (restored chan string, a *ab.Node, err error) {
 	t.Helper()

@@ -307,6 +307,8 @@ fn an_older_state_is_brought_up_and_a_newer_one_refused() {
     assert_eq!((read.cents, read.currency.as_str()), (700, "EUR"));
     let refused = State::of(&v3(1)).decode::<V2>().expect_err("too new");
     assert_eq!(refused.code(), Code::UnsupportedVersion);
+    let says = "the state is version 3 of test.Price; 2 is read here";
+    assert!(refused.to_string().ends_with(says), "{refused}");
     let refused = State::of(&V1 { text: "x".into() }).decode::<V3>().expect_err("stuck");
     let says = "the state: test.Price of version 2 does not become version 3: invalid digit found in string";
     assert!(refused.to_string().ends_with(says), "{refused}");
