@@ -35,12 +35,16 @@ func Timeout(within time.Duration) AskOption {
 // Ask asks, and waits for the reply, which must be a T. In an actor, ctx is its [Context] or derived from it; otherwise to
 // is a Ref of a node. It fails as [Node.Ask] does.
 func Ask[T proto.Message](ctx context.Context, to Ref, message proto.Message, options ...AskOption) (T, error) {
+	return ask[T](ctx, to, message, options, false)
+}
+
+func ask[T proto.Message](ctx context.Context, to Ref, message proto.Message, options []AskOption, inline bool) (T, error) {
 	var none T
 	node, err := to.nodeFor(ctx)
 	if err != nil {
 		return none, err
 	}
-	reply, err := node.Ask(ctx, to, message, options...)
+	reply, err := node.askWith(ctx, to, message, options, inline)
 	if err != nil {
 		return none, err
 	}
@@ -65,6 +69,12 @@ func answerError(to Ref, err error) error {
 // Ask asks, and waits for the reply, at most 5 s or as [Timeout] says. The error says why there is none, and whether the
 // handler's effect happened. It is sent by the actor whose context is given, or by outside code.
 func (n *Node) Ask(ctx context.Context, to Ref, message proto.Message, options ...AskOption) (*Message, error) {
+	return n.askWith(ctx, to, message, options, false)
+}
+
+func (n *Node) askWith(
+	ctx context.Context, to Ref, message proto.Message, options []AskOption, inline bool,
+) (*Message, error) {
 	o := askOptions{within: defaultTimeout}
 	for _, set := range options {
 		set(&o)
@@ -77,7 +87,7 @@ func (n *Node) Ask(ctx context.Context, to Ref, message proto.Message, options .
 		t.flushBefore(ctx)
 		from, path = t.cell.sender, t.askPath()
 	}
-	return n.ask(ctx, from, to, message, o.within, path)
+	return n.ask(ctx, from, to, message, asking{o.within, path, inline})
 }
 
 // waiter is who waits for an answer, and how far the ask has come. It is guarded by the node's asksMu.
@@ -116,11 +126,16 @@ func (n *Node) notePlaced(out *outgoing, where placed) {
 	}
 }
 
+// asking is how an ask is made.
+type asking struct {
+	within time.Duration
+	path   []uint64 // of the asks that wait for it
+	inline bool     // it is declared so
+}
+
 // ask asks and waits for the answer, the deadline, the link's end or ctx.
-func (n *Node) ask(
-	ctx context.Context, from *sender, to Ref, message proto.Message, within time.Duration, path []uint64,
-) (*Message, error) {
-	within = min(within, longest)
+func (n *Node) ask(ctx context.Context, from *sender, to Ref, message proto.Message, how asking) (*Message, error) {
+	within := min(how.within, longest)
 	until := time.Now().Add(within)
 	if end, ok := ctx.Deadline(); ok && end.Before(until) {
 		until, within = end, time.Until(end)
@@ -132,15 +147,26 @@ func (n *Node) ask(
 	if err != nil {
 		return nil, err
 	}
-	out, err := newOutgoing(pb.Kind_KIND_ASK, message, wire.BodyFields{Correlation: correlation, AskPath: path})
+	out, err := newOutgoing(pb.Kind_KIND_ASK, message, wire.BodyFields{Correlation: correlation, AskPath: how.path})
 	if err != nil {
 		n.endAsk(correlation)
 		return nil, err
 	}
 	out.deadline = deadline
+	taken := false
+	if how.inline && ctx.Err() == nil {
+		var answer *Message
+		if answer, taken = n.askNow(from, to, &out, w); answer != nil {
+			n.endAsk(correlation)
+			return readAnswer(to, answer)
+		}
+	}
 	limited, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	where, err := n.place(limited, from, to, &out)
+	where := w.placed
+	if !taken {
+		where, err = n.place(limited, from, to, &out)
+	}
 	if err != nil {
 		n.endAsk(correlation)
 		if errors.Is(err, context.DeadlineExceeded) {
@@ -148,7 +174,9 @@ func (n *Node) ask(
 		}
 		return nil, err
 	}
-	n.notePlaced(&out, where)
+	if !taken {
+		n.notePlaced(&out, where)
+	}
 	select {
 	case answer := <-w.caller:
 		return readAnswer(to, answer)

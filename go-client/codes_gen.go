@@ -81,6 +81,7 @@ const (
 	StatusMore             Status = 2    // there is already something to receive
 	StatusShortBuffer      Status = 3    // the buffer is too small; the size needed was stored
 	StatusNoCredit         Status = 4    // the stream has no credit left
+	StatusNotInline        Status = 5    // the ask was not taken: it is not one that can be handled on this thread now
 	StatusClosed           Status = -1   // the handle is closed, was never open, or is forged
 	StatusNullPointer      Status = -2   // a pointer is null where its length is not zero
 	StatusBadArgument      Status = -3   // an argument is out of its range
@@ -224,6 +225,7 @@ var statuses = map[Status]codeInfo{
 	StatusMore:             {"MORE", EffectNone, "there is already something to receive", "receive before waiting", 0},
 	StatusShortBuffer:      {"SHORT_BUFFER", EffectNone, "the buffer is too small; the size needed was stored", "call again with a larger buffer", 0},
 	StatusNoCredit:         {"NO_CREDIT", EffectNone, "the stream has no credit left", "wait for a StreamState that raises the credit", 8},
+	StatusNotInline:        {"NOT_INLINE", EffectNone, "the ask was not taken: it is not one that can be handled on this thread now", "send it with ab_link_send", 9},
 	StatusClosed:           {"CLOSED", EffectNone, "the handle is closed, was never open, or is forged", "open it, and use it only until it is closed", 9},
 	StatusNullPointer:      {"NULL_POINTER", EffectNone, "a pointer is null where its length is not zero", "pass a valid pointer, or length 0", 3},
 	StatusBadArgument:      {"BAD_ARGUMENT", EffectNone, "an argument is out of its range", "see the error's text", 3},

@@ -47,6 +47,9 @@ type linkEnd struct {
 	machine *machine.Link
 	outlets map[uint32]*outlet
 	peer    string
+	// asker is the transport, if it can ask beside its packets; carrying: it carries one at present.
+	asker    door.Asker
+	carrying bool
 	// reads is the highest version of each type that the peer says it reads.
 	reads map[string]uint32
 	// incarnation is the peer's.
@@ -173,6 +176,9 @@ func (n *Node) Disconnect(node string) {
 
 // carry moves packets between the machine and the transport until the link ends.
 func (l *linkEnd) carry(transport door.Link) {
+	l.mu.Lock()
+	l.asker, _ = transport.(door.Asker)
+	l.mu.Unlock()
 	written, closed := make(chan struct{}), make(chan struct{})
 	l.node.tasks.run(func() {
 		defer close(written)
@@ -235,6 +241,7 @@ func (l *linkEnd) write(transport door.Link) {
 func (l *linkEnd) takePacket() *wire.Packet {
 	l.mu.Lock()
 	packet, actions := l.machine.Poll(l.node.now(), nil)
+	l.carrying = packet != nil
 	var owners []*bell
 	for _, a := range actions {
 		if a.Kind == machine.ActionRoom {

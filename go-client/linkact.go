@@ -242,7 +242,8 @@ func (n *Node) linkDown(l *linkEnd, down *machine.Down, watches map[watch]struct
 	for _, ask := range ended {
 		code := CodeOutcomeUnknown
 		l.with(func(m *machine.Link) {
-			if m.NeverLeft(ask.Waiter.placed.flow, ask.Waiter.placed.seq, down.LastFrame) {
+			// Without a seq it was handled beside the packets.
+			if ask.Waiter.placed.seq != 0 && m.NeverLeft(ask.Waiter.placed.flow, ask.Waiter.placed.seq, down.LastFrame) {
 				code = CodeUnavailable
 			}
 		})

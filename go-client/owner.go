@@ -55,7 +55,7 @@ func (n *Node) swapAtHome(ctx context.Context, home, path string, from, to owned
 	}
 	answer, err := n.ask(ctx, n.outside, system, &pb.OwnerSwapRequest{
 		Path: path, ExpectedOwner: from.owner, ExpectedEpoch: from.epoch, Owner: to.owner, Epoch: to.epoch,
-	}, findTime, nil)
+	}, asking{within: findTime})
 	if err != nil {
 		return owned{}, err
 	}

@@ -87,7 +87,7 @@ func (n *Node) find(ctx context.Context, path string) string {
 		if err != nil {
 			continue
 		}
-		reply, err := n.ask(ctx, n.outside, system, &pb.FindRequest{Path: path}, findTime, nil)
+		reply, err := n.ask(ctx, n.outside, system, &pb.FindRequest{Path: path}, asking{within: findTime})
 		if err != nil {
 			continue
 		}

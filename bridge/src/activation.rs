@@ -1,6 +1,8 @@
 //! One activation: handles what is in a cell's mailbox, then ends.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use actorbridge_proto::v1::{ActorPanic, Code, Effect, Kind};
@@ -8,6 +10,7 @@ use actorbridge_proto::v1::{ActorPanic, Code, Effect, Kind};
 use crate::actor::{Actor, DynActor, catching, catching_now};
 use crate::cell::{Cell, Next};
 use crate::context::Cx;
+use crate::door::inline;
 use crate::error::Fault;
 use crate::machine::supervisor::Directive;
 use crate::message::{Message, Outgoing, Permit};
@@ -90,6 +93,9 @@ pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
 /// Handles what is in the mailbox. It knows the actor's type, so that a message costs no allocation of its own.
 pub(crate) async fn work<A: Actor>(actor: &mut A, work: &mut Work) -> End {
     loop {
+        if work.handled > 0 && inline::somebody_waits() && work.cell.has_mail() {
+            yield_once().await; // what came meanwhile is not handled on the asker's thread
+        }
         let (message, token) = match work.cell.next(&work.node, work.last.take()) {
             Next::Message(message, token) => (message, token),
             Next::Empty | Next::Frozen => return End::Rest,
@@ -108,6 +114,19 @@ pub(crate) async fn work<A: Actor>(actor: &mut A, work: &mut Work) -> End {
         }
         work.batch_ends().await;
     }
+}
+
+/// Gives the thread back once. Who polled has to do it again.
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Work {

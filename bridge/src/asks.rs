@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::address::Address;
+use crate::door::inline;
 use crate::error::Error;
 use crate::machine::Millis;
 use crate::message::{Message, Outgoing, Payload};
@@ -150,6 +151,9 @@ impl Inner {
 
     /// Brings an answer to the node that asked.
     pub(crate) fn answer(self: &Arc<Self>, reply_to: &str, out: &Outgoing) {
+        if inline::keep_answer(reply_to, out) {
+            return;
+        }
         let Ok(address) = reply_to.parse::<Address>() else {
             return self.log(Level::Warn, reply_to, "an answer has no valid address to go to".into());
         };

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{DynActor, Factory, Options};
 use crate::address::Address;
+use crate::door::inline;
 use crate::machine::Millis;
 use crate::machine::pool::{Grant, Pool, StreamKey};
 use crate::machine::supervisor::Supervisor;
@@ -222,7 +223,9 @@ impl Cell {
             _ if halted => Next::Frozen,
             None => Next::Empty,
             Some(message) => {
-                let token = message.is_ask().then(|| self.cancel.child_token());
+                // Nobody can withdraw an ask that its asker waits for on this thread.
+                let may_be_cancelled = message.is_ask() && !inline::somebody_waits();
+                let token = may_be_cancelled.then(|| self.cancel.child_token());
                 state.running = token.clone().map(|token| (message.clone(), token));
                 Next::Message(message, token)
             }
@@ -231,6 +234,10 @@ impl Cell {
         node.grant(grants);
         waiters.iter().for_each(|w| w.notify_waiters());
         next
+    }
+
+    pub(crate) fn has_mail(&self) -> bool {
+        !self.lock().mailbox.is_empty()
     }
 
     pub(crate) fn release(&self, node: &Inner, permit: Permit) {

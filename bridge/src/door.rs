@@ -19,8 +19,10 @@ use crate::outlet::Outlet;
 use crate::versions;
 
 mod inbound;
+pub(crate) mod inline;
 
 use inbound::Inbound;
+pub use inline::Inline;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 

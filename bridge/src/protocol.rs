@@ -35,6 +35,8 @@ pub struct Protocol {
     pub name: &'static str,
     /// Requests, replies and state.
     pub reads: &'static [Reads],
+    /// Requests whose handlers are plain functions: they may be run on the asking thread.
+    pub inline: &'static [&'static str],
     /// A method asks for delivery AT_LEAST_ONCE.
     pub reliable: bool,
 }
@@ -44,6 +46,7 @@ impl Protocol {
     pub const NONE: Self = Self {
         name: "",
         reads: &[],
+        inline: &[],
         reliable: false,
     };
 

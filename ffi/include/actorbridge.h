@@ -15,7 +15,7 @@
 /**
  * The version of the C ABI that this header describes: major << 16 | minor.
  */
-#define AB_ABI_VERSION (1 << 16)
+#define AB_ABI_VERSION ((1 << 16) | 1)
 
 /**
  * A descriptor of this kind carries the head of a packet: an encoded Frame without runs.
@@ -97,6 +97,11 @@
  * The stream has no credit left. Wait for a StreamState that raises the credit.
  */
 #define AB_NO_CREDIT 4
+
+/**
+ * The ask was not taken: it is not one that can be handled on this thread now. Send it with ab_link_send.
+ */
+#define AB_NOT_INLINE 5
 
 /**
  * The handle is closed, was never open, or is forged. Open it, and use it only until it is closed.
@@ -686,8 +691,16 @@ int32_t ab_link_recv(ab_link link,
                      size_t *need);
 
 /**
- * Sends one ask. AB_PENDING: it was sent, and its answer comes by ab_link_recv; this version answers no ask inline, so
- * rep and rep_arena are left alone. Else as ab_link_send.
+ * Asks. With a seq of 0, the handler is run on this thread, if the ask's method is declared inline and its actor has nothing
+ * else to do: the call blocks as long as the handler runs, and needs no credit. The type is one that the peer was told, or 0
+ * and in ext.
+ *
+ * AB_OK: rep is the answer, an envelope without who in rep_arena (AB_DESC_WHOLE). AB_NOT_INLINE: it was not taken; send it
+ * with its seq. AB_PENDING: it was taken, and its answer comes by ab_link_recv. AB_SHORT_BUFFER: it was handled, its answer needs
+ * need bytes, and comes by ab_link_recv: the handler is never run twice. An ask never overtakes what was sent before it and is
+ * not handled yet: then it is AB_NOT_INLINE.
+ *
+ * With a seq, the ask is sent as by ab_link_send, and answered with AB_PENDING.
  *
  * Pointers: req is null or valid, arena is null or has arena_len bytes; nobody writes to them meanwhile.
  */

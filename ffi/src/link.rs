@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use actorbridge::door::LinkEnd;
+use actorbridge::door::{Inline, LinkEnd};
 use actorbridge_proto::v1::{Frame, Hello, Status};
 use actorbridge_proto::{Packet, packet::MAX_FRAME_BYTES};
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use crate::host::{Host, lock};
 use crate::node::host;
 use crate::pointers::{get, place, slice, slice_mut};
 use crate::status::*;
-use crate::types::{AB_STATE_RUNNING, Desc, Error, Link, Node};
+use crate::types::{AB_DESC_WHOLE, AB_STATE_RUNNING, Desc, Error, Link, Node};
 
 /// The open links.
 pub(crate) static LINKS: Table<Door> = Table::new(0xA2, 65_536);
@@ -411,8 +411,16 @@ pub unsafe extern "C" fn ab_link_recv(
     })
 }
 
-/// Sends one ask. AB_PENDING: it was sent, and its answer comes by ab_link_recv; this version answers no ask inline, so
-/// `rep` and `rep_arena` are left alone. Else as ab_link_send.
+/// Asks. With a `seq` of 0, the handler is run on this thread, if the ask's method is declared inline and its actor has nothing
+/// else to do: the call blocks as long as the handler runs, and needs no credit. The type is one that the peer was told, or 0
+/// and in ext.
+///
+/// AB_OK: `rep` is the answer, an envelope without who in `rep_arena` (AB_DESC_WHOLE). AB_NOT_INLINE: it was not taken; send it
+/// with its seq. AB_PENDING: it was taken, and its answer comes by ab_link_recv. AB_SHORT_BUFFER: it was handled, its answer needs
+/// `need` bytes, and comes by ab_link_recv: the handler is never run twice. An ask never overtakes what was sent before it and is
+/// not handled yet: then it is AB_NOT_INLINE.
+///
+/// With a seq, the ask is sent as by ab_link_send, and answered with AB_PENDING.
 ///
 /// # Safety
 /// `req` is null or valid, `arena` is null or has `arena_len` bytes; nobody writes to them meanwhile.
@@ -431,7 +439,7 @@ pub unsafe extern "C" fn ab_link_ask(
         let door = door(link)?;
         // SAFETY: the caller's promise, for all five.
         let (req, arena) = unsafe { (get(req, "req")?, slice(arena, arena_len, "arena")?) };
-        let (_, _, need) = unsafe {
+        let (rep, rep_arena, need) = unsafe {
             (
                 place(rep, "rep")?,
                 slice_mut(rep_arena, cap, "rep_arena")?,
@@ -444,6 +452,9 @@ pub unsafe extern "C" fn ab_link_ask(
                 AB_BAD_DESCRIPTOR,
                 "a head is not an ask; send it with ab_link_send",
             ));
+        }
+        if req.seq == 0 {
+            return door.ask_inline(req, arena, rep, rep_arena, need);
         }
         let mut status = [AB_OK];
         let sent = send(&door, std::slice::from_ref(req), arena, &mut status)?;
@@ -505,6 +516,42 @@ pub unsafe extern "C" fn ab_link_frames(
 }
 
 impl Door {
+    fn ask_inline(
+        &self,
+        req: &Desc,
+        arena: &[u8],
+        rep: &mut Desc,
+        rep_arena: &mut [u8],
+        need: &mut usize,
+    ) -> Result<i32, Fail> {
+        if self.end.is_down() {
+            return Ok(self.over());
+        }
+        if arena.len() > MAX_ARENA {
+            return Err(Fail::new(AB_BAD_ARGUMENT, "an arena has at most 4 MiB"));
+        }
+        let body = req.body(&Bytes::copy_from_slice(arena))?;
+        let (what, body) = match self.end.ask_inline(req.flow()?, req.r#type, req.ttl_ms, body) {
+            Inline::Answered(what, body) => (what, body),
+            Inline::Later => return Ok(AB_PENDING),
+            Inline::NotTaken => return Ok(AB_NOT_INLINE),
+        };
+        let (head, all) = (what.bytes.len(), what.bytes.len() + body.len());
+        *need = all;
+        let Some(room) = rep_arena.get_mut(..all) else {
+            self.end.answer_later(&what, &body);
+            return Ok(AB_SHORT_BUFFER);
+        };
+        room[..head].copy_from_slice(&what.bytes);
+        room[head..].copy_from_slice(&body);
+        *rep = Desc {
+            ext_len: all as u32,
+            flags: AB_DESC_WHOLE,
+            ..Desc::default()
+        };
+        Ok(AB_OK)
+    }
+
     fn frame(&self, input: &[u8]) {
         let mut sent = lock(&self.sent);
         let limit = self.end.limits().max_frame_bytes as usize;

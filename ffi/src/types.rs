@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 /// The version of the C ABI that this header describes: major << 16 | minor.
-pub const AB_ABI_VERSION: u32 = 1 << 16;
+pub const AB_ABI_VERSION: u32 = (1 << 16) | 1;
 
 /// A node. 0 is never one.
 pub type Node = u64;

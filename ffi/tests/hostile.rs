@@ -286,7 +286,7 @@ fn the_library_and_its_nodes_describe_themselves() {
     let info: serde_json::Value = serde_json::from_str(&info).expect("JSON");
     assert_eq!(
         (info["abi"].as_str(), info["module"].as_str()),
-        (Some("1.0"), Some("rust"))
+        (Some("1.1"), Some("rust"))
     );
     let dump = document(|buf, cap, len| unsafe { ab_node_dump(node, AB_DUMP_NODE, buf, cap, len) });
     let dump: serde_json::Value = serde_json::from_str(&dump).expect("JSON");

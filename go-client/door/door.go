@@ -30,6 +30,16 @@ type Link interface {
 	Close() error
 }
 
+// An Asker is a Link that can have an ask handled at once, on the asking goroutine, beside its packets.
+type Asker interface {
+	Link
+	// Ask hands over an ask of a flow that the peer knows, and of a type that it was told, with the milliseconds that are left; all
+	// packets that were sent before have been acted on. It blocks as long as the handler runs. An envelope is the answer, which is
+	// the caller's. Without one, taken says whether the ask is handled and its answer comes by Recv; else it was not taken, and is
+	// to be sent in a packet. Any goroutine may call it.
+	Ask(flow, typeID, ttlMs uint32, body []byte) (envelope []byte, taken bool)
+}
+
 // An Acceptor takes links that other nodes dialled; *actorbridge.Node is one.
 type Acceptor interface {
 	// Accept runs the link until it ends.

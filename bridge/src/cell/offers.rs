@@ -228,6 +228,24 @@ impl Cell {
         state.mailbox.remove(at)
     }
 
+    /// Takes an ask that its asker's thread is to handle at once: then the caller has to run the activation. `false`: the actor
+    /// is not idle, or the ask is none for that.
+    pub(crate) fn offer_inline(&self, key: StreamKey, message: Message) -> bool {
+        let declared = self.factory.protocol.inline.contains(&message.type_name());
+        if !declared || !message.is_ask() || self.is_deadlock(&message) {
+            return false;
+        }
+        let mut state = self.lock();
+        let idle = !state.active && state.mailbox.is_empty() && state.begun && state.actor.is_some();
+        let here = state.phase == Phase::Running && !state.frozen && state.moved.is_none();
+        if !idle || !here || state.holds.contains_key(&key) || !state.pool.take_local() {
+            return false;
+        }
+        state.active = true;
+        state.push_local(message);
+        true
+    }
+
     fn is_deadlock(&self, message: &Message) -> bool {
         message.is_ask() && message.ask_path().contains(&self.hash)
     }

@@ -25,8 +25,8 @@ pub(super) struct Inbound {
     stream: u64,
     /// How many times the stream has been bound.
     binding: u32,
-    who: Arc<Who>,
-    host: Host,
+    pub(super) who: Arc<Who>,
+    pub(super) host: Host,
 }
 
 impl LinkEnd {
@@ -188,12 +188,14 @@ impl LinkEnd {
         }
     }
 
-    fn what(&self, type_id: u32) -> Arc<What> {
+    pub(super) fn what(&self, type_id: u32) -> Arc<What> {
         let mut state = lock(&self.state);
         if let Some(what) = state.types.get(&type_id) {
             return what.clone();
         }
-        let what = Arc::new(state.machine.what(type_id).cloned().unwrap_or_default());
+        let Some(what) = state.machine.what(type_id).cloned().map(Arc::new) else {
+            return Arc::default(); // none, or one that may still be told
+        };
         state.types.insert(type_id, what.clone());
         what
     }

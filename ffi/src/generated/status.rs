@@ -14,6 +14,8 @@ pub const AB_MORE: i32 = 2;
 pub const AB_SHORT_BUFFER: i32 = 3;
 /// The stream has no credit left. Wait for a StreamState that raises the credit.
 pub const AB_NO_CREDIT: i32 = 4;
+/// The ask was not taken: it is not one that can be handled on this thread now. Send it with ab_link_send.
+pub const AB_NOT_INLINE: i32 = 5;
 /// The handle is closed, was never open, or is forged. Open it, and use it only until it is closed.
 pub const AB_CLOSED: i32 = -1;
 /// A pointer is null where its length is not zero. Pass a valid pointer, or length 0.
@@ -105,6 +107,7 @@ pub(crate) const fn status_name(status: i32) -> Option<&'static CStr> {
         AB_MORE => c"AB_MORE",
         AB_SHORT_BUFFER => c"AB_SHORT_BUFFER",
         AB_NO_CREDIT => c"AB_NO_CREDIT",
+        AB_NOT_INLINE => c"AB_NOT_INLINE",
         AB_CLOSED => c"AB_CLOSED",
         AB_NULL_POINTER => c"AB_NULL_POINTER",
         AB_BAD_ARGUMENT => c"AB_BAD_ARGUMENT",

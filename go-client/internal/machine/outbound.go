@@ -122,6 +122,16 @@ func (l *Link) Send(flow uint32, what *wire.What, deadline Millis, hops uint32, 
 	return Sent{Result: SendQueued, Seq: seq}
 }
 
+// Beside says whether a message of a flow may go to the peer beside the packets: nothing waits to be sent, and the peer knows the
+// flow and the type, whose number is returned; 0 = it may not.
+func (l *Link) Beside(flow uint32, what *wire.What, size int) (typeID uint32) {
+	out := l.openFlow(flow)
+	if out == nil || l.queue.len() > 0 || l.refusal(what, out.whoLen+len(what.Bytes)+size) != nil {
+		return 0
+	}
+	return l.types[string(what.Bytes)]
+}
+
 // SendOffStream queues one message outside any stream: an answer, or a complete envelope with an empty what. It keeps body.
 //
 // It needs no credit, and goes also when there is little room, since its asker waits. SendNoRoom comes only above

@@ -103,10 +103,11 @@ func (r {name}Ref) Ref() ab.Ref {{ return r.ref }}
             &format!("{method_name} asks the actor, and waits for its answer."),
         );
         let deadline = self.deadline(method.deadline_ms);
+        let ask = if method.inline { "AskInline" } else { "Ask" };
         format!(
             "
 {head}func (r {name}Ref) {method_name}(ctx context.Context, req *{request}, options ...ab.AskOption) (*{reply}, error) {{
-{deadline}	return ab.Ask[*{reply}](ctx, r.ref, req, options...)
+{deadline}	return ab.{ask}[*{reply}](ctx, r.ref, req, options...)
 }}
 "
         )

@@ -136,7 +136,11 @@ impl Writer<'_> {
         for message in self.actor.reads() {
             text += &self.reads(message);
         }
-        text += &format!("        ],\n        reliable: {},\n    }};\n\n", self.actor.reliable());
+        text += &format!(
+            "        ],\n        inline: &[{}],\n        reliable: {},\n    }};\n\n",
+            self.inline_requests(),
+            self.actor.reliable()
+        );
         let parameters = [
             "&mut self".into(),
             format!("cx: &{ab}::Cx"),
@@ -160,6 +164,12 @@ impl Writer<'_> {
         text += &format!("            other => Err({ab}::Fault::unsupported(other)),\n        }}\n    }}\n\n");
         text += &self.hooks();
         text + "}\n"
+    }
+
+    fn inline_requests(&self) -> String {
+        let inline = self.actor.methods.iter().filter(|m| m.inline && m.reply.is_some());
+        let names: Vec<_> = inline.map(|m| format!("\"{}\"", m.request.full_name())).collect();
+        names.join(", ")
     }
 
     fn reads(&self, message: &MessageDescriptor) -> String {

@@ -464,6 +464,7 @@ impl<A: Echo> ::actorbridge::Actor for EchoActor<A> {
             ::actorbridge::Reads { type_name: "actorbridge.test.v1.EchoReply", version: 1, min_reader: 1 },
             ::actorbridge::Reads { type_name: "actorbridge.test.v1.Add", version: 2, min_reader: 1 },
         ],
+        inline: &[],
         reliable: false,
     };
 
@@ -612,6 +613,7 @@ impl<A: Counter> ::actorbridge::Actor for CounterActor<A> {
             ::actorbridge::Reads { type_name: "actorbridge.test.v1.Count", version: 1, min_reader: 1 },
             ::actorbridge::Reads { type_name: "actorbridge.test.v1.Release", version: 1, min_reader: 1 },
         ],
+        inline: &[],
         reliable: false,
     };
 
@@ -753,6 +755,7 @@ impl<A: Log> ::actorbridge::Actor for LogActor<A> {
         reads: &[
             ::actorbridge::Reads { type_name: "actorbridge.test.v1.Release", version: 1, min_reader: 1 },
         ],
+        inline: &[],
         reliable: true,
     };
 

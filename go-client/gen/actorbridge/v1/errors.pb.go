@@ -214,6 +214,7 @@ const (
 	Status_STATUS_MORE              Status = 2
 	Status_STATUS_SHORT_BUFFER      Status = 3
 	Status_STATUS_NO_CREDIT         Status = 4
+	Status_STATUS_NOT_INLINE        Status = 5
 	Status_STATUS_CLOSED            Status = -1
 	Status_STATUS_NULL_POINTER      Status = -2
 	Status_STATUS_BAD_ARGUMENT      Status = -3
@@ -239,6 +240,7 @@ var (
 		2:    "STATUS_MORE",
 		3:    "STATUS_SHORT_BUFFER",
 		4:    "STATUS_NO_CREDIT",
+		5:    "STATUS_NOT_INLINE",
 		-1:   "STATUS_CLOSED",
 		-2:   "STATUS_NULL_POINTER",
 		-3:   "STATUS_BAD_ARGUMENT",
@@ -261,6 +263,7 @@ var (
 		"STATUS_MORE":              2,
 		"STATUS_SHORT_BUFFER":      3,
 		"STATUS_NO_CREDIT":         4,
+		"STATUS_NOT_INLINE":        5,
 		"STATUS_CLOSED":            -1,
 		"STATUS_NULL_POINTER":      -2,
 		"STATUS_BAD_ARGUMENT":      -3,
@@ -439,13 +442,14 @@ const file_actorbridge_v1_errors_proto_rawDesc = "" +
 	"\x12CODE_HANDLER_ERROR\x10!\x1aT\xa2\xb8\x19P\b\x02\x12\x1dthe handler returned an error\x1a$see the error's own code and details\"\aUNKNOWN\x12\x80\x01\n" +
 	"\x14CODE_HANDLER_TIMEOUT\x10\"\x1af\xa2\xb8\x19b\b\x02\x12\x1bthe handler ran out of time\x1a.give it more time, or let it watch its context\"\x11DEADLINE_EXCEEDED\x12\x8e\x01\n" +
 	"\x14CODE_OUTCOME_UNKNOWN\x10@\x1at\xa2\xb8\x19p\b\x02\x12$the message left, and no answer came\x1a=ask the actor what it knows, or retry with the same dedup_key\"\aUNKNOWN\x12~\n" +
-	"\x0fCODE_STATE_LOST\x10A\x1ai\xa2\xb8\x19e\b\x02\x12&the actor's state or cursors were lost\x1a.restore it from a snapshot, or accept the loss\"\tDATA_LOSS*\xd5\x15\n" +
+	"\x0fCODE_STATE_LOST\x10A\x1ai\xa2\xb8\x19e\b\x02\x12&the actor's state or cursors were lost\x1a.restore it from a snapshot, or accept the loss\"\tDATA_LOSS*\xf3\x16\n" +
 	"\x06Status\x12.\n" +
 	"\tSTATUS_OK\x10\x00\x1a\x1f\xa2\xb8\x19\x1b\b\x03\x12\x04done\x1a\rnothing to do\"\x02OK\x12S\n" +
 	"\x0eSTATUS_PENDING\x10\x01\x1a?\xa2\xb8\x19;\b\x01\x12*accepted; the answer comes by ab_link_recv\x1a\areceive\"\x02OK\x12Z\n" +
 	"\vSTATUS_MORE\x10\x02\x1aI\xa2\xb8\x19E\b\x01\x12%there is already something to receive\x1a\x16receive before waiting\"\x02OK\x12y\n" +
 	"\x13STATUS_SHORT_BUFFER\x10\x03\x1a`\xa2\xb8\x19\\\b\x01\x123the buffer is too small; the size needed was stored\x1a\x1fcall again with a larger buffer\"\x02OK\x12~\n" +
-	"\x10STATUS_NO_CREDIT\x10\x04\x1ah\xa2\xb8\x19d\b\x01\x12\x1dthe stream has no credit left\x1a-wait for a StreamState that raises the credit\"\x12RESOURCE_EXHAUSTED\x12\x98\x01\n" +
+	"\x10STATUS_NO_CREDIT\x10\x04\x1ah\xa2\xb8\x19d\b\x01\x12\x1dthe stream has no credit left\x1a-wait for a StreamState that raises the credit\"\x12RESOURCE_EXHAUSTED\x12\x9b\x01\n" +
+	"\x11STATUS_NOT_INLINE\x10\x05\x1a\x83\x01\xa2\xb8\x19\x7f\b\x01\x12Kthe ask was not taken: it is not one that can be handled on this thread now\x1a\x19send it with ab_link_send\"\x13FAILED_PRECONDITION\x12\x98\x01\n" +
 	"\rSTATUS_CLOSED\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x1a|\xa2\xb8\x19x\b\x01\x122the handle is closed, was never open, or is forged\x1a+open it, and use it only until it is closed\"\x13FAILED_PRECONDITION\x12\x8d\x01\n" +
 	"\x13STATUS_NULL_POINTER\x10\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x1ak\xa2\xb8\x19g\b\x01\x12.a pointer is null where its length is not zero\x1a!pass a valid pointer, or length 0\"\x10INVALID_ARGUMENT\x12q\n" +
 	"\x13STATUS_BAD_ARGUMENT\x10\xfd\xff\xff\xff\xff\xff\xff\xff\xff\x01\x1aO\xa2\xb8\x19K\b\x01\x12\x1fan argument is out of its range\x1a\x14see the error's text\"\x10INVALID_ARGUMENT\x12\xc5\x01\n" +

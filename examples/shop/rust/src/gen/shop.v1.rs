@@ -230,6 +230,7 @@ impl<A: Pricer> ::actorbridge::Actor for PricerActor<A> {
             ::actorbridge::Reads { type_name: "shop.v1.Reload", version: 1, min_reader: 1 },
             ::actorbridge::Reads { type_name: "shop.v1.PricerState", version: 1, min_reader: 1 },
         ],
+        inline: &["shop.v1.QuoteRequest"],
         reliable: false,
     };
 
@@ -381,6 +382,7 @@ impl<A: Cart> ::actorbridge::Actor for CartActor<A> {
             ::actorbridge::Reads { type_name: "shop.v1.AddReply", version: 1, min_reader: 1 },
             ::actorbridge::Reads { type_name: "shop.v1.CartState", version: 1, min_reader: 1 },
         ],
+        inline: &[],
         reliable: false,
     };
 

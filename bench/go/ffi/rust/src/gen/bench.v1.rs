@@ -176,6 +176,7 @@ impl<A: Counter> ::actorbridge::Actor for CounterActor<A> {
             ::actorbridge::Reads { type_name: "bench.v1.Reading", version: 1, min_reader: 1 },
             ::actorbridge::Reads { type_name: "bench.v1.Taken", version: 1, min_reader: 1 },
         ],
+        inline: &[],
         reliable: false,
     };
 
@@ -313,6 +314,7 @@ impl<A: Echoer> ::actorbridge::Actor for EchoerActor<A> {
             ::actorbridge::Reads { type_name: "bench.v1.Payload", version: 1, min_reader: 1 },
             ::actorbridge::Reads { type_name: "bench.v1.InlinePayload", version: 1, min_reader: 1 },
         ],
+        inline: &["bench.v1.InlinePayload"],
         reliable: false,
     };
 
@@ -449,6 +451,7 @@ impl<A: Source> ::actorbridge::Actor for SourceActor<A> {
             ::actorbridge::Reads { type_name: "bench.v1.Order", version: 1, min_reader: 1 },
             ::actorbridge::Reads { type_name: "bench.v1.Told", version: 1, min_reader: 1 },
         ],
+        inline: &[],
         reliable: false,
     };
 

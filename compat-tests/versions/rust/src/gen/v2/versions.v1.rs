@@ -297,6 +297,7 @@ impl<A: Desk> ::actorbridge::Actor for DeskActor<A> {
             ::actorbridge::Reads { type_name: "versions.v1.ArrivedRequest", version: 1, min_reader: 1 },
             ::actorbridge::Reads { type_name: "versions.v1.ArrivedReply", version: 1, min_reader: 1 },
         ],
+        inline: &[],
         reliable: false,
     };
 
@@ -465,6 +466,7 @@ impl<A: Writer> ::actorbridge::Actor for WriterActor<A> {
             ::actorbridge::Reads { type_name: "versions.v1.RunRequest", version: 1, min_reader: 1 },
             ::actorbridge::Reads { type_name: "versions.v1.RunReply", version: 1, min_reader: 1 },
         ],
+        inline: &[],
         reliable: false,
     };
 

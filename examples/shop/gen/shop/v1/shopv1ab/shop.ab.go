@@ -66,7 +66,7 @@ func (r PricerRef) Ref() ab.Ref { return r.ref }
 // Quote says what some pieces of an article cost. An article that is not sold is UNKNOWN_SKU.
 func (r PricerRef) Quote(ctx context.Context, req *shopv1.QuoteRequest, options ...ab.AskOption) (*shopv1.QuoteReply, error) {
 	options = append([]ab.AskOption{ab.Timeout(2 * time.Second)}, options...)
-	return ab.Ask[*shopv1.QuoteReply](ctx, r.ref, req, options...)
+	return ab.AskInline[*shopv1.QuoteReply](ctx, r.ref, req, options...)
 }
 
 // Reload brings new prices.

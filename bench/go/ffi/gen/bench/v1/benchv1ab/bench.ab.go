@@ -127,7 +127,7 @@ func (r EchoerRef) Echo(ctx context.Context, req *benchv1.Payload, options ...ab
 
 // EchoInline is a plain function.
 func (r EchoerRef) EchoInline(ctx context.Context, req *benchv1.InlinePayload, options ...ab.AskOption) (*benchv1.InlinePayload, error) {
-	return ab.Ask[*benchv1.InlinePayload](ctx, r.ref, req, options...)
+	return ab.AskInline[*benchv1.InlinePayload](ctx, r.ref, req, options...)
 }
 
 // echoerActor is an Echoer as its node sees it.

@@ -1,0 +1,138 @@
+//! An ask that is handled on its asker's own thread: a call, instead of a way through two mailboxes and two threads.
+//!
+//! The actor does nothing else meanwhile, and its handler is a plain function, so it is run as any activation is, here and once.
+//! What does not come to its end in that way goes on as a task.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use actorbridge_proto::{What, Who};
+use bytes::Bytes;
+
+use super::LinkEnd;
+use super::inbound::Host;
+use crate::activation;
+use crate::cell::Cell;
+use crate::message::{MAX_MESSAGE, Message, Outgoing};
+use crate::node::{Inner, lock};
+
+/// What became of an ask that was to be handled at once.
+#[derive(Debug)]
+pub enum Inline {
+    /// Its answer, a reply or a failure.
+    Answered(What, Bytes),
+    /// It was taken, and its answer comes as that of any other ask.
+    Later,
+    /// It was not taken: send it as any other ask.
+    NotTaken,
+}
+
+thread_local! {
+    /// The ask that this thread handles for its asker.
+    static ASKED: RefCell<Option<Asked>> = const { RefCell::new(None) };
+}
+
+struct Asked {
+    who: Arc<Who>,
+    correlation: u64,
+    answer: Option<Outgoing>,
+}
+
+/// No ask is handled on this thread any more, however its handling ended.
+struct Over;
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        ASKED.take();
+    }
+}
+
+/// Keeps an answer for the asker that waits on this thread; `false`: it is for somebody else.
+pub(crate) fn keep_answer(reply_to: &str, out: &Outgoing) -> bool {
+    ASKED.with_borrow_mut(|asked| match asked {
+        Some(asked)
+            if asked.answer.is_none() && asked.correlation == out.correlation() && asked.who.reply_to == reply_to =>
+        {
+            asked.answer = Some(out.clone());
+            true
+        }
+        _ => false,
+    })
+}
+
+/// Does an asker wait on this thread? Then it waits for its own ask alone.
+pub(crate) fn somebody_waits() -> bool {
+    ASKED.with_borrow(Option::is_some)
+}
+
+impl LinkEnd {
+    /// Handles an ask of a flow on this thread, if it is one for that: its method is declared inline, its actor is here, has been
+    /// started, and has nothing else to do. It needs no seq and no credit. It blocks as long as the handler runs.
+    pub fn ask_inline(&self, flow: u32, type_id: u32, ttl_ms: u32, body: Bytes) -> Inline {
+        let Some(node) = self.node.upgrade() else {
+            return Inline::NotTaken;
+        };
+        if body.len() > MAX_MESSAGE || self.is_down() || somebody_waits() {
+            return Inline::NotTaken;
+        }
+        let what = self.what(type_id);
+        let (who, cell) = match lock(&self.inbound).get(&flow).map(|stream| (&stream.who, &stream.host)) {
+            Some((who, Host::Cell(cell))) => (who.clone(), cell.clone()),
+            _ => return Inline::NotTaken,
+        };
+        let Ok(mut message) = Message::read(who, what, body) else {
+            return Inline::NotTaken; // the usual way says what is wrong with it
+        };
+        message.deadline = (ttl_ms > 0).then(|| node.now() + u64::from(ttl_ms));
+        let asked = Asked {
+            who: message.who.clone(),
+            correlation: message.correlation,
+            answer: None,
+        };
+        if !cell.offer_inline((self.id, flow), message) {
+            return Inline::NotTaken;
+        }
+        match run(&node, cell, asked) {
+            Some(answer) => self.answer_for_peer(&node, &answer),
+            None => Inline::Later,
+        }
+    }
+
+    /// The answer as the peer reads it; one that it does not read goes the usual way, which tells it that.
+    fn answer_for_peer(&self, node: &Arc<Inner>, answer: &Outgoing) -> Inline {
+        let state = lock(&self.state);
+        if let Ok((what, body)) = answer.for_peer(&state.reads) {
+            return Inline::Answered(what.clone(), body.clone());
+        }
+        drop(state);
+        let _ = self.send_off_stream(answer).map_err(|fault| {
+            let reply_to = format!("ab://{}/", self.peer().unwrap_or_default());
+            node.answer_failure(&reply_to, answer.correlation(), &fault.done().failure(), &[]);
+        });
+        Inline::Later
+    }
+
+    /// Sends an answer that the asker had no room for the usual way.
+    pub fn answer_later(&self, what: &What, body: &Bytes) {
+        let _ = lock(&self.state).machine.send_off_stream(what, body);
+        self.ring();
+    }
+}
+
+/// Runs an activation until it waits, or has ended, and returns the answer that came of it.
+fn run(node: &Arc<Inner>, cell: Arc<Cell>, asked: Asked) -> Option<Outgoing> {
+    let mut activation = Box::pin(activation::run(cell, node.clone()));
+    ASKED.set(Some(asked));
+    let over = Over;
+    let polled = {
+        let _runtime = node.handle.enter();
+        activation.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    };
+    let answer = ASKED.take().and_then(|asked| asked.answer);
+    drop(over);
+    if polled == Poll::Pending {
+        node.tasks.spawn_on(activation, &node.handle);
+    }
+    answer
+}

@@ -1,0 +1,214 @@
+//! Asks that are handled on the thread that asks.
+
+mod common;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use actorbridge::{Actor, Cx, Fault, Message, Protocol};
+use actorbridge_ffi::status::*;
+use actorbridge_ffi::*;
+use actorbridge_proto::EnvelopeView;
+use actorbridge_proto::v1::{Code, FindReply, FindRequest};
+use common::*;
+use prost::Message as _;
+
+const FIND: &str = "actorbridge.v1.FindRequest";
+
+/// How often a handler has begun.
+static BEGUN: AtomicU32 = AtomicU32::new(0);
+/// What lets the handler of `wait` go on, and says that it has begun.
+static GATE: Mutex<Option<(Sender<()>, Receiver<()>)>> = Mutex::new(None);
+
+/// Answers on which thread it was asked; what it is asked says what else it does.
+struct Quick;
+
+impl Actor for Quick {
+    const PROTOCOL: Protocol = Protocol {
+        name: "test.Quick",
+        inline: &[FIND],
+        ..Protocol::NONE
+    };
+
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
+        BEGUN.fetch_add(1, SeqCst);
+        let FindRequest { path } = message.decode()?;
+        let mut owner = std::thread::current().name().unwrap_or_default().to_owned();
+        match path.as_str() {
+            "panic" => panic!("as it was asked"),
+            "fault" => return Err(Fault::app("NO")),
+            "silent" => return Ok(()),
+            "large" => owner = "x".repeat(2_000),
+            "wait" => {
+                let gate = GATE.lock().expect("no panic").take();
+                let (begun, go) = gate.expect("the test made a gate");
+                begun.send(()).expect("the test waits");
+                go.recv().expect("the test lets it go on");
+            }
+            _ => {}
+        }
+        if message.is_ask() {
+            cx.reply(&FindReply { owner, epoch: 0 })?;
+        }
+        Ok(())
+    }
+}
+
+/// The same, not declared inline.
+struct Plain(Quick);
+
+impl Actor for Plain {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
+        self.0.receive(cx, message).await
+    }
+}
+
+actorbridge_ffi::module! {
+    name: "rust",
+    actors: { "quick" => || Quick, "plain" => || Plain(Quick) },
+}
+
+/// Tests that count or hold handlers are alone.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn find(path: &str) -> Vec<u8> {
+    FindRequest { path: path.into() }.encode_to_vec()
+}
+
+/// A link with flow 1 to an actor that has been started.
+fn flow_to(node: Node, target: &str) -> Link {
+    let link = linked(node);
+    let batch = Batch::default().opening(target, FIND).item(1, 1, 1, &find(""));
+    assert_eq!(batch.send(link), (AB_OK, vec![AB_OK; 2]));
+    assert_eq!(answers(link, 1).len(), 1);
+    link
+}
+
+/// One ask by `ab_link_ask`, with so much room for its answer: the status, the answer as [`answers`] has it, and the size.
+fn ask(link: Link, correlation: u64, path: &str, room: usize) -> (i32, Option<Result<Vec<u8>, i32>>, usize) {
+    let mut asked = Batch::default().item(0, 1, correlation, &find(path));
+    let (mut answer, mut arena, mut need) = (Desc::default(), vec![0; room], 77);
+    let (request, bytes) = (&mut asked.descs[0], &asked.arena);
+    // SAFETY: all are valid for their lengths.
+    let status = unsafe {
+        ab_link_ask(
+            link,
+            request,
+            bytes.as_ptr(),
+            bytes.len(),
+            &mut answer,
+            arena.as_mut_ptr(),
+            room,
+            &mut need,
+        )
+    };
+    let read = || {
+        let view =
+            EnvelopeView::read(&arena[answer.ext_off as usize..][..answer.ext_len as usize]).expect("an envelope");
+        assert_eq!(view.correlation, correlation);
+        match view.failure {
+            [] => Ok(view.payload.to_vec()),
+            _ => Err(view.failure().expect("a failure").code),
+        }
+    };
+    (status, (status == AB_OK).then(read), need)
+}
+
+fn owner(answer: Option<Result<Vec<u8>, i32>>) -> String {
+    let payload = answer.expect("an answer").expect("a reply");
+    FindReply::decode(&payload[..]).expect("a FindReply").owner
+}
+
+fn here() -> String {
+    std::thread::current().name().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn an_ask_is_handled_on_the_asking_thread_if_its_actor_says_so_and_rests() {
+    let _alone = ALONE.lock();
+    let node = open_node();
+    let link = flow_to(node, "ab:///quick");
+    for correlation in 2..100 {
+        let (status, answer, _) = ask(link, correlation, "", 4096);
+        assert_eq!((status, owner(answer)), (AB_OK, here()));
+    }
+    let (_, n, ..) = receive(link, 64, 4096);
+    assert_eq!(n, 0, "nothing of it comes a second time");
+    assert_eq!(ask(flow_to(node, "ab:///plain"), 2, "", 4096).0, AB_NOT_INLINE);
+    assert_eq!(ab_node_close(node), AB_OK);
+}
+
+#[test]
+fn what_cannot_be_handled_here_is_not_taken_and_may_be_sent() {
+    let _alone = ALONE.lock();
+    let node = open_node();
+    let link = linked(node);
+    assert_eq!(ask(link, 1, "", 4096).0, AB_NOT_INLINE, "the flow is not known");
+    let sent = Batch::default().opening("ab:///quick", FIND).item(1, 1, 1, &find(""));
+    assert_eq!(sent.send(link).0, AB_OK);
+    assert!(answers(link, 1)[0].1.is_ok());
+    assert_eq!(ask(link, 0, "", 4096).0, AB_NOT_INLINE, "nobody could be answered");
+    assert_eq!(ab_link_close(link), AB_OK);
+    assert_eq!(ask(link, 3, "", 4096).0, AB_CLOSED);
+    assert_eq!(ab_node_close(node), AB_OK);
+}
+
+#[test]
+fn failures_come_at_once_too_and_a_panic_costs_the_actor_alone() {
+    let _alone = ALONE.lock();
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let node = open_node();
+    let link = flow_to(node, "ab:///quick");
+    let failure = |path, correlation| ask(link, correlation, path, 4096).1;
+    assert_eq!(failure("fault", 2), Some(Err(Code::HandlerError as i32)));
+    assert_eq!(failure("silent", 3), Some(Err(Code::HandlerError as i32)));
+    assert_eq!(failure("panic", 4), Some(Err(Code::Panicked as i32)));
+    std::panic::set_hook(usual);
+    let (status, answer, _) = ask(link, 5, "", 4096);
+    assert_eq!((status, owner(answer)), (AB_OK, here()), "it was made anew");
+    assert_eq!(ab_node_close(node), AB_OK);
+}
+
+#[test]
+fn an_answer_without_room_comes_as_others_do_and_the_handler_runs_once() {
+    let _alone = ALONE.lock();
+    let node = open_node();
+    let link = flow_to(node, "ab:///quick");
+    let before = BEGUN.load(SeqCst);
+    let (status, _, need) = ask(link, 2, "large", 100);
+    assert_eq!(status, AB_SHORT_BUFFER);
+    assert!(need > 2_000, "{need}");
+    let got = answers(link, 1);
+    assert_eq!(got[0].0, 2);
+    assert_eq!(BEGUN.load(SeqCst) - before, 1);
+    assert_eq!(ab_node_close(node), AB_OK);
+}
+
+#[test]
+fn while_one_is_handled_others_are_not_taken_and_what_comes_meanwhile_is_handled_elsewhere() {
+    let _alone = ALONE.lock();
+    let node = open_node();
+    let link = flow_to(node, "ab:///quick");
+    let other = flow_to(node, "ab:///quick");
+    let ((begun, has_begun), (let_go, go)) = (channel(), channel());
+    *GATE.lock().expect("no panic") = Some((begun, go));
+    let asking = std::thread::Builder::new().name("asker".into());
+    let asking = asking.spawn(move || ask(link, 2, "wait", 4096)).expect("a thread");
+    has_begun.recv().expect("it begins");
+    assert_eq!(
+        ask(other, 2, "", 4096).0,
+        AB_NOT_INLINE,
+        "its actor has something to do"
+    );
+    let sent = Batch::default().item(2, 1, 3, &find(""));
+    assert_eq!(sent.send(other).0, AB_OK);
+    let_go.send(()).expect("it waits");
+    let (status, answer, _) = asking.join().expect("no panic");
+    assert_eq!((status, owner(answer).as_str()), (AB_OK, "asker"));
+    let thread = owner(Some(answers(other, 1).remove(0).1));
+    assert!(thread.starts_with("actorbridge-"), "{thread}");
+    until("the actor rests", || ask(other, 4, "", 4096).0 == AB_OK);
+    assert_eq!(ab_node_close(node), AB_OK);
+}
