@@ -258,7 +258,7 @@ fn another_version_of_the_abi_is_refused_with_the_command_that_mends_it() {
     };
     assert_eq!(ab_abi_version(), AB_ABI_VERSION);
     let newer = open(AB_ABI_VERSION + 3);
-    assert!(newer.contains("(C ABI 1.0), the caller needs 1.3"), "{newer}");
+    assert!(newer.contains("(C ABI 1.1), the caller needs 1.4"), "{newer}");
     assert!(newer.contains("`cargo update -p actorbridge-ffi`"), "{newer}");
     let older = open(0);
     assert!(

@@ -81,7 +81,7 @@ func (r OddOneRef) Move(ctx context.Context, req *edgev1.AType, options ...ab.As
 
 // Comment
 func (r OddOneRef) Self(ctx context.Context, req *edgev1.A, options ...ab.AskOption) (*context2.SharedInnerPart, error) {
-	return ab.Ask[*context2.SharedInnerPart](ctx, r.ref, req, options...)
+	return ab.AskInline[*context2.SharedInnerPart](ctx, r.ref, req, options...)
 }
 
 // Get2ThingsNow tells the actor, and waits for no answer.

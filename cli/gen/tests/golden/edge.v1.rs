@@ -144,6 +144,7 @@ impl<A: OddOne> ::actorbridge::Actor for OddOneActor<A> {
             ::actorbridge::Reads { type_name: "other.v1.Shared", version: 1, min_reader: 1 },
             ::actorbridge::Reads { type_name: "edge.v1.Option", version: 1, min_reader: 1 },
         ],
+        inline: &["edge.v1.A"],
         reliable: false,
     };
 
@@ -294,6 +295,7 @@ impl<A: Send> ::actorbridge::Actor for SendActor<A> {
         reads: &[
             ::actorbridge::Reads { type_name: "edge.v1.Option", version: 1, min_reader: 1 },
         ],
+        inline: &[],
         reliable: true,
     };
 
