@@ -584,6 +584,7 @@ impl<A: Keeper> ::actorbridge::Actor for KeeperActor<A> {
             ::actorbridge::Reads { type_name: "versions.v1.Shown", version: 1, min_reader: 1 },
             ::actorbridge::Reads { type_name: "versions.v1.Adapted", version: 1, min_reader: 1 },
         ],
+        inline: &[],
         reliable: false,
     };
 
@@ -722,6 +723,7 @@ impl<A: Vault> ::actorbridge::Actor for VaultActor<A> {
             ::actorbridge::Reads { type_name: "versions.v1.Shown", version: 1, min_reader: 1 },
             ::actorbridge::Reads { type_name: "versions.v1.Strict", version: 1, min_reader: 1 },
         ],
+        inline: &[],
         reliable: false,
     };
 

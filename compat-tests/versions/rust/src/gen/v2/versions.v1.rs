@@ -598,6 +598,7 @@ impl<A: Keeper> ::actorbridge::Actor for KeeperActor<A> {
             ::actorbridge::Reads { type_name: "versions.v1.Shown", version: 1, min_reader: 1 },
             ::actorbridge::Reads { type_name: "versions.v1.Adapted", version: 2, min_reader: 2 },
         ],
+        inline: &[],
         reliable: false,
     };
 
@@ -736,6 +737,7 @@ impl<A: Vault> ::actorbridge::Actor for VaultActor<A> {
             ::actorbridge::Reads { type_name: "versions.v1.Shown", version: 1, min_reader: 1 },
             ::actorbridge::Reads { type_name: "versions.v1.Strict", version: 2, min_reader: 2 },
         ],
+        inline: &[],
         reliable: false,
     };
 
