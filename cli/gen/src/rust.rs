@@ -32,8 +32,9 @@ pub(crate) fn render(schema: &Schema, rust: &Rust) -> Result<Vec<Output>, Proble
         let packages: BTreeSet<&str> = types.keys().map(String::as_str).collect();
         outputs.push(Output::new(rust.out.join("mod.rs"), modules(&packages)));
     }
-    for (package, mut text) in types {
+    for (package, types) in types {
         let names = Names::new(schema, rust, &package);
+        let mut text = String::new();
         let mut problems = Problems::default();
         for file in schema.targets().filter(|f| f.package_name() == package) {
             for message in schema.messages(&file) {
@@ -59,6 +60,8 @@ pub(crate) fn render(schema: &Schema, rust: &Rust) -> Result<Vec<Output>, Proble
             }
         }
         problems.none()?;
+        let (mark, types) = types.split_at(types.find('\n').map_or(0, |end| end + 1));
+        let text = [mark, &names.imports(), types, &text].concat();
         outputs.push(Output::new(rust.out.join(format!("{package}.rs")), text));
     }
     Ok(outputs)

@@ -2,7 +2,7 @@
 
 use super::actor::Writer;
 use super::names;
-use super::text::comment_or;
+use super::text::{comment_or, wrapped};
 use crate::model::{Method, an};
 
 impl Writer<'_> {
@@ -17,16 +17,20 @@ impl Writer<'_> {
         let an = an(name);
         let receiver = if self.actor.state.is_some() {
             format!(
-                "		actor := {adapter}{{make()}}
-		if state, ok := actor.actor.({name}Snapshotter); ok {{
-			return {stateful}{{actor, state}}
+                "		actor := make()
+		if state, ok := actor.({name}Snapshotter); ok {{
+			return {stateful}{{{adapter}{{actor}}, state}}
 		}}
-		return actor
+		return {adapter}{{actor}}
 "
             )
         } else {
             format!("\t\treturn {adapter}{{make()}}\n")
         };
+        let above = wrapped(&format!(
+            "Spawn{name} spawns {an} {name} at a path: on a node, or as the child of the actor whose context is given. make is \
+             called again after a panic."
+        ));
         let spawn = if self.actor.reliable() {
             format!(
                 "\treturn {name}Ref{{}}, ab.NoReliableDelivery(\"{}\", path)\n",
@@ -47,9 +51,7 @@ func {name}Receiver(make func() {name}) func() ab.Receiver {{
 {receiver}	}}
 }}
 
-// Spawn{name} spawns {an} {name} at a path: on a node, or as the child of the actor whose context is given. make is called again
-// after a panic.
-func Spawn{name}(at ab.Spawner, path string, make func() {name}, options ...ab.SpawnOption) ({name}Ref, error) {{
+{above}func Spawn{name}(at ab.Spawner, path string, make func() {name}, options ...ab.SpawnOption) ({name}Ref, error) {{
 {spawn}}}
 "
         )
@@ -59,14 +61,16 @@ func Spawn{name}(at ab.Spawner, path string, make func() {name}, options ...ab.S
     pub(super) fn reference(&mut self) -> String {
         let name = self.name.clone();
         let an = an(&name);
+        let at = wrapped(&format!(
+            "{name}At is the {name} at an address, such as \"ab:///path\". An address that is not valid shows at the first use, \
+             with INVALID_ARGUMENT."
+        ));
         let mut text = format!(
             "
 // {name}Ref is where {an} {name} is, in whatever language it is written. Refs can be compared.
 type {name}Ref struct{{ ref ab.Ref }}
 
-// {name}At is the {name} at an address, such as \"ab:///path\". An address that is not valid shows at the first use, with
-// INVALID_ARGUMENT.
-func {name}At(node *ab.Node, address string) {name}Ref {{ return {name}Ref{{node.RefAt(address)}} }}
+{at}func {name}At(node *ab.Node, address string) {name}Ref {{ return {name}Ref{{node.RefAt(address)}} }}
 
 // {name}Of is ref with a type.
 func {name}Of(ref ab.Ref) {name}Ref {{ return {name}Ref{{ref}} }}

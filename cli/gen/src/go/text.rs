@@ -22,6 +22,21 @@ pub(super) fn comment_or(lines: &[String], otherwise: &str) -> String {
     }
 }
 
+/// A paragraph of ours above a declaration, in lines of a reader's width.
+pub(super) fn wrapped(text: &str) -> String {
+    const WIDTH: usize = 120;
+    let mut lines = vec![String::from("//")];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is one from the start");
+        if line.len() + 1 + word.len() > WIDTH && line != "//" {
+            lines.push(format!("// {word}"));
+        } else {
+            *line += &format!(" {word}");
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
 /// gofmt's own form of a line of documentation: it indents the items of lists.
 fn as_gofmt(line: &str) -> String {
     let line = line.trim();

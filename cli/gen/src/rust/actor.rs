@@ -7,10 +7,6 @@ use super::text::{doc, signature};
 use crate::model::{Actor, Method, an};
 use crate::schema::Schema;
 
-const FUTURE: &str = "::core::future::Future";
-/// The path of a type of the standard library that messages may be called as.
-pub(super) const DURATION: &str = "::core::time::Duration";
-
 /// Appends an actor's code to its package's file.
 pub(crate) fn write(text: &mut String, schema: &Schema, names: &Names<'_>, actor: &Actor) {
     let writer = Writer {
@@ -18,7 +14,6 @@ pub(crate) fn write(text: &mut String, schema: &Schema, names: &Names<'_>, actor
         names,
         actor,
         name: camel(&actor.name),
-        ab: names.runtime(),
         result: names.std("Result"),
     };
     *text += &writer.handlers();
@@ -33,15 +28,15 @@ pub(super) struct Writer<'a> {
     pub(super) names: &'a Names<'a>,
     pub(super) actor: &'a Actor,
     pub(super) name: String,
-    pub(super) ab: &'a str,
     pub(super) result: String,
 }
 
 impl Writer<'_> {
     /// The trait.
     fn handlers(&self) -> String {
-        let (ab, name, result) = (self.ab, &self.name, &self.result);
+        let (name, result, fault) = (&self.name, &self.result, self.names.ab("Fault"));
         let (send, sized) = (self.names.std("Send"), self.names.std("Sized"));
+        let future = self.future();
         let mut text = format!(
             "\n/// Handles {}: one message at a time, never two at once.\n",
             self.actor.full_name
@@ -58,14 +53,14 @@ impl Writer<'_> {
     fn snapshot(&self) -> {state};
 
     /// Takes over a state, before `post_start`.
-    fn restore(&mut self, state: {state}) -> {result}<(), {ab}::Fault>;
+    fn restore(&mut self, state: {state}) -> {result}<(), {fault}>;
 
 "
             );
         }
         text += "    /// Runs before the first message, and after each restart.\n";
-        let parameters = ["&mut self".into(), format!("_cx: &{ab}::Cx")];
-        let output = format!("impl {FUTURE}<Output = {result}<(), {ab}::Fault>> + {send}");
+        let parameters = ["&mut self".into(), format!("_cx: &{}", self.names.ab("Cx"))];
+        let output = format!("impl {future}<Output = {result}<(), {fault}>> + {send}");
         text += &signature(
             "fn post_start",
             &parameters,
@@ -74,7 +69,7 @@ impl Writer<'_> {
         );
         text += &format!(
             "    /// Runs after the last message; not after a panic, which leaves a state that cannot be trusted.
-    fn post_stop(&mut self) -> impl {FUTURE}<Output = ()> + {send} {{
+    fn post_stop(&mut self) -> impl {future}<Output = ()> + {send} {{
         async {{}}
     }}
 }}
@@ -84,7 +79,7 @@ impl Writer<'_> {
     }
 
     fn handler(&self, method: &Method) -> String {
-        let (ab, result, send) = (self.ab, &self.result, self.names.std("Send"));
+        let (result, send) = (&self.result, self.names.std("Send"));
         let mut text = doc("    ", false, &method.comment);
         if method.reply.is_none() {
             text += &doc(
@@ -99,18 +94,22 @@ impl Writer<'_> {
                 method.request.name()
             );
         }
-        let output = format!("{result}<{}, {ab}::Fault>", self.reply(method));
+        let output = format!("{result}<{}, {}>", self.reply(method), self.names.ab("Fault"));
         let output = if method.inline {
             output
         } else {
-            format!("impl {FUTURE}<Output = {output}> + {send}")
+            format!("impl {}<Output = {output}> + {send}", self.future())
         };
         let parameters = [
             "&mut self".into(),
-            format!("cx: &{ab}::Cx"),
+            format!("cx: &{}", self.names.ab("Cx")),
             format!("m: {}", self.names.message(&method.request)),
         ];
         text + &signature(&format!("fn {}", snake(&method.name)), &parameters, &output, ";\n\n")
+    }
+
+    fn future(&self) -> String {
+        self.names.import("::core::future", "Future")
     }
 
     pub(super) fn reply(&self, method: &Method) -> String {
@@ -122,15 +121,16 @@ impl Writer<'_> {
 
     /// The struct around the user's value, and its `Actor`.
     fn adapter(&self) -> String {
-        let (ab, name, result) = (self.ab, &self.name, &self.result);
+        let (name, result) = (&self.name, &self.result);
+        let [actor, protocol, fault] = ["Actor", "Protocol", "Fault"].map(|name| self.names.ab(name));
         let mut text = format!(
             "\n/// {} [`{name}`] as an actor of a node: [`{}`] makes it.\npub struct {name}Actor<A>(A);\n\n",
             if an(name) == "an" { "An" } else { "A" },
             snake(&self.actor.name)
         );
-        text += &format!("impl<A: {name}> {ab}::Actor for {name}Actor<A> {{\n");
+        text += &format!("impl<A: {name}> {actor} for {name}Actor<A> {{\n");
         text += &format!(
-            "    const PROTOCOL: {ab}::Protocol = {ab}::Protocol {{\n        name: \"{}\",\n        reads: &[\n",
+            "    const PROTOCOL: {protocol} = {protocol} {{\n        name: \"{}\",\n        reads: &[\n",
             self.actor.full_name
         );
         for message in self.actor.reads() {
@@ -143,13 +143,13 @@ impl Writer<'_> {
         );
         let parameters = [
             "&mut self".into(),
-            format!("cx: &{ab}::Cx"),
-            format!("message: &{ab}::Message"),
+            format!("cx: &{}", self.names.ab("Cx")),
+            format!("message: &{}", self.names.ab("Message")),
         ];
         text += &signature(
             "async fn receive",
             &parameters,
-            &format!("{result}<(), {ab}::Fault>"),
+            &format!("{result}<(), {fault}>"),
             " {\n",
         );
         text += "        match message.type_name() {\n";
@@ -161,7 +161,7 @@ impl Writer<'_> {
                 snake(&method.name)
             );
         }
-        text += &format!("            other => Err({ab}::Fault::unsupported(other)),\n        }}\n    }}\n\n");
+        text += &format!("            other => Err({fault}::unsupported(other)),\n        }}\n    }}\n\n");
         text += &self.hooks();
         text + "}\n"
     }
@@ -175,34 +175,34 @@ impl Writer<'_> {
     fn reads(&self, message: &MessageDescriptor) -> String {
         let (version, min_reader) = self.schema.versions(message);
         format!(
-            "            {}::Reads {{ type_name: \"{}\", version: {version}, min_reader: {min_reader} }},\n",
-            self.ab,
+            "            {} {{ type_name: \"{}\", version: {version}, min_reader: {min_reader} }},\n",
+            self.names.ab("Reads"),
             message.full_name()
         )
     }
 
     fn hooks(&self) -> String {
-        let (ab, name, result) = (self.ab, &self.name, &self.result);
+        let (result, fault, cx) = (&self.result, self.names.ab("Fault"), self.names.ab("Cx"));
         let mut text = format!(
-            "    async fn post_start(&mut self, cx: &{ab}::Cx) -> {result}<(), {ab}::Fault> {{
-        {name}::post_start(&mut self.0, cx).await
+            "    async fn post_start(&mut self, cx: &{cx}) -> {result}<(), {fault}> {{
+        self.0.post_start(cx).await
     }}
 
     async fn post_stop(&mut self) {{
-        {name}::post_stop(&mut self.0).await
+        self.0.post_stop().await
     }}
 "
         );
         if self.actor.state.is_some() {
-            let option = self.names.std("Option");
+            let (option, state) = (self.names.std("Option"), self.names.ab("State"));
             text += &format!(
                 "
-    fn snapshot(&self) -> {option}<{ab}::State> {{
-        Some({ab}::State::of(&{name}::snapshot(&self.0)))
+    fn snapshot(&self) -> {option}<{state}> {{
+        Some({state}::of(&self.0.snapshot()))
     }}
 
-    fn restore(&mut self, state: &{ab}::State) -> {result}<(), {ab}::Fault> {{
-        {name}::restore(&mut self.0, state.decode()?)
+    fn restore(&mut self, state: &{state}) -> {result}<(), {fault}> {{
+        self.0.restore(state.decode()?)
     }}
 "
             );

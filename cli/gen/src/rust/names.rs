@@ -1,5 +1,6 @@
 //! What things are called in Rust, as prost calls them.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -10,6 +11,9 @@ use crate::config::Rust;
 use crate::model::Actor;
 use crate::schema::Schema;
 
+/// Longer imports are broken.
+const IMPORT_WIDTH: usize = 100;
+
 /// The names of one package, and the paths from it to others.
 pub(crate) struct Names<'a> {
     rust: &'a Rust,
@@ -18,6 +22,8 @@ pub(crate) struct Names<'a> {
     declared: BTreeMap<String, String>,
     /// The traits beside them.
     traits: BTreeSet<String>,
+    /// What the file imports, by module.
+    imports: RefCell<BTreeMap<String, BTreeSet<&'static str>>>,
 }
 
 /// A name of generated code that is a message's or an enum's too.
@@ -53,6 +59,7 @@ impl<'a> Names<'a> {
             package: package.to_owned(),
             declared,
             traits,
+            imports: RefCell::default(),
         }
     }
 
@@ -69,11 +76,45 @@ impl<'a> Names<'a> {
             "Fn" => "ops",
             _ => "marker",
         };
-        if self.declared.contains_key(name) || self.traits.contains(name) {
+        if self.is_taken(name) {
             format!("::core::{module}::{name}")
         } else {
             name.to_owned()
         }
+    }
+
+    /// A name of the runtime's crate, imported.
+    pub(crate) fn ab(&self, name: &'static str) -> String {
+        self.import(self.runtime(), name)
+    }
+
+    /// A name of a module, imported; in full where the package has a type of that name.
+    pub(crate) fn import(&self, module: &str, name: &'static str) -> String {
+        if self.is_taken(name) {
+            return format!("{module}::{name}");
+        }
+        let mut imports = self.imports.borrow_mut();
+        imports.entry(module.to_owned()).or_default().insert(name);
+        name.to_owned()
+    }
+
+    fn is_taken(&self, name: &str) -> bool {
+        self.declared.contains_key(name) || self.traits.contains(name)
+    }
+
+    /// What is imported, as declarations with an empty line behind them; empty if nothing is.
+    pub(crate) fn imports(&self) -> String {
+        let imports = self.imports.borrow();
+        // The standard library is first, as people have it.
+        let (standard, others): (Vec<_>, Vec<_>) = imports.iter().partition(|(module, _)| module.starts_with("::core"));
+        let group = |modules: Vec<(&String, &BTreeSet<&'static str>)>| -> String {
+            let text: String = modules
+                .into_iter()
+                .map(|(module, names)| import(module, names))
+                .collect();
+            if text.is_empty() { text } else { text + "\n" }
+        };
+        group(standard) + &group(others)
     }
 
     /// Does prost declare a type that an actor's code declares too?
@@ -137,6 +178,21 @@ impl<'a> Names<'a> {
             .map(|part| format!("{}::", snake(part)))
             .collect();
         "super::".repeat(here.len() - common) + &down
+    }
+}
+
+/// One declaration, as rustfmt lays it out.
+fn import(module: &str, names: &BTreeSet<&str>) -> String {
+    let names = Vec::from_iter(names.iter().copied()).join(", ");
+    let line = if names.contains(", ") {
+        format!("use {module}::{{{names}}};\n")
+    } else {
+        format!("use {module}::{names};\n")
+    };
+    if line.len() <= IMPORT_WIDTH {
+        line
+    } else {
+        format!("use {module}::{{\n    {names},\n}};\n")
     }
 }
 

@@ -1,6 +1,6 @@
 //! What makes an actor in Rust, and the typed reference to one.
 
-use super::actor::{DURATION, Writer};
+use super::actor::Writer;
 use super::names::snake;
 use super::text::{doc, signature};
 use crate::model::{Method, an};
@@ -12,7 +12,7 @@ impl Writer<'_> {
         let (name, make, function) = (&self.name, self.make(), snake(&self.actor.name));
         format!(
             "
-/// What makes {name} actors, for `Module::actor` and `spawn`. It is called again after a panic.
+/// Makes {name} actors of what `make` gives, for `Module::actor` and `spawn`. `make` is called again after a panic.
 pub fn {function}<A: {name}>(
     make: {make},
 ) -> impl {call}() -> {name}Actor<A> + {send} + {sync} + 'static {{
@@ -29,15 +29,16 @@ pub fn {function}<A: {name}>(
 
     /// The typed reference.
     pub(super) fn reference(&self) -> String {
-        let (ab, name, result) = (self.ab, &self.name, &self.result);
-        let (option, an) = (self.names.std("Option"), an(name));
+        let (name, result, an) = (&self.name, &self.result, an(&self.name));
+        let (option, duration) = (self.names.std("Option"), self.duration());
+        let (to, error) = (self.names.ab("Ref"), self.names.ab("Error"));
         let mut text = format!(
             "
 /// Where {an} [`{name}`] is, in whatever language it is written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct {name}Ref {{
-    to: {ab}::Ref,
-    within: {option}<{DURATION}>,
+    to: {to},
+    within: {option}<{duration}>,
 }}
 
 impl {name}Ref {{
@@ -45,23 +46,23 @@ impl {name}Ref {{
     ///
     /// # Errors
     /// INVALID_ARGUMENT for what is no address.
-    pub fn at(address: &str) -> {result}<Self, {ab}::Error> {{
+    pub fn at(address: &str) -> {result}<Self, {error}> {{
         address.parse().map(Self::to)
     }}
 
     /// The actor that another reference is to.
-    pub fn to(to: {ab}::Ref) -> Self {{
+    pub fn to(to: {to}) -> Self {{
         Self {{ to, within: None }}
     }}
 
     /// The reference without its type.
-    pub fn address(&self) -> &{ab}::Ref {{
+    pub fn address(&self) -> &{to} {{
         &self.to
     }}
 
     /// The same actor with another deadline for each ask.
     #[must_use]
-    pub fn within(&self, within: {DURATION}) -> Self {{
+    pub fn within(&self, within: {duration}) -> Self {{
         Self {{ to: self.to.clone(), within: Some(within) }}
     }}
 
@@ -72,12 +73,12 @@ impl {name}Ref {{
 "
         );
         let parameters = [
-            format!("by: &impl {ab}::Caller"),
+            format!("by: &impl {}", self.names.ab("Caller")),
             "path: &str".into(),
             format!("make: {}", self.make()),
-            format!("options: {ab}::Options"),
+            format!("options: {}", self.names.ab("Options")),
         ];
-        let output = format!("{result}<Self, {ab}::Error>");
+        let output = format!("{result}<Self, {error}>");
         text += &signature(&format!("pub fn spawn<A: {name}>"), &parameters, &output, " {\n");
         text += &format!(
             "        by.spawn(path, {}(make), options).map(Self::to)\n    }}\n",
@@ -90,7 +91,6 @@ impl {name}Ref {{
     }
 
     fn call(&self, method: &Method) -> String {
-        let (ab, result) = (self.ab, &self.result);
         let mut text = String::from("\n");
         text += &doc("    ", false, &method.comment);
         text += &doc(
@@ -100,27 +100,35 @@ impl {name}Ref {{
         );
         let parameters = [
             "&self".into(),
-            format!("by: &impl {ab}::Caller"),
+            format!("by: &impl {}", self.names.ab("Caller")),
             format!("m: &{}", self.names.message(&method.request)),
         ];
-        let output = format!("{result}<{}, {ab}::Error>", self.reply(method));
+        let output = format!("{}<{}, {}>", self.result, self.reply(method), self.names.ab("Error"));
         text += &signature(
             &format!("pub async fn {}", snake(&method.name)),
             &parameters,
             &output,
             " {\n",
         );
-        let within = match method.deadline_ms {
-            0 => format!("{ab}::DEFAULT_WITHIN"),
-            ms if ms.is_multiple_of(1000) => format!("{DURATION}::from_secs({})", ms / 1000),
-            ms => format!("{DURATION}::from_millis({ms})"),
-        };
         text += &if method.reply.is_some() {
+            let within = self.deadline(method.deadline_ms);
             format!("        by.ask(&self.to, m, self.within.unwrap_or({within})).await\n    }}\n")
         } else {
             "        by.tell(&self.to, m).await\n    }\n".into()
         };
         text
+    }
+
+    fn duration(&self) -> String {
+        self.names.import("::core::time", "Duration")
+    }
+
+    fn deadline(&self, ms: u32) -> String {
+        match ms {
+            0 => self.names.ab("DEFAULT_WITHIN"),
+            ms if ms.is_multiple_of(1000) => format!("{}::from_secs({})", self.duration(), ms / 1000),
+            ms => format!("{}::from_millis({ms})", self.duration()),
+        }
     }
 
     fn errors(&self, method: &Method) -> &'static str {
