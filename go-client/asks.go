@@ -3,6 +3,7 @@ package actorbridge
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -44,7 +45,11 @@ func ask[T proto.Message](ctx context.Context, to Ref, message proto.Message, op
 	if err != nil {
 		return none, err
 	}
-	reply, err := node.askWith(ctx, to, message, options, inline)
+	how := asking{inline: inline}
+	if inline {
+		how.wants = infoOf(none).reply
+	}
+	reply, err := node.askWith(ctx, to, message, options, how)
 	if err != nil {
 		return none, err
 	}
@@ -69,25 +74,26 @@ func answerError(to Ref, err error) error {
 // Ask asks, and waits for the reply, at most 5 s or as [Timeout] says. The error says why there is none, and whether the
 // handler's effect happened. It is sent by the actor whose context is given, or by outside code.
 func (n *Node) Ask(ctx context.Context, to Ref, message proto.Message, options ...AskOption) (*Message, error) {
-	return n.askWith(ctx, to, message, options, false)
+	return n.askWith(ctx, to, message, options, asking{})
 }
 
 func (n *Node) askWith(
-	ctx context.Context, to Ref, message proto.Message, options []AskOption, inline bool,
+	ctx context.Context, to Ref, message proto.Message, options []AskOption, how asking,
 ) (*Message, error) {
 	o := askOptions{within: defaultTimeout}
 	for _, set := range options {
 		set(&o)
 	}
-	from, path := n.outside, []uint64(nil)
+	from := n.outside
 	if t := turnOf(ctx); t != nil {
 		if _, err := t.stages(); err != nil {
 			return nil, err
 		}
 		t.flushBefore(ctx)
-		from, path = t.cell.sender, t.askPath()
+		from, how.path = t.cell.sender, t.askPath()
 	}
-	return n.ask(ctx, from, to, message, asking{o.within, path, inline})
+	how.within = o.within
+	return n.ask(ctx, from, to, message, how)
 }
 
 // waiter is who waits for an answer, and how far the ask has come. It is guarded by the node's asksMu.
@@ -95,6 +101,16 @@ type waiter struct {
 	placed placed
 	caller chan *Message // or
 	actor  string        // its path
+}
+
+var waiters = sync.Pool{New: func() any { return &waiter{caller: make(chan *Message, 1)} }}
+
+func newWaiter() *waiter { return waiters.Get().(*waiter) }
+
+// free is for a waiter that is in no table any more, and whose channel is empty.
+func (w *waiter) free() {
+	w.placed = placed{}
+	waiters.Put(w)
 }
 
 func (n *Node) beginAsk(deadline uint64, w *waiter, to Ref) (uint64, error) {
@@ -130,7 +146,8 @@ func (n *Node) notePlaced(out *outgoing, where placed) {
 type asking struct {
 	within time.Duration
 	path   []uint64 // of the asks that wait for it
-	inline bool     // it is declared so
+	inline bool     // it is declared so, and this is what its reply is
+	wants  *wire.What
 }
 
 // ask asks and waits for the answer, the deadline, the link's end or ctx.
@@ -141,7 +158,7 @@ func (n *Node) ask(ctx context.Context, from *sender, to Ref, message proto.Mess
 		until, within = end, time.Until(end)
 	}
 	deadline := n.now() + max(millis(within), 1)
-	w := &waiter{caller: make(chan *Message, 1)}
+	w := newWaiter()
 	// The caller's own timer says more of the end than the table's: that one is for a caller that is never scheduled.
 	correlation, err := n.beginAsk(deadline+lateEnd, w, to)
 	if err != nil {
@@ -156,8 +173,10 @@ func (n *Node) ask(ctx context.Context, from *sender, to Ref, message proto.Mess
 	taken := false
 	if how.inline && ctx.Err() == nil {
 		var answer *Message
-		if answer, taken = n.askNow(from, to, &out, w); answer != nil {
-			n.endAsk(correlation)
+		if answer, taken = n.askNow(from, to, &out, w, how.wants); answer != nil {
+			if n.endAsk(correlation) != nil { // so nobody else answers it any more
+				w.free()
+			}
 			return readAnswer(to, answer)
 		}
 	}

@@ -1,6 +1,7 @@
 package actorbridge
 
 import (
+	"bytes"
 	"context"
 	"runtime"
 	"sync/atomic"
@@ -26,7 +27,9 @@ const inlinePerProc = 4
 
 // askNow has an ask handled on this goroutine, if that can be. The answer is nil if it was not handled; taken: it was all the
 // same, and its answer comes.
-func (n *Node) askNow(from *sender, to Ref, out *outgoing, w *waiter) (answer *Message, taken bool) {
+func (n *Node) askNow(
+	from *sender, to Ref, out *outgoing, w *waiter, wants *wire.What,
+) (answer *Message, taken bool) {
 	l, flow := from.outlet(to).flowNow()
 	if l == nil {
 		return nil, false
@@ -47,7 +50,11 @@ func (n *Node) askNow(from *sender, to Ref, out *outgoing, w *waiter) (answer *M
 	ttl := uint32(min(readable.deadline-min(readable.deadline, n.now()), 1<<31))
 	envelope, taken := asker.Ask(flow, typeID, max(ttl, 1), readable.body)
 	if envelope != nil {
-		if m, refusal := readMessage(n, noWho, noWhat, envelope); refusal == nil {
+		what := noWhat
+		if bytes.HasPrefix(envelope, wants.Bytes) { // as nearly always: then what it is need not be read
+			what = wants
+		}
+		if m, refusal := readMessage(n, noWho, what, envelope[len(what.Bytes):]); refusal == nil {
 			return m, true
 		}
 	}

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use actorbridge_proto::Who;
 use actorbridge_proto::v1::{Code, Kind};
 use actorbridge_proto::writer::{self, BodyFields};
 use bytes::Bytes;
@@ -25,7 +26,7 @@ const MAX_TIMERS: usize = 1024;
 #[must_use = "an ask that is not answered fails at its deadline"]
 pub struct Responder {
     node: Arc<Inner>,
-    reply_to: String,
+    who: Arc<Who>,
     correlation: u64,
 }
 
@@ -47,14 +48,14 @@ impl Responder {
             self.fail(&fault);
             return Err(fault);
         }
-        self.node.answer(&self.reply_to, &out);
+        self.node.answer(&self.who.reply_to, &out);
         Ok(())
     }
 
     /// Answers the ask with a failure.
     pub fn fail(self, fault: &Fault) {
         self.node
-            .answer_failure(&self.reply_to, self.correlation, &fault.failure(), &fault.payload());
+            .answer_failure(&self.who.reply_to, self.correlation, &fault.failure(), &fault.payload());
     }
 }
 
@@ -85,7 +86,7 @@ impl Cx {
         self.token = token.map_or_else(OnceLock::new, OnceLock::from);
         let owed = message.is_ask().then(|| Responder {
             node: self.node.clone(),
-            reply_to: message.who.reply_to.clone(),
+            who: message.who.clone(),
             correlation: message.correlation,
         });
         *lock(&self.owed) = owed;

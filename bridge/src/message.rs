@@ -255,12 +255,12 @@ impl Outgoing {
         let mut older = Vec::new();
         let made = versions::bring_down(message, |version, min_reader, message| {
             let what = writer::what(kind, name, version, min_reader);
-            older.push((what, writer::body(fields, &message.encode_to_vec())));
+            older.push((what, writer::body_of(fields, message)));
         });
         Self {
             older,
             missing: made.err(),
-            ..Self::encoded(what_of::<T>(kind), writer::body(fields, &message.encode_to_vec()))
+            ..Self::encoded(what_of::<T>(kind), writer::body_of(fields, message))
         }
     }
 

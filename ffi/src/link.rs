@@ -536,13 +536,13 @@ impl Door {
             Inline::Later => return Ok(AB_PENDING),
             Inline::NotTaken => return Ok(AB_NOT_INLINE),
         };
-        let (head, all) = (what.bytes.len(), what.bytes.len() + body.len());
+        let (head, all) = (what.len(), what.len() + body.len());
         *need = all;
         let Some(room) = rep_arena.get_mut(..all) else {
             self.end.answer_later(&what, &body);
             return Ok(AB_SHORT_BUFFER);
         };
-        room[..head].copy_from_slice(&what.bytes);
+        room[..head].copy_from_slice(&what);
         room[head..].copy_from_slice(&body);
         *rep = Desc {
             ext_len: all as u32,

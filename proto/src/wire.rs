@@ -166,9 +166,14 @@ pub fn put_uint(out: &mut Vec<u8>, number: u32, value: u64) {
 /// Appends field `number` with these bytes, also when they are empty.
 #[inline]
 pub fn put_bytes(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
-    put_varint(out, u64::from(number) << 3 | 2);
-    put_varint(out, bytes.len() as u64);
+    put_length(out, number, bytes.len());
     out.extend_from_slice(bytes);
+}
+
+/// Writes what a bytes field begins with; so many bytes follow.
+pub fn put_length(out: &mut Vec<u8>, number: u32, len: usize) {
+    put_varint(out, u64::from(number) << 3 | 2);
+    put_varint(out, len as u64);
 }
 
 /// How many bytes a varint takes.

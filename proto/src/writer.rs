@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::v1::{ContentType, Kind};
 use crate::view::{Presence, What, Who};
-use crate::wire::{put_bytes, put_uint};
+use crate::wire::{put_bytes, put_length, put_uint, varint_len};
 
 /// Writes a who prefix. Empty strings are left out. One above
 /// [`MAX_WHO_BYTES`](crate::view::MAX_WHO_BYTES) is refused when its stream is opened.
@@ -76,7 +76,27 @@ pub struct BodyFields<'a> {
 
 /// Writes a body: the fields in number order, the payload last (left out when empty).
 pub fn body(fields: BodyFields<'_>, payload: &[u8]) -> Bytes {
-    let mut out = Vec::with_capacity(payload.len() + fields.failure.len() + 8 * fields.ask_path.len() + 24);
+    body_with(fields, payload.len(), |out| out.extend_from_slice(payload))
+}
+
+/// Writes a body with a message as its payload, which is encoded in its place.
+pub fn body_of(fields: BodyFields<'_>, message: &impl prost::Message) -> Bytes {
+    let write = |out: &mut Vec<u8>| message.encode(out).expect("a vector has room");
+    body_with(fields, message.encoded_len(), write)
+}
+
+fn body_with(fields: BodyFields<'_>, payload_len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+    let field = |key: usize, len: usize| match len {
+        0 => 0,
+        len => key + varint_len(len as u64) + len,
+    };
+    let correlation = match fields.correlation {
+        0 => 0,
+        correlation => 1 + varint_len(correlation),
+    };
+    let others = field(2, fields.failure.len()) + field(2, 8 * fields.ask_path.len());
+    // To the byte: a vector with room to spare costs a second allocation when it becomes `Bytes`.
+    let mut out = Vec::with_capacity(correlation + others + field(1, payload_len));
     put_uint(&mut out, 3, fields.correlation);
     if !fields.failure.is_empty() {
         put_bytes(&mut out, 21, fields.failure);
@@ -85,8 +105,9 @@ pub fn body(fields: BodyFields<'_>, payload: &[u8]) -> Bytes {
         let packed: Vec<u8> = fields.ask_path.iter().flat_map(|h| h.to_le_bytes()).collect();
         put_bytes(&mut out, 25, &packed);
     }
-    if !payload.is_empty() {
-        put_bytes(&mut out, 2, payload);
+    if payload_len > 0 {
+        put_length(&mut out, 2, payload_len);
+        write(&mut out);
     }
     out.into()
 }

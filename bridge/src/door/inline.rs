@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use actorbridge_proto::{What, Who};
+use actorbridge_proto::{What, Who, writer};
 use bytes::Bytes;
 
 use super::LinkEnd;
@@ -20,8 +20,8 @@ use crate::node::{Inner, lock};
 /// What became of an ask that was to be handled at once.
 #[derive(Debug)]
 pub enum Inline {
-    /// Its answer, a reply or a failure.
-    Answered(What, Bytes),
+    /// Its answer, a reply or a failure: what it is, and its body.
+    Answered(Bytes, Bytes),
     /// It was taken, and its answer comes as that of any other ask.
     Later,
     /// It was not taken: send it as any other ask.
@@ -103,7 +103,7 @@ impl LinkEnd {
     fn answer_for_peer(&self, node: &Arc<Inner>, answer: &Outgoing) -> Inline {
         let state = lock(&self.state);
         if let Ok((what, body)) = answer.for_peer(&state.reads) {
-            return Inline::Answered(what.clone(), body.clone());
+            return Inline::Answered(what.bytes.clone(), body.clone());
         }
         drop(state);
         let _ = self.send_off_stream(answer).map_err(|fault| {
@@ -114,8 +114,9 @@ impl LinkEnd {
     }
 
     /// Sends an answer that the asker had no room for the usual way.
-    pub fn answer_later(&self, what: &What, body: &Bytes) {
-        let _ = lock(&self.state).machine.send_off_stream(what, body);
+    pub fn answer_later(&self, what: &[u8], body: &[u8]) {
+        let whole = writer::join(&[], what, body);
+        let _ = lock(&self.state).machine.send_off_stream(&What::default(), &whole);
         self.ring();
     }
 }
