@@ -13,6 +13,9 @@ define archive
 	@strip -S -o target/tmp/$(notdir $(3)) $(TARGET_DIR)/lib$(2).a
 	@cmp -s target/tmp/$(notdir $(3)) $(3) || cp target/tmp/$(notdir $(3)) $(3)
 	@rm -f target/tmp/$(notdir $(3))
+	@printf '//go:build cgo\n\npackage %s\n\n// %s is what the library beside it is now: Go looks at none that it links, and would not notice a new one.\nvar %s = "%s"\n' \
+		$(notdir $(patsubst %/,%,$(dir $(3)))) $(subst _,,$(2))Sum $(subst _,,$(2))Sum "$$(sha256sum <$(3) | cut -d' ' -f1)" \
+		>$(dir $(3))sum_$(basename $(notdir $(3))).go
 endef
 
 CHECKS += c-header

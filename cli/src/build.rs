@@ -6,6 +6,7 @@ use std::process::Command;
 
 use clap::Args;
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::{capture, project};
 
@@ -102,8 +103,8 @@ impl Build {
         let archive = self.compile(&rust_crate, &library)?;
         let package = package_name(&go_package)?;
         let file = format!("lib/{}/lib{}.a", platform.go, library.name);
-        let size = install(&archive, &go_package.join(&file))?;
-        for (name, content) in files(&package, platform, &file) {
+        let (size, sum) = install(&archive, &go_package.join(&file))?;
+        for (name, content) in files(&package, platform, &file, &sum) {
             write_if_new(&go_package.join(name), content.as_bytes())?;
         }
         let path = go_package.display();
@@ -210,8 +211,8 @@ fn library_of(folder: &Path) -> Result<Library, String> {
 }
 
 /// Puts the archive, without debug lines, where the package links it; an equal one is left alone, so that Go does not link
-/// anew. Returns its size.
-fn install(archive: &Path, to: &Path) -> Result<u64, String> {
+/// anew. Returns its size and its SHA-256.
+fn install(archive: &Path, to: &Path) -> Result<(u64, String), String> {
     let say = |path: &Path| {
         let path = path.display().to_string();
         move |e: std::io::Error| format!("{path}: {e}")
@@ -234,7 +235,8 @@ fn install(archive: &Path, to: &Path) -> Result<u64, String> {
     } else {
         fs::rename(&stripped, to).map_err(say(to))?;
     }
-    Ok(new.len() as u64)
+    let sum = Sha256::digest(&new).iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok((new.len() as u64, sum))
 }
 
 fn package_name(folder: &Path) -> Result<String, String> {
@@ -249,8 +251,9 @@ fn package_name(folder: &Path) -> Result<String, String> {
     }
 }
 
-/// The package around the archive: its documentation, the guard against a second one, and the platform's linker flags.
-fn files(package: &str, platform: &Platform, archive: &str) -> [(String, String); 3] {
+/// The package around the archive: its documentation, the guard against a second one, the platform's linker flags, and what the
+/// archive is now. Only the last changes with the Rust code.
+fn files(package: &str, platform: &Platform, archive: &str, sum: &str) -> [(String, String); 4] {
     let doc = format!(
         "// Package {package} links this project's Rust actors into the Go program that imports it. Exactly one such package
 \
@@ -262,10 +265,15 @@ package {package}
         "//go:build cgo\n\npackage {package}\n\n// #cgo LDFLAGS: ${{SRCDIR}}/{archive} {}\nimport \"C\"\n",
         platform.link
     );
+    let sum = format!(
+        "//go:build cgo\n\npackage {package}\n\n// sum is what the library in lib is now: Go looks at none that it links, and would not \
+         notice a new one.\nvar sum = \"{sum}\"\n"
+    );
     [
         (format!("{package}.go"), doc),
         ("only.c".into(), ONLY_C.into()),
         (format!("{package}_{}.go", platform.go), flags),
+        (format!("sum_{}.go", platform.go), sum),
     ]
 }
 
