@@ -24,6 +24,8 @@ const MAX_LATER: usize = 1_024;
 const MAX_SNAPSHOT_REPLY: usize = 60 << 10;
 /// How long a move waits for the running handler, unless the request says otherwise.
 pub(crate) const FREEZE_MS: u32 = 2_000;
+/// How long a stop waits for it.
+const GRACE_MS: u32 = 5_000;
 
 pub(crate) struct System {
     node: Weak<Inner>,
@@ -80,27 +82,14 @@ impl Actor for System {
             .ok_or_else(|| Fault::new(Code::Stopped, "this node is gone"))?;
         let missing = |path: &str| Fault::new(Code::NoSuchActor, format!("{path} is not on node {}", node.name));
         match message.type_name().strip_prefix("actorbridge.v1.").unwrap_or("") {
-            "SpawnRequest" => {
-                let request: v1::SpawnRequest = message.decode()?;
-                if is_reserved(&request.path) {
-                    return Err(Fault::new(Code::Forbidden, "paths below /system are reserved"));
-                }
-                let no_factory = || Fault::new(Code::NoSuchActor, format!("no factory matches {}", request.path));
-                let factory = node.factory_for(&request.path).ok_or_else(no_factory)?;
-                let options = options_of(&request);
-                let cell = node
-                    .spawn_cell(&request.path, factory, options, None)
-                    .map_err(|e| refused(&e))?;
-                let (actor, epoch) = (cell.address.as_str().to_owned(), cell.lock().epoch);
-                cx.reply(&v1::SpawnReply { actor, epoch })
-            }
+            "SpawnRequest" => cx.reply(&spawn(&node, &message.decode()?)?),
             "StopRequest" => {
                 let request: v1::StopRequest = message.decode()?;
                 if is_reserved(&request.path) {
                     return Err(Fault::new(Code::Forbidden, "/system stops with its node"));
                 }
                 let cell = node.cell(&request.path).ok_or_else(|| missing(&request.path))?;
-                let grace = if request.grace_ms == 0 { 5_000 } else { request.grace_ms };
+                let grace = or(request.grace_ms, GRACE_MS);
                 let stopping = node.clone();
                 self.answer_later(&node, cx, async move {
                     match stopping.stop_cell(&cell, Duration::from_millis(u64::from(grace))).await {
@@ -130,14 +119,10 @@ impl Actor for System {
             "MoveToRequest" => {
                 let request: v1::MoveToRequest = message.decode()?;
                 let actor = Address::logical(&request.path).map_err(|e| refused(&e))?;
-                let ms = if request.freeze_ms == 0 {
-                    FREEZE_MS
-                } else {
-                    request.freeze_ms
-                };
-                let (moving, freeze) = (node.clone(), Duration::from_millis(u64::from(ms)));
                 let may_pass_on = !message.ask_path().contains(&Address::hash_of_path(PASSED_ON));
+                let moving = node.clone();
                 self.answer_later(&node, cx, async move {
+                    let freeze = Duration::from_millis(u64::from(or(request.freeze_ms, FREEZE_MS)));
                     let moved = moving.move_to(&actor, &request.destination, freeze, may_pass_on).await;
                     moved.map_err(|e| refused(&e))
                 })
@@ -161,6 +146,23 @@ impl Actor for System {
             _ => Err(Fault::unsupported(message.type_name())),
         }
     }
+}
+
+/// What was asked for, or what holds where nothing was.
+fn or(asked: u32, usual: u32) -> u32 {
+    if asked == 0 { usual } else { asked }
+}
+
+fn spawn(node: &Arc<Inner>, request: &v1::SpawnRequest) -> Result<v1::SpawnReply, Fault> {
+    if is_reserved(&request.path) {
+        return Err(Fault::new(Code::Forbidden, "paths below /system are reserved"));
+    }
+    let no_factory = || Fault::new(Code::NoSuchActor, format!("no factory matches {}", request.path));
+    let factory = node.factory_for(&request.path).ok_or_else(no_factory)?;
+    let spawned = node.spawn_cell(&request.path, factory, options_of(request), None);
+    let cell = spawned.map_err(|e| refused(&e))?;
+    let (actor, epoch) = (cell.address.as_str().to_owned(), cell.lock().epoch);
+    Ok(v1::SpawnReply { actor, epoch })
 }
 
 async fn snapshot(node: &Arc<Inner>, path: &str) -> Result<v1::SnapshotReply, Fault> {

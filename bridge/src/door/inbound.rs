@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use actorbridge_proto::v1::{self, Code, Effect};
-use actorbridge_proto::{What, Who};
+use actorbridge_proto::{Refusal, What, Who};
 use bytes::Bytes;
 
 use super::LinkEnd;
@@ -51,14 +51,7 @@ impl LinkEnd {
                     after,
                     sender: (who.source.clone(), who.reply_to.clone()),
                 };
-                let (host, who) = (self.host(node, &who.target, binding), Arc::new(who));
-                let opened = Inbound {
-                    stream,
-                    binding: number,
-                    who,
-                    host,
-                };
-                inbound.insert(flow, opened);
+                inbound.insert(flow, self.opened(node, binding, who));
             }
             Action::Deliver(delivery) => self.deliver(node, inbound, delivery),
             Action::Closed { flow, stream, .. } => {
@@ -73,21 +66,7 @@ impl LinkEnd {
             }
             Action::Skipped { flow, seq } => self.skipped(node, inbound, flow, seq),
             Action::Credit { flow } => self.outlet(flow).iter().for_each(|o| o.owner.notify_waiters()),
-            Action::Refused { flow, outcome } => {
-                let target = self
-                    .outlet(flow)
-                    .map(|o| o.target.as_str().to_owned())
-                    .unwrap_or_default();
-                let (code, effect) = (Code::from_wire(outcome.code), outcome.effect());
-                let detail = format!("seq {}: {}", outcome.seq, outcome.detail);
-                node.dead().push(DeadLetter {
-                    target,
-                    code,
-                    effect,
-                    detail,
-                    envelope: Bytes::new(),
-                });
-            }
+            Action::Refused { flow, outcome } => self.refused(node, flow, outcome),
             Action::Rebind { flow, moved, .. } => {
                 let outlet = lock(&self.state).outlets.remove(&flow).and_then(|o| o.upgrade());
                 if let Some(outlet) = outlet {
@@ -100,21 +79,7 @@ impl LinkEnd {
                 seq,
                 refusal,
                 body,
-            } => {
-                let stream = inbound.get(&flow);
-                if let Some(Host::Cell(cell)) = stream.map(|s| &s.host) {
-                    cell.lock().pool.refused((self.id, flow), seq);
-                }
-                let target = stream.map(|s| s.who.target.clone()).unwrap_or_default();
-                let (code, effect, detail) = (refusal.code, Effect::None, refusal.detail);
-                node.dead().push(DeadLetter {
-                    target,
-                    code,
-                    effect,
-                    detail,
-                    envelope: body,
-                });
-            }
+            } => self.bad_item(node, inbound, (flow, seq), refusal, body),
             Action::Moved(step) => node.moves_step(self, step),
             Action::Room => {}
             Action::Down {
@@ -123,6 +88,52 @@ impl LinkEnd {
                 last_frame,
             } => self.on_down(node, inbound, status, &detail, last_frame),
         }
+    }
+
+    /// The peer bound a stream.
+    fn opened(&self, node: &Arc<Inner>, binding: Binding, who: Who) -> Inbound {
+        let (stream, number) = (binding.stream, binding.number);
+        let host = self.host(node, &who.target, binding);
+        Inbound {
+            stream,
+            binding: number,
+            who: Arc::new(who),
+            host,
+        }
+    }
+
+    /// The receiver refused one of our messages.
+    fn refused(&self, node: &Inner, flow: u32, outcome: v1::Outcome) {
+        let target = self.outlet(flow).map(|o| o.target.as_str().to_owned());
+        node.dead().push(DeadLetter {
+            target: target.unwrap_or_default(),
+            code: Code::from_wire(outcome.code),
+            effect: outcome.effect(),
+            detail: format!("seq {}: {}", outcome.seq, outcome.detail),
+            envelope: Bytes::new(),
+        });
+    }
+
+    /// An item was refused here, and the peer has been answered.
+    fn bad_item(
+        &self,
+        node: &Inner,
+        inbound: &HashMap<u32, Inbound>,
+        (flow, seq): (u32, u64),
+        refusal: Refusal,
+        body: Bytes,
+    ) {
+        let stream = inbound.get(&flow);
+        if let Some(Host::Cell(cell)) = stream.map(|s| &s.host) {
+            cell.lock().pool.refused((self.id, flow), seq);
+        }
+        node.dead().push(DeadLetter {
+            target: stream.map(|s| s.who.target.clone()).unwrap_or_default(),
+            code: refusal.code,
+            effect: Effect::None,
+            detail: refusal.detail,
+            envelope: body,
+        });
     }
 
     /// Who gets the messages of a stream that the peer bound.

@@ -346,19 +346,7 @@ impl Link {
         }
         let view = EnvelopeView::read_body(&item.body, prefixes)?;
         let kind = what.map_or(0, |w| w.kind).max(view.kind);
-        match Kind::try_from(kind as i32) {
-            Ok(Kind::Unspecified) => return refuse(Code::Undecodable, "the envelope has no kind; set one".into()),
-            Err(_) => {
-                return refuse(
-                    Code::UnsupportedKind,
-                    format!("kind {kind} is not known here; upgrade this node"),
-                );
-            }
-            Ok(Kind::Ask) if view.correlation == 0 => {
-                return refuse(Code::Undecodable, "an ask has no correlation; set one".into());
-            }
-            Ok(_) => {}
-        }
+        check_kind(kind, view.correlation)?;
         Ok(Some(Delivery {
             flow,
             seq,
@@ -427,4 +415,18 @@ fn peek(body: &[u8]) -> (u64, u64) {
         }
     }
     (kind, correlation)
+}
+
+/// Is it a kind of message that is taken here?
+fn check_kind(kind: u32, correlation: u64) -> Result<(), Refusal> {
+    let (code, detail) = match Kind::try_from(kind as i32) {
+        Ok(Kind::Unspecified) => (Code::Undecodable, "the envelope has no kind; set one".into()),
+        Ok(Kind::Ask) if correlation == 0 => (Code::Undecodable, "an ask has no correlation; set one".into()),
+        Ok(_) => return Ok(()),
+        Err(_) => (
+            Code::UnsupportedKind,
+            format!("kind {kind} is not known here; upgrade this node"),
+        ),
+    };
+    Err(Refusal { code, detail })
 }
