@@ -12,4 +12,4 @@ bench-ffi: ## the native door against a Go channel and cgo by hand; QUICK=1 for 
 
 # The figures of a debug build mean nothing; that each case runs does.
 bench-smoke: bench-programs
-	@$(CARGO) run --quiet --profile $(PROFILE) -p actorbridge-bench -- ffi --quick --rounds 1 --program "$(TARGET_DIR)/bench-ffi"
+	@$(CARGO) run --quiet --profile $(PROFILE) -p actorbridge-bench -- ffi --quick --rounds 1 --actors 1000 --program "$(TARGET_DIR)/bench-ffi"

@@ -15,6 +15,9 @@ pub(crate) struct Options {
     /// The program that measures; `make bench-programs` builds it
     #[arg(long, value_name = "FILE", default_value = "target/release/bench-ffi")]
     program: PathBuf,
+    /// How many actors are made for the memory of one
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    actors: u64,
 }
 
 /// A case of ours: what it is compared with, and the ratio that is wanted.
@@ -37,6 +40,8 @@ const OURS: &[Ours] = &[
     ours("ask_async_c64", "go_chan_ask_64", 1.0),
     ours("ask_async_seq", "go_chan_ask_64", 5.0),
 ];
+/// Memory of an idle actor, in bytes, and how much is wanted at most. Each round is a process of its own.
+const IDLE: &[(&str, f64)] = &[("idle_bytes_go", 3_072.0), ("idle_bytes_rust", 400.0)];
 const THEIRS: &[&str] = &[
     "go_chan_tell",
     "go_chan_ask_64",
@@ -52,9 +57,18 @@ pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<
         .collect();
     let theirs = THEIRS.iter().filter(|t| wanted.iter().any(|o| o.against == **t));
     let cases: Vec<&'static str> = theirs.copied().chain(wanted.iter().map(|o| o.case)).collect();
-    if wanted.is_empty() {
-        let all: Vec<_> = OURS.iter().map(|o| o.case).collect();
+    let idle = IDLE
+        .iter()
+        .filter(|(case, _)| only.is_none_or(|text| case.contains(text)));
+    let mut figures = idle
+        .map(|idle| memory(options, plan, idle))
+        .collect::<Result<Vec<_>, _>>()?;
+    if wanted.is_empty() && figures.is_empty() {
+        let all: Vec<_> = OURS.iter().map(|o| o.case).chain(IDLE.iter().map(|i| i.0)).collect();
         return Err(format!("no case is named like that; there are {}", all.join(", ")).into());
+    }
+    if wanted.is_empty() {
+        return Ok(figures);
     }
     let mut program = Program::start(&options.program)?;
     let taken = rounds::take_turns(&mut program, &cases, plan)?;
@@ -63,7 +77,49 @@ pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<
         let own = wanted.iter().find(|o| o.case == case);
         figure(case, own.map(|o| (*o, of(o.against))), of(case))
     };
-    Ok(cases.iter().map(|case| figure(case)).collect())
+    figures.splice(0..0, cases.iter().map(|case| figure(case)));
+    Ok(figures)
+}
+
+/// The memory of one idle actor.
+fn memory(options: &Options, plan: &Plan, (case, goal): &(&'static str, f64)) -> Result<Figure, Box<dyn Error>> {
+    let mut bytes = Vec::new();
+    for round in 1..=plan.rounds {
+        rounds::progress(&format!("round {round} of {}: {case}", plan.rounds));
+        let measured = Program::start(&options.program)?.measure(case, options.actors)?;
+        bytes.push(measured.bytes / options.actors as f64);
+    }
+    rounds::progress("");
+    Ok(Figure {
+        unit: "B",
+        side: "ours",
+        value: median(&bytes),
+        rounds: bytes.len(),
+        spread: spread(&bytes),
+        goal: Some(*goal),
+        ..empty(case)
+    })
+}
+
+fn empty(case: &'static str) -> Figure {
+    Figure {
+        suite: "ffi",
+        case,
+        side: "theirs",
+        unit: "ns",
+        value: 0.0,
+        rounds: 0,
+        spread: 0.0,
+        cpu_ns: None,
+        go_allocs: None,
+        noisy: 0,
+        against: None,
+        ratio: None,
+        cpu_ratio: None,
+        goal: None,
+        versions: format!("actorbridge {}", env!("CARGO_PKG_VERSION")),
+        when: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+    }
 }
 
 fn figure(case: &'static str, own: Option<(&Ours, &Taken)>, taken: &Taken) -> Figure {
@@ -73,21 +129,17 @@ fn figure(case: &'static str, own: Option<(&Ours, &Taken)>, taken: &Taken) -> Fi
         median(&ratios)
     };
     Figure {
-        suite: "ffi",
-        case,
         side: if own.is_some() { "ours" } else { "theirs" },
-        unit: "ns",
         value: median(&taken.ns),
         rounds: taken.ns.len(),
         spread: spread(&taken.ns),
-        cpu_ns: median(&taken.cpu_ns),
-        go_allocs: median(&taken.allocs),
+        cpu_ns: Some(median(&taken.cpu_ns)),
+        go_allocs: Some(median(&taken.allocs)),
         noisy: taken.noisy,
         against: own.map(|(o, _)| o.against),
         ratio: own.map(|(_, theirs)| ratio(&taken.ns, &theirs.ns)),
         cpu_ratio: own.map(|(_, theirs)| ratio(&taken.cpu_ns, &theirs.cpu_ns)),
         goal: own.map(|(o, _)| o.goal),
-        versions: format!("actorbridge {}", env!("CARGO_PKG_VERSION")),
-        when: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+        ..empty(case)
     }
 }

@@ -15,9 +15,11 @@ pub(crate) struct Figure {
     /// Half the distance between the quartiles, as a part of the median.
     pub(crate) spread: f64,
     /// What all threads of the process used, per message.
-    pub(crate) cpu_ns: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cpu_ns: Option<f64>,
     /// Go's heap allocations per message.
-    pub(crate) go_allocs: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) go_allocs: Option<f64>,
     /// Rounds in which others used the cores.
     pub(crate) noisy: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,7 +29,7 @@ pub(crate) struct Figure {
     pub(crate) ratio: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cpu_ratio: Option<f64>,
-    /// The ratio that is wanted, at most.
+    /// What is wanted, at most: a ratio, or a value where nothing is compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) goal: Option<f64>,
     pub(crate) versions: String,
@@ -38,18 +40,19 @@ pub(crate) struct Figure {
 /// Prints a table.
 pub(crate) fn print(figures: &[Figure]) {
     println!(
-        "{:<22} {:>10} {:>7} {:>10} {:>7}  {:<22} {:>6} {:>6} {:>5}",
-        "case", "ns", "spread", "cpu ns", "allocs", "against", "ratio", "cpu", "goal"
+        "{:<22} {:>10}    {:>7} {:>10} {:>7}  {:<22} {:>6} {:>6} {:>6}",
+        "case", "value", "spread", "cpu ns", "allocs", "against", "ratio", "cpu", "goal"
     );
     for f in figures {
         let optional = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.2}"));
         println!(
-            "{:<22} {:>10.1} {:>6.0}% {:>10.1} {:>7.2}  {:<22} {:>6} {:>6} {:>5}{}",
+            "{:<22} {:>10.1} {:<2} {:>6.0}% {:>10} {:>7}  {:<22} {:>6} {:>6} {:>6}{}",
             f.case,
             f.value,
+            f.unit,
             f.spread * 100.0,
-            f.cpu_ns,
-            f.go_allocs,
+            optional(f.cpu_ns),
+            optional(f.go_allocs),
             f.against.unwrap_or(""),
             optional(f.ratio),
             optional(f.cpu_ratio),

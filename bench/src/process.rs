@@ -20,6 +20,7 @@ pub(crate) struct Measured {
     pub(crate) ns: f64,
     pub(crate) cpu_ns: f64,
     pub(crate) allocs: f64,
+    pub(crate) bytes: f64,
     #[serde(default)]
     error: String,
 }

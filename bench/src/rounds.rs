@@ -9,7 +9,7 @@ use crate::process::{Measured, Program};
 
 /// How much is measured.
 pub(crate) struct Plan {
-    rounds: u32,
+    pub(crate) rounds: u32,
     /// How long one measurement should take.
     turn: Duration,
     waits: bool,
@@ -106,7 +106,7 @@ fn size_of_turn(program: &mut Program, case: &str, turn: Duration) -> Result<u64
 }
 
 /// One line on a terminal, written over and over; an empty one clears it.
-fn progress(what: &str) {
+pub(crate) fn progress(what: &str) {
     if std::io::stderr().is_terminal() {
         eprint!("\r\x1b[K{what}");
         let _ = std::io::stderr().flush();

@@ -37,7 +37,9 @@ type measured struct {
 	CPUNS int64 `json:"cpu_ns"`
 	// Allocs is Go's heap allocations.
 	Allocs uint64 `json:"allocs"`
-	Error  string `json:"error,omitempty"`
+	// Bytes is how much more memory the process has than before.
+	Bytes int64  `json:"bytes"`
+	Error string `json:"error,omitempty"`
 }
 
 func main() {
@@ -63,7 +65,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	cases = slices.Concat(cases, channels(), byHand())
+	cases = slices.Concat(cases, idle(node), channels(), byHand())
 	answers := json.NewEncoder(os.Stdout)
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
@@ -93,7 +95,7 @@ func measure(ctx context.Context, cases []benchCase, o order) measured {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	runtime.GC() // what the case before left is not this one's
+	memory := resident() // what the case before left is not this one's
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	cpu, start := cpuTime(), time.Now()
@@ -103,6 +105,7 @@ func measure(ctx context.Context, cases []benchCase, o order) measured {
 	m.NS, m.CPUNS = time.Since(start).Nanoseconds(), cpuTime()-cpu
 	runtime.ReadMemStats(&after)
 	m.Allocs = after.Mallocs - before.Mallocs
+	m.Bytes = resident() - memory
 	return m
 }
 

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+	"sync"
+
+	ab "github.com/actorbridge/actorbridge/go-client"
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+
+	benchv1 "github.com/actorbridge/actorbridge/bench/go/ffi/gen/bench/v1"
+	"github.com/actorbridge/actorbridge/bench/go/ffi/gen/bench/v1/benchv1ab"
+)
+
+// idle has n actors made that each get one message and then nothing. They stay: each case wants a process of its own.
+func idle(node *ab.Node) []benchCase {
+	return []benchCase{
+		{"idle_bytes_go", func(ctx context.Context, n int) error {
+			return eachOf(n, func(i int) error {
+				actor, err := benchv1ab.SpawnCounter(node, fmt.Sprint("idle/", i), func() benchv1ab.Counter { return new(counter) })
+				if err != nil {
+					return err
+				}
+				return actor.Take(ctx, &benchv1.Note{Data: []byte{1}})
+			})
+		}},
+		{"idle_bytes_rust", func(ctx context.Context, n int) error {
+			system := node.RefAt("ab://bench-rust/system")
+			return eachOf(n, func(i int) error {
+				path := fmt.Sprint("counter/", i)
+				if _, err := ab.Ask[*pb.SpawnReply](ctx, system, &pb.SpawnRequest{Path: path}); err != nil {
+					return err
+				}
+				return benchv1ab.CounterAt(node, "ab:///"+path).Take(ctx, &benchv1.Note{Data: []byte{1}})
+			})
+		}},
+	}
+}
+
+// eachOf calls do for 0 to n-1, 64 at a time.
+func eachOf(n int, do func(i int) error) error {
+	next, failed := make(chan int), make(chan error, 64)
+	var all sync.WaitGroup
+	for range cap(failed) {
+		all.Go(func() {
+			for i := range next {
+				if err := do(i); err != nil {
+					failed <- err
+					return
+				}
+			}
+		})
+	}
+	var err error
+	for i := 0; i < n && err == nil; i++ {
+		select {
+		case next <- i:
+		case err = <-failed:
+		}
+	}
+	close(next)
+	all.Wait()
+	return err
+}
+
+// resident is how many bytes of memory the process has, after what can be given back has been.
+func resident() int64 {
+	debug.FreeOSMemory()
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	var size, pages int64
+	if _, err := fmt.Fscan(strings.NewReader(string(text)), &size, &pages); err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
+}
