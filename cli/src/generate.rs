@@ -50,7 +50,15 @@ impl Gen {
             return Ok(format!("{all} generated files are up to date"));
         }
         if self.check {
-            return Err(format!("stale, run `actorbridge gen` and commit:{}", stale.concat()));
+            let lock = config.lock.filter(|lock| !generated.root.join(lock).exists());
+            let lost = lock.map_or_else(String::new, |lock| {
+                let lock = lock.display();
+                format!("\n{lock} is not there: if version control has it, take it from there first")
+            });
+            return Err(format!(
+                "stale, run `actorbridge gen` and commit:{}{lost}",
+                stale.concat()
+            ));
         }
         generated.write().map_err(|e| e.to_string())?;
         Ok(format!(

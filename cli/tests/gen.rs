@@ -69,7 +69,8 @@ impl Drop for Project {
 #[test]
 fn a_check_writes_nothing_and_names_what_is_stale() {
     let project = Project::new("check");
-    let stale = "stale, run `actorbridge gen` and commit:\n  actorbridge.lock\n  gen/mod.rs\n  gen/shop.v1.rs";
+    let stale = "stale, run `actorbridge gen` and commit:\n  actorbridge.lock\n  gen/mod.rs\n  gen/shop.v1.rs\n\
+                 actorbridge.lock is not there: if version control has it, take it from there first";
     assert_eq!(project.bad(&["--check"]), stale);
     assert_eq!(project.bad(&["--check"]), stale, "it wrote nothing");
     let wrote = project.good(&[]);
@@ -78,6 +79,11 @@ fn a_check_writes_nothing_and_names_what_is_stale() {
         "wrote 3 of 3 generated files:\n  actorbridge.lock\n  gen/mod.rs\n  gen/shop.v1.rs"
     );
     assert_eq!(project.good(&["--check"]), "3 generated files are up to date");
+    fs::remove_file(project.0.join("gen/mod.rs")).expect("removed");
+    assert_eq!(
+        project.bad(&["--check"]),
+        "stale, run `actorbridge gen` and commit:\n  gen/mod.rs"
+    );
 }
 
 #[test]
@@ -94,6 +100,27 @@ fn a_change_of_a_released_version_fails_and_an_unreleased_one_is_amended() {
             said.starts_with("proto/shop.proto:6:19: shop.v1.Item has a new field qty = 2"),
             "{said}"
         );
+    }
+    project.good(&["--amend", "shop.v1.Item"]);
+    project.good(&["--check"]);
+}
+
+#[test]
+fn a_lost_lock_file_is_said_to_be_in_version_control() {
+    let project = Project::new("lost");
+    project.good(&[]);
+    project.write(
+        "proto/shop.proto",
+        &PROTO
+            .replace("version: 1", "version: 2")
+            .replace("sku = 1;", "sku = 1; uint32 qty = 2;"),
+    );
+    project.good(&[]);
+    fs::remove_file(project.0.join("actorbridge.lock")).expect("removed");
+    for arguments in [&["--check"][..], &[]] {
+        let said = project.bad(arguments);
+        assert!(said.contains("take actorbridge.lock from version control"), "{said}");
+        assert!(!project.0.join("actorbridge.lock").exists());
     }
     project.good(&["--amend", "shop.v1.Item"]);
     project.good(&["--check"]);

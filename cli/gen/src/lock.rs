@@ -75,24 +75,28 @@ pub(crate) fn render(schema: &Schema, config: &Config, path: &Path) -> Result<Ou
         Err(e) => return Err(Problem::new(format!("{}: {e}", file.display()), "").into()),
     };
     for name in &config.amend {
-        lock.amend(name)?;
+        lock.amend(name, schema)?;
     }
     let mut problems = Problems::default();
-    messages::merge(&mut lock, schema, &mut problems);
+    messages::merge(&mut lock, schema, &config.amend, &mut problems);
     enums::merge(&mut lock, schema, &mut problems);
     problems.none()?;
     Ok(Output::new(path, lock.text()))
 }
 
 impl Lock {
-    /// Forgets the latest revision of a type.
-    fn amend(&mut self, name: &str) -> Result<(), Problem> {
+    /// Forgets the latest revision of a type. Where there is none, the type begins anew with the one of the schema.
+    fn amend(&mut self, name: &str, schema: &Schema) -> Result<(), Problem> {
         let message = self.messages.get_mut(name).map(|m| m.versions.pop().is_some());
-        if message == Some(true) || self.enums.remove(name).is_some() {
+        let mut declared = schema.targets().flat_map(|file| schema.messages(&file));
+        if message == Some(true) || self.enums.remove(name).is_some() || declared.any(|m| m.full_name() == name) {
             return Ok(());
         }
-        let mend = "--amend takes the full name of a message or an enum that the lock file has";
-        Err(Problem::new(format!("{name} is not in the lock file"), mend))
+        let mend = "--amend takes the full name of a message of the schema, or of an enum that the lock file has";
+        Err(Problem::new(
+            format!("{name} is not in the lock file, nor a message of the schema"),
+            mend,
+        ))
     }
 
     fn text(&self) -> String {

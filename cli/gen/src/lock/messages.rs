@@ -8,8 +8,8 @@ use super::{Field, Lock, Message, Version, now};
 use crate::problem::{Problem, Problems};
 use crate::schema::Schema;
 
-/// Brings what the schema says into the lock, or says why it may not.
-pub(super) fn merge(lock: &mut Lock, schema: &Schema, problems: &mut Problems) {
+/// Brings what the schema says into the lock, or says why it may not. `amended` are the types that may begin with any version.
+pub(super) fn merge(lock: &mut Lock, schema: &Schema, amended: &[String], problems: &mut Problems) {
     let mut present = BTreeSet::new();
     for file in schema.targets() {
         for message in schema.messages(&file) {
@@ -21,6 +21,7 @@ pub(super) fn merge(lock: &mut Lock, schema: &Schema, problems: &mut Problems) {
                 message: &message,
                 entry,
                 now: &now,
+                amended: amended.contains(&name),
                 problems: &mut *problems,
             };
             if check.all() && entry.versions.last().is_none_or(|v| v.number < now.number) {
@@ -39,6 +40,7 @@ struct Check<'a> {
     message: &'a MessageDescriptor,
     entry: &'a Message,
     now: &'a Version,
+    amended: bool,
     problems: &'a mut Problems,
 }
 
@@ -53,8 +55,21 @@ impl Check<'_> {
         } else if let Some(latest) = self.entry.versions.last() {
             self.fields();
             self.version(latest);
+        } else if self.now.number > 1 && !self.amended {
+            self.unknown();
         }
         self.problems.0.len() == before
+    }
+
+    /// Without the versions before it, nothing can be compared: they would be lost for good.
+    fn unknown(&mut self) {
+        let (name, number) = (self.name(), self.now.number);
+        let what = format!("{name} has version: {number}, and actorbridge.lock has no version of it");
+        let mend = format!(
+            "take actorbridge.lock from version control; for a new message write version: 1; to begin anew with version \
+             {number}, as if none before it was released, run `actorbridge gen --amend {name}`"
+        );
+        self.refuse(None, what, mend);
     }
 
     fn version(&mut self, latest: &Version) {
@@ -165,11 +180,21 @@ impl Check<'_> {
             .keys()
             .chain(self.entry.versions.iter().flat_map(|v| v.fields.keys()))
             .max();
-        let mend = format!(
+        let mut mend = format!(
             "old readers take it for the old one: put back `{then}` and give the new field another number, such as {}",
             free.map_or(1, |n| n + 1)
         );
+        if let Some(latest) = self.only_in_latest(number) {
+            mend += &format!("; or, if version {latest} was not released, run `actorbridge gen --amend {name}`");
+        }
         self.refuse(Some(number), what, mend);
+    }
+
+    /// The schema's version, if it is in the lock file and no version before it had the field: amending it is enough.
+    fn only_in_latest(&self, field: u32) -> Option<u32> {
+        let (latest, earlier) = self.entry.versions.split_last()?;
+        let known = earlier.iter().any(|version| version.fields.contains_key(&field));
+        (latest.number == self.now.number && !known).then_some(latest.number)
     }
 
     fn gone(&mut self, number: u32, then: &Field) {

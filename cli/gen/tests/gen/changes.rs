@@ -15,10 +15,10 @@ message Gone { string a = 1; }
 enum Size { SIZE_UNSPECIFIED = 0; SIZE_BIG = 1; SIZE_SMALL = 2; }
 "#;
 
-/// A project that released the schema above.
+/// A project that released the schema above, and begins with version 2 of Item.
 fn released() -> Project {
     let project = Project::of(RELEASED);
-    assert_eq!(project.run(), "");
+    assert_eq!(project.generate(&project.config().amend("shop.v1.Item")), "");
     project
 }
 
@@ -236,9 +236,43 @@ fn an_unreleased_version_is_amended() {
     assert_eq!(project.run(), "", "what was amended is what is locked");
     let unknown = project.generate(&project.config().amend("shop.v1.Other"));
     assert!(
-        unknown.starts_with("shop.v1.Other is not in the lock file; "),
+        unknown.starts_with("shop.v1.Other is not in the lock file, nor a message of the schema; "),
         "{unknown}"
     );
+}
+
+#[test]
+fn the_type_of_a_field_that_no_earlier_version_had_is_amended_too() {
+    let project = released();
+    let other = ("uint32 qty = 2;", "uint64 qty = 2;");
+    let said = change(&project, &[other]);
+    assert!(
+        said.ends_with("such as 7; or, if version 2 was not released, run `actorbridge gen --amend shop.v1.Item`"),
+        "{said}"
+    );
+    assert_eq!(project.generate(&project.config().amend("shop.v1.Item")), "");
+    assert_eq!(change(&project, &[NEXT, other]), "");
+    let said = change(&project, &[("version: 2,", "version: 3,")]);
+    assert!(
+        said.ends_with("such as 7"),
+        "version 2 has the field too, so amending version 3 is not enough: {said}"
+    );
+}
+
+#[test]
+fn a_lock_file_that_is_lost_is_not_made_anew_without_a_word() {
+    let project = released();
+    let lock = project.read("actorbridge.lock");
+    let lost = "proto/shop.proto:5:1: shop.v1.Item has version: 2, and actorbridge.lock has no version of it; take \
+                actorbridge.lock from version control; for a new message write version: 1; to begin anew with version 2, as \
+                if none before it was released, run `actorbridge gen --amend shop.v1.Item`";
+    project.remove("actorbridge.lock");
+    assert_eq!(project.run(), lost);
+    project.write("actorbridge.lock", "message shop.v1.Item\n");
+    assert_eq!(project.run(), lost, "an entry without versions is no better");
+    project.remove("actorbridge.lock");
+    assert_eq!(project.generate(&project.config().amend("shop.v1.Item")), "");
+    assert_eq!(project.read("actorbridge.lock"), lock);
 }
 
 #[test]

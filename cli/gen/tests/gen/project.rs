@@ -47,6 +47,11 @@ impl Project {
         fs::write(path, text).expect("the file can be written");
     }
 
+    /// Removes a file.
+    pub(crate) fn remove(&self, path: &str) {
+        fs::remove_file(self.root.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+    }
+
     /// A file's text.
     pub(crate) fn read(&self, path: &str) -> String {
         fs::read_to_string(self.root.join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
