@@ -102,7 +102,7 @@ func (a *activation) start() bool {
 			return true
 		}
 		if !errors.Is(err, errPanicked) {
-			c.supervise("its start failed: "+err.Error(), nil, "")
+			c.supervise("its start failed: "+err.Error(), "", "")
 		}
 		if !c.isRunning() {
 			return false
@@ -129,9 +129,9 @@ func (a *activation) guard(messageType string, run func() error, onPanic ...func
 		if returned {
 			return
 		}
-		reason, stack := errGoexit.Error(), []byte(nil)
+		reason, stack := errGoexit.Error(), stackNow()
 		if value := recover(); value != nil {
-			reason, stack = panicText(value), debug.Stack()
+			reason = panicText(value)
 		}
 		err = errPanicked
 		a.actor = nil
@@ -143,6 +143,12 @@ func (a *activation) guard(messageType string, run func() error, onPanic ...func
 	err = run()
 	returned = true
 	return err
+}
+
+// stackNow is where a panic was, for a deferred function that recovers it.
+func stackNow() string {
+	stack := debug.Stack()
+	return string(stack[:min(len(stack), maxStack)])
 }
 
 func panicText(value any) string {
@@ -207,14 +213,14 @@ func (c *cell) failMessage(m *Message, f *failure) {
 }
 
 // supervise tells the parent and the log of a panic, and decides: the actor is made anew, or stops.
-func (c *cell) supervise(reason string, stack []byte, messageType string) {
+func (c *cell) supervise(reason, stack, messageType string) {
 	c.mu.Lock()
 	directive := c.restarts.Panicked(c.node.now())
 	restarts := c.restarts.Restarts()
 	c.mu.Unlock()
 	if c.parent != nil {
 		c.node.notify(c.parent.ref, notice(pb.Kind_KIND_ACTOR_PANIC, &pb.ActorPanic{
-			Actor: c.ref.text, Reason: valid(reason), Stack: valid(string(stack[:min(len(stack), maxStack)])), Language: "go",
+			Actor: c.ref.text, Reason: valid(reason), Stack: valid(stack), Language: "go",
 			MessageType: messageType, Restarts: restarts,
 		}))
 	}
@@ -222,7 +228,11 @@ func (c *cell) supervise(reason string, stack []byte, messageType string) {
 	if directive == machine.Stop {
 		next = "it stops: too many restarts"
 	}
-	c.node.log.Error("an actor panicked; "+next, "actor", c.ref.text, "reason", reason, "message", messageType)
+	about := []any{"actor", c.ref.text, "reason", reason, "message", messageType}
+	if stack != "" {
+		about = append(about, "stack", stack)
+	}
+	c.node.log.Error("an actor panicked; "+next, about...)
 	if directive == machine.Stop && c.beginStop(CodePanicked, reason) {
 		c.node.tasks.run(func() { c.node.endCell(context.Background(), c, defaultGrace) })
 	}

@@ -212,10 +212,10 @@ var codes = map[Code]codeInfo{
 	CodeUnsupportedType:    {"UNSUPPORTED_TYPE", EffectNone, "the actor does not handle this message type", "check the address and the actor's protocol", 12},
 	CodeAlreadyExists:      {"ALREADY_EXISTS", EffectNone, "an actor with this path exists already", "choose another path, or stop the first", 6},
 	CodeInvalidArgument:    {"INVALID_ARGUMENT", EffectNone, "an argument is not valid", "see the detail", 3},
-	CodePanicked:           {"PANICKED", EffectMaybe, "the handler panicked", "see the supervisor's ActorPanic; part of the effect may have happened", 13},
+	CodePanicked:           {"PANICKED", EffectMaybe, "the handler panicked", "see the node's log, which has the stack; part of the effect may have happened", 13},
 	CodeHandlerError:       {"HANDLER_ERROR", EffectMaybe, "the handler returned an error", "see the error's own code and details", 2},
 	CodeHandlerTimeout:     {"HANDLER_TIMEOUT", EffectMaybe, "the handler ran out of time", "give it more time, or let it watch its context", 4},
-	CodeOutcomeUnknown:     {"OUTCOME_UNKNOWN", EffectMaybe, "the message left, and no answer came", "ask the actor what it knows, or retry with the same dedup_key", 2},
+	CodeOutcomeUnknown:     {"OUTCOME_UNKNOWN", EffectMaybe, "the message left, and no answer came", "ask the actor what it knows, or send again what may be handled twice", 2},
 	CodeStateLost:          {"STATE_LOST", EffectMaybe, "the actor's state or cursors were lost", "restore it from a snapshot, or accept the loss", 15},
 }
 

@@ -171,7 +171,7 @@ func (n *Node) runStopHook(c *cell, actor Stopper, grace time.Duration) bool {
 		err := errGoexit
 		defer func() {
 			if value := recover(); value != nil {
-				n.log.Error("a stop hook panicked", "actor", c.ref.text, "reason", panicText(value))
+				n.log.Error("a stop hook panicked", "actor", c.ref.text, "reason", panicText(value), "stack", stackNow())
 				err = nil
 			}
 			ended <- err

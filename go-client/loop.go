@@ -3,7 +3,6 @@ package actorbridge
 import (
 	"context"
 	"iter"
-	"runtime/debug"
 )
 
 // An Inbox is a loop actor's mailbox. One goroutine at a time uses it.
@@ -73,9 +72,9 @@ func (c *cell) runLoop() {
 		if returned {
 			return
 		}
-		reason, stack := errGoexit.Error(), []byte(nil)
+		reason, stack := errGoexit.Error(), stackNow()
 		if value := recover(); value != nil {
-			reason, stack = panicText(value), debug.Stack()
+			reason = panicText(value)
 		}
 		life.finish()
 		c.loopPanicked(in, reason, stack)
@@ -98,7 +97,7 @@ func (c *cell) runLoop() {
 }
 
 // loopPanicked: the loop is run anew, or the actor stops.
-func (c *cell) loopPanicked(in *Inbox, reason string, stack []byte) {
+func (c *cell) loopPanicked(in *Inbox, reason, stack string) {
 	messageType := ""
 	if m := in.last; m != nil {
 		messageType = m.Type()

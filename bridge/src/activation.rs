@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actorbridge_proto::v1::{ActorPanic, Code, Effect, Kind};
 
-use crate::actor::{Actor, DynActor, catching, catching_now};
+use crate::actor::{Actor, DynActor};
 use crate::cell::{Cell, Next};
 use crate::context::Cx;
 use crate::door::inline;
@@ -16,6 +16,7 @@ use crate::machine::supervisor::Directive;
 use crate::message::{Message, Outgoing, Permit};
 use crate::node::Inner;
 use crate::outbox::Flush;
+use crate::panics::{Panic, catching, catching_now};
 use crate::rings::Level;
 
 /// Messages after which what a handler staged leaves, at the latest.
@@ -27,8 +28,8 @@ pub(crate) enum End {
     Rest,
     /// It stops.
     Halt,
-    /// It is lost to a panic: its text, and the type of the message that was handled.
-    Panicked(String, String),
+    /// It is lost to a panic, while it handled a message of this type.
+    Panicked(Panic, String),
 }
 
 /// What an activation works on.
@@ -69,10 +70,10 @@ pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
         let halted = match running.work(&mut work).await {
             End::Rest => false,
             End::Halt => true,
-            End::Panicked(text, message_type) => {
+            End::Panicked(panic, message_type) => {
                 // A destructor may panic too.
                 let _ = catching_now(move || drop(running));
-                supervise(&cell, &node, &text, &message_type).await;
+                supervise(&cell, &node, &panic, &message_type).await;
                 work.batch_ends().await;
                 continue;
             }
@@ -108,8 +109,8 @@ pub(crate) async fn work<A: Actor>(actor: &mut A, work: &mut Work) -> End {
             work.node.refuse(&message, Code::Expired, Effect::None, detail);
         } else {
             let outcome = catching(actor.receive(&work.cx, &message)).await;
-            if let Some(text) = work.conclude(&message, outcome) {
-                return End::Panicked(text, message.type_name().to_owned());
+            if let Some(panic) = work.conclude(&message, outcome) {
+                return End::Panicked(panic, message.type_name().to_owned());
             }
         }
         work.batch_ends().await;
@@ -131,7 +132,7 @@ async fn yield_once() {
 
 impl Work {
     /// Tells whom it concerns how a handler ended; `Some` = in a panic.
-    fn conclude(&self, message: &Message, outcome: Result<Result<(), Fault>, String>) -> Option<String> {
+    fn conclude(&self, message: &Message, outcome: Result<Result<(), Fault>, Panic>) -> Option<Panic> {
         let Self { node, cx, .. } = self;
         match outcome {
             Ok(Ok(())) if cx.owes_reply() => {
@@ -148,11 +149,12 @@ impl Work {
                 cx.fail(&fault);
                 node.outcome(message, fault.code, fault.effect, &detail);
             }
-            Err(text) => {
-                node.dead_letter(message, Code::Panicked, Effect::Maybe, &text);
+            Err(panic) => {
+                let text = &panic.text;
+                node.dead_letter(message, Code::Panicked, Effect::Maybe, text);
                 cx.fail(&Fault::new(Code::Panicked, text.clone()));
-                node.outcome(message, Code::Panicked, Effect::Maybe, &text);
-                return Some(text);
+                node.outcome(message, Code::Panicked, Effect::Maybe, text);
+                return Some(panic);
             }
         }
         None
@@ -170,14 +172,14 @@ impl Work {
 /// Makes the actor and runs its start hook; `None` = it stops, or could not be started and will.
 async fn start(cell: &Arc<Cell>, node: &Arc<Inner>, cx: &Cx) -> Option<Box<dyn DynActor>> {
     while cell.is_running() {
-        let reason = match catching_now(|| cell.factory.make()) {
+        let panic = match catching_now(|| cell.factory.make()) {
             Ok(actor) => match run_start_hook(actor, cx).await {
                 Ok(actor) => return Some(actor),
-                Err(reason) => reason,
+                Err(panic) => panic,
             },
-            Err(text) => text,
+            Err(panic) => panic,
         };
-        if !supervise(cell, node, &reason, "").await {
+        if !supervise(cell, node, &panic, "").await {
             return None;
         }
     }
@@ -188,23 +190,24 @@ async fn start(cell: &Arc<Cell>, node: &Arc<Inner>, cx: &Cx) -> Option<Box<dyn D
 async fn begin(cell: &Arc<Cell>, node: &Arc<Inner>, cx: &Cx, loaded: Box<dyn DynActor>) -> Option<Box<dyn DynActor>> {
     match run_start_hook(loaded, cx).await {
         Ok(actor) => Some(actor),
-        Err(reason) => {
-            supervise(cell, node, &reason, "").await;
+        Err(panic) => {
+            supervise(cell, node, &panic, "").await;
             None
         }
     }
 }
 
-async fn run_start_hook(mut actor: Box<dyn DynActor>, cx: &Cx) -> Result<Box<dyn DynActor>, String> {
+async fn run_start_hook(mut actor: Box<dyn DynActor>, cx: &Cx) -> Result<Box<dyn DynActor>, Panic> {
     match catching(actor.post_start(cx)).await {
         Ok(Ok(())) => Ok(actor),
-        Ok(Err(fault)) => Err(format!("its start failed: {}", fault.text())),
-        Err(text) => Err(text),
+        Ok(Err(fault)) => Err(Panic::without_stack(format!("its start failed: {}", fault.text()))),
+        Err(panic) => Err(panic),
     }
 }
 
 /// Tells the parent and the log, and decides; `false` = the actor stops.
-async fn supervise(cell: &Arc<Cell>, node: &Arc<Inner>, reason: &str, message_type: &str) -> bool {
+async fn supervise(cell: &Arc<Cell>, node: &Arc<Inner>, panic: &Panic, message_type: &str) -> bool {
+    let Panic { text: reason, stack } = panic;
     let (directive, restarts) = {
         let mut state = cell.lock();
         let directive = state.supervisor.panicked(node.now());
@@ -212,8 +215,8 @@ async fn supervise(cell: &Arc<Cell>, node: &Arc<Inner>, reason: &str, message_ty
     };
     let notice = ActorPanic {
         actor: cell.address.as_str().to_owned(),
-        reason: reason.to_owned(),
-        stack: String::new(),
+        reason: reason.clone(),
+        stack: stack.clone(),
         language: "rust".into(),
         message_type: message_type.to_owned(),
         restarts,
@@ -221,11 +224,12 @@ async fn supervise(cell: &Arc<Cell>, node: &Arc<Inner>, reason: &str, message_ty
     if let Some(parent) = &cell.parent {
         node.notify(&parent.address, Outgoing::of(Kind::ActorPanic, &notice));
     }
-    node.log(
-        Level::Error,
-        &cell.path,
-        format!("the actor panicked: {reason}; {directive:?}"),
-    );
+    let next = match directive {
+        Directive::Restart => "it is made anew",
+        Directive::Stop => "it stops: too many restarts",
+    };
+    let line = format!("the actor panicked: {reason}; {next}; {stack}");
+    node.log(Level::Error, &cell.path, line.trim_end_matches("; ").to_owned());
     if directive == Directive::Restart {
         return true;
     }

@@ -84,10 +84,14 @@ impl Builder {
 
     /// Starts the node. Blocks only to bind what it listens at; call it outside async code, or with `runtime` unset.
     ///
+    /// The first node of a process puts a panic hook before the one that is there, which is called as before: the log says
+    /// where an actor panicked. A hook that the program sets later should call the one before it for the same reason.
+    ///
     /// # Errors
     /// INVALID_ARGUMENT for a name or pattern that is not valid; UNAVAILABLE if an address is taken, or threads are.
     pub fn start(self) -> Result<Node, Error> {
         Address::pinned(&self.name, SYSTEM)?;
+        crate::panics::install_hook();
         let (handle, runtime) = match self.handle {
             Some(handle) => (handle, None),
             None => {

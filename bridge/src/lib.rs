@@ -21,6 +21,7 @@ mod moves;
 mod node;
 mod outbox;
 mod outlet;
+mod panics;
 mod protocol;
 pub mod remote;
 mod rings;

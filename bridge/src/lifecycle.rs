@@ -11,6 +11,7 @@ use crate::cell::{Cell, Offer, TimerEntry};
 use crate::error::Error;
 use crate::moves::As;
 use crate::node::{Inner, Target, lock, terminated};
+use crate::panics::{Panic, catching};
 use crate::rings::Level;
 use crate::snapshot::Snapshot;
 
@@ -192,8 +193,12 @@ impl Inner {
                 let actor = cell.with_actor(Option::take).flatten();
                 if let Some(mut actor) = actor {
                     let hook = async move { actor.post_stop().await };
-                    if crate::actor::catching(hook).await.is_err() {
-                        self.log(Level::Error, &cell.path, "the stop hook panicked".into());
+                    if let Err(Panic { text, stack }) = catching(hook).await {
+                        self.log(
+                            Level::Error,
+                            &cell.path,
+                            format!("the stop hook panicked: {text}; {stack}"),
+                        );
                     }
                 }
             } else {

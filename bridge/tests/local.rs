@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::{Arc, Mutex};
 
-use actorbridge::proto::v1::{Code, Effect};
+use actorbridge::proto::v1::{ActorPanic, Code, Effect};
 use actorbridge::{Actor, Cx, Fault, Message, Options, Ref};
 use actorbridge_test::{Probe, end};
 use common::test::{Add, AskThrough, Count, EchoReply, EchoRequest, FailNow, GetCount, Held, Hold, PanicNow, TooNew};
@@ -79,6 +79,42 @@ async fn a_panic_restarts_only_the_failed_actor_and_its_address_survives() {
     a.done(&to).await;
     assert_eq!(end.await.expect("no panic").expect("told").code(), Code::Panicked);
     a.shutdown(SECOND).await.expect("everything ends");
+}
+
+/// Has a child that panics when it is told to, and passes on what it is told of that.
+struct Parent(Ref);
+
+impl Actor for Parent {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
+        if message.is::<PanicNow>() {
+            let child = cx.spawn("child", worker, Options::default())?;
+            return Ok(cx.tell(&child, &message.decode::<PanicNow>()?)?);
+        }
+        Ok(cx.tell(&self.0, &message.decode::<ActorPanic>()?)?)
+    }
+}
+
+#[tokio::test]
+async fn the_log_and_the_parent_are_told_in_which_file_and_line_an_actor_panicked() {
+    let a = node("a");
+    let mut probe = Probe::new(&a);
+    let notices = probe.address().clone();
+    let make = move || Parent(notices.clone());
+    let to = a.spawn("parent", make, Options::default()).expect("spawned");
+    a.tell(&to, &PanicNow { text: "boom".into() }).await.expect("sent");
+    let told: ActorPanic = probe.expect().await;
+    assert_eq!((&*told.actor, &*told.reason), ("ab:///parent/child", "boom"));
+    assert!(
+        told.stack.starts_with("at ") && told.stack.contains("common/mod.rs:"),
+        "the stack is {:?}",
+        told.stack
+    );
+    let (lines, _) = a.logs(100);
+    let line = lines.iter().find(|line| line.actor == "parent/child");
+    let line = &line.expect("a line of the child").message;
+    let start = "the actor panicked: boom; it is made anew; at ";
+    assert!(line.starts_with(start) && line.contains("common/mod.rs:"), "{line}");
+    end([a]).await;
 }
 
 #[tokio::test]

@@ -284,7 +284,7 @@
 #define AB_INVALID_ARGUMENT -121
 
 /**
- * The handler panicked. See the supervisor's ActorPanic; part of the effect may have happened.
+ * The handler panicked. See the node's log, which has the stack; part of the effect may have happened.
  */
 #define AB_PANICKED -132
 
@@ -299,7 +299,7 @@
 #define AB_HANDLER_TIMEOUT -134
 
 /**
- * The message left, and no answer came. Ask the actor what it knows, or retry with the same dedup_key.
+ * The message left, and no answer came. Ask the actor what it knows, or send again what may be handled twice.
  */
 #define AB_OUTCOME_UNKNOWN -164
 

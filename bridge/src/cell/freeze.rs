@@ -9,12 +9,13 @@ use actorbridge_proto::v1::{Capsule, Code, Move, Moved, PendingAsk, Phase, Timer
 use tokio::time::Instant;
 
 use super::{Cell, CellState, TimerEntry, holds};
-use crate::actor::{DynActor, State, catching_now};
+use crate::actor::{DynActor, State};
 use crate::door::LinkEnd;
 use crate::machine::Millis;
 use crate::machine::pool::StreamKey;
 use crate::message::Message;
 use crate::node::Inner;
+use crate::panics::catching_now;
 use crate::snapshot::Snapshot;
 
 /// How long an old owner forwards what comes late.
@@ -121,7 +122,7 @@ impl Cell {
         let mut state = self.lock();
         state.actor = Some(actor);
         state.active = false;
-        let shown = shown.map_err(|text| refusal(Code::Panicked, format!("its snapshot panicked: {text}")));
+        let shown = shown.map_err(|panic| refusal(Code::Panicked, format!("its snapshot panicked: {}", panic.text)));
         let none = || {
             refusal(
                 Code::InvalidArgument,

@@ -9,11 +9,12 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{refusal, refusal_of};
-use crate::actor::{Factory, Options, catching_now};
+use crate::actor::{Factory, Options};
 use crate::address::Address;
 use crate::cell::{Cell, Loaded, TimerEntry};
 use crate::message::Message;
 use crate::node::Inner;
+use crate::panics::{Panic, catching_now};
 use crate::snapshot::Snapshot;
 
 /// An actor that is loaded and does not run.
@@ -56,10 +57,10 @@ impl Inner {
             let mut actor = factory.make();
             actor.restore(&snapshot.state).map(|()| actor)
         });
-        let failed = |text: String| {
+        let failed = |panic: Panic| {
             refusal(
                 Code::Panicked,
-                format!("the actor panicked while it was restored: {text}"),
+                format!("the actor panicked while it was restored: {}", panic.text),
             )
         };
         let actor = made.map_err(failed)?;

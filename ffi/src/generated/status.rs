@@ -88,13 +88,13 @@ pub const AB_UNSUPPORTED_TYPE: i32 = -119;
 pub const AB_ALREADY_EXISTS: i32 = -120;
 /// An argument is not valid. See the detail.
 pub const AB_INVALID_ARGUMENT: i32 = -121;
-/// The handler panicked. See the supervisor's ActorPanic; part of the effect may have happened.
+/// The handler panicked. See the node's log, which has the stack; part of the effect may have happened.
 pub const AB_PANICKED: i32 = -132;
 /// The handler returned an error. See the error's own code and details.
 pub const AB_HANDLER_ERROR: i32 = -133;
 /// The handler ran out of time. Give it more time, or let it watch its context.
 pub const AB_HANDLER_TIMEOUT: i32 = -134;
-/// The message left, and no answer came. Ask the actor what it knows, or retry with the same dedup_key.
+/// The message left, and no answer came. Ask the actor what it knows, or send again what may be handled twice.
 pub const AB_OUTCOME_UNKNOWN: i32 = -164;
 /// The actor's state or cursors were lost. Restore it from a snapshot, or accept the loss.
 pub const AB_STATE_LOST: i32 = -165;

@@ -31,7 +31,7 @@ pub enum Effect {
     Unspecified = 0,
     /// Certainly not: retry freely.
     None = 1,
-    /// Nobody can know: retry only what is idempotent or carries the same dedup_key.
+    /// Nobody can know: retry only what is idempotent.
     Maybe = 2,
     /// Certainly: do not retry.
     Done = 3,

@@ -137,10 +137,10 @@ impl Code {
             Self::UnsupportedType => "check the address and the actor's protocol",
             Self::AlreadyExists => "choose another path, or stop the first",
             Self::InvalidArgument => "see the detail",
-            Self::Panicked => "see the supervisor's ActorPanic; part of the effect may have happened",
+            Self::Panicked => "see the node's log, which has the stack; part of the effect may have happened",
             Self::HandlerError => "see the error's own code and details",
             Self::HandlerTimeout => "give it more time, or let it watch its context",
-            Self::OutcomeUnknown => "ask the actor what it knows, or retry with the same dedup_key",
+            Self::OutcomeUnknown => "ask the actor what it knows, or send again what may be handled twice",
             Self::StateLost => "restore it from a snapshot, or accept the loss",
         }
     }

@@ -32,7 +32,7 @@ const (
 	Effect_EFFECT_UNSPECIFIED Effect = 0
 	// Certainly not: retry freely.
 	Effect_EFFECT_NONE Effect = 1
-	// Nobody can know: retry only what is idempotent or carries the same dedup_key.
+	// Nobody can know: retry only what is idempotent.
 	Effect_EFFECT_MAYBE Effect = 2
 	// Certainly: do not retry.
 	Effect_EFFECT_DONE Effect = 3
@@ -412,7 +412,7 @@ const file_actorbridge_v1_errors_proto_rawDesc = "" +
 	"\x12EFFECT_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vEFFECT_NONE\x10\x01\x12\x10\n" +
 	"\fEFFECT_MAYBE\x10\x02\x12\x0f\n" +
-	"\vEFFECT_DONE\x10\x03*\x9c\x1c\n" +
+	"\vEFFECT_DONE\x10\x03*\xab\x1c\n" +
 	"\x04Code\x12/\n" +
 	"\aCODE_OK\x10\x00\x1a\"\xa2\xb8\x19\x1e\b\x03\x12\ahandled\x1a\rnothing to do\"\x02OK\x12\x88\x01\n" +
 	"\x12CODE_NO_SUCH_ACTOR\x10\x01\x1ap\xa2\xb8\x19l\b\x01\x12\x19no actor has this address\x1aBcheck the address, spawn the actor, or link the node that hosts it\"\tNOT_FOUND\x12\xac\x01\n" +
@@ -437,11 +437,11 @@ const file_actorbridge_v1_errors_proto_rawDesc = "" +
 	"CODE_MOVED\x10\x12\x1ag\xa2\xb8\x19c\b\x01\x12#the actor has moved to another node\x1a-send to its logical address, which follows it\"\vUNAVAILABLE\x12\x89\x01\n" +
 	"\x15CODE_UNSUPPORTED_TYPE\x10\x13\x1an\xa2\xb8\x19j\b\x01\x12+the actor does not handle this message type\x1a*check the address and the actor's protocol\"\rUNIMPLEMENTED\x12\x7f\n" +
 	"\x13CODE_ALREADY_EXISTS\x10\x14\x1af\xa2\xb8\x19b\b\x01\x12&an actor with this path exists already\x1a&choose another path, or stop the first\"\x0eALREADY_EXISTS\x12]\n" +
-	"\x15CODE_INVALID_ARGUMENT\x10\x15\x1aB\xa2\xb8\x19>\b\x01\x12\x18an argument is not valid\x1a\x0esee the detail\"\x10INVALID_ARGUMENT\x12\x80\x01\n" +
-	"\rCODE_PANICKED\x10 \x1am\xa2\xb8\x19i\b\x02\x12\x14the handler panicked\x1aEsee the supervisor's ActorPanic; part of the effect may have happened\"\bINTERNAL\x12l\n" +
+	"\x15CODE_INVALID_ARGUMENT\x10\x15\x1aB\xa2\xb8\x19>\b\x01\x12\x18an argument is not valid\x1a\x0esee the detail\"\x10INVALID_ARGUMENT\x12\x88\x01\n" +
+	"\rCODE_PANICKED\x10 \x1au\xa2\xb8\x19q\b\x02\x12\x14the handler panicked\x1aMsee the node's log, which has the stack; part of the effect may have happened\"\bINTERNAL\x12l\n" +
 	"\x12CODE_HANDLER_ERROR\x10!\x1aT\xa2\xb8\x19P\b\x02\x12\x1dthe handler returned an error\x1a$see the error's own code and details\"\aUNKNOWN\x12\x80\x01\n" +
-	"\x14CODE_HANDLER_TIMEOUT\x10\"\x1af\xa2\xb8\x19b\b\x02\x12\x1bthe handler ran out of time\x1a.give it more time, or let it watch its context\"\x11DEADLINE_EXCEEDED\x12\x8e\x01\n" +
-	"\x14CODE_OUTCOME_UNKNOWN\x10@\x1at\xa2\xb8\x19p\b\x02\x12$the message left, and no answer came\x1a=ask the actor what it knows, or retry with the same dedup_key\"\aUNKNOWN\x12~\n" +
+	"\x14CODE_HANDLER_TIMEOUT\x10\"\x1af\xa2\xb8\x19b\b\x02\x12\x1bthe handler ran out of time\x1a.give it more time, or let it watch its context\"\x11DEADLINE_EXCEEDED\x12\x95\x01\n" +
+	"\x14CODE_OUTCOME_UNKNOWN\x10@\x1a{\xa2\xb8\x19w\b\x02\x12$the message left, and no answer came\x1aDask the actor what it knows, or send again what may be handled twice\"\aUNKNOWN\x12~\n" +
 	"\x0fCODE_STATE_LOST\x10A\x1ai\xa2\xb8\x19e\b\x02\x12&the actor's state or cursors were lost\x1a.restore it from a snapshot, or accept the loss\"\tDATA_LOSS*\xf3\x16\n" +
 	"\x06Status\x12.\n" +
 	"\tSTATUS_OK\x10\x00\x1a\x1f\xa2\xb8\x19\x1b\b\x03\x12\x04done\x1a\rnothing to do\"\x02OK\x12S\n" +

@@ -9,8 +9,8 @@ const HEAD: &str = "
 # Errors
 
 Every failure has a code or a status from this page, says what happened, to what, and what to do. **Effect** says whether
-the handler's effect happened: NONE = certainly not, retry freely; MAYBE = nobody can know, retry only what is idempotent
-or carries the same `dedup_key`; DONE = certainly, do not retry.
+the handler's effect happened: NONE = certainly not, retry freely; MAYBE = nobody can know, retry only what is idempotent;
+DONE = certainly, do not retry.
 
 | where | how a code looks | how a status looks |
 |---|---|---|
