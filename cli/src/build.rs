@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use actorbridge_gen::not_started;
 use clap::Args;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -124,9 +125,7 @@ impl Build {
             cargo.args(["--target", triple]);
             folder.push(triple);
         }
-        let status = cargo
-            .status()
-            .map_err(|e| format!("cargo does not start: {e}; install Rust from https://rustup.rs"))?;
+        let status = cargo.status().map_err(|e| not_started(&cargo, &e, "").to_string())?;
         if !status.success() {
             return Err("the Rust crate does not build; what cargo says is above".into());
         }

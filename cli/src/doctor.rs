@@ -3,21 +3,23 @@
 mod signals;
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::available_parallelism;
 
+use actorbridge_gen::{Config, install};
 use clap::Args;
 use serde::Serialize;
 
-use crate::{capture, project};
+use crate::{capture, project, say};
 
 /// Check this machine and the project: a line each, with the command that mends it
 #[derive(Args)]
 pub(crate) struct Doctor {
-    /// Folder of the project, with its actorbridge.toml
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    project: PathBuf,
+    /// Folder of the project, with its actorbridge.toml; this one if it is not given
+    #[arg(long, value_name = "DIR")]
+    project: Option<PathBuf>,
     /// Print JSON: a list of {check, state, finding, mend}
     #[arg(long)]
     json: bool,
@@ -93,14 +95,12 @@ impl Doctor {
     /// Prints the report; the error says how many findings are bad.
     pub(crate) fn run(&self) -> Result<String, String> {
         let findings = self.findings();
-        if self.json {
-            println!(
-                "{}",
-                serde_json::to_string_pretty(&findings).map_err(|e| e.to_string())?
-            );
+        let report = if self.json {
+            serde_json::to_string_pretty(&findings).map_err(|e| e.to_string())?
         } else {
-            findings.iter().for_each(|finding| println!("{}", finding.line()));
-        }
+            findings.iter().map(Finding::line).collect::<Vec<_>>().join("\n")
+        };
+        say(io::stdout(), &report);
         match findings.iter().filter(|finding| finding.state == State::Bad).count() {
             0 => Ok(String::new()),
             1 => Err("one thing has to be mended".into()),
@@ -109,24 +109,56 @@ impl Doctor {
     }
 
     fn findings(&self) -> Vec<Finding> {
-        let mut findings = vec![rust(), go(), compiler(), cgo(), threads(), glibc()];
-        match project(&self.project) {
-            Ok(config) => {
-                let folder = config.root.join(&config.build.rust_crate);
-                findings.push(versions(&folder));
-                let package = config.root.join(&config.build.go_package);
-                findings.push(signals::check(&folder, &package));
-                findings.push(c_abi(&self.project));
-                findings.push(archive(&package));
+        let (rust, go, compiler) = (rust(), go(), compiler());
+        let (has_go, cgo) = (go.state != State::Bad, cgo(&go, &compiler));
+        let mut findings = vec![rust, go, compiler, cgo, threads(), glibc()];
+        let folder = self.project.as_deref().unwrap_or(Path::new("."));
+        match project(folder) {
+            Ok(config) => findings.extend(of_project(folder, &config, has_go)),
+            Err(_) if self.project.is_none() && !folder.join("actorbridge.toml").exists() => {
+                let finding = "none here: only the machine was looked at";
+                findings.push(Finding::warning(
+                    "project",
+                    finding,
+                    "go to a project's folder, or say --project DIR",
+                ));
             }
-            Err(why) => findings.push(Finding::warning(
-                "project",
-                why,
-                "go to a project's folder, or say --project DIR",
-            )),
+            Err(why) => findings.push(Finding::bad("project", why, "")),
         }
         findings
     }
+}
+
+fn of_project(folder: &Path, config: &Config, has_go: bool) -> [Finding; 4] {
+    let rust_crate = config.root.join(&config.build.rust_crate);
+    let package = config.root.join(&config.build.go_package);
+    let build = build_command(&config.root);
+    let c_abi = match has_go {
+        true => c_abi(folder),
+        false => Finding::warning("C ABI", "not looked at without a fit go", mend_of("go")),
+    };
+    [
+        versions(&rust_crate, &build),
+        signals::check(&rust_crate, &package),
+        c_abi,
+        archive(&package, &build),
+    ]
+}
+
+/// How the project is built: its own Makefile knows the profile, with which nothing is compiled twice.
+fn build_command(root: &Path) -> String {
+    let makefile = fs::read_to_string(root.join("Makefile")).unwrap_or_default();
+    let own = makefile.lines().any(|line| line.starts_with("build:"));
+    let command = if own { "`make build`" } else { "`actorbridge build`" };
+    match root.as_os_str().is_empty() || root == Path::new(".") {
+        true => command.to_owned(),
+        false => format!("{command} in {}", root.display()),
+    }
+}
+
+/// What to do where a program of Rust or Go is missing.
+fn mend_of(program: &str) -> &'static str {
+    install(program).unwrap_or_default()
 }
 
 fn at_least(version: &str, oldest: [u32; 2]) -> bool {
@@ -139,7 +171,7 @@ fn at_least(version: &str, oldest: [u32; 2]) -> bool {
 fn rust() -> Finding {
     const MEND: &str = "`rustup update stable`";
     let Ok(said) = capture(Command::new("rustc").arg("--version")) else {
-        return Finding::bad("rust", "rustc is missing", "install Rust from https://rustup.rs");
+        return Finding::bad("rust", "rustc is missing", mend_of("rustc"));
     };
     let version = said.split_whitespace().nth(1).unwrap_or_default();
     match at_least(version, OLDEST_RUST) {
@@ -150,7 +182,7 @@ fn rust() -> Finding {
 
 fn go() -> Finding {
     let Ok(said) = capture(Command::new("go").args(["env", "GOVERSION"])) else {
-        return Finding::bad("go", "go is missing", "install Go 1.26 or newer from https://go.dev/dl");
+        return Finding::bad("go", "go is missing", mend_of("go"));
     };
     let version = said.trim().trim_start_matches("go");
     match at_least(version, OLDEST_GO) {
@@ -163,36 +195,33 @@ fn go() -> Finding {
     }
 }
 
+const COMPILER: &str = "`apt-get install build-essential`, or set CC";
+
 fn compiler() -> Finding {
     let name = capture(Command::new("go").args(["env", "CC"])).unwrap_or_else(|_| "cc".into());
     let mut words = name.split_whitespace();
     let said = capture(Command::new(words.next().unwrap_or("cc")).args(words).arg("--version"));
     match said {
         Ok(said) => Finding::good("compiler", said.lines().next().unwrap_or_default()),
-        Err(_) => Finding::bad(
-            "compiler",
-            format!("{} does not run", name.trim()),
-            "`apt-get install build-essential`, or set CC",
-        ),
+        Err(_) => Finding::bad("compiler", format!("{} does not run", name.trim()), COMPILER),
     }
 }
 
-fn cgo() -> Finding {
-    match capture(Command::new("go").args(["env", "CGO_ENABLED"]))
-        .as_deref()
-        .map(str::trim)
-    {
-        Ok("1") => Finding::good("cgo", "on: the native door works"),
-        Ok(_) => Finding::warning(
-            "cgo",
-            "off: only the remote and the sidecar door work",
-            "`go env -w CGO_ENABLED=1`",
-        ),
-        Err(_) => Finding::bad(
-            "cgo",
-            "go is missing",
-            "install Go 1.26 or newer from https://go.dev/dl",
-        ),
+/// Where nothing was said, Go turns cgo off if it finds no C compiler.
+fn cgo(go: &Finding, compiler: &Finding) -> Finding {
+    const OFF: &str = "only the remote and the sidecar door work";
+    if go.state == State::Bad {
+        return Finding::warning("cgo", "not looked at without a fit go", go.mend.as_str());
+    }
+    if compiler.state == State::Bad {
+        return Finding::warning("cgo", format!("off without a C compiler: {OFF}"), COMPILER);
+    }
+    match capture(Command::new("go").args(["env", "CGO_ENABLED"])) {
+        Ok(said) if said.trim() == "1" => Finding::good("cgo", "on: the native door works"),
+        _ if std::env::var_os("CGO_ENABLED").is_some() => {
+            Finding::warning("cgo", format!("off: {OFF}"), "`unset CGO_ENABLED`")
+        }
+        _ => Finding::warning("cgo", format!("off: {OFF}"), "`go env -w CGO_ENABLED=1`"),
     }
 }
 
@@ -234,9 +263,12 @@ fn locked<'a>(lock: &'a str, name: &str) -> Option<&'a str> {
         .strip_suffix('"')
 }
 
-fn versions(folder: &Path) -> Finding {
+fn versions(folder: &Path, build: &str) -> Finding {
     let path = folder.join("Cargo.lock");
-    let lock = fs::read_to_string(&path).unwrap_or_default();
+    let Ok(lock) = fs::read_to_string(&path) else {
+        let finding = format!("there is no {} before the first build", path.display());
+        return Finding::warning("versions", finding, build);
+    };
     let mine = env!("CARGO_PKG_VERSION");
     match locked(&lock, "actorbridge-ffi") {
         Some(version) if version == mine => {
@@ -309,14 +341,10 @@ fn c_abi(project: &Path) -> Finding {
     }
 }
 
-fn archive(package: &Path) -> Finding {
+fn archive(package: &Path, build: &str) -> Finding {
     match package.join("only.c").exists() {
         true => Finding::good("archive", format!("{} is there", package.display())),
-        false => Finding::warning(
-            "archive",
-            format!("{} is not built", package.display()),
-            "`actorbridge build`",
-        ),
+        false => Finding::warning("archive", format!("{} is not built", package.display()), build),
     }
 }
 

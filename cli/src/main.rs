@@ -1,9 +1,10 @@
 //! The program `actorbridge`.
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use actorbridge_gen::Config;
+use actorbridge_gen::{Config, not_started};
 use clap::{Parser, Subcommand};
 
 mod build;
@@ -36,25 +37,39 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(said) => {
-            println!("{said}");
+            say(io::stdout(), &said);
             ExitCode::SUCCESS
         }
         Err(problem) => {
-            eprintln!("{problem}");
+            say(io::stderr(), &problem);
             ExitCode::FAILURE
         }
     }
 }
 
+/// Writes a text and a line's end, or nothing for an empty text. That nobody reads on, as behind `| head`, is no failure.
+fn say(mut out: impl Write, text: &str) {
+    if !text.is_empty() {
+        let _ = writeln!(out, "{text}");
+    }
+}
+
 /// The configuration of the project in a folder.
 fn project(folder: &Path) -> Result<Config, String> {
-    Config::read(folder.join("actorbridge.toml")).map_err(|problems| problems.to_string())
+    let file = folder.join("actorbridge.toml");
+    if !file.exists() {
+        return Err(format!(
+            "there is no {}; go to a project's folder, or say --project DIR",
+            file.display()
+        ));
+    }
+    Config::read(file).map_err(|problems| problems.to_string())
 }
 
 /// Runs a command and gives its standard output.
 fn capture(command: &mut Command) -> Result<String, String> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().map_err(|e| format!("{name} does not start: {e}"))?;
+    let output = command.output().map_err(|e| not_started(command, &e, "").to_string())?;
     match output.status.success() {
         true => String::from_utf8(output.stdout).map_err(|e| format!("{name}: {e}")),
         false => Err(format!(

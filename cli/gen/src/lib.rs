@@ -36,7 +36,7 @@ use std::path::{Path, PathBuf};
 pub use config::{Config, Go, Rust};
 pub use output::Output;
 pub use problem::{Place, Problem, Problems};
-pub use run::pipe;
+pub use run::{install, not_started, pipe};
 
 use schema::Schema;
 
