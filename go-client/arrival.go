@@ -1,6 +1,8 @@
 package actorbridge
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/actorbridge/actorbridge/go-client/internal/machine"
@@ -19,6 +21,8 @@ const (
 type arrival struct {
 	// holds are streams whose late messages may still come by the old owner.
 	holds map[machine.StreamKey]*hold
+	// bound are the same by their streams, in the order in which they were bound.
+	bound map[uint64][]*hold
 	// local are the same of senders of this node: they wait, and nothing is queued.
 	local map[uint64]*hold
 	// drained says of streams up to which of their bindings the old owner has forwarded all.
@@ -49,6 +53,8 @@ type hold struct {
 	stop  func() bool
 }
 
+func (h *hold) is(other *hold) bool { return h == other }
+
 type drained struct {
 	binding uint32
 	until   time.Time
@@ -61,9 +67,10 @@ func (c *cell) hold(key machine.StreamKey, o *opening) bool {
 	}
 	h := &hold{opening: *o, key: key}
 	if c.arrival.holds == nil {
-		c.arrival.holds = make(map[machine.StreamKey]*hold)
+		c.arrival.holds, c.arrival.bound = make(map[machine.StreamKey]*hold), make(map[uint64][]*hold)
 	}
 	c.arrival.holds[key] = h
+	c.arrival.bound[h.stream] = append(c.arrival.bound[h.stream], h)
 	h.stop = time.AfterFunc(drainTime, func() { c.holdExpired(h) }).Stop
 	return true
 }
@@ -123,8 +130,8 @@ func (c *cell) drainedUpto(stream uint64, binding uint32) {
 // holdOf is the first binding of a stream that is held, or nil. The caller holds the lock.
 func (c *cell) holdOf(stream uint64) *hold {
 	found := c.arrival.local[stream]
-	for _, h := range c.arrival.holds {
-		if h.stream == stream && (found == nil || h.binding.Number < found.binding.Number) {
+	for _, h := range c.arrival.bound[stream] {
+		if found == nil || h.binding.Number < found.binding.Number {
 			found = h
 		}
 	}
@@ -134,13 +141,11 @@ func (c *cell) holdOf(stream uint64) *hold {
 // noteDrained keeps what is said of a stream. The caller holds the lock.
 func (c *cell) noteDrained(stream uint64, binding uint32) {
 	now := time.Now()
-	for s, d := range c.arrival.drained {
-		if now.After(d.until) {
-			delete(c.arrival.drained, s)
-		}
-	}
 	if c.arrival.drained == nil {
 		c.arrival.drained = make(map[uint64]drained)
+	}
+	if len(c.arrival.drained) >= maxDrained {
+		maps.DeleteFunc(c.arrival.drained, func(_ uint64, d drained) bool { return now.After(d.until) })
 	}
 	if len(c.arrival.drained) < maxDrained {
 		c.arrival.drained[stream] = drained{max(binding, c.arrival.drained[stream].binding), now.Add(drainedTime)}
@@ -173,6 +178,9 @@ func (c *cell) endHold(h *hold) {
 		delete(c.arrival.local, h.stream)
 	} else {
 		delete(c.arrival.holds, h.key)
+		if c.arrival.bound[h.stream] = slices.DeleteFunc(c.arrival.bound[h.stream], h.is); len(c.arrival.bound[h.stream]) == 0 {
+			delete(c.arrival.bound, h.stream)
+		}
 	}
 	moved := c.moved
 	refused := make(map[*Message]Code)

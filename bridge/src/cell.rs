@@ -72,6 +72,8 @@ pub(crate) struct CellState {
     pub(crate) timers: HashMap<String, TimerEntry>,
     /// Streams whose earlier messages are still on their way by an old owner.
     holds: HashMap<StreamKey, Hold>,
+    /// The same by their streams, in the order in which they were bound.
+    held: HashMap<u64, Vec<StreamKey>>,
     holds_past: holds::Past,
     end: (Code, String),
 }
@@ -167,6 +169,7 @@ impl Cell {
             requests: HashMap::new(),
             timers: HashMap::new(),
             holds: HashMap::new(),
+            held: HashMap::new(),
             holds_past: holds::Past::default(),
             end: (Code::Stopped, String::new()),
         };

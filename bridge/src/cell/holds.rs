@@ -1,6 +1,7 @@
 //! Order across a move: a stream whose earlier messages are still on their way by an old owner waits for them.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -154,6 +155,7 @@ impl Cell {
             closed: None,
         };
         state.holds.insert(key, hold);
+        state.held.entry(stream).or_default().push(key);
         let (cell, node2) = (self.clone(), node.clone());
         node.after(GAP, async move { cell.go_on(&node2, key, stream) });
     }
@@ -173,14 +175,12 @@ impl Cell {
     fn unhold_drained(self: &Arc<Self>, node: &Arc<Inner>, state: &mut CellState, stream: u64) -> Vec<(Code, Message)> {
         let mut refused = Vec::new();
         loop {
-            let past = &state.holds_past;
-            let free = |h: &Hold| h.stream == stream && past.is_drained(stream, h.after);
-            let next = state
-                .holds
-                .iter()
-                .filter(|(_, h)| free(h))
-                .min_by_key(|(_, h)| h.number);
-            let Some((&key, _)) = next else { return refused };
+            let keys = state.held.get(&stream).map_or(&[][..], Vec::as_slice);
+            let holds = keys.iter().filter_map(|key| Some((*key, state.holds.get(key)?)));
+            let free = holds.filter(|(_, hold)| state.holds_past.is_drained(stream, hold.after));
+            let Some((key, _)) = free.min_by_key(|(_, hold)| hold.number) else {
+                return refused;
+            };
             refused.extend(self.unhold(node, state, key));
         }
     }
@@ -211,6 +211,12 @@ impl Cell {
         let Some(hold) = state.holds.remove(&key) else {
             return refused;
         };
+        if let Entry::Occupied(mut keys) = state.held.entry(hold.stream) {
+            keys.get_mut().retain(|other| *other != key);
+            if keys.get().is_empty() {
+                keys.remove();
+            }
+        }
         if let Some(forwarder) = state.moved.clone() {
             for message in hold.messages {
                 if let Err(code) = node.forward_to(&forwarder, &self.path, &message) {
