@@ -32,19 +32,35 @@ BUILDS :=
 TESTS := test-rust test-go test-go-pure
 RUNS :=
 
-include $(wildcard */*.mk */*/*.mk)
+# $(call first-build,FILE,WHAT) says that a build takes a while, where the file that it makes is not there yet.
+first-build = [ -e "$(1)" ] || echo "building $(2): about 2 minutes where nothing is built yet, seconds later" >&2
+
+# `make help` shows the targets in this order: the examples before the tools.
+include $(sort $(wildcard */*/*.mk)) $(sort $(wildcard */*.mk))
+
+##@ Start here
+.PHONY: help tools can-build test
+tools: ## what this machine lacks, a sentence for each tool
+	@CARGO="$(CARGO)" GO="$(GO)" scripts/tools
+
+# What builds says which tool is missing, instead of what a shell says of it.
+$(BUILDS) $(TESTS) $(RUNS): can-build
+can-build:
+	@CARGO="$(CARGO)" GO="$(GO)" scripts/tools --build
 
 ##@ Everyday
-.PHONY: help demo test
+# The lines of a section may be in several files.
 help: ## what can be made (default)
-	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { section = substr($$0, 5); if (!(section in lines)) { order[++n] = section; lines[section] = "" } } \
+		/^[a-z-]+:.*## / { lines[section] = lines[section] sprintf("  make %-14s %s\n", $$1, $$2) } \
+		END { for (i = 1; i <= n; i++) printf "\n%s\n%s", order[i], lines[order[i]] }' $(MAKEFILE_LIST)
 
 test: ## everything: checks, tests in both languages, C, examples, demo, documents
 	@scripts/steps $(CHECKS) $(BUILDS) $(TESTS) $(RUNS) docs-run
 
 ##@ Sources
-.PHONY: generate lint fmt scripts-test tree-check fmt-check stale-check breaking-check clippy rustdoc go-vet deny tools
+.PHONY: generate lint fmt scripts-test tree-check fmt-check stale-check breaking-check clippy rustdoc go-vet deny
 generate: ## make every generated file again (ACCEPT_BREAKING=1 accepts a break of the schema)
 	@$(CODEGEN) generate $(if $(ACCEPT_BREAKING),--accept-breaking)
 
@@ -82,9 +98,6 @@ deny: $(if $(shell command -v cargo-deny),,target/tools/bin/cargo-deny)
 target/tools/bin/cargo-deny:
 	@$(CARGO) install --quiet cargo-deny --version $(CARGO_DENY) --locked --root target/tools --target-dir target/tools/build
 	@rm -rf target/tools/build
-
-tools:
-	@scripts/tools
 
 tree-check:
 	@scripts/tree

@@ -1,6 +1,7 @@
 # Figures beside those of what one would use instead.
 RUNS += bench-smoke
 
+##@ Longer
 .PHONY: bench-programs bench-ffi bench-smoke
 bench-programs: cli
 	@target/bin/actorbridge build --project bench/go/ffi --profile $(PROFILE)

@@ -1,6 +1,6 @@
 # The C library: libactorbridge for C users, and the archive that Go's native/lib links.
-GOOS := $(shell $(GO) env GOOS)
-GOARCH := $(shell $(GO) env GOARCH)
+GOOS := $(shell $(GO) env GOOS 2>/dev/null)
+GOARCH := $(shell $(GO) env GOARCH 2>/dev/null)
 C_FLAGS := -Wall -Wextra -Werror -pedantic -Iffi/include
 C_VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 SHARED := $(if $(filter darwin,$(GOOS)),dylib,so)
@@ -8,6 +8,7 @@ SHARED := $(if $(filter darwin,$(GOOS)),dylib,so)
 # $(call archive,CRATE,LIBRARY,FILE): builds a crate's static library and puts it, stripped of debug lines, where a Go
 # package links it. An equal file is left alone, so that Go does not link anew.
 define archive
+	@$(call first-build,$(TARGET_DIR)/lib$(2).a,$(1))
 	@$(CARGO) build --quiet --profile $(PROFILE) -p $(1)
 	@mkdir -p $(dir $(3)) target/tmp
 	@strip -S -o target/tmp/$(notdir $(3)) $(TARGET_DIR)/lib$(2).a

@@ -6,12 +6,13 @@ HANDOVER_RUST := $(TARGET_DIR)/handover-rust
 BUILDS += handover-build
 RUNS += demo demo-check
 
-##@ Demo
+##@ Start here
 .PHONY: demo demo-check handover-build
 demo: export FILE := $(DATA)
-demo: handover-build ## an actor moves from Go to Rust and back in the middle of a stream (DATA=file.csv.gz)
-	@"$(HANDOVER)" --rust "$(HANDOVER_RUST)" -- "$$FILE"
+demo: handover-build ## an actor moves from Go to Rust and back in the middle of a stream (DATA=file.csv.gz; ARGS=--malformed names what is skipped)
+	@"$(HANDOVER)" --rust "$(HANDOVER_RUST)" $(ARGS) -- "$$FILE"
 
+##@ Tests, one by one
 demo-check: handover-build ## the demo with other months, with files that it refuses, and with ends in the middle
 	@cd examples/handover && $(GO) build -o "$(TARGET_DIR)/checkdemo" ./checkdemo
 	@"$(TARGET_DIR)/checkdemo" "$(HANDOVER)" "$(HANDOVER_RUST)"

@@ -38,6 +38,8 @@ type arguments struct {
 	rust  string
 	json  string
 	doors []string
+	// malformed: the rows that are skipped are named.
+	malformed bool
 }
 
 func main() {
@@ -75,6 +77,7 @@ func parse(given []string, out io.Writer) (*arguments, error) {
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&args.rust, "rust", "target/ci/handover-rust", "the Rust `program`, for the door remote")
 	flags.StringVar(&args.json, "json", "target/demo.json", "`path` of the document that says what came out")
+	flags.BoolVar(&args.malformed, "malformed", false, "name the first rows that are skipped since they are malformed, and why")
 	doors := flags.String("doors", "native,remote", "a run over each of these `doors`, joined by commas")
 	err := flags.Parse(given)
 	if errors.Is(err, flag.ErrHelp) {
@@ -113,7 +116,9 @@ func demo(ctx context.Context, args *arguments) (equal bool, err error) {
 	if err != nil {
 		return false, &unusableError{err}
 	}
-	found.report(os.Stderr)
+	if args.malformed {
+		found.report(os.Stderr)
+	}
 	fmt.Printf("%s: %d rows, %d malformed ones skipped\n\n", filepath.Base(args.file), found.Rows, found.Skipped)
 
 	baseline, err := (&stream{path: args.file, rows: found.Rows}).run(ctx, "baseline")

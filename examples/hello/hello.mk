@@ -2,6 +2,7 @@
 BUILDS += hello-build
 RUNS += hello
 
+##@ Start here
 .PHONY: hello hello-build
 hello: hello-build ## the smallest program with a Go and a Rust actor, over each door
 	@examples/hello/run "$(TARGET_DIR)"

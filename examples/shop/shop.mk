@@ -2,6 +2,7 @@
 BUILDS += shop-build
 RUNS += shop
 
+##@ Start here
 .PHONY: shop shop-build
 shop: shop-build ## typed actors from one schema, over every door
 	@examples/shop/run "$(TARGET_DIR)"
