@@ -2,10 +2,14 @@
 
 /// Defines `pub fn module()`: this crate's actors, by path or pattern.
 ///
-/// An actor with a fixed path is there from the start; one of a pattern such as `order/*` is made by an incoming spawn or
-/// move. What makes an actor is any function that can be called again after a panic, such as the one that
+/// An actor with a fixed path is there from the start; one of a pattern, `order/*` for every path below `order/` or `*` for
+/// every path, is made by an incoming spawn or move. What makes an actor is any function that can be called again after a panic, such as the one that
 /// `actorbridge gen` writes for a service. A crate whose actors are linked into a Go or C program uses
 /// `actorbridge_ffi::module!` instead, in the same form.
+///
+/// `set_up` is optional: a function without arguments that runs each time a node of the module is made, before its actors
+/// are. It is the place for [`upcast`](crate::upcast) and [`downcast`](crate::downcast): to register the same cast again
+/// changes nothing.
 ///
 /// ```
 /// # mod shop {
@@ -25,8 +29,20 @@
 /// # impl EuPricer { fn open() -> Self { Self } }
 /// # struct Order;
 /// # impl Order { fn open() -> Self { Self } }
+/// # #[derive(Clone, PartialEq, prost::Message)]
+/// # struct Quote { #[prost(string, tag = "1")] currency: String }
+/// # impl prost::Name for Quote { const NAME: &'static str = "Quote"; const PACKAGE: &'static str = "shop.v1"; }
+/// # impl actorbridge::Versioned for Quote { const VERSION: u32 = 2; const MIN_READER: u32 = 1; }
+/// fn register_casts() {
+///     actorbridge::upcast::<Quote>(1, |quote| {
+///         quote.currency = "USD".into(); // version 1 had no other
+///         Ok(())
+///     });
+/// }
+///
 /// actorbridge::module! {
 ///     name: "shop-rust",
+///     set_up: register_casts,
 ///     actors: {
 ///         "pricer/eu" => shop::pricer(EuPricer::open),
 ///         "order/*" => shop::order(Order::open),
@@ -41,9 +57,13 @@
 /// ```
 #[macro_export]
 macro_rules! module {
-    (name: $name:expr, actors: { $($pattern:expr => $make:expr),* $(,)? } $(,)?) => {
+    (name: $name:expr, $(set_up: $set_up:expr,)? actors: { $($pattern:expr => $make:expr),* $(,)? } $(,)?) => {
         /// This crate's actors: what a node of it hosts.
         pub fn module() -> $crate::Module {
+            $({
+                let set_up: fn() = $set_up;
+                set_up();
+            })?
             $crate::Module::new($name)$(.actor($pattern, $make))*
         }
     };

@@ -44,8 +44,8 @@ compile_error!(
 
 /// Makes a crate the Rust half of a program: its name, and its actors by path or pattern (`"order/*"`).
 ///
-/// The form is that of [`actorbridge::module!`], and so is the `pub fn module()` that it makes, for the crate's own tests and
-/// programs. The crate is a `staticlib` and an `rlib`. In the crate's `Cargo.toml` the lint `unsafe_code` may be `deny`,
+/// The form is that of [`actorbridge::module!`], with `set_up: register_casts,` behind the name where older versions of
+/// messages are to be read, and so is the `pub fn module()` that it makes, for the crate's own tests and programs. The crate is a `staticlib` and an `rlib`. In the crate's `Cargo.toml` the lint `unsafe_code` may be `deny`,
 /// not `forbid`: the macro exports one symbol.
 ///
 /// ```standalone_crate
@@ -59,11 +59,21 @@ compile_error!(
 ///     }
 /// }
 ///
+/// # static SET_UPS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+/// fn register_casts() {
+///     // actorbridge::upcast::<QuoteRequest>(1, |m| …);
+/// #   SET_UPS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+/// }
+///
 /// actorbridge_ffi::module! {
 ///     name: "shop-rust",
+///     set_up: register_casts,
 ///     actors: { "pricer/eu" => || Pricer },
 /// }
-/// # fn main() { assert_eq!(module().name(), "shop-rust"); }
+/// # fn main() {
+/// #     assert_eq!(module().name(), "shop-rust");
+/// #     assert_eq!(SET_UPS.load(std::sync::atomic::Ordering::Relaxed), 1);
+/// # }
 /// ```
 ///
 /// A crate that makes its module another way names the function:
@@ -75,8 +85,8 @@ compile_error!(
 /// ```
 #[macro_export]
 macro_rules! module {
-    (name: $name:expr, actors: { $($pattern:expr => $make:expr),* $(,)? } $(,)?) => {
-        $crate::actorbridge::module! { name: $name, actors: { $($pattern => $make),* } }
+    (name: $name:expr, $(set_up: $set_up:expr,)? actors: { $($pattern:expr => $make:expr),* $(,)? } $(,)?) => {
+        $crate::actorbridge::module! { name: $name, $(set_up: $set_up,)? actors: { $($pattern => $make),* } }
 
         $crate::module!(module);
     };

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use actorbridge::{Actor, Cx, Error, Fault, Message, Module, Protocol, Ref};
+use actorbridge::{Actor, Cx, Error, Fault, Message, Protocol, Ref};
 use prost::Message as _;
 
 use super::{NAME, pb, register_casts};
@@ -11,15 +11,17 @@ use super::{NAME, pb, register_casts};
 #[path = "keepers.rs"]
 mod keepers;
 
-/// A desk, a writer and a relay, and what moves to here. Made before a node is: the casts are registered with it.
-pub fn module() -> Module {
-    register_casts();
-    Module::new(NAME)
-        .actor("desk", Noting::new)
-        .actor("writer", pb::writer(|| Writer))
-        .actor("relay", || Relay)
-        .on_demand("keeper/*", pb::keeper(keepers::keeper))
-        .on_demand("vault/*", pb::vault(keepers::vault))
+// A desk, a writer and a relay, and what moves to here.
+actorbridge::module! {
+    name: NAME,
+    set_up: register_casts,
+    actors: {
+        "desk" => Noting::new,
+        "writer" => pb::writer(|| Writer),
+        "relay" => || Relay,
+        "keeper/*" => pb::keeper(keepers::keeper),
+        "vault/*" => pb::vault(keepers::vault),
+    },
 }
 
 /// The message that a desk handles now, and how many came since they were counted.
