@@ -2,7 +2,6 @@ package actorbridge
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -86,22 +85,4 @@ func spawnOptionsOf(options []SpawnOption) spawnOptions {
 type factory struct {
 	handler func() Receiver
 	loop    func(ctx Context, in *Inbox) error
-}
-
-// registered is what incoming spawns and moves of a path may make.
-type registered struct {
-	pattern string
-	make    func() Receiver
-	options []SpawnOption
-}
-
-// isFixed says whether the pattern is one path.
-func (r *registered) isFixed() bool { return !strings.HasSuffix(r.pattern, "*") }
-
-func (r *registered) matches(path string) bool {
-	prefix, ok := strings.CutSuffix(r.pattern, "*")
-	if !ok {
-		return path == r.pattern
-	}
-	return len(path) > len(prefix) && strings.HasPrefix(path, prefix)
 }

@@ -13,6 +13,9 @@ import (
 // defaultFreeze is how long a running handler may take to end before its actor moves.
 const defaultFreeze = 2 * time.Second
 
+// noDestination is said in Rust alike.
+const noDestination = "the move does not say to which node; name it"
+
 // A MoveOption says how an actor moves.
 type MoveOption func(*moveOptions)
 
@@ -21,7 +24,7 @@ type moveOptions struct {
 	freeze time.Duration
 }
 
-// To is the name of the node that the actor moves to.
+// To is the name of the node that the actor moves to. Every move has one.
 func To(node string) MoveOption { return func(o *moveOptions) { o.to = node } }
 
 // Freeze is how long the running handler may take to end, and what it sent to leave; 2 s unless it is given.
@@ -96,6 +99,8 @@ type leaving struct {
 func (n *Node) moveFrom(ctx context.Context, c *cell, o moveOptions) (MoveReport, error) {
 	link := n.linkTo(o.to)
 	switch {
+	case o.to == "":
+		return MoveReport{}, newError(CodeInvalidArgument, c.ref.text, noDestination)
 	case isReserved(c.path):
 		return MoveReport{}, newError(CodeForbidden, c.path, "paths below /system stay with their node")
 	case c.parent != nil:

@@ -291,6 +291,7 @@ func TestAMoveThatFailsSaysWhyAndTheActorGoesOn(t *testing.T) {
 		says           string
 	}{
 		{"not linked", "order/1", "nowhere", newWorker, ab.CodeUnavailable, "nowhere"},
+		{"to no node", "order/0", "", newWorker, ab.CodeInvalidArgument, "to which node"},
 		{"where it is", "order/2", "a", newWorker, ab.CodeInvalidArgument, "already"},
 		{"without a factory there", "only-here", "b", newWorker, ab.CodeNoSuchActor, "factory"},
 		{"a state that is refused", "stubborn/1", "b", newStubborn, ab.CodeHandlerError, "refuses every state"},

@@ -43,17 +43,9 @@ func WithReads(reads ...Reads) Option {
 	return func(o *startOptions) { o.reads = append(o.reads, reads...) }
 }
 
-// Factory registers what an incoming spawn or move of a matching path makes: "orders/*" matches every path below orders/,
-// any other pattern one path, at which the node also spawns one at its start.
-func Factory(pattern string, make func() Receiver, options ...SpawnOption) Option {
-	return func(o *startOptions) {
-		o.factories = append(o.factories, registered{pattern, make, options})
-	}
-}
-
 // Start starts a node of this name, which must differ from the names of the nodes that it is linked with. ctx is for
-// starting only: [Node.Shutdown] ends the node. It fails with INVALID_ARGUMENT for a name or pattern that is not valid, and
-// with UNAVAILABLE where a link cannot be made.
+// starting only: [Node.Shutdown] ends the node. It fails with INVALID_ARGUMENT for a name or pattern that is not valid, with
+// FORBIDDEN for a reserved path, and with UNAVAILABLE where a link cannot be made.
 func Start(ctx context.Context, name string, options ...Option) (*Node, error) {
 	o := startOptions{log: slog.Default()}
 	for _, set := range options {
@@ -86,7 +78,12 @@ func (n *Node) populate(ctx context.Context, o *startOptions) error {
 		return err
 	}
 	for _, r := range o.factories {
-		if !r.isFixed() {
+		if err := r.check(); err != nil {
+			return err
+		}
+	}
+	for _, r := range o.factories {
+		if !r.atStart {
 			continue
 		}
 		if _, err := n.Spawn(r.pattern, r.make, r.options...); err != nil {

@@ -5,11 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actorbridge_proto::v1::Code;
 use bytes::Bytes;
 
 use crate::activation::{self, End, Work};
+use crate::address::{Address, is_reserved};
 use crate::context::Cx;
-use crate::error::Fault;
+use crate::error::{Error, Fault};
 use crate::message::Message;
 use crate::protocol::Protocol;
 
@@ -153,12 +155,31 @@ impl Factory {
     }
 }
 
-/// Does a path match a pattern? `order/*` matches every path below `order/`; any other pattern only itself.
+/// The pattern that every path matches.
+const ALL_PATHS: &str = "*";
+
+/// Does a path match a pattern? `order/*` matches every path below `order/`, `*` every path, any other pattern only itself.
 pub(crate) fn matches(pattern: &str, path: &str) -> bool {
-    match pattern.strip_suffix('*') {
+    match pattern.strip_suffix(ALL_PATHS) {
         Some(prefix) => path.len() > prefix.len() && path.starts_with(prefix),
         None => pattern == path,
     }
+}
+
+/// Fails for a pattern that no path matches, or none that an actor can have.
+pub(crate) fn check_pattern(pattern: &str) -> Result<(), Error> {
+    if pattern == ALL_PATHS {
+        return Ok(());
+    }
+    let path = pattern.strip_suffix("/*").unwrap_or(pattern);
+    if is_reserved(path) {
+        let why = "paths below /system are reserved";
+        return Err(Error::new(Code::Forbidden, pattern, why));
+    }
+    Address::logical(path).map(drop).map_err(|_| {
+        let why = "no path matches this pattern: it is a path, or ends with \"/*\" for all paths below it, or is \"*\" for all";
+        Error::new(Code::InvalidArgument, pattern, why)
+    })
 }
 
 /// What a program brings: its name, and the actors that spawns and moves may make.
@@ -179,7 +200,9 @@ impl Module {
         }
     }
 
-    /// Adds an actor by a fixed path, which every node of the module starts with, or by a pattern such as `order/*`.
+    /// Adds an actor by a fixed path, which every node of the module starts with, or by a pattern: `order/*` for every path
+    /// below `order/`, at any depth, or `*` for every path. Of several that match a path, the one that was added first
+    /// counts. A node does not start with a pattern that no path matches.
     #[must_use]
     pub fn actor<A: Actor>(mut self, pattern: &str, make: impl Fn() -> A + Send + Sync + 'static) -> Self {
         let entry = (pattern.to_owned(), Factory::new(make));

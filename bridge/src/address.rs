@@ -108,6 +108,11 @@ impl fmt::Display for Address {
     }
 }
 
+/// Is it the path of a node's own actors?
+pub(crate) fn is_reserved(path: &str) -> bool {
+    path == SYSTEM || path.starts_with("system/")
+}
+
 fn invalid(target: &str, why: &str) -> Error {
     Error::new(Code::InvalidArgument, target, why)
 }

@@ -9,8 +9,8 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::actor::{Actor, Factory, Module, Options};
-use crate::address::{Address, Ref, SYSTEM};
+use crate::actor::{Actor, Factory, Module, Options, check_pattern};
+use crate::address::{Address, Ref, SYSTEM, is_reserved};
 use crate::context::Cx;
 use crate::door::{LinkEnd, join_in_memory};
 use crate::error::{Error, Fault};
@@ -46,7 +46,8 @@ impl Builder {
         self
     }
 
-    /// What an incoming spawn or move of a matching path makes: `order/*`, or one path, which the node also starts with.
+    /// What an incoming spawn or move of a matching path makes: `order/*`, `*`, or one path, which the node also starts with.
+    /// See [`Module::actor`].
     #[must_use]
     pub fn factory<A: Actor>(self, pattern: &str, make: impl Fn() -> A + Send + Sync + 'static) -> Self {
         self.module(Module::new("").actor(pattern, make))
@@ -88,9 +89,13 @@ impl Builder {
     /// where an actor panicked. A hook that the program sets later should call the one before it for the same reason.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT for a name or pattern that is not valid; UNAVAILABLE if an address is taken, or threads are.
+    /// INVALID_ARGUMENT for a name or pattern that is not valid; FORBIDDEN for a reserved path; UNAVAILABLE if an address is
+    /// taken, or threads are.
     pub fn start(self) -> Result<Node, Error> {
         Address::pinned(&self.name, SYSTEM)?;
+        for (pattern, _) in &self.factories {
+            check_pattern(pattern)?;
+        }
         crate::panics::install_hook();
         let (handle, runtime) = match self.handle {
             Some(handle) => (handle, None),
@@ -236,7 +241,7 @@ impl Node {
         make: impl Fn() -> A + Send + Sync + 'static,
         options: Options,
     ) -> Result<Ref, Error> {
-        if path == SYSTEM || path.starts_with("system/") {
+        if is_reserved(path) {
             return Err(Error::new(Code::Forbidden, path, "paths below /system are reserved"));
         }
         Ok(self
@@ -359,11 +364,7 @@ impl Node {
 
     /// Actors that run here, `/system` not counted.
     pub fn actors(&self) -> usize {
-        self.inner
-            .all_cells()
-            .iter()
-            .filter(|c| c.path != SYSTEM && !c.path.starts_with("system/"))
-            .count()
+        self.inner.all_cells().iter().filter(|c| !is_reserved(&c.path)).count()
     }
 
     /// Tasks that run for this node: actors that are not idle, timers, links, and the ticking of time. After

@@ -9,7 +9,7 @@ use actorbridge_proto::v1::{self, Code};
 use tokio::sync::Semaphore;
 
 use crate::actor::{Actor, Options};
-use crate::address::{Address, SYSTEM};
+use crate::address::{Address, is_reserved};
 use crate::context::Cx;
 use crate::error::{Error, Fault};
 use crate::message::{Message, Payload};
@@ -68,10 +68,6 @@ impl System {
 
 fn refused(error: &Error) -> Fault {
     Fault::new(error.code(), format!("{}: {}", error.target(), error.detail()))
-}
-
-fn is_reserved(path: &str) -> bool {
-    path == SYSTEM || path.starts_with("system/")
 }
 
 impl Actor for System {

@@ -121,3 +121,48 @@ async fn senders_on_both_nodes_lose_nothing_and_keep_their_order_through_many_mo
     assert!(dead.is_empty(), "{:?}", dead.first());
     assert_eq!((count.handled, count.language.as_str()), (2 * EACH, ""));
 }
+
+#[tokio::test]
+async fn a_pattern_that_no_path_matches_is_refused_at_the_start() {
+    use actorbridge::{Module, proto::v1::Code};
+    for (pattern, code) in [
+        ("pricer*", Code::InvalidArgument),
+        ("a/*/b", Code::InvalidArgument),
+        ("/order/*", Code::InvalidArgument),
+        ("order/", Code::InvalidArgument),
+        ("/*", Code::InvalidArgument),
+        ("", Code::InvalidArgument),
+        ("**", Code::InvalidArgument),
+        ("a b/*", Code::InvalidArgument),
+        ("system", Code::Forbidden),
+        ("system/*", Code::Forbidden),
+    ] {
+        for module in [
+            Module::new("m").actor(pattern, ledger),
+            Module::new("m").on_demand(pattern, ledger),
+        ] {
+            let started = actorbridge_test::builder("a").module(module).start();
+            let why = started.err().unwrap_or_else(|| panic!("{pattern:?} is taken"));
+            assert_eq!(why.code(), code, "{pattern:?}");
+            let says = why.to_string();
+            assert!(
+                code == Code::Forbidden || says.contains("no path matches this pattern"),
+                "{says}"
+            );
+        }
+    }
+    for pattern in ["*", "order/*", "a/b"] {
+        let module = Module::new("m").on_demand(pattern, ledger);
+        actorbridge_test::end([actorbridge_test::start(actorbridge_test::builder("a").module(module))]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_move_to_no_node_says_so() {
+    let a = node("a");
+    let ledger = a.spawn("ledger/1", ledger, Options::default()).expect("spawned");
+    let why = a.move_to(&ledger, "", SECOND).await.expect_err("it goes nowhere");
+    assert_eq!(why.code(), actorbridge::proto::v1::Code::InvalidArgument);
+    assert!(why.detail().contains("to which node"), "{why}");
+    actorbridge_test::end([a]).await;
+}

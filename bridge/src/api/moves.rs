@@ -16,7 +16,8 @@ impl Node {
     ///
     /// # Errors
     /// At which step it failed, and why; the actor goes on where it was. HANDLER_TIMEOUT: its handler did not end in time.
-    /// INVALID_ARGUMENT: it has no snapshot, or children. UNAVAILABLE: no link to that node is up.
+    /// INVALID_ARGUMENT: it has no snapshot, or children, or is there already, or `to` is empty. UNAVAILABLE: no link to that
+    /// node is up.
     /// UNSUPPORTED_VERSION: its state is newer than that node reads, and no [`downcast`](crate::downcast) makes it older.
     pub async fn move_to(&self, actor: &Ref, to: &str, freeze: Duration) -> Result<MoveToReply, Error> {
         self.inner.move_to(actor, to, freeze, true).await

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::load::{As, Prepared};
 use super::{refusal, refusal_of};
 use crate::actor::Factory;
-use crate::address::SYSTEM;
+use crate::address::is_reserved;
 use crate::door::LinkEnd;
 use crate::machine::mover::{Action, Destination, MAX_ARRIVING, MAX_ARRIVING_BYTES, Subject};
 use crate::node::{Inner, lock};
@@ -49,7 +49,7 @@ impl Inner {
         if self.closing.is_cancelled() {
             return Err(refusal(Code::Unavailable, "the node is shutting down"));
         }
-        if path == SYSTEM || path.starts_with("system/") {
+        if is_reserved(path) {
             return Err(refusal(Code::Forbidden, "paths below /system are reserved"));
         }
         if self.cell(path).is_some() {

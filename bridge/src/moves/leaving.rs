@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::refusal;
-use crate::address::{Address, SYSTEM};
+use crate::address::{Address, SYSTEM, is_reserved};
 use crate::cell::Cell;
 use crate::door::LinkEnd;
 use crate::error::Error;
@@ -49,7 +49,7 @@ impl Inner {
     ) -> Result<v1::MoveToReply, Error> {
         let freeze = freeze.min(LONGEST_FREEZE);
         let error = |code, detail: String| Error::new(code, actor.as_str(), detail);
-        if actor.path() == SYSTEM || actor.path().starts_with("system/") {
+        if is_reserved(actor.path()) {
             return Err(error(Code::Forbidden, "paths below /system do not move".into()));
         }
         self.arrived(actor.path()).await;
@@ -83,6 +83,10 @@ impl Inner {
     }
 
     fn may_leave(&self, cell: &Cell, destination: &str) -> Result<Arc<LinkEnd>, Refusal> {
+        if destination.is_empty() {
+            let detail = "the move does not say to which node; name it".to_owned();
+            return Err(refusal(Code::InvalidArgument, detail));
+        }
         if destination == self.name {
             return Err(refusal(
                 Code::InvalidArgument,
