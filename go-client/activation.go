@@ -203,13 +203,20 @@ func handlerSilent(m *Message) error {
 	return e
 }
 
-// failMessage tells everyone that a message was not handled well, the dead letters first.
+// failMessage tells whom it concerns that a message was not handled well, the dead letters first. A handler's own error that
+// its asker gets is an answer, and concerns nobody else.
 func (c *cell) failMessage(m *Message, f *failure) {
-	c.node.deadLetter(m, f.code, f.effect, f.text())
-	if m.owed.CompareAndSwap(true, false) {
+	answers := m.owed.CompareAndSwap(true, false)
+	concernsOthers := !answers || f.code != CodeHandlerError
+	if concernsOthers {
+		c.node.deadLetter(m, f.code, f.effect, f.text())
+	}
+	if answers {
 		c.node.answerFailure(m.who.ReplyTo, m.correlation, f)
 	}
-	c.node.outcome(m, f.code, f.effect, f.text())
+	if concernsOthers {
+		c.node.outcome(m, f.code, f.effect, f.text())
+	}
 }
 
 // supervise tells the parent and the log of a panic, and decides: the actor is made anew, or stops.

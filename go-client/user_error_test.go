@@ -53,6 +53,30 @@ func TestAHandlersOwnErrorCrossesALinkWithItsCodeMessageAndTypedDetails(t *testi
 	}
 }
 
+func TestAHandlersErrorIsADeadLetterOnlyIfNobodyIsToldOfIt(t *testing.T) {
+	a, b := pair(t)
+	failing := spawnFunc(t, b, "failing", func(_ ab.Context, m *ab.Message) error {
+		if m.Type() == string((*testpb.Add)(nil).ProtoReflect().Descriptor().FullName()) {
+			if err := m.Reply(&testpb.Count{}); err != nil { // and fails after that
+				return err
+			}
+		}
+		return ab.NewUserError("EMPTY", "nothing left")
+	})
+	if _, err := ab.Ask[*testpb.Held](t.Context(), refOf(t, a, "ab:///failing"), &testpb.Hold{}); !errors.Is(err, ab.ErrHandlerError) {
+		t.Fatalf("the asker is told %v", err)
+	}
+	noDeadLetters(t, a, b)
+	if _, err := ab.Ask[*testpb.Count](t.Context(), refOf(t, a, "ab:///failing"), &testpb.Add{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the dead letter of what failed after its reply", func() bool { return b.DeadLetterCounts()["HANDLER_ERROR"] == 1 })
+	if err := a.Tell(t.Context(), failing, &testpb.Hold{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the dead letter of a tell", func() bool { return b.DeadLetterCounts()["HANDLER_ERROR"] == 2 })
+}
+
 func TestAnAskerThatFailsForAnothersErrorPassesItsCodeAndDetailsOn(t *testing.T) {
 	a, b := pair(t)
 	far := spawnFunc(t, b, "far", func(ab.Context, *ab.Message) error {

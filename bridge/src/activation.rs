@@ -143,6 +143,8 @@ impl Work {
                 cx.fail(&Fault::new(Code::HandlerError, detail));
             }
             Ok(Ok(())) => {}
+            // A handler's own error that its asker gets is an answer, and concerns nobody else.
+            Ok(Err(fault)) if cx.owes_reply() && fault.code == Code::HandlerError => cx.fail(&fault),
             Ok(Err(fault)) => {
                 let detail = fault.text();
                 node.dead_letter(message, fault.code, fault.effect, &detail);

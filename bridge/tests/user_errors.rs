@@ -23,6 +23,8 @@ async fn met(fault: fn() -> Fault) -> Error {
     b.spawn("fails", move || Fails(fault), Options::default())
         .expect("spawned");
     let error = ask(&a, "ab:///fails").await;
+    let told = [a.dead_letters(), b.dead_letters()].concat();
+    assert!(told.is_empty(), "an error that its asker gets is an answer: {told:?}");
     a.spawn("between", || Asks, Options::default()).expect("spawned");
     let passed_on = ask(&b, "ab:///between").await;
     assert_eq!(
