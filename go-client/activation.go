@@ -240,7 +240,8 @@ func (c *cell) supervise(reason, stack, messageType string) {
 		about = append(about, "stack", stack)
 	}
 	c.node.log.Error("an actor panicked; "+next, about...)
-	if directive == machine.Stop && c.beginStop(CodePanicked, reason) {
+	why := fmt.Sprintf("it stopped after %d panics in %gs: %s", restarts+1, c.options.strategy.window.Seconds(), reason)
+	if directive == machine.Stop && c.beginStop(CodePanicked, why) {
 		c.node.tasks.run(func() { c.node.endCell(context.Background(), c, defaultGrace) })
 	}
 }

@@ -150,14 +150,29 @@ type asking struct {
 	wants  *wire.What
 }
 
+// earlyEnd is how long before its asker's time is over the handler's may be: whole milliseconds are told.
+const earlyEnd = 2 * time.Millisecond
+
 // ask asks and waits for the answer, the deadline, the link's end or ctx.
 func (n *Node) ask(ctx context.Context, from *sender, to Ref, message proto.Message, how asking) (*Message, error) {
-	within := min(how.within, longest)
-	until := time.Now().Add(within)
+	until := time.Now().Add(min(how.within, longest))
 	if end, ok := ctx.Deadline(); ok && end.Before(until) {
-		until, within = end, time.Until(end)
+		until = end
 	}
-	deadline := n.now() + max(millis(within), 1)
+	answer, err := n.askUntil(ctx, until, from, to, message, how)
+	if e, ok := err.(*Error); ok && e.cause == nil {
+		// What ended first, the handler or the wait for it, is a race: the asker finds the end of its own time in both.
+		if e.ended = ctx.Err(); e.ended == nil && time.Until(until) <= earlyEnd {
+			e.ended = context.DeadlineExceeded
+		}
+	}
+	return answer, err
+}
+
+func (n *Node) askUntil(
+	ctx context.Context, until time.Time, from *sender, to Ref, message proto.Message, how asking,
+) (*Message, error) {
+	deadline := max(millis(until.Sub(n.start)), n.now()+1)
 	w := newWaiter()
 	// The caller's own timer says more of the end than the table's: that one is for a caller that is never scheduled.
 	correlation, err := n.beginAsk(deadline+lateEnd, w, to)
@@ -203,7 +218,7 @@ func (n *Node) ask(ctx context.Context, from *sender, to Ref, message proto.Mess
 		return n.withdraw(limited.Err(), w, where, from, to, correlation)
 	case <-n.ended:
 		n.endAsk(correlation)
-		return nil, newError(CodeOutcomeUnknown, to.text, "this node is shutting down")
+		return nil, newError(CodeOutcomeUnknown, to.text, "node "+n.name+" is shutting down")
 	}
 }
 

@@ -400,6 +400,16 @@ func (c *cell) isRunning() bool {
 	return c.phase == phaseRunning
 }
 
+// whyStopped is why it takes no more messages, if it panicked too often.
+func (c *cell) whyStopped() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.endCode != CodePanicked {
+		return ""
+	}
+	return c.endDetail
+}
+
 // isDone says whether it is Done, and out of its node's table.
 func (c *cell) isDone() bool {
 	select {

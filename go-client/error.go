@@ -13,8 +13,8 @@ import (
 
 // An Error says why a message or a call failed: what happened, to what, and what to do.
 //
-// errors.Is finds its code (errors.Is(err, ErrMailboxFull)), a [UserError] of the same code, and the context's error if
-// one was the cause.
+// errors.Is finds its code (errors.Is(err, ErrMailboxFull)), a [UserError] of the same code, and, if the asker's time was over
+// when it came, the context's error: context.Canceled or context.DeadlineExceeded, whatever the code is.
 type Error struct {
 	// Code is one of the table in docs/ERRORS.md.
 	Code Code
@@ -32,10 +32,26 @@ type Error struct {
 	Message proto.Message
 
 	cause error
+	// ended is why the asker's time was over when the error came: its context's end, or its deadline. It is not in the text.
+	ended error
+	// says is what Error says of it where the table's row of the code does not fit; nil = that row.
+	says row
 	// refusal marks an error about the message that is being handled: its asker gets the code as it is. An error that a
 	// handler met while asking others becomes the handler's own instead.
 	refusal bool
 }
+
+// row is what the table says of a [Code] or [Status].
+type row interface {
+	Means() string
+	Mend() string
+}
+
+// sentence is a row of its own.
+type sentence struct{ means, mend string }
+
+func (s sentence) Means() string { return s.means }
+func (s sentence) Mend() string  { return s.mend }
 
 func newError(code Code, target, detail string) *Error {
 	return &Error{Code: code, Effect: code.Effect(), Target: target, Detail: detail}
@@ -51,13 +67,20 @@ func (e *Error) Error() string {
 	if e.Target != "" {
 		out.WriteString(e.Target + ": ")
 	}
-	out.WriteString(e.Code.Means() + " (" + e.Code.String() + ")")
+	says := row(e.Code)
+	if e.says != nil {
+		says = e.says
+	}
+	out.WriteString(says.Means() + " (" + e.Code.String() + ")")
 	for _, part := range []string{e.Detail, e.User.text(), causeText(e.cause)} {
 		if part != "" {
 			out.WriteString(": " + part)
 		}
 	}
-	return out.String() + "; " + e.Code.Mend()
+	if mend := says.Mend(); mend != "" {
+		out.WriteString("; " + mend)
+	}
+	return out.String()
 }
 
 // Is says whether target is this error's code.
@@ -74,6 +97,9 @@ func (e *Error) Unwrap() []error {
 	}
 	if e.cause != nil {
 		inner = append(inner, e.cause)
+	}
+	if e.ended != nil {
+		inner = append(inner, e.ended)
 	}
 	return inner
 }

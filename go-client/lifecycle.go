@@ -20,6 +20,8 @@ const (
 	maxWatchers = 65_536
 	// watchTime is how long another node may take to confirm a watch.
 	watchTime = 5 * time.Second
+	// maxFallen is the most actors of which a node remembers that they panicked too often.
+	maxFallen = 1024
 )
 
 func (n *Node) spawnCell(path string, f factory, options spawnOptions, parent *cell) (*cell, error) {
@@ -49,7 +51,7 @@ func (n *Node) addCell(c *cell) error {
 	defer n.mu.Unlock()
 	select {
 	case <-n.closing:
-		return newError(CodeStopped, c.path, "this node is shutting down")
+		return n.stopped(c.ref.text)
 	default:
 	}
 	if n.cells[c.path] != nil {
@@ -72,7 +74,40 @@ func (n *Node) addCell(c *cell) error {
 		p.children = append(p.children, c)
 	}
 	n.cells[c.path] = c
+	delete(n.fallen, c.path)
 	return nil
+}
+
+// stopped is why a node that has begun to shut down does nothing for a target.
+func (n *Node) stopped(target string) error {
+	e := newError(CodeStopped, target, "node "+n.name+" is shutting down")
+	select {
+	case <-n.ended:
+		e.Detail = "node " + n.name + " has been shut down"
+	default:
+	}
+	e.says = StatusNodeStopped
+	return e
+}
+
+func (n *Node) isClosing() bool {
+	select {
+	case <-n.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// gone is why nobody here has an address: nobody knows it, or the actor has panicked too often.
+func (n *Node) gone(to Ref) *Error {
+	n.mu.RLock()
+	why, fell := n.fallen[to.Path()]
+	n.mu.RUnlock()
+	if fell {
+		return newError(CodeStopped, to.text, why)
+	}
+	return newError(CodeNoSuchActor, to.text, "")
 }
 
 // factoryFor is what an incoming spawn or move of path makes.
@@ -208,6 +243,12 @@ func (n *Node) bury(c *cell) {
 	n.mu.Lock()
 	if n.cells[c.path] == c {
 		delete(n.cells, c.path)
+		if code == CodePanicked {
+			if len(n.fallen) >= maxFallen {
+				clear(n.fallen)
+			}
+			n.fallen[c.path] = detail
+		}
 	}
 	n.mu.Unlock()
 	// Their senders resolve the address again: another actor may have it by then.
@@ -258,7 +299,7 @@ func (n *Node) watch(ctx context.Context, other, watcher Ref, unwatch bool) erro
 		case <-ctx.Done():
 			return gaveUp(other, ctx.Err(), "it is moving")
 		case <-n.closing:
-			return newError(CodeStopped, other.text, "this node is shutting down")
+			return n.stopped(other.text)
 		}
 		host, err = n.resolve(ctx, other, true)
 	}

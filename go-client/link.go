@@ -65,7 +65,7 @@ type linkEnd struct {
 	watches      map[watch]struct{}
 }
 
-// inbound is an incoming stream. Without cell, each message is refused with code.
+// inbound is an incoming stream. Without cell, each message is refused with code and detail.
 type inbound struct {
 	id uint64
 	// binding is how many times the stream has been bound.
@@ -73,6 +73,7 @@ type inbound struct {
 	who     *wire.Who
 	cell    *cell
 	code    Code
+	detail  string
 }
 
 // watch is an actor at the other end that one of ours watches.
@@ -99,7 +100,7 @@ func (n *Node) newLink(role machine.Role, epoch uint64) (*linkEnd, error) {
 	defer n.mu.Unlock()
 	select {
 	case <-n.closing:
-		return nil, newError(CodeStopped, n.name, "this node is shutting down")
+		return nil, n.stopped(n.name)
 	default:
 	}
 	n.links[l.id] = l

@@ -76,6 +76,10 @@ func (l *linkEnd) host(a *machine.Action) *inbound {
 		if l.bind(stream, a.Flow, target.Path(), o) {
 			return stream
 		}
+		if stream.code == CodeNoSuchActor {
+			gone := l.node.gone(target)
+			stream.code, stream.detail = gone.Code, gone.Detail
+		}
 	}
 	l.reset(a.Flow, stream.code)
 	return stream
@@ -138,7 +142,7 @@ func (l *linkEnd) deliver(d *machine.Delivery) {
 		}
 	}
 	if code != CodeOK {
-		l.node.refuse(m, code, EffectNone, "")
+		l.node.refuse(m, code, EffectNone, stream.detail)
 	}
 }
 

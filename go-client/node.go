@@ -41,6 +41,8 @@ type Node struct {
 	linksNow atomic.Pointer[[]*linkEnd]
 	owners   map[string]string // path to node, of actors elsewhere
 	owned    map[string]owned  // owner cells of actors that have moved, and whose home this is
+	// fallen is why actors stopped that panicked too often, by path.
+	fallen map[string]string
 	// absent is why there is no link to nodes that there was a link to, whose doors make links again.
 	absent map[string]string
 	// forwards are the actors that left in the last 30 s.
@@ -158,7 +160,10 @@ func (n *Node) Stop(ctx context.Context, actor Ref, grace time.Duration) error {
 	}
 	c := n.hosted(actor)
 	if c == nil || isReserved(c.path) {
-		return newError(CodeNoSuchActor, actor.text, "")
+		if n.isClosing() {
+			return n.stopped(actor.text)
+		}
+		return n.gone(actor)
 	}
 	if !n.stopCell(ctx, c, grace) {
 		return newError(CodeHandlerTimeout, actor.text, "its handler ignores its cancelled context")

@@ -142,7 +142,7 @@ func (o *outlet) toCell(node *Node, out *outgoing) (placed, sent, error) {
 		if c.isDone() { // another may have its path by now
 			return placed{}, sentUnresolved, nil
 		}
-		return placed{}, 0, newError(CodeStopped, o.target.text, "")
+		return placed{}, 0, newError(CodeStopped, o.target.text, c.whyStopped())
 	}
 }
 

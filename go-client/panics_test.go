@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 
 	ab "github.com/actorbridge/actorbridge/go-client"
@@ -51,3 +52,27 @@ func TestTheLogSaysInWhichFileALoopAndAStopHookPanicked(t *testing.T) {
 type panicsAtStop struct{ ab.Receiver }
 
 func (panicsAtStop) PostStop(context.Context) error { panic("in the hook") }
+
+func TestAnActorThatPanickedTooOftenHasStoppedAndTheErrorSaysAfterHowManyPanics(t *testing.T) {
+	a, b := pair(t)
+	to := spawn(t, b, "worker", ab.Supervise(ab.OneForOne(1, long)))
+	for range 2 {
+		if _, err := ab.Ask[*testpb.Held](t.Context(), to, &testpb.PanicNow{Text: "boom"}); !errors.Is(err, ab.ErrPanicked) {
+			t.Fatalf("an ask that panics is %v", err)
+		}
+	}
+	receive(t, "its end", b.Done(to))
+	for _, ref := range []ab.Ref{to, a.RefAt("ab://b/worker")} {
+		_, err := ab.Ask[*testpb.Count](t.Context(), ref, &testpb.GetCount{})
+		if !errors.Is(err, ab.ErrStopped) || !strings.Contains(err.Error(), "it stopped after 2 panics in 10s: boom") {
+			t.Errorf("%s: an ask after it is %v", ref, err)
+		}
+	}
+	counts(t, spawn(t, b, "worker")) // forgotten with the next one
+	if err := b.Stop(t.Context(), to, long); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Tell(t.Context(), to, &testpb.Add{}); !errors.Is(err, ab.ErrNoSuchActor) {
+		t.Errorf("a tell to one that was stopped is %v", err)
+	}
+}

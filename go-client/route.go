@@ -36,6 +36,14 @@ func (n *Node) resolve(ctx context.Context, to Ref, mayAsk bool) (route, error) 
 	if err := to.check(); err != nil {
 		return route{}, err
 	}
+	found, err := n.search(ctx, to, mayAsk)
+	if err != nil && n.isClosing() {
+		err = n.stopped(to.text)
+	}
+	return found, err
+}
+
+func (n *Node) search(ctx context.Context, to Ref, mayAsk bool) (route, error) {
 	host, path := to.Host(), to.Path()
 	if host != "" && host != n.name {
 		if link := n.linkTo(host); link != nil {
@@ -46,7 +54,7 @@ func (n *Node) resolve(ctx context.Context, to Ref, mayAsk bool) (route, error) 
 	if c := n.cell(path); c != nil {
 		return route{cell: c}, nil
 	}
-	gone := newError(CodeNoSuchActor, to.text, "")
+	gone := n.gone(to)
 	if why := n.whyAbsent(""); why != "" && host == "" { // it may live there
 		gone = newError(CodeUnavailable, to.text, "no node that there is a link to has it; "+why)
 	}
@@ -61,6 +69,9 @@ func (n *Node) resolve(ctx context.Context, to Ref, mayAsk bool) (route, error) 
 	}
 	for range maxSearches {
 		owner := n.find(ctx, path)
+		if owner == "" && ctx.Err() != nil {
+			return route{}, gaveUp(to, ctx.Err(), "nobody had said by then where it is")
+		}
 		if owner == n.name { // it is on its way to here, or has gone on meanwhile
 			n.awaitArrival(ctx, path)
 		}
@@ -160,7 +171,7 @@ func (n *Node) place(ctx context.Context, from *sender, to Ref, out *outgoing) (
 		case <-ctx.Done():
 			return placed{}, gaveUp(to, ctx.Err(), "there was no room in time")
 		case <-n.closing:
-			return placed{}, newError(CodeStopped, to.text, "this node is shutting down")
+			return placed{}, n.stopped(to.text)
 		}
 	}
 }

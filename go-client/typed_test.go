@@ -222,7 +222,7 @@ func TestAnActorThatWantsReliableDeliveryEndsBeforeItsFirstMessageIfAFactoryMake
 	eventually(t, "the sentence in the node's log", func() bool { return log.has(notReliable) })
 	eventually(t, "its end", func() bool {
 		err := testpbab.LogAt(node, "ab:///log").Release(t.Context(), &testpb.Release{})
-		return errors.Is(err, ab.ErrNoSuchActor)
+		return errors.Is(err, ab.ErrStopped)
 	})
 }
 

@@ -236,7 +236,9 @@ async fn supervise(cell: &Arc<Cell>, node: &Arc<Inner>, panic: &Panic, message_t
         return true;
     }
     let (cell, node2) = (cell.clone(), node.clone());
-    if cell.begin_stop(Code::Panicked, reason) {
+    let (panics, window) = (restarts + 1, cell.options.window.as_secs_f64());
+    let why = format!("it stopped after {panics} panics in {window}s: {reason}");
+    if cell.begin_stop(Code::Panicked, &why) {
         let task = async move { node2.end_cell(&cell, Duration::from_secs(5)).await };
         node.tasks.spawn_on(task, &node.handle);
     }

@@ -302,12 +302,11 @@ impl Node {
     /// # Errors
     /// NO_SUCH_ACTOR; HANDLER_TIMEOUT if its handler does not end.
     pub async fn stop(&self, actor: &Ref, grace: Duration) -> Result<(), Error> {
-        let none = || Error::new(Code::NoSuchActor, actor.as_str(), "");
         let cell = self
             .inner
             .cell(actor.path())
             .filter(|_| actor.path() != SYSTEM)
-            .ok_or_else(none)?;
+            .ok_or_else(|| self.inner.gone(actor))?;
         match self.inner.stop_cell(&cell, grace).await {
             true => Ok(()),
             false => Err(Error::new(
@@ -340,7 +339,7 @@ impl Node {
         let end = match watched {
             Ok(()) => rx
                 .await
-                .map_err(|_| Error::new(Code::Stopped, actor.as_str(), "this node is shutting down")),
+                .map_err(|_| Error::node_stopped(&self.inner.name, actor.as_str())),
             Err(error) => Err(error),
         };
         self.inner.stop_cell(&cell, Duration::from_secs(1)).await;

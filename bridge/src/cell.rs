@@ -366,6 +366,14 @@ impl Cell {
         self.lock().phase == Phase::Running
     }
 
+    /// Why it takes no more messages, if it panicked too often.
+    pub(crate) fn why_stopped(&self) -> String {
+        match &self.lock().end {
+            (Code::Panicked, why) => why.clone(),
+            _ => String::new(),
+        }
+    }
+
     pub(crate) fn set_phase(&self, phase: Phase) {
         self.lock().phase = phase;
     }

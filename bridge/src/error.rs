@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use actorbridge_proto::v1::{Code, Effect, Failure};
+use actorbridge_proto::v1::{Code, Effect, Failure, Status};
 use actorbridge_proto::{Refusal, What, wire};
 use prost::{Message, Name};
 
@@ -20,6 +20,8 @@ struct Inner {
     detail: String,
     reader_version: u32,
     user: Option<UserError>,
+    /// What the text says of it, and what to do, where the table's row of the code does not fit.
+    says: Option<(&'static str, &'static str)>,
 }
 
 impl Error {
@@ -32,7 +34,21 @@ impl Error {
             detail,
             reader_version: 0,
             user: None,
+            says: None,
         }))
+    }
+
+    /// The text says this of it, and what to do, instead of what the table says of the code.
+    pub(crate) fn saying(mut self, means: &'static str, mend: &'static str) -> Self {
+        self.0.says = Some((means, mend));
+        self
+    }
+
+    /// This node has begun to shut down, or has been.
+    pub(crate) fn node_stopped(node: &str, target: impl Into<String>) -> Self {
+        let status = Status::NodeStopped;
+        Self::new(Code::Stopped, target, format!("node {node} has been shut down"))
+            .saying(status.means(), status.mend())
     }
 
     pub(crate) fn of_failure(target: &str, failure: &Failure, payload: &[u8]) -> Self {
@@ -135,12 +151,14 @@ impl fmt::Display for Error {
             target,
             detail,
             user,
+            says,
             ..
         } = &*self.0;
+        let (means, mend) = says.unwrap_or((code.means(), code.mend()));
         write!(
             f,
             "{target}: {} ({})",
-            code.means(),
+            means,
             code.as_str_name().trim_start_matches("CODE_")
         )?;
         if !detail.is_empty() {
@@ -149,7 +167,10 @@ impl fmt::Display for Error {
         if let Some(user) = user {
             write!(f, ": {}", user.text())?;
         }
-        write!(f, "; {}", code.mend())
+        match mend {
+            "" => Ok(()),
+            mend => write!(f, "; {mend}"),
+        }
     }
 }
 

@@ -17,6 +17,8 @@ use crate::snapshot::Snapshot;
 
 /// Most actors that may watch one actor.
 const MAX_WATCHERS: usize = 65_536;
+/// Most actors of which a node remembers that they panicked too often.
+const MAX_FALLEN: usize = 1024;
 /// How long a watch waits for an actor on its way.
 const WATCH: Duration = Duration::from_secs(5);
 
@@ -131,7 +133,7 @@ impl Inner {
         {
             let mut cells = self.cells.write().unwrap_or_else(|e| e.into_inner());
             if self.closing.is_cancelled() {
-                return Err(Error::new(Code::Stopped, path, "this node is shutting down"));
+                return Err(Error::node_stopped(&self.name, cell.address.as_str()));
             }
             if cells.contains_key(path) {
                 return Err(Error::new(Code::AlreadyExists, cell.address.as_str(), ""));
@@ -150,6 +152,7 @@ impl Inner {
             cells.insert(path.to_owned(), cell.clone());
         }
         self.forget(path);
+        lock(&self.fallen).remove(path);
         Ok(())
     }
 
@@ -218,6 +221,13 @@ impl Inner {
             self.refuse(&message, Code::Stopped, Effect::None, "");
         }
         self.cells.write().unwrap_or_else(|e| e.into_inner()).remove(&cell.path);
+        if code == Code::Panicked {
+            let mut fallen = lock(&self.fallen);
+            if fallen.len() >= MAX_FALLEN {
+                fallen.clear();
+            }
+            fallen.insert(cell.path.clone(), detail.clone());
+        }
         // Their senders resolve the address again: another actor may have it by then.
         let streams: Vec<_> = cell.lock().pool.streams().map(|(key, _)| key).collect();
         for (link, flow) in streams {

@@ -69,6 +69,8 @@ pub(crate) struct Inner {
     pub(crate) moves: crate::moves::Moves,
     /// (watched address, watcher) of actors on other nodes, by link.
     pub(crate) watches: Mutex<HashMap<u64, Vec<(String, Address)>>>,
+    /// Why actors stopped that panicked too often, by path.
+    pub(crate) fallen: Mutex<HashMap<String, String>>,
     /// Where it listens.
     pub(crate) bound: Mutex<Vec<String>>,
 }
@@ -100,6 +102,7 @@ impl Inner {
             logs: Mutex::default(),
             moves: crate::moves::Moves::default(),
             watches: Mutex::default(),
+            fallen: Mutex::default(),
             bound: Mutex::default(),
         }
     }
@@ -172,22 +175,35 @@ impl Inner {
     pub(crate) fn resolve<'a>(self: &'a Arc<Self>, to: &'a Address) -> Boxed<'a, Result<Target, Error>> {
         Box::pin(async move {
             if let Some(node) = to.node().filter(|n| *n != self.name) {
-                let no_link = || Error::new(Code::Unavailable, to.as_str(), format!("no link to node {node} is up"));
+                let no_link = || match self.closing.is_cancelled() {
+                    true => Error::node_stopped(&self.name, to.as_str()),
+                    false => Error::new(Code::Unavailable, to.as_str(), format!("no link to node {node} is up")),
+                };
                 return self.link_to(node).map(Target::Link).ok_or_else(no_link);
             }
             if let Some(cell) = self.cell(to.path()) {
                 return Ok(Target::Cell(cell));
             }
-            let gone = || Error::new(Code::NoSuchActor, to.as_str(), "");
             if to.node().is_some() {
-                return Err(gone());
+                return Err(self.gone(to));
             }
             let known = lock(&self.owners).get(to.path()).cloned();
             if let Some(link) = known.and_then(|owner| self.link_to(&owner)) {
                 return Ok(Target::Link(link));
             }
-            self.search(to).await.ok_or_else(gone)
+            self.search(to).await.ok_or_else(|| self.gone(to))
         })
+    }
+
+    /// Why nobody here has an address: nobody knows it, the actor has panicked too often, or the node is no more.
+    pub(crate) fn gone(&self, to: &Address) -> Error {
+        if self.closing.is_cancelled() {
+            return Error::node_stopped(&self.name, to.as_str());
+        }
+        match lock(&self.fallen).get(to.path()) {
+            Some(why) => Error::new(Code::Stopped, to.as_str(), why.clone()),
+            None => Error::new(Code::NoSuchActor, to.as_str(), ""),
+        }
     }
 
     /// Asks the linked nodes. One may name this node: the actor is on its way to here, or has gone on meanwhile.
@@ -281,7 +297,7 @@ impl Inner {
             tokio::select! {
                 () = room => {}
                 () = self.closing.cancelled() => {
-                    return Err(Error::new(Code::Stopped, to.as_str(), "this node is shutting down"));
+                    return Err(Error::node_stopped(&self.name, to.as_str()));
                 }
             }
         }

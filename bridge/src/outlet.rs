@@ -147,7 +147,10 @@ impl Outlet {
                     }
                     Ok(Offer::Stopped) => {
                         state.route = Route::None;
-                        return Sent::Refused(Error::new(Code::Stopped, self.target.as_str(), ""));
+                        if cell.done.is_cancelled() {
+                            return Sent::Unresolved; // another may have its path by now
+                        }
+                        return Sent::Refused(Error::new(Code::Stopped, self.target.as_str(), cell.why_stopped()));
                     }
                     Err(error) => return Sent::Refused(error),
                 }

@@ -81,6 +81,56 @@ async fn a_panic_restarts_only_the_failed_actor_and_its_address_survives() {
     a.shutdown(SECOND).await.expect("everything ends");
 }
 
+#[tokio::test]
+async fn an_actor_that_panicked_too_often_has_stopped_and_the_error_says_after_how_many_panics() {
+    let (a, b) = pair().await;
+    let options = Options {
+        max_restarts: 1,
+        ..Options::default()
+    };
+    let to = b.spawn("worker", worker, options).expect("spawned");
+    for _ in 0..2 {
+        let panicked = b
+            .ask::<EchoReply, _>(&to, &PanicNow { text: "boom".into() }, LONG)
+            .await;
+        assert_eq!(panicked.expect_err("it panics").code(), Code::Panicked);
+    }
+    b.done(&to).await;
+    let pinned = "ab://b/worker".parse().expect("valid");
+    for (node, to) in [(&b, &to), (&a, &pinned)] {
+        let error = node.ask::<Count, _>(to, &GetCount {}, LONG).await.expect_err("stopped");
+        let why = (error.code(), error.detail());
+        assert_eq!(why, (Code::Stopped, "it stopped after 2 panics in 60s: boom"));
+    }
+    b.spawn("worker", worker, options).expect("spawned anew");
+    b.ask::<Count, _>(&to, &GetCount {}, LONG).await.expect("answered");
+    b.stop(&to, SECOND).await.expect("it stops");
+    let error = b.tell(&to, &GetCount {}).await.expect_err("stopped by hand");
+    assert_eq!(error.code(), Code::NoSuchActor);
+    end([a, b]).await;
+}
+
+#[tokio::test]
+async fn every_call_of_a_node_that_has_been_shut_down_says_that_it_has() {
+    let (a, b) = pair().await;
+    let to = a.spawn("worker", worker, Options::default()).expect("spawned");
+    a.ask::<Count, _>(&to, &GetCount {}, LONG).await.expect("answered");
+    a.shutdown(SECOND).await.expect("everything ends");
+    let elsewhere = "ab://b/worker".parse().expect("valid");
+    for error in [
+        a.tell(&to, &GetCount {}).await.expect_err("stopped"),
+        a.tell(&elsewhere, &GetCount {}).await.expect_err("stopped"),
+        a.try_tell(&to, GetCount {}).expect_err("stopped").0,
+        a.ask::<Count, _>(&to, &GetCount {}, LONG).await.expect_err("stopped"),
+        a.spawn("late", worker, Options::default()).expect_err("stopped"),
+        a.stop(&to, SECOND).await.expect_err("stopped"),
+    ] {
+        let want = "the node is stopping or has stopped (STOPPED): node a has been shut down; start a new node";
+        assert!(error.to_string().ends_with(want), "{error}");
+    }
+    end([b]).await;
+}
+
 /// Has a child that panics when it is told to, and passes on what it is told of that.
 struct Parent(Ref);
 

@@ -17,8 +17,8 @@ use crate::rings::{DeadLetter, Level};
 
 pub(super) enum Host {
     Cell(Arc<Cell>),
-    /// Nobody: each message is refused with this code.
-    None(Code),
+    /// Nobody: why each message is refused.
+    None(Code, String),
 }
 
 pub(super) struct Inbound {
@@ -142,13 +142,17 @@ impl LinkEnd {
         let target = target.parse::<Address>().ok();
         let target = target.filter(|a| a.node().is_none_or(|n| n == node.name));
         // A pinned address does not follow an actor that has left.
-        let cell = target.and_then(|a| {
+        let cell = target.as_ref().and_then(|a| {
             let left = || node.left(a.path()).filter(|_| a.node().is_none());
             node.cell(a.path()).or_else(left)
         });
         let Some(cell) = cell else {
-            self.reset(flow, Code::NoSuchActor, None);
-            return Host::None(Code::NoSuchActor);
+            let gone = target.map(|a| node.gone(&a));
+            let (code, detail) = gone.map_or((Code::NoSuchActor, String::new()), |why| {
+                (why.code(), why.detail().to_owned())
+            });
+            self.reset(flow, code, None);
+            return Host::None(code, detail);
         };
         match cell.open_stream(node, binding) {
             Opened::Bound => Host::Cell(cell),
@@ -158,7 +162,7 @@ impl LinkEnd {
             }
             Opened::Stopped => {
                 self.reset(flow, Code::Stopped, None);
-                Host::None(Code::Stopped)
+                Host::None(Code::Stopped, String::new())
             }
         }
     }
@@ -190,12 +194,13 @@ impl LinkEnd {
         };
         message.hops = hops;
         message.deadline = deadline;
-        let refused = match &stream.host {
-            Host::Cell(cell) => cell.offer_stream(node, message),
-            Host::None(code) => Err((*code, message)),
-        };
-        if let Err((code, message)) = refused {
-            node.refuse(&message, code, Effect::None, "");
+        match &stream.host {
+            Host::Cell(cell) => {
+                if let Err((code, message)) = cell.offer_stream(node, message) {
+                    node.refuse(&message, code, Effect::None, "");
+                }
+            }
+            Host::None(code, detail) => node.refuse(&message, *code, Effect::None, detail),
         }
     }
 
