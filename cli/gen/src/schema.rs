@@ -10,6 +10,8 @@ use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver, In
 use crate::config::Config;
 use crate::problem::{Place, Problem, Problems};
 
+mod refused;
+
 /// The schema files that are in the program, so that a user's `import "actorbridge/v1/options.proto"` always finds them.
 const OWN: &[(&str, &str)] = &[
     (
@@ -81,7 +83,9 @@ impl Schema {
         let mut problems = Problems::default();
         for file in &files {
             if let Err(error) = compiler.open_file(file) {
-                problems.0.push(of_protox(&error, file, &shown));
+                problems
+                    .0
+                    .push(refused::of_protox(&error, file, &compiler.descriptor_pool(), &shown));
             }
         }
         problems.none()?;
@@ -199,23 +203,4 @@ fn find(folder: &Path) -> Result<Vec<String>, Problems> {
         return Err(Problem::new(what, "write one, or name its folder in [proto] include").into());
     }
     Ok(found)
-}
-
-/// protox writes `file:line:column: text`, where it knows the place.
-fn of_protox(error: &protox::Error, file: &str, shown: &dyn Fn(&str) -> Option<String>) -> Problem {
-    let name = error.file().unwrap_or(file);
-    let file = shown(name).unwrap_or_else(|| name.to_owned());
-    let (line, column) = place_in(&format!("{error:?}"), name).unwrap_or((1, 1));
-    let text = error.to_string();
-    let mend = if error.is_file_not_found() {
-        "put it below a folder of [proto] include, or correct the name"
-    } else {
-        ""
-    };
-    Problem::at(Place { file, line, column }, text, mend)
-}
-
-fn place_in(text: &str, name: &str) -> Option<(u32, u32)> {
-    let mut rest = text.strip_prefix(name)?.strip_prefix(':')?.splitn(3, ':');
-    Some((rest.next()?.parse().ok()?, rest.next()?.parse().ok()?))
 }

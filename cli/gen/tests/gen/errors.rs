@@ -188,6 +188,61 @@ fn a_syntax_error_has_its_place() {
 }
 
 #[test]
+fn an_options_unknown_field_is_named_with_the_ones_there_are() {
+    let call = |option: &str| actor(&format!("rpc Add(Ask) returns (Answer) {{\n  option {option};\n}}"));
+    let fields = "its fields: inline, delivery, deadline_ms";
+    assert_eq!(
+        call("(actorbridge.v1.call) = { deadline_ms: 5, inlin: true }"),
+        format!(
+            "proto/shop.proto:11:3: (actorbridge.v1.call): field 'inlin' not found for message 'actorbridge.v1.CallOptions'; {fields}"
+        )
+    );
+    assert_eq!(
+        call("(actorbridge.v1.call).inlin = true"),
+        format!("proto/shop.proto:11:3: option field '(actorbridge.v1.call).inlin' is not defined; {fields}")
+    );
+    assert_eq!(
+        call("(actorbridge.v1.call) = { delivery: AT_LEAST }"),
+        "proto/shop.proto:11:3: (actorbridge.v1.call): value 'AT_LEAST' was not found for enum \
+         'actorbridge.v1.CallOptions.Delivery'; its values: AT_MOST_ONCE, AT_LEAST_ONCE"
+    );
+    assert_eq!(
+        call("(actorbridge.v1.call) = { inline: 5 }"),
+        "proto/shop.proto:11:3: (actorbridge.v1.call): expected 0 or 1, but found '5'"
+    );
+    assert_eq!(
+        service("option (actorbridge.v1.actor) = { state: \"}\", stat: \"State\" };"),
+        "proto/shop.proto:9:1: (actorbridge.v1.actor): field 'stat' not found for message 'actorbridge.v1.ActorOptions'; its \
+         fields: state"
+    );
+}
+
+#[test]
+fn a_name_of_ours_without_its_import_is_told_to_import_it() {
+    let with = |import: &str| {
+        Project::new(&format!(
+            "syntax = \"proto3\";\npackage shop.v1;\n{import}\nmessage Ask {{\n  option (actorbridge.v1.message) = {{ version: 1 \
+             }};\n  google.protobuf.Empty a = 1;\n}}\n"
+        ))
+        .run()
+    };
+    assert_eq!(
+        with("import \"google/protobuf/empty.proto\";"),
+        "proto/shop.proto:5:3: name 'actorbridge.v1.message' is not defined; add `import \"actorbridge/v1/options.proto\";`"
+    );
+    assert_eq!(
+        with("import \"actorbridge/v1/options.proto\";"),
+        "proto/shop.proto:6:3: name 'google.protobuf.Empty' is not defined; add \
+         `import \"google/protobuf/empty.proto\";`"
+    );
+    assert_eq!(
+        Project::of("message Ask {\n  option (actorbridge.v1.massage) = {};\n}\n").run(),
+        "proto/shop.proto:6:3: name 'actorbridge.v1.massage' is not defined",
+        "it is imported"
+    );
+}
+
+#[test]
 fn a_missing_import_has_its_place() {
     let project = Project::new("syntax = \"proto3\";\npackage shop.v1;\nimport \"shop/v1/other.proto\";\n");
     assert_eq!(
