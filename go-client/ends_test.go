@@ -10,6 +10,9 @@ import (
 	ab "github.com/actorbridge/actorbridge/go-client"
 	"github.com/actorbridge/actorbridge/go-client/abtest"
 	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
+	"github.com/actorbridge/actorbridge/go-client/door"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+	"github.com/actorbridge/actorbridge/go-client/remote"
 )
 
 func TestEveryCallOfANodeThatHasBeenShutDownSaysThatItHas(t *testing.T) {
@@ -61,5 +64,64 @@ func TestWhoeverEndsAnAskFirstTheAskerFindsTheEndOfItsTimeInTheError(t *testing.
 				}
 			}
 		})
+	}
+}
+
+func TestADoorWithABadAddressIsAnInvalidArgumentThatNamesTheAddressOnce(t *testing.T) {
+	node := start(t, "a")
+	for _, address := range []string{"http://127.0.0.1:1", "tcp://127.0.0.1:port", "tcp://10.0.0.1:1", "unix://here"} {
+		_, err := node.Dial(t.Context(), remote.Door(address))
+		if !errors.Is(err, ab.ErrInvalidArgument) || strings.Count(err.Error(), address) != 1 {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	_, err := node.Dial(t.Context(), remote.Door("tcp://127.0.0.1:1")) // nobody listens there
+	if !errors.Is(err, ab.ErrUnavailable) || strings.Count(err.Error(), "tcp://127.0.0.1:1") != 1 {
+		t.Errorf("a door to nobody: %v", err)
+	}
+}
+
+func TestANodeWithoutNameIsRefusedAndToldWhatANameIs(t *testing.T) {
+	for _, name := range []string{"", "a/b", "a b"} {
+		_, err := ab.Start(t.Context(), name)
+		if !errors.Is(err, ab.ErrInvalidArgument) || !strings.Contains(err.Error(), "a node's name has letters, digits and") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if _, err := ab.Start(t.Context(), ""); !strings.Contains(err.Error(), "its name is empty") {
+		t.Error(err)
+	}
+}
+
+func TestASecondNodeOfANameThatIsLinkedAlreadyIsRefused(t *testing.T) {
+	node, b := pair(t)
+	_, err := node.Dial(t.Context(), abtest.Door(start(t, "b")))
+	if !errors.Is(err, ab.ErrAlreadyExists) || !strings.Contains(err.Error(), "node b is linked already") {
+		t.Errorf("the second is %v", err)
+	}
+	spawn(t, b, "worker")
+	counts(t, node.RefAt("ab://b/worker"))
+	if _, err := node.Dial(t.Context(), abtest.Door(b)); err != nil {
+		t.Errorf("a new link to the same node: %v", err)
+	}
+}
+
+// deafened is a link whose Send fails once the peer has ended it, though what the peer said is still to be read, as a native one.
+type deafened struct{ door.Link }
+
+func (l deafened) Send(p *wire.Packet) error { _ = l.Link.Send(p); return errors.New("AB_PROTOCOL") }
+
+type deafenedDoor struct{ door.Door }
+
+func (d deafenedDoor) Dial(ctx context.Context) (door.Link, error) {
+	l, err := d.Door.Dial(ctx)
+	return deafened{l}, err
+}
+
+func TestALinkWhosePeerSaidGoodbyeIsRefusedWithItsWordsAlsoIfSendingFailed(t *testing.T) {
+	b := start(t, "same")
+	_, err := start(t, "same").Dial(t.Context(), deafenedDoor{abtest.Door(b)})
+	if err == nil || !strings.Contains(err.Error(), "two nodes named 'same' cannot be linked; give each its own name") {
+		t.Errorf("the link is refused with %v", err)
 	}
 }

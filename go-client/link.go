@@ -109,8 +109,9 @@ func (n *Node) newLink(role machine.Role, epoch uint64) (*linkEnd, error) {
 }
 
 // Dial links the node with another, and returns its name when the link is up. It fails with UNAVAILABLE: nobody is there,
-// or the peer refused the link, and why. A link that is lost later is not made again, unless the door is a
-// [door.Redialer].
+// or the peer refused the link, and why; with INVALID_ARGUMENT for a door that can make no link, such as one with a bad address;
+// with ALREADY_EXISTS where another node of the peer's name is linked already. A link that is lost later is not made again, unless
+// the door is a [door.Redialer].
 func (n *Node) Dial(ctx context.Context, d door.Door) (peer string, err error) {
 	l, err := n.dial(ctx, d, d.Dial, 1)
 	if err != nil {
@@ -123,13 +124,13 @@ func (n *Node) Dial(ctx context.Context, d door.Door) (peer string, err error) {
 func (n *Node) dial(
 	ctx context.Context, d door.Door, open func(context.Context) (door.Link, error), epoch uint64,
 ) (*linkEnd, error) {
-	unavailable := func(why string, cause error) error {
-		e := newError(CodeUnavailable, d.String(), why)
-		e.cause = cause
-		return e
-	}
+	unavailable := func(why string, cause error) error { return notLinked(d, CodeUnavailable, why, cause) }
 	transport, err := open(door.WithLogger(ctx, n.log))
-	if err != nil {
+	var setup *door.SetupError
+	switch {
+	case errors.As(err, &setup):
+		return nil, notLinked(d, CodeInvalidArgument, "", err)
+	case err != nil:
 		return nil, unavailable("", err)
 	}
 	l, err := n.newLink(machine.Dialer, epoch)
@@ -154,7 +155,29 @@ func (n *Node) dial(
 	if why, isDown := l.keep(d); isDown {
 		return nil, unavailable(why, nil)
 	}
+	if n.isOther(l) {
+		l.drain()
+		return nil, notLinked(d, CodeAlreadyExists, "node "+l.peerName()+" is linked already, and this is another of that name; "+
+			"give each its own name, or disconnect the first", nil)
+	}
 	return l, nil
+}
+
+// notLinked is why a door made no link. What to do depends on the reason, which says it.
+func notLinked(d door.Door, code Code, why string, cause error) *Error {
+	e := newError(code, d.String(), why)
+	e.cause, e.says = cause, sentence{means: "no link was made"}
+	return e
+}
+
+// isOther says whether another node of the peer's name is linked already. The same one may be: then the newest link counts.
+func (n *Node) isOther(l *linkEnd) bool {
+	for _, other := range n.upLinks() {
+		if other.peerName() == l.peerName() && other.peerIncarnation() != l.peerIncarnation() {
+			return true
+		}
+	}
+	return false
 }
 
 // Accept implements door.Acceptor: it runs a link that another node dialled, until it ends.
@@ -227,7 +250,14 @@ func (l *linkEnd) write(transport door.Link) {
 		runtime.Gosched()
 		for packet := l.takePacket(); packet != nil; packet = l.takePacket() {
 			if err := transport.Send(packet); err != nil {
-				l.lost("the connection ended: " + err.Error())
+				// A peer that ended the link has said why, which the reader brings.
+				timer := time.NewTimer(goodbyeTime)
+				defer timer.Stop()
+				select {
+				case <-l.down:
+				case <-timer.C:
+					l.lost("the connection ended: " + err.Error())
+				}
 				return
 			}
 		}

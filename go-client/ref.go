@@ -10,6 +10,7 @@ const (
 	maxAddressBytes = 1024
 	// systemPath is the reserved path of each node's own actor.
 	systemPath = "system"
+	nameRule   = "a node's name has letters, digits and -_.~@:+=$ only"
 )
 
 // A Ref is where an actor is found: ab:///orders/42 follows the actor wherever it lives, ab://node/orders/42 is pinned to
@@ -37,7 +38,7 @@ func ParseRef(text string) (Ref, error) {
 		return invalid("an address has a path")
 	}
 	if !isName(node) {
-		return invalid("a node's name has letters, digits and -_.~@:+=$ only")
+		return invalid(nameRule)
 	}
 	for part := range strings.SplitSeq(path, "/") {
 		if part == "" || !isName(part) {
@@ -61,6 +62,18 @@ func (r Ref) of(n *Node) Ref {
 }
 
 func logicalRef(path string) (Ref, error) { return ParseRef("ab:///" + path) }
+
+// checkName fails for what is no name of a node.
+func checkName(name string) error {
+	switch {
+	case name == "":
+		return newError(CodeInvalidArgument, "a node", "its name is empty; "+nameRule)
+	case !isName(name):
+		return newError(CodeInvalidArgument, name, nameRule)
+	}
+	_, err := pinnedRef(name, systemPath)
+	return err
+}
 
 func pinnedRef(node, path string) (Ref, error) {
 	if node == "" {

@@ -45,13 +45,13 @@ func WithReads(reads ...Reads) Option {
 
 // Start starts a node of this name, which must differ from the names of the nodes that it is linked with. ctx is for
 // starting only: [Node.Shutdown] ends the node. It fails with INVALID_ARGUMENT for a name or pattern that is not valid, with
-// FORBIDDEN for a reserved path, and with UNAVAILABLE where a link cannot be made.
+// FORBIDDEN for a reserved path, and as [Node.Dial] does where a link cannot be made.
 func Start(ctx context.Context, name string, options ...Option) (*Node, error) {
 	o := startOptions{log: slog.Default()}
 	for _, set := range options {
 		set(&o)
 	}
-	if _, err := pinnedRef(name, systemPath); err != nil {
+	if err := checkName(name); err != nil {
 		return nil, err
 	}
 	n := &Node{

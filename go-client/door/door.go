@@ -12,7 +12,8 @@ import (
 
 // A Door makes links to one other node.
 type Door interface {
-	// Dial makes a link. It blocks until the transport is there, or ctx is done; the nodes' handshake comes after it.
+	// Dial makes a link. It blocks until the transport is there, or ctx is done; the nodes' handshake comes after it. Its error need
+	// not name the door, which the node's does. A [SetupError]: this door can make none.
 	Dial(ctx context.Context) (Link, error)
 	// String is the door's address, for logs and errors.
 	String() string

@@ -27,8 +27,8 @@ import (
 )
 
 // ErrNoCgo is what Dial returns in a program that was built without cgo.
-var ErrNoCgo = errors.New("native: this program was built without cgo, so the native door is not in it; " +
-	"build with CGO_ENABLED=1 and a C compiler, or use the remote door")
+var ErrNoCgo error = &door.SetupError{Err: errors.New("native: this program was built without cgo, so the native door is not in " +
+	"it; build with CGO_ENABLED=1 and a C compiler, or use the remote door")}
 
 // An Error is what the C library answered.
 type Error struct {

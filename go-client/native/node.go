@@ -161,7 +161,7 @@ func (n *rustNode) hasStopped() bool {
 
 func (o options) open() (C.ab_node, error) {
 	if o.workers < 0 || o.workers > 64 {
-		return 0, fmt.Errorf("native: %d workers; use 1 to 64, or 0 for the default", o.workers)
+		return 0, &door.SetupError{Err: fmt.Errorf("native: %d workers; use 1 to 64, or 0 for the default", o.workers)}
 	}
 	// Another major version may have other structs: this is all that may be asked of it.
 	if has, needs := C.ab_abi_version(), C.uint32_t(C.AB_ABI_VERSION); has>>16 != needs>>16 {

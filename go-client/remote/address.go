@@ -1,7 +1,7 @@
 package remote
 
 import (
-	"fmt"
+	"errors"
 	"net"
 	"strconv"
 	"strings"
@@ -45,21 +45,21 @@ type address struct {
 func parseAddress(text string, o options) (address, error) {
 	if path, ok := strings.CutPrefix(text, "unix://"); ok {
 		if !strings.HasPrefix(path, "/") {
-			return address{}, fmt.Errorf("%s: a Unix socket's path must be absolute, as in unix:///run/shop.sock", text)
+			return address{}, errors.New("a Unix socket's path must be absolute, as in unix:///run/shop.sock")
 		}
 		return address{"unix", path}, nil
 	}
 	hostPort, ok := strings.CutPrefix(text, "tcp://")
 	if !ok {
-		return address{}, fmt.Errorf("%s: an address begins with tcp:// or unix:///", text)
+		return address{}, errors.New("an address begins with tcp:// or unix:///")
 	}
 	host, port, err := net.SplitHostPort(hostPort)
 	if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil || host == "" {
-		return address{}, fmt.Errorf("%s: a TCP address has a host and a port, as in tcp://127.0.0.1:7443", text)
+		return address{}, errors.New("a TCP address has a host and a port, as in tcp://127.0.0.1:7443")
 	}
 	if ip := net.ParseIP(host); !o.plainTCPBeyondLoopback && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return address{}, fmt.Errorf(
-			"%s: TCP without TLS is for this machine only; use remote.PlainTCPBeyondLoopback if the network is trusted", text)
+		return address{}, errors.New(
+			"TCP without TLS is for this machine only; use remote.PlainTCPBeyondLoopback if the network is trusted")
 	}
 	return address{"tcp", hostPort}, nil
 }

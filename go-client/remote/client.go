@@ -5,7 +5,7 @@ package remote
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"google.golang.org/grpc"
@@ -42,7 +42,7 @@ func (d *remoteDoor) String() string { return d.addr }
 func (d *remoteDoor) Dial(ctx context.Context) (door.Link, error) {
 	at, err := parseAddress(d.addr, d.options)
 	if err != nil {
-		return nil, err
+		return nil, &door.SetupError{Err: err}
 	}
 	target := "passthrough:///" + at.address
 	if at.network == "unix" {
@@ -54,7 +54,7 @@ func (d *remoteDoor) Dial(ctx context.Context) (door.Link, error) {
 		grpc.WithInitialConnWindowSize(connectionWindow),
 		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{}), grpc.MaxCallRecvMsgSize(wire.MaxFrameBytes)))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.addr, err)
+		return nil, err
 	}
 	// The stream outlives ctx, which is for dialling only.
 	life, end := context.WithCancel(context.Background())
@@ -66,7 +66,7 @@ func (d *remoteDoor) Dial(ctx context.Context) (door.Link, error) {
 	if err != nil {
 		end()
 		_ = conn.Close()
-		return nil, fmt.Errorf("%s: %s", d.addr, status.Convert(err).Message())
+		return nil, errors.New(status.Convert(err).Message())
 	}
 	var l *link
 	l = newLink(stream, d.options.maxFrameBytes, func() {

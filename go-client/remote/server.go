@@ -29,7 +29,7 @@ func Listen(acceptor door.Acceptor, addr string, opts ...Option) (*Server, error
 	o := optionsOf(opts)
 	at, err := parseAddress(addr, o)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", addr, err)
 	}
 	listener, err := listen(at)
 	if err != nil {

@@ -55,7 +55,12 @@ func (d *sidecarDoor) start(ctx context.Context, address string) (*child, error)
 		return nil, err
 	}
 	if err := c.command.Start(); err != nil {
-		return nil, fmt.Errorf("the sidecar cannot be started: %w%s", err, mend(err))
+		what := mend(err)
+		err = fmt.Errorf("the sidecar cannot be started: %w%s", err, what)
+		if what != "" { // the program is not one that can be started
+			err = &door.SetupError{Err: err}
+		}
+		return nil, err
 	}
 	go func() {
 		_ = c.command.Wait()

@@ -223,7 +223,11 @@ func TestAProgramThatIsNoSidecarIsAnErrorThatSaysWhatToDo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := start(t, c.door)
 			var fault *ab.Error
-			if !errors.As(err, &fault) || fault.Code != ab.CodeUnavailable || fault.Effect != ab.EffectNone {
+			code := ab.CodeUnavailable
+			if strings.HasPrefix(name, "is not ") { // there is no program that could be started again
+				code = ab.CodeInvalidArgument
+			}
+			if !errors.As(err, &fault) || fault.Code != code || fault.Effect != ab.EffectNone {
 				t.Fatalf("it is %v", err)
 			}
 			for _, want := range c.want {
