@@ -30,7 +30,8 @@ pub(crate) struct Gen {
     /// Where the configuration is; its paths are relative to its folder
     #[arg(long, value_name = "FILE", default_value = "actorbridge.toml")]
     config: PathBuf,
-    /// The latest version of this message or enum was not released: write it anew in the lock file (may be repeated)
+    /// The latest version of this message or enum was not released: write it anew in the lock file; of a message that the lock
+    /// file lacks, begin with the version that it has (may be repeated)
     #[arg(long, value_name = "TYPE", conflicts_with = "check")]
     amend: Vec<String>,
 }
