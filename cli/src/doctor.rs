@@ -3,7 +3,6 @@
 mod signals;
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::available_parallelism;
@@ -12,7 +11,7 @@ use actorbridge_gen::{Config, install};
 use clap::Args;
 use serde::Serialize;
 
-use crate::{capture, project, say};
+use crate::{capture, print, project};
 
 /// Check this machine and the project: a line each, with the command that mends it
 #[derive(Args)]
@@ -100,7 +99,7 @@ impl Doctor {
         } else {
             findings.iter().map(Finding::line).collect::<Vec<_>>().join("\n")
         };
-        say(io::stdout(), &report);
+        print(&report)?;
         match findings.iter().filter(|finding| finding.state == State::Bad).count() {
             0 => Ok(String::new()),
             1 => Err("one thing has to be mended".into()),

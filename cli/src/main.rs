@@ -35,22 +35,24 @@ fn main() -> ExitCode {
         Task::Build(task) => task.run(),
         Task::Doctor(task) => task.run(),
     };
-    match done {
-        Ok(said) => {
-            say(io::stdout(), &said);
-            ExitCode::SUCCESS
-        }
+    match done.and_then(|said| print(&said)) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            say(io::stderr(), &problem);
+            // If nobody reads that either, the exit code says it.
+            let _ = writeln!(io::stderr(), "{problem}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Writes a text and a line's end, or nothing for an empty text. That nobody reads on, as behind `| head`, is no failure.
-fn say(mut out: impl Write, text: &str) {
-    if !text.is_empty() {
-        let _ = writeln!(out, "{text}");
+/// Writes a text to standard output as lines of its own, if it has any. That nobody reads on, as behind `| head`, is no failure.
+fn print(text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    match writeln!(io::stdout(), "{text}") {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output cannot be written: {e}")),
+        _ => Ok(()),
     }
 }
 
