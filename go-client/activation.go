@@ -197,8 +197,13 @@ func (c *cell) conclude(m *Message, err error) {
 	}
 }
 
-func handlerSilent(m *Message) error {
-	e := newError(CodeHandlerError, m.who.Target, "the handler of "+m.Type()+" returned without a reply; call m.Reply")
+func handlerSilent(m *Message) error { return noReply(m, "returned without a reply; call m.Reply") }
+
+// neitherOf is of a typed handler, which returns the reply.
+func neitherOf(m *Message) error { return noReply(m, "returned neither a reply nor an error") }
+
+func noReply(m *Message, what string) error {
+	e := newError(CodeHandlerError, m.who.Target, "the handler of "+m.Type()+" "+what)
 	e.refusal = true
 	return e
 }

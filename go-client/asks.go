@@ -68,6 +68,12 @@ func answerError(to Ref, err error) error {
 	f := refusalOf(err)
 	e := newError(f.code, to.text, "the reply: "+f.detail)
 	e.Effect, e.ReaderVersion = EffectDone, f.reader
+	if f.code == CodeUnsupportedType {
+		e.says = sentence{
+			"the actor handled it, and its reply is of another type than the asker expects",
+			"ask for the reply that the actor's protocol names",
+		}
+	}
 	return e
 }
 

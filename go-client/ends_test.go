@@ -3,6 +3,7 @@ package actorbridge_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -123,5 +124,52 @@ func TestALinkWhosePeerSaidGoodbyeIsRefusedWithItsWordsAlsoIfSendingFailed(t *te
 	_, err := start(t, "same").Dial(t.Context(), deafenedDoor{abtest.Door(b)})
 	if err == nil || !strings.Contains(err.Error(), "two nodes named 'same' cannot be linked; give each its own name") {
 		t.Errorf("the link is refused with %v", err)
+	}
+}
+
+func TestAFactoryThatMakesNoActorIsRefusedAtSpawn(t *testing.T) {
+	node := start(t, "a")
+	for name, make := range map[string]func() ab.Receiver{"nil": nil, "of nil": func() ab.Receiver { return nil }} {
+		_, err := node.Spawn("nobody", make)
+		if !errors.Is(err, ab.ErrInvalidArgument) || !strings.Contains(err.Error(), "the factory ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	counts(t, spawn(t, node, "nobody"))
+}
+
+func TestAReplyOfAnotherTypeThanTheAskerExpectsIsNotSaidToBeUnhandled(t *testing.T) {
+	to := spawn(t, start(t, "a"), "worker")
+	_, err := ab.Ask[*testpb.Held](t.Context(), to, &testpb.GetCount{})
+	var fault *ab.Error
+	if !errors.As(err, &fault) || fault.Code != ab.CodeUnsupportedType || fault.Effect != ab.EffectDone ||
+		!strings.Contains(err.Error(), "the actor handled it, and its reply is of another type") {
+		t.Errorf("it is %v", err)
+	}
+}
+
+func TestATypedHandlerThatReturnsNothingIsToldSoInItsOwnWords(t *testing.T) {
+	to := spawnFunc(t, start(t, "a"), "silent", func(_ ab.Context, m *ab.Message) error {
+		return ab.Answer(m, (*testpb.Held)(nil), nil)
+	})
+	_, err := ab.Ask[*testpb.Held](t.Context(), to, &testpb.Hold{})
+	if !errors.Is(err, ab.ErrHandlerError) || !strings.Contains(err.Error(), "returned neither a reply nor an error") {
+		t.Errorf("it is %v", err)
+	}
+}
+
+func TestWhatIsSentToASpawnedActorComesToItAlsoIfAnotherNodeHadThePathBefore(t *testing.T) {
+	log := &lines{}
+	b := start(t, "b")
+	a := start(t, "a", ab.WithLink(abtest.Door(b)), ab.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
+	there := spawn(t, b, "worker")
+	tellMany(t, a, a.RefAt("ab:///worker"), 1, 10)
+	expect(t, a.RefAt("ab:///worker"), 10)
+	here := spawn(t, a, "worker")
+	tellMany(t, a, here, 1, 3)
+	expect(t, here, 3)
+	expect(t, there, 10)
+	if !log.has("another node was known to host") || !log.has("other=b") {
+		t.Errorf("the log is\n%s", log.text.String())
 	}
 }

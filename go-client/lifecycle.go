@@ -30,11 +30,56 @@ func (n *Node) spawnCell(path string, f factory, options spawnOptions, parent *c
 		return nil, err
 	}
 	c := newCell(n, ref, f, options, parent, 1)
+	if c.prepared, err = n.makeFirst(ref, f); err != nil {
+		return nil, err
+	}
 	if err := n.addCell(c); err != nil {
 		return nil, err
 	}
+	n.takeBack(c)
 	n.begin(c)
 	return c, nil
+}
+
+// makeFirst makes an actor that is to be spawned. It fails where the factory makes none: it would not with the next message
+// either. A panic is left for the activation, which makes it again.
+func (n *Node) makeFirst(ref Ref, f factory) (actor Receiver, err error) {
+	if f.handler == nil && f.loop == nil {
+		return nil, newError(CodeInvalidArgument, ref.text, "the factory is nil; give a function that makes the actor")
+	}
+	if f.handler == nil || n.cell(ref.Path()) != nil {
+		return nil, nil
+	}
+	defer func() {
+		if recover() != nil {
+			actor, err = nil, nil
+		}
+	}()
+	if actor = f.handler(); isNobody(actor) {
+		return nil, newError(CodeInvalidArgument, ref.text, "the factory returned nil; let it return a new actor each time")
+	}
+	return actor, nil
+}
+
+// isNobody says whether there is no actor, also inside of what is around one.
+func isNobody(actor any) bool {
+	around, ok := actor.(Unwrapper)
+	return actor == nil || ok && around.Unwrap() == nil
+}
+
+// takeBack has what is sent here to the path of a spawned actor come to it, also if an actor elsewhere got it before.
+func (n *Node) takeBack(c *cell) {
+	owner := n.knownOwner(c.path)
+	if owner == "" || owner == n.name {
+		return
+	}
+	n.log.Warn("an actor is spawned at a path that another node was known to host; what is sent from here comes to the new one",
+		"actor", c.ref.text, "other", owner)
+	n.forget(c.path)
+	n.outside.unroute(c.ref)
+	for _, other := range n.allCells() {
+		other.sender.unroute(c.ref)
+	}
 }
 
 // begin lets an actor that was added run.

@@ -83,8 +83,11 @@ func (n *Node) RefAt(address string) Ref {
 	return ref
 }
 
-// Spawn makes an actor at path, such as "orders/42", by its factory, which is called again after a panic. It fails with
-// ALREADY_EXISTS, INVALID_ARGUMENT, FORBIDDEN (a reserved path) or STOPPED.
+// Spawn makes an actor at path, such as "orders/42", by its factory, which is called at once, and again after a panic. It fails
+// with ALREADY_EXISTS, INVALID_ARGUMENT (also for a factory that returns nil), FORBIDDEN (a reserved path) or STOPPED.
+//
+// Paths are this node's own: a linked node that hosts an actor at the same path is not asked, and keeps it. What this node sends
+// to ab:///path comes to the actor that it spawned; the log warns where it went to the other one before.
 func (n *Node) Spawn(path string, make func() Receiver, options ...SpawnOption) (Ref, error) {
 	return n.spawn(path, factory{handler: make}, options)
 }
@@ -264,9 +267,9 @@ func (n *Node) Peers() []string {
 	return names
 }
 
-// Shutdown stops all actors and ends all links and goroutines. Handlers may end within the first half of the time that ctx
-// leaves (5 s without a deadline), then their contexts end. HANDLER_TIMEOUT names what had to be abandoned. A second call
-// waits for nothing.
+// Shutdown stops all actors and ends all links and goroutines. Handlers may end within two fifths of the time that ctx leaves
+// (5 s without a deadline), then their contexts end, and they have as long again. HANDLER_TIMEOUT names what had to be abandoned:
+// without a deadline that takes 11 s. A second call waits for nothing.
 func (n *Node) Shutdown(ctx context.Context) error {
 	n.mu.Lock()
 	select {
@@ -287,7 +290,11 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	}
 	n.outside.clear()
 	close(n.ended)
-	patience, cancel := context.WithTimeout(context.Background(), max(grace, time.Second))
+	limit := max(grace, time.Second)
+	if len(stuck) > 0 { // they will not end: only what else there is gets a moment
+		limit = min(grace/2, time.Second)
+	}
+	patience, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	n.tasks.wait(patience.Done())
 	if len(stuck) > 0 {

@@ -48,6 +48,16 @@ func (s *sender) outlet(to Ref) *outlet {
 	return o
 }
 
+// unroute has the outlet to an address resolve it again. Another actor has it: nothing that was sent before is behind.
+func (s *sender) unroute(to Ref) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.outlets[to.text]; o != nil {
+		o.close()
+		delete(s.outlets, to.text)
+	}
+}
+
 // clear closes all outlets: nothing more is sent.
 func (s *sender) clear() {
 	s.mu.Lock()

@@ -73,7 +73,7 @@ func Answer(m *Message, reply proto.Message, err error) error {
 	case !m.IsAsk():
 		return nil
 	case reply == nil || !reply.ProtoReflect().IsValid():
-		return handlerSilent(m)
+		return neitherOf(m)
 	}
 	return m.Reply(reply)
 }

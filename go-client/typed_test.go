@@ -71,7 +71,7 @@ func TestATypedActorAnswersItsAsksAndGetsItsTellsOverALink(t *testing.T) {
 		t.Errorf("the actor's own error is %v", err)
 	}
 	_, err := counter.Add(t.Context(), &testpb.Add{})
-	if !errors.Is(err, ab.ErrHandlerError) || !strings.Contains(err.Error(), "without a reply") {
+	if !errors.Is(err, ab.ErrHandlerError) || !strings.Contains(err.Error(), "returned neither a reply nor an error") {
 		t.Errorf("neither a reply nor an error is %v", err)
 	}
 	if err := counter.Release(t.Context(), &testpb.Release{Key: "k"}); err != nil {

@@ -38,7 +38,8 @@ impl Address {
     /// INVALID_ARGUMENT for a node or path that is not valid.
     pub fn pinned(node: &str, path: &str) -> Result<Self, Error> {
         if node.is_empty() {
-            return Err(invalid(path, "a pinned address names its node"));
+            let why = "its name is empty; a node's name has letters, digits and -_.~@:+=$ only";
+            return Err(invalid("a node", why));
         }
         let address: Self = format!("ab://{node}/{path}").parse()?;
         if address.node() != Some(node) {

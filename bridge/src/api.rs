@@ -89,7 +89,7 @@ impl Builder {
     /// where an actor panicked. A hook that the program sets later should call the one before it for the same reason.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT for a name or pattern that is not valid; FORBIDDEN for a reserved path; UNAVAILABLE if an address is
+    /// INVALID_ARGUMENT for a name, pattern or address that is not valid; FORBIDDEN for a reserved path; UNAVAILABLE if an address is
     /// taken, or threads are.
     pub fn start(self) -> Result<Node, Error> {
         Address::pinned(&self.name, SYSTEM)?;
@@ -225,10 +225,23 @@ impl Node {
             }
         };
         inner.tasks.spawn_on(task, &inner.handle);
-        let failed = |why: String| Error::new(Code::Unavailable, address, why);
+        let failed = |why: String| self.not_linked(address, &why);
         let bound = rx.recv().map_err(|e| failed(e.to_string()))?.map_err(failed)?;
         lock(&self.inner.bound).push(bound);
         Ok(())
+    }
+
+    /// Why an address is of no use: it is none, or there is nothing.
+    fn not_linked(&self, address: &str, why: &str) -> Error {
+        let code = match crate::remote::is_valid(address, &self.inner.remote) {
+            true => Code::Unavailable,
+            false => Code::InvalidArgument,
+        };
+        let why = why
+            .strip_prefix(address)
+            .and_then(|why| why.strip_prefix(": "))
+            .unwrap_or(why);
+        Error::new(code, address, why).saying("no link was made", "")
     }
 
     /// Spawns an actor at `path`.
@@ -391,7 +404,7 @@ impl Node {
     /// Links with the node that listens at `tcp://host:port` or `unix:///path`; returns its name when the link is up.
     ///
     /// # Errors
-    /// UNAVAILABLE: nobody listens there, or the peer refused the link, and why.
+    /// UNAVAILABLE: nobody listens there, or the peer refused the link, and why. INVALID_ARGUMENT: it is no address.
     pub async fn dial(&self, address: &str) -> Result<String, Error> {
         let end = self.dialler();
         let (link, text, remote) = (end.clone(), address.to_owned(), self.inner.remote.clone());
@@ -404,7 +417,7 @@ impl Node {
             .unwrap_or_else(|e| Err(e.to_string()));
         if let Err(why) = connected {
             end.lost(&why);
-            return Err(Error::new(Code::Unavailable, address, why));
+            return Err(self.not_linked(address, &why));
         }
         self.settled(&end, address).await
     }

@@ -68,7 +68,15 @@ impl Error {
     /// An answer that came, and does not decode.
     pub(crate) fn of_answer(target: &str, fault: Fault) -> Self {
         // The handler has answered.
-        Self::unsent(target, fault.done())
+        let other_type = fault.code == Code::UnsupportedType;
+        let error = Self::unsent(target, fault.done());
+        match other_type {
+            true => error.saying(
+                "the actor handled it, and its reply is of another type than the asker expects",
+                "ask for the reply that the actor's protocol names",
+            ),
+            false => error,
+        }
     }
 
     /// A message that was not sent.

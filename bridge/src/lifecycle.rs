@@ -105,9 +105,23 @@ impl Inner {
         let epoch = self.first_epoch(path)?;
         let cell = Cell::new(&self.name, &self.name, address, factory, options, parent, epoch);
         let cell = Arc::new(cell);
+        let other = self.known_owner(path).filter(|owner| *owner != self.name);
         self.add_cell(&cell)?;
+        if let Some(other) = other {
+            self.take_back(&cell, &other);
+        }
         cell.schedule(self, &mut cell.lock());
         Ok(cell)
+    }
+
+    /// Has what is sent here to the path of a spawned actor come to it, though an actor at another node got it before.
+    fn take_back(&self, cell: &Arc<Cell>, other: &str) {
+        let text = format!(
+            "it is spawned at a path that node {other} was known to host; what is sent from here comes to it now"
+        );
+        self.log(Level::Warn, &cell.path, text);
+        self.outside.unroute(&cell.address);
+        self.all_cells().iter().for_each(|c| c.sender.unroute(&cell.address));
     }
 
     /// Spawns an actor from a snapshot, by the factory of its path.

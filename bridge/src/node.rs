@@ -187,8 +187,7 @@ impl Inner {
             if to.node().is_some() {
                 return Err(self.gone(to));
             }
-            let known = lock(&self.owners).get(to.path()).cloned();
-            if let Some(link) = known.and_then(|owner| self.link_to(&owner)) {
+            if let Some(link) = self.known_owner(to.path()).and_then(|owner| self.link_to(&owner)) {
                 return Ok(Target::Link(link));
             }
             self.search(to).await.ok_or_else(|| self.gone(to))
@@ -257,6 +256,11 @@ impl Inner {
             owners.clear();
         }
         owners.insert(path.to_owned(), owner.to_owned());
+    }
+
+    /// Who is known to host an actor elsewhere.
+    pub(crate) fn known_owner(&self, path: &str) -> Option<String> {
+        lock(&self.owners).get(path).cloned()
     }
 
     pub(crate) fn forget(&self, path: &str) {

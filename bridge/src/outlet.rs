@@ -63,6 +63,12 @@ impl Sender {
         outlet
     }
 
+    /// Has the outlet to an address resolve it again. Another actor has it: nothing that was sent before is behind.
+    pub(crate) fn unroute(&self, to: &Address) {
+        let outlet = lock(&self.outlets).remove(to);
+        drop(outlet); // without the lock: it may close its flow
+    }
+
     pub(crate) fn clear(&self) {
         lock(&self.outlets).clear();
     }

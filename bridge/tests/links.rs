@@ -134,3 +134,41 @@ async fn a_peer_that_has_the_welcome_is_known_by_name() {
     }
     there.shutdown(SECOND).await.expect("everything ends");
 }
+
+#[tokio::test]
+async fn an_address_that_is_none_is_an_invalid_argument_that_names_it_once() {
+    let a = node("a");
+    for address in [
+        "http://127.0.0.1:1",
+        "tcp://127.0.0.1:port",
+        "tcp://10.0.0.1:1",
+        "unix://here",
+    ] {
+        let error = a.dial(address).await.expect_err("no address");
+        let named = error.to_string().matches(address).count();
+        assert_eq!((error.code(), named), (Code::InvalidArgument, 1), "{error}");
+    }
+    let error = a.dial("tcp://127.0.0.1:1").await.expect_err("nobody listens there");
+    assert_eq!(error.code(), Code::Unavailable, "{error}");
+    a.shutdown(SECOND).await.expect("everything ends");
+}
+
+#[tokio::test]
+async fn what_is_sent_to_a_spawned_actor_comes_to_it_also_if_another_node_had_the_path_before() {
+    let (a, b) = pair().await;
+    let there = b.spawn("counter", worker, Options::default()).expect("spawned");
+    a.tell(&there, &Add { by: 1, n: 1 }).await.expect("sent");
+    let here = a
+        .spawn("counter", worker, Options::default())
+        .expect("spawned here too");
+    a.tell(&here, &Add { by: 5, n: 1 }).await.expect("sent");
+    let count: Count = a.ask(&here, &GetCount {}, LONG).await.expect("answered");
+    assert_eq!(count.total, 5);
+    let count: Count = b.ask(&there, &GetCount {}, LONG).await.expect("answered");
+    assert_eq!(count.total, 1);
+    let (lines, _) = a.logs(100);
+    let warned = |line: &actorbridge::LogLine| line.message.contains("node b was known to host");
+    assert!(lines.iter().any(warned), "{lines:?}");
+    a.shutdown(SECOND).await.expect("everything ends");
+    b.shutdown(SECOND).await.expect("everything ends");
+}

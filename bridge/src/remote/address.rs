@@ -70,6 +70,11 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
+/// Is it an address that a remote door can use?
+pub(crate) fn is_valid(text: &str, options: &Options) -> bool {
+    Address::parse(text, options).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,6 +14,7 @@ mod server;
 mod waker;
 
 pub use address::Options;
+pub(crate) use address::is_valid;
 pub use client::connect;
 pub use server::{Bound, listen};
 
