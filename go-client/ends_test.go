@@ -49,7 +49,8 @@ func TestWhoeverEndsAnAskFirstTheAskerFindsTheEndOfItsTimeInTheError(t *testing.
 		t.Run(name, func(t *testing.T) {
 			for range 20 {
 				release := make(chan struct{})
-				to := spawnFunc(t, node, "slow", func(ctx ab.Context, _ *ab.Message) error { return handler(ctx, release) })
+				handle := func(ctx ab.Context, _ *ab.Message) error { return handler(ctx, release) }
+				to := spawnFunc(t, node, "slow", handle)
 				ctx, cancel := deadline(t, 5*time.Millisecond)
 				_, byContext := ab.Ask[*testpb.Held](ctx, to, &testpb.Hold{})
 				cancel()
@@ -107,7 +108,8 @@ func TestASecondNodeOfANameThatIsLinkedAlreadyIsRefused(t *testing.T) {
 	}
 }
 
-// deafened is a link whose Send fails once the peer has ended it, though what the peer said is still to be read, as a native one.
+// deafened is a link whose Send fails once the peer has ended it, though what the peer said is still to be read, as of a native
+// one.
 type deafened struct{ door.Link }
 
 func (l deafened) Send(p *wire.Packet) error { _ = l.Link.Send(p); return errors.New("AB_PROTOCOL") }

@@ -13,8 +13,8 @@ import (
 
 // An Error says why a message or a call failed: what happened, to what, and what to do.
 //
-// errors.Is finds its code (errors.Is(err, ErrMailboxFull)), a [UserError] of the same code, and, if the asker's time was over
-// when it came, the context's error: context.Canceled or context.DeadlineExceeded, whatever the code is.
+// errors.Is finds its code (errors.Is(err, ErrMailboxFull)), a [UserError] of the same code, and, if the asker's time was
+// over when it came, the context's error: context.Canceled or context.DeadlineExceeded, whatever the code is.
 type Error struct {
 	// Code is one of the table in docs/ERRORS.md.
 	Code Code

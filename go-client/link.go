@@ -109,9 +109,9 @@ func (n *Node) newLink(role machine.Role, epoch uint64) (*linkEnd, error) {
 }
 
 // Dial links the node with another, and returns its name when the link is up. It fails with UNAVAILABLE: nobody is there,
-// or the peer refused the link, and why; with INVALID_ARGUMENT for a door that can make no link, such as one with a bad address;
-// with ALREADY_EXISTS where another node of the peer's name is linked already. A link that is lost later is not made again, unless
-// the door is a [door.Redialer].
+// or the peer refused the link, and why; with INVALID_ARGUMENT for a door that can make no link, such as one with a bad
+// address; with ALREADY_EXISTS where another node of the peer's name is linked already. A link that is lost later is not made
+// again, unless the door is a [door.Redialer].
 func (n *Node) Dial(ctx context.Context, d door.Door) (peer string, err error) {
 	l, err := n.dial(ctx, d, d.Dial, 1)
 	if err != nil {

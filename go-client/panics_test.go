@@ -29,7 +29,8 @@ func TestTheLogSaysInWhichFileAnActorPanicked(t *testing.T) {
 func TestTheLogSaysInWhichFileALoopAndAStopHookPanicked(t *testing.T) {
 	log := &lines{}
 	node := start(t, "a", ab.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
-	loop, err := node.SpawnLoop("loop", func(ab.Context, *ab.Inbox) error { panic("in the loop") }, ab.Supervise(ab.OneForOne(0, long)))
+	panics := func(ab.Context, *ab.Inbox) error { panic("in the loop") }
+	loop, err := node.SpawnLoop("loop", panics, ab.Supervise(ab.OneForOne(0, long)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +43,9 @@ func TestTheLogSaysInWhichFileALoopAndAStopHookPanicked(t *testing.T) {
 	if err := node.Stop(t.Context(), hooked, long); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"reason=\"in the loop\"", "TestTheLogSaysInWhichFileALoop", "reason=\"in the hook\"", "panicsAtStop.PostStop"} {
+	for _, want := range []string{
+		"reason=\"in the loop\"", "TestTheLogSaysInWhichFileALoop", "reason=\"in the hook\"", "panicsAtStop.PostStop",
+	} {
 		if !log.has(want) {
 			t.Errorf("the log does not say %s\n%s", want, log.text.String())
 		}
