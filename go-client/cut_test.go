@@ -39,7 +39,8 @@ type cutter struct {
 	link  door.Link
 	rule  func(*seen) bool
 	comes bool // the packet that the link is cut at still comes
-	dead  bool
+	dead  bool // from then on nothing comes any more, not even an answer to the last packet
+	over  bool // the link is closed
 	types [2]map[uint32]string
 	cut   chan struct{}
 }
@@ -81,8 +82,8 @@ func (c *cutter) cutAt(comes bool, rule func(*seen) bool) {
 func (c *cutter) cutNow() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.dead {
-		c.dead = true
+	if !c.over {
+		c.dead, c.over = true, true
 		_ = c.link.Close()
 		close(c.cut)
 	}
@@ -93,7 +94,7 @@ func (c *cutter) judge(from int, p *wire.Packet) (comes, cut bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.dead {
-		return false, true
+		return false, false
 	}
 	s := c.look(from, p)
 	if s.has("chunk") { // so that messages come behind the cut
@@ -102,9 +103,9 @@ func (c *cutter) judge(from int, p *wire.Packet) (comes, cut bool) {
 		c.mu.Lock()
 	}
 	if c.dead || c.rule == nil || !c.rule(s) {
-		return !c.dead, c.dead
+		return !c.dead, false
 	}
-	c.rule = nil
+	c.rule, c.dead = nil, true
 	return c.comes, true
 }
 
@@ -156,11 +157,14 @@ func (l *cutLink) Send(p *wire.Packet) error {
 			return err
 		}
 	}
-	if cut {
+	switch {
+	case cut:
 		l.cutter.cutNow()
-		return errCut
+	case comes:
+		return nil
 	}
-	return nil
+	<-l.cutter.cut // the last packet comes, if it does, before the end
+	return errCut
 }
 
 // Recv implements door.Link.
@@ -174,6 +178,7 @@ func (l *cutLink) Recv() (*wire.Packet, error) {
 		l.cutter.cutNow()
 	}
 	if !comes {
+		<-l.cutter.cut
 		return nil, errCut
 	}
 	return p, nil
