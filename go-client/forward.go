@@ -170,7 +170,7 @@ func (n *Node) sendDrained(f *forwarder, stream uint64, binding uint32) {
 
 // drainedInOrder is sendDrained for one who holds the node's following.
 func (n *Node) drainedInOrder(f *forwarder, stream uint64, binding uint32) {
-	if link := n.linkBehind(f, nil); link != nil { // without one, the new owner waits until it is tired of it
+	if link := n.linkBehind(f, nil); link != nil { // without one, the new owner waits for drainTime
 		link.sendMove(&pb.Move{
 			Actor: "ab:///" + f.path, Epoch: f.epoch, Step: &pb.Move_Drained{Drained: &pb.Drained{Stream: stream, Binding: binding}},
 		})

@@ -96,7 +96,7 @@ impl Cell {
         } else if deadlock {
             (Code::Deadlock, "")
         } else if state.is_past(&message) {
-            (Code::Moved, "it came a second after its stream had gone on without it")
+            (Code::Moved, "it came by its old owner after its stream had gone on")
         } else if !state.pool.take_forwarded() {
             (Code::MailboxFull, "too much is forwarded to it")
         } else {

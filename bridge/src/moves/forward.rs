@@ -130,7 +130,7 @@ impl Inner {
         if let Some(link) = self.link_behind(forwarder, None) {
             let step = Some(Step::Drained(v1::Drained { stream, binding }));
             let (actor, epoch) = (actor.to_owned(), forwarder.epoch);
-            // If that link is lost, the new owner waits until it is tired of it.
+            // If that link is lost, the new owner waits for `GAP`.
             let _ = link.send_move(v1::Move { actor, epoch, step });
         }
     }
