@@ -204,7 +204,7 @@ func (c *cell) packMail(capsule *pb.Capsule) {
 		if m.deadline > 0 {
 			ttl = uint32(max(m.deadline-min(m.deadline, c.node.now()), 1))
 		}
-		capsule.Held = append(capsule.Held, wire.Join(c.whoOf(m).Bytes, m.what.Bytes, m.body))
+		capsule.Held = append(capsule.Held, wire.Join(c.whoOf(m).Bytes, m.what.Bytes, m.item()))
 		capsule.HeldTtlMs = append(capsule.HeldTtlMs, ttl)
 		if m.slot != "" { // an answer: its note goes with it as that of a request which is answered already
 			capsule.Asks = append(capsule.Asks, &pb.PendingAsk{

@@ -50,6 +50,9 @@ type linkEnd struct {
 	// asker is the transport, if it can ask beside its packets; carrying: it carries one at present.
 	asker    door.Asker
 	carrying bool
+	// lane is the transport, if it is memory that both sides share, until it is closed; unsent a packet that found no room there.
+	lane   door.Lane
+	unsent *wire.Packet
 	// reads is the highest version of each type that the peer says it reads.
 	reads map[string]uint32
 	// incarnation is the peer's.
@@ -203,6 +206,10 @@ func (l *linkEnd) carry(transport door.Link) {
 	l.mu.Lock()
 	l.asker, _ = transport.(door.Asker)
 	l.mu.Unlock()
+	if lane, ok := transport.(door.Lane); ok {
+		l.carryLane(lane)
+		return
+	}
 	written, closed := make(chan struct{}), make(chan struct{})
 	l.node.tasks.run(func() {
 		defer close(written)
@@ -331,8 +338,18 @@ func (l *linkEnd) tick() {
 	l.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.Tick(now, out) })
 }
 
-// ring has the writer look again.
+// ring has what waits written: here, or by the writer.
 func (l *linkEnd) ring() {
+	l.mu.Lock()
+	shared := l.lane != nil
+	waits := shared && (l.unsent != nil || l.machine.HasOutput())
+	l.mu.Unlock()
+	if waits {
+		l.fillLane()
+	}
+	if shared {
+		return
+	}
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -384,7 +401,14 @@ func (l *linkEnd) open(o *outlet, firstSeq uint64, binding machine.Binding) (uin
 }
 
 func (l *linkEnd) send(flow uint32, out *outgoing) (sent machine.Sent) {
-	l.with(func(m *machine.Link) { sent = m.Send(flow, out.what, out.deadline, out.hops, out.body) })
+	l.mu.Lock()
+	if seq, ok := l.sendAtOnce(flow, out); ok {
+		l.mu.Unlock()
+		return machine.Sent{Seq: seq}
+	}
+	sent = l.machine.Send(flow, out.what, out.deadline, out.hops, out.body)
+	l.mu.Unlock()
+	l.ring()
 	return sent
 }
 
@@ -408,13 +432,20 @@ func (l *linkEnd) peerReads(name string) (peer string, version uint32, known boo
 }
 
 func (l *linkEnd) sendOffStream(out *outgoing) (queued bool) {
-	l.with(func(m *machine.Link) { queued = m.SendOffStream(out.what, out.body).Result == machine.SendQueued })
+	l.mu.Lock()
+	if _, queued = l.sendAtOnce(0, out); queued {
+		l.mu.Unlock()
+		return true
+	}
+	queued = l.machine.SendOffStream(out.what, out.body).Result == machine.SendQueued
+	l.mu.Unlock()
+	l.ring()
 	return queued
 }
 
 // forward queues a message that came here and is passed on, as a complete envelope. It never waits; false = it cannot go.
 func (l *linkEnd) forward(m *Message, who []byte) (queued bool) {
-	body := wire.Join(who, nil, m.body)
+	body := wire.Join(who, nil, m.item())
 	l.with(func(lm *machine.Link) {
 		queued = lm.Forward(m.what, m.deadline, m.hops+1, body).Result == machine.SendQueued
 	})

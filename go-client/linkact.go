@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/actorbridge/actorbridge/go-client/door"
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 	"github.com/actorbridge/actorbridge/go-client/internal/machine"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
@@ -143,6 +144,40 @@ func (l *linkEnd) deliver(d *machine.Delivery) {
 	}
 	if code != CodeOK {
 		l.node.refuse(m, code, EffectNone, stream.detail)
+	}
+}
+
+// deliverRun brings messages that the machine has taken to their actor. The caller holds inboundMu.
+func (l *linkEnd) deliverRun(run *door.LaneRun) {
+	stream := l.inbound[run.Flow]
+	if stream == nil {
+		return
+	}
+	what, deadline := l.what(run.TypeID), l.node.deadlineIn(run.TTLMs)
+	messages := make([]Message, run.Len())
+	for i := range messages {
+		m := &messages[i]
+		m.node, m.who, m.what, m.payload = l.node, stream.who, what, run.At(i)
+		m.permit = permit{l.id, run.Flow, run.FirstSeq + uint64(i)}
+		m.hops, m.deadline = run.Hops, deadline
+	}
+	l.offer(stream, messages)
+}
+
+// offer brings messages of a stream to its actor.
+func (l *linkEnd) offer(stream *inbound, messages []Message) {
+	for i := range messages {
+		m := &messages[i]
+		code := stream.code
+		if stream.cell != nil {
+			if code = stream.cell.offerStream(m); code == CodeMoved {
+				l.node.passOn(stream.cell.forwarderNow(), m)
+				continue
+			}
+		}
+		if code != CodeOK {
+			l.node.refuse(m, code, EffectNone, stream.detail)
+		}
 	}
 }
 

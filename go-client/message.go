@@ -27,7 +27,7 @@ type Message struct {
 	node        *Node
 	who         *wire.Who
 	what        *wire.What
-	body        []byte
+	body        []byte // nothing: the payload is all there is
 	payload     []byte
 	correlation uint64
 	deadline    uint64 // milliseconds of the node's clock; 0 = none
@@ -280,7 +280,15 @@ func (r *Responder) Fail(err error) {
 }
 
 // envelope is the complete envelope.
-func (m *Message) envelope() []byte { return wire.Join(m.who.Bytes, m.what.Bytes, m.body) }
+func (m *Message) envelope() []byte { return wire.Join(m.who.Bytes, m.what.Bytes, m.item()) }
+
+// item is the item's bytes, as its sender wrote it.
+func (m *Message) item() []byte {
+	if len(m.body) == 0 { // it came in a run
+		return wire.AppendBody(nil, wire.BodyFields{}, m.payload)
+	}
+	return m.body
+}
 
 func (m *Message) askPath() []uint64 {
 	if m == nil || m.asks == 0 {

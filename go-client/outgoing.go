@@ -84,6 +84,11 @@ func failureOut(correlation uint64, f *failure) *outgoing {
 	}
 }
 
+// isPlain says whether the body holds nothing but the payload.
+func (out *outgoing) isPlain() bool {
+	return out.correlation == 0 && out.asks == 0 && len(out.older) == 0 && wire.IsPlain(out.body, len(out.payload))
+}
+
 // message is what an actor of this node gets.
 func (out *outgoing) message(node *Node, who *wire.Who) *Message {
 	return &Message{

@@ -260,7 +260,7 @@ func (n *Node) forward(ctx context.Context, m *Message, to Ref) error {
 	from := newSender(m.who.Source, m.who.ReplyTo)
 	defer from.clear()
 	_, err := n.place(ctx, from, to, &outgoing{
-		what: m.what, body: m.body, payload: m.payload, correlation: m.correlation, asks: m.asks, deadline: m.deadline,
+		what: m.what, body: m.item(), payload: m.payload, correlation: m.correlation, asks: m.asks, deadline: m.deadline,
 		hops: m.hops + 1,
 	})
 	return err

@@ -8,16 +8,17 @@ use std::time::Duration;
 use actorbridge_proto::v1::{ActorPanic, Code, Effect, Kind};
 
 use crate::actor::{Actor, DynActor};
-use crate::cell::{Cell, Next};
+use crate::cell::{Cell, Done, Next};
 use crate::context::Cx;
 use crate::door::inline;
 use crate::error::Fault;
 use crate::machine::supervisor::Directive;
-use crate::message::{Message, Outgoing, Permit};
+use crate::message::{Message, Outgoing};
 use crate::node::Inner;
 use crate::outbox::Flush;
 use crate::panics::{Panic, catching, catching_now};
 use crate::rings::Level;
+use crate::run::Run;
 
 /// Messages after which what a handler staged leaves, at the latest.
 const BATCH: u32 = 64;
@@ -37,8 +38,8 @@ pub(crate) struct Work {
     cell: Arc<Cell>,
     node: Arc<Inner>,
     cx: Cx,
-    /// The permit of the last message, which is given back with the next.
-    last: Option<Permit>,
+    /// What was handled, and is given back with the next look at the mailbox.
+    done: Option<Done>,
     handled: u32,
 }
 
@@ -48,12 +49,12 @@ pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
     if !begun && let Some(loaded) = actor.take() {
         actor = begin(&cell, &node, &cx, loaded).await;
     }
-    let (last, handled) = (None, 0);
+    let (done, handled) = (None, 0);
     let mut work = Work {
         cell: cell.clone(),
         node: node.clone(),
         cx,
-        last,
+        done,
         handled,
     };
     loop {
@@ -63,7 +64,7 @@ pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
                 Some(actor) => actor,
                 None => {
                     work.cx.flush(&Flush::Last).await;
-                    break cell.rest_without_permit(&node, work.last.take());
+                    break cell.rest_without_actor(&node, work.done.take());
                 }
             },
         };
@@ -97,24 +98,68 @@ pub(crate) async fn work<A: Actor>(actor: &mut A, work: &mut Work) -> End {
         if work.handled > 0 && inline::somebody_waits() && work.cell.has_mail() {
             yield_once().await; // what came meanwhile is not handled on the asker's thread
         }
-        let (message, token) = match work.cell.next(&work.node, work.last.take()) {
-            Next::Message(message, token) => (message, token),
+        let ended = match work.cell.next(&work.node, work.done.take()) {
+            Next::Message(message, token) => {
+                work.done = Some(Done::One(message.permit));
+                work.cx.begin(message, token);
+                handle(actor, work, || {}).await
+            }
+            Next::Run(run) => work_off(actor, work, run).await,
             Next::Empty | Next::Frozen => return End::Rest,
             Next::Halt => return End::Halt,
         };
-        work.last = Some(message.permit);
-        work.cx.begin(&message, token);
-        if message.deadline.is_some_and(|d| d <= work.node.now()) {
-            let detail = "its deadline passed in the mailbox";
-            work.node.refuse(&message, Code::Expired, Effect::None, detail);
-        } else {
-            let outcome = catching(actor.receive(&work.cx, &message)).await;
-            if let Some(panic) = work.conclude(&message, outcome) {
-                return End::Panicked(panic, message.type_name().to_owned());
-            }
+        if let Err(end) = ended {
+            return end;
         }
-        work.batch_ends().await;
     }
+}
+
+/// Handles the messages of a run. Their permits are given back together, but not later than a handler begins to wait.
+async fn work_off<A: Actor>(actor: &mut A, work: &mut Work, mut run: Box<Run>) -> Result<(), End> {
+    let (cell, node, key) = (work.cell.clone(), work.node.clone(), run.key());
+    let mut first_seq = run.next_seq();
+    let Some(first) = run.next() else { return Ok(()) };
+    work.cx.begin(first, None);
+    loop {
+        let now = run.next_seq() - 1;
+        work.done = None;
+        let waits = || {
+            if now > first_seq {
+                let count = now - first_seq;
+                cell.give_back_now(&node, Done::Run { key, first_seq, count });
+                first_seq = now;
+            }
+        };
+        let ended = handle(actor, work, waits).await;
+        work.done = Some(Done::Run {
+            key,
+            first_seq,
+            count: now + 1 - first_seq,
+        });
+        let halted = cell.wants_attention();
+        if ended.is_err() || halted || !work.cx.begin_next(&mut run) {
+            cell.put_back(run);
+            return ended;
+        }
+    }
+}
+
+/// Handles the message that has begun. `waits` is called when the handler does so.
+async fn handle<A: Actor>(actor: &mut A, work: &mut Work, waits: impl FnMut()) -> Result<(), End> {
+    let Some(message) = work.cx.message() else {
+        return Ok(());
+    };
+    if message.deadline.is_some_and(|d| d <= work.node.now()) {
+        let detail = "its deadline passed in the mailbox";
+        work.node.refuse(message, Code::Expired, Effect::None, detail);
+    } else {
+        let outcome = catching(actor.receive(&work.cx, message), waits).await;
+        if let Some(panic) = work.conclude(message, outcome) {
+            return Err(End::Panicked(panic, message.type_name().to_owned()));
+        }
+    }
+    work.batch_ends().await;
+    Ok(())
 }
 
 /// Gives the thread back once. Who polled has to do it again.
@@ -200,7 +245,7 @@ async fn begin(cell: &Arc<Cell>, node: &Arc<Inner>, cx: &Cx, loaded: Box<dyn Dyn
 }
 
 async fn run_start_hook(mut actor: Box<dyn DynActor>, cx: &Cx) -> Result<Box<dyn DynActor>, Panic> {
-    match catching(actor.post_start(cx)).await {
+    match catching(actor.post_start(cx), || {}).await {
         Ok(Ok(())) => Ok(actor),
         Ok(Err(fault)) => Err(Panic::without_stack(format!("its start failed: {}", fault.text()))),
         Err(panic) => Err(panic),

@@ -1,6 +1,7 @@
 //! An actor's mailbox, credit pool and life. An idle cell has no task: the first message schedules an activation.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,14 +19,17 @@ use crate::machine::supervisor::Supervisor;
 use crate::message::{Message, Permit};
 use crate::node::{Inner, lock};
 use crate::outlet::Sender;
+use crate::run::Run;
 
 mod freeze;
 mod holds;
+mod mailbox;
 mod offers;
 
 pub(crate) use freeze::{FORWARDING, Forwarder, Loaded};
 use holds::Hold;
 pub(crate) use holds::{Binding, Closed, Gap};
+use mailbox::{Mail, Mailbox};
 pub(crate) use offers::Opened;
 
 /// What became of a message that was offered.
@@ -40,7 +44,7 @@ pub(crate) enum Offer {
 }
 
 pub(crate) struct CellState {
-    pub(crate) mailbox: VecDeque<Message>,
+    mailbox: Mailbox,
     pub(crate) pool: Pool,
     pub(crate) phase: Phase,
     /// A task handles messages.
@@ -119,7 +123,38 @@ pub(crate) struct Cell {
     /// Rings when a message came for an activation that waits for its outbox.
     pub(crate) wake: Notify,
     idle: Notify,
+    /// The activation should look at the state before it handles the next message of a run.
+    attention: AtomicBool,
     state: Mutex<CellState>,
+}
+
+/// What has been handled, and whose permits are given back with the next look at the mailbox.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Done {
+    One(Permit),
+    /// Messages of a stream from a seq on.
+    Run {
+        key: StreamKey,
+        first_seq: u64,
+        count: u64,
+    },
+}
+
+impl Done {
+    fn count(self) -> u64 {
+        match self {
+            Self::One(_) => 1,
+            Self::Run { count, .. } => count,
+        }
+    }
+
+    fn give_back(self, pool: &mut Pool) {
+        match self {
+            Self::One(Permit::Local) => pool.release_local(),
+            Self::One(Permit::Stream { link, flow, seq }) => pool.release((link, flow), seq),
+            Self::Run { key, first_seq, count } => pool.release_run(key, first_seq, count),
+        }
+    }
 }
 
 /// What the activation does next.
@@ -127,6 +162,7 @@ pub(crate) struct Cell {
 pub(crate) enum Next {
     /// With the token of an ask.
     Message(Message, Option<CancellationToken>),
+    Run(Box<Run>),
     Empty,
     /// Frozen: hand the actor back once what it sent has left.
     Frozen,
@@ -147,7 +183,7 @@ impl Cell {
         let path = address.path().to_owned();
         let window = u64::try_from(options.window.as_millis()).unwrap_or(u64::MAX);
         let state = CellState {
-            mailbox: VecDeque::new(),
+            mailbox: Mailbox::default(),
             pool: Pool::new(options.mailbox),
             phase: Phase::Running,
             active: false,
@@ -186,6 +222,7 @@ impl Cell {
             done: CancellationToken::new(),
             wake: Notify::new(),
             idle: Notify::new(),
+            attention: AtomicBool::new(false),
             state: Mutex::new(state),
         }
     }
@@ -204,28 +241,29 @@ impl Cell {
         }
     }
 
-    /// Gives the last message's permit back and takes the next message.
-    pub(crate) fn next(&self, node: &Inner, last: Option<Permit>) -> Next {
+    /// Gives the permits of what was handled back and takes what is next.
+    pub(crate) fn next(&self, node: &Inner, done: Option<Done>) -> Next {
         let mut state = self.lock();
         state.running = None;
-        if let Some(permit) = last {
-            state.handled += 1;
-            give_back(&mut state.pool, permit);
+        if let Some(done) = done {
+            state.handled += done.count();
+            done.give_back(&mut state.pool);
         }
         let halted = state.frozen || state.phase != Phase::Running;
-        let next = if halted { None } else { state.mailbox.pop_front() };
+        self.attention.store(halted, Ordering::Relaxed);
+        let next = if halted { None } else { state.mailbox.pop() };
         let drained = state.mailbox.is_empty();
         let grants = state.pool.grants(drained);
-        let waiters = if last.is_some() {
-            std::mem::take(&mut state.waiters)
-        } else {
-            Vec::new()
+        let waiters = match done {
+            Some(_) => std::mem::take(&mut state.waiters),
+            None => Vec::new(),
         };
         let next = match next {
             _ if state.phase != Phase::Running => Next::Halt,
             _ if halted => Next::Frozen,
             None => Next::Empty,
-            Some(message) => {
+            Some(Mail::Run(run)) => Next::Run(run),
+            Some(Mail::One(message)) => {
                 // Nobody can withdraw an ask that its asker waits for on this thread.
                 let may_be_cancelled = message.is_ask() && !inline::somebody_waits();
                 let token = may_be_cancelled.then(|| self.cancel.child_token());
@@ -239,13 +277,36 @@ impl Cell {
         next
     }
 
+    /// Should the activation that handles a run look at the mailbox first?
+    pub(crate) fn wants_attention(&self) -> bool {
+        self.attention.load(Ordering::Relaxed)
+    }
+
+    /// Takes back what is left of a run.
+    pub(crate) fn put_back(&self, run: Box<Run>) {
+        if run.len() > 0 {
+            self.lock().mailbox.put_back(run);
+        }
+    }
+
     pub(crate) fn has_mail(&self) -> bool {
         !self.lock().mailbox.is_empty()
     }
 
+    /// Gives back the permit of a message that was not handled.
     pub(crate) fn release(&self, node: &Inner, permit: Permit) {
+        self.give_back(node, 0, Done::One(permit));
+    }
+
+    /// Gives permits back before the activation looks at the mailbox again.
+    pub(crate) fn give_back_now(&self, node: &Inner, done: Done) {
+        self.give_back(node, done.count(), done);
+    }
+
+    fn give_back(&self, node: &Inner, handled: u64, done: Done) {
         let mut state = self.lock();
-        give_back(&mut state.pool, permit);
+        state.handled += handled;
+        done.give_back(&mut state.pool);
         let drained = state.mailbox.is_empty();
         let grants: Vec<Grant> = state.pool.grants(drained);
         let waiters = std::mem::take(&mut state.waiters);
@@ -275,9 +336,9 @@ impl Cell {
     }
 
     /// The activation ends without an actor.
-    pub(crate) fn rest_without_permit(&self, node: &Inner, last: Option<Permit>) {
-        if let Some(permit) = last {
-            self.release(node, permit);
+    pub(crate) fn rest_without_actor(&self, node: &Inner, done: Option<Done>) {
+        if let Some(done) = done {
+            self.give_back(node, 0, done);
         }
         self.lock().active = false;
         self.idle.notify_waiters();
@@ -332,6 +393,7 @@ impl Cell {
             return false;
         }
         state.phase = Phase::Stopping;
+        self.attention.store(true, Ordering::Relaxed);
         state.end = (code, detail.to_owned());
         true
     }
@@ -342,7 +404,7 @@ impl Cell {
         state.phase = Phase::Done;
         state.timers.drain().for_each(|(_, t)| t.stop.cancel());
         let waiters = std::mem::take(&mut state.waiters);
-        let mail = std::mem::take(&mut state.mailbox).into();
+        let mail = std::mem::take(&mut state.mailbox).into_messages();
         let left = (mail, std::mem::take(&mut state.watchers), state.end.clone());
         drop(state);
         waiters.iter().for_each(|w| w.notify_waiters());
@@ -379,13 +441,6 @@ impl Cell {
     }
 
     pub(crate) fn drain_mail(&self) -> Vec<Message> {
-        std::mem::take(&mut self.lock().mailbox).into()
-    }
-}
-
-fn give_back(pool: &mut Pool, permit: Permit) {
-    match permit {
-        Permit::Local => pool.release_local(),
-        Permit::Stream { link, flow, seq } => pool.release((link, flow), seq),
+        std::mem::take(&mut self.lock().mailbox).into_messages()
     }
 }

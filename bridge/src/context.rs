@@ -19,6 +19,7 @@ use crate::error::{Error, Fault};
 use crate::message::{MAX_MESSAGE, Message, Outgoing, Payload};
 use crate::node::{Inner, lock};
 use crate::outbox::{Flush, Outbox, PARK};
+use crate::run::Run;
 
 const MAX_TIMERS: usize = 1024;
 
@@ -82,15 +83,26 @@ impl Cx {
         }
     }
 
-    pub(crate) fn begin(&mut self, message: &Message, token: Option<CancellationToken>) {
+    pub(crate) fn begin(&mut self, message: Message, token: Option<CancellationToken>) {
         self.token = token.map_or_else(OnceLock::new, OnceLock::from);
         let owed = message.is_ask().then(|| Responder {
             node: self.node.clone(),
             who: message.who.clone(),
             correlation: message.correlation,
         });
-        *lock(&self.owed) = owed;
-        self.message = Some(message.clone());
+        *self.owed.get_mut().unwrap_or_else(|e| e.into_inner()) = owed;
+        self.message = Some(message);
+    }
+
+    /// Begins the next message of the run that the last one was of; `false` = there is none.
+    pub(crate) fn begin_next(&mut self, run: &mut Run) -> bool {
+        self.token.take();
+        self.message.as_mut().is_some_and(|message| run.next_into(message))
+    }
+
+    /// The message that is being handled.
+    pub(crate) fn message(&self) -> Option<&Message> {
+        self.message.as_ref()
     }
 
     pub(crate) fn end(&mut self) {
@@ -296,7 +308,7 @@ impl Cx {
         }
     }
 
-    pub(crate) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&mut self) -> bool {
         self.outbox.is_full()
     }
 

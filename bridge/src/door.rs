@@ -20,9 +20,11 @@ use crate::versions;
 
 mod inbound;
 pub(crate) mod inline;
+mod lane;
 
 use inbound::Inbound;
 pub use inline::Inline;
+pub use lane::{Lane, LaneItem, LaneRun};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -38,6 +40,10 @@ struct State {
     capabilities: Vec<u32>,
     /// The highest version of each message type that the peer says it reads.
     reads: HashMap<String, u32>,
+    /// Where what leaves is written, of a door in shared memory.
+    lane: Option<Arc<dyn Lane>>,
+    /// A packet that found no room there.
+    unsent: Option<Packet>,
 }
 
 /// One end of a link. A door brings it what the peer sends and carries what it has to say; it knows nothing else.
@@ -90,6 +96,8 @@ impl LinkEnd {
                 resets: HashMap::new(),
                 capabilities: Vec::new(),
                 reads: HashMap::new(),
+                lane: None,
+                unsent: None,
             }),
             inbound: Mutex::default(),
             wake: Mutex::default(),
@@ -118,6 +126,11 @@ impl LinkEnd {
     /// Is the link over? Then nothing more is received; `take_packet` may still have a Goodbye.
     pub fn is_down(&self) -> bool {
         lock(&self.state).machine.phase() == Phase::Down
+    }
+
+    /// Returns when the link is over.
+    pub async fn over(&self) {
+        self.down.cancelled().await;
     }
 
     /// Does the link take new messages? Not before the handshake is over, nor once it drains or is down.
@@ -160,9 +173,13 @@ impl LinkEnd {
     fn ring(&self) {
         // Most events leave nothing to say: a door that is woken for nothing costs a switch of threads.
         {
-            let machine = &lock(&self.state).machine;
-            if !machine.has_output() && machine.phase() != Phase::Down {
+            let state = lock(&self.state);
+            if !state.machine.has_output() && state.unsent.is_none() && state.machine.phase() != Phase::Down {
                 return;
+            }
+            if state.lane.is_some() {
+                drop(state);
+                return self.fill_lane();
             }
         }
         let wake = lock(&self.wake).clone();
@@ -203,16 +220,22 @@ impl LinkEnd {
             (packet, owners)
         };
         owners.iter().for_each(|o| o.owner.notify_waiters());
-        // A drain ends with the packet that holds its Goodbye.
+        if actions.iter().any(|a| matches!(a, Action::Down { .. })) {
+            self.drained(&node, &mut lock(&self.inbound), actions);
+        }
+        packet
+    }
+
+    /// A drain ends with the packet that holds its Goodbye.
+    fn drained(&self, node: &Arc<Inner>, inbound: &mut HashMap<u32, Inbound>, actions: Vec<Action>) {
         if let Some(Action::Down {
             status,
             detail,
             last_frame,
         }) = actions.into_iter().find(|a| matches!(a, Action::Down { .. }))
         {
-            self.on_down(&node, &mut lock(&self.inbound), status, &detail, last_frame);
+            self.on_down(node, inbound, status, &detail, last_frame);
         }
-        packet
     }
 
     /// The transport is gone, and why.
@@ -309,6 +332,9 @@ impl LinkEnd {
     /// It reads none.
     pub(crate) fn send(&self, flow: u32, out: &Outgoing) -> Result<Send, Fault> {
         let mut state = lock(&self.state);
+        if let Some(seq) = self.send_at_once(&mut state, flow, out) {
+            return Ok(Send::Queued(seq));
+        }
         let fits = out.for_peer(&state.reads);
         let (what, body) = fits.map_err(|reads| self.too_new(out, reads))?;
         let sent = state.machine.send(flow, what, out.deadline, out.hops, body);
@@ -323,6 +349,9 @@ impl LinkEnd {
     /// As there.
     pub(crate) fn send_off_stream(&self, out: &Outgoing) -> Result<bool, Fault> {
         let mut state = lock(&self.state);
+        if self.send_at_once(&mut state, 0, out).is_some() {
+            return Ok(true);
+        }
         let fits = out.for_peer(&state.reads);
         let (what, body) = fits.map_err(|reads| self.too_new(out, reads))?;
         let sent = state.machine.send_off_stream(what, body);
@@ -363,9 +392,10 @@ impl LinkEnd {
 
     /// Passes on what came here for an actor that is there now.
     pub(crate) fn forward(&self, message: &Message) -> Send {
-        let Message { who, what, body, .. } = message;
+        let Message { who, what, .. } = message;
+        let body = message.body();
         let body = if who.bytes.is_empty() {
-            body.clone()
+            body
         } else {
             [&who.bytes[..], &body[..]].concat().into()
         };

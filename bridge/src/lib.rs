@@ -25,6 +25,7 @@ mod panics;
 mod protocol;
 pub mod remote;
 mod rings;
+mod run;
 mod serve;
 mod snapshot;
 mod system;

@@ -210,7 +210,7 @@ impl Inner {
                 let actor = cell.with_actor(Option::take).flatten();
                 if let Some(mut actor) = actor {
                     let hook = async move { actor.post_stop().await };
-                    if let Err(Panic { text, stack }) = catching(hook).await {
+                    if let Err(Panic { text, stack }) = catching(hook, || {}).await {
                         self.log(
                             Level::Error,
                             &cell.path,

@@ -69,7 +69,8 @@ pub(crate) enum Permit {
 pub struct Message {
     pub(crate) who: Arc<Who>,
     pub(crate) what: Arc<What>,
-    pub(crate) body: Bytes,
+    /// `None`: nothing but the payload, as it came in a run.
+    pub(crate) body: Option<Bytes>,
     pub(crate) payload: Bytes,
     pub(crate) correlation: u64,
     pub(crate) deadline: Option<Millis>,
@@ -105,7 +106,7 @@ impl Message {
             hops,
             permit,
             context,
-            body,
+            body: Some(body),
         })
     }
 
@@ -151,7 +152,8 @@ impl Message {
 
     /// The failure, of an answer to `Cx::request` that failed.
     pub fn failure(&self) -> Option<Failure> {
-        let view = EnvelopeView::read_body(&self.body, 0).ok()?;
+        let body = self.body();
+        let view = EnvelopeView::read_body(&body, 0).ok()?;
         (self.what.kind == Kind::Failure as u32).then(|| view.failure().ok())?
     }
 
@@ -179,9 +181,15 @@ impl Message {
         Ok(message)
     }
 
+    /// The item's bytes, as its sender wrote it.
+    pub(crate) fn body(&self) -> Bytes {
+        let written = || writer::body(BodyFields::default(), &self.payload);
+        self.body.clone().unwrap_or_else(written)
+    }
+
     /// The complete envelope.
     pub fn envelope(&self) -> Bytes {
-        writer::join(&self.who.bytes, &self.what.bytes, &self.body)
+        writer::join(&self.who.bytes, &self.what.bytes, &self.body())
     }
 
     /// Is it the answer to a request of its actor?
@@ -207,7 +215,7 @@ impl Message {
     }
 
     pub(crate) fn ask_path(&self) -> Vec<u64> {
-        view::ask_path(&self.body)
+        self.body.as_deref().map(view::ask_path).unwrap_or_default()
     }
 
     /// Does the sender wait for an answer?
@@ -241,6 +249,8 @@ pub(crate) struct Outgoing {
     older: Vec<(What, Bytes)>,
     /// Why there are not more of them.
     pub(crate) missing: Option<String>,
+    /// Where the payload begins in `body`, if there is nothing else in it.
+    plain: Option<u8>,
     /// It is what another sender wrote: whoever handles it in the end says whether it is read there.
     passed_on: bool,
 }
@@ -257,10 +267,12 @@ impl Outgoing {
             let what = writer::what(kind, name, version, min_reader);
             older.push((what, writer::body_of(fields, message)));
         });
+        let body = writer::body_of(fields, message);
         Self {
             older,
             missing: made.err(),
-            ..Self::encoded(what_of::<T>(kind), writer::body_of(fields, message))
+            plain: writer::plain_from(fields, message.encoded_len()),
+            ..Self::encoded(what_of::<T>(kind), body)
         }
     }
 
@@ -273,8 +285,15 @@ impl Outgoing {
             hops: 0,
             older: Vec::new(),
             missing: None,
+            plain: None,
             passed_on: false,
         }
+    }
+
+    /// Where the payload begins in the body of the newest version, if there is nothing else in it, and no older version is
+    /// written.
+    pub(crate) fn plain_from(&self) -> Option<usize> {
+        self.plain.filter(|_| self.older.is_empty()).map(usize::from)
     }
 
     /// The number that joins an ask with its reply; 0 = none.
@@ -288,7 +307,7 @@ impl Outgoing {
             deadline: message.deadline,
             hops: message.hops + 1,
             passed_on: true,
-            ..Self::encoded(message.what.clone(), message.body.clone())
+            ..Self::encoded(message.what.clone(), message.body())
         }
     }
 

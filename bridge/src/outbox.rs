@@ -72,8 +72,8 @@ impl Outbox {
         Ok(())
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        let staged = lock(&self.staged);
+    pub(crate) fn is_full(&mut self) -> bool {
+        let staged = self.staged.get_mut().unwrap_or_else(|e| e.into_inner());
         staged.messages.len() >= FLUSH_AT.0 || staged.bytes >= FLUSH_AT.1
     }
 

@@ -74,11 +74,15 @@ fn stack_of(info: &PanicHookInfo<'_>) -> String {
     stack
 }
 
-/// Runs a future to its end or to its panic.
-pub(crate) async fn catching<F: Future>(future: F) -> Result<F::Output, Panic> {
+/// Runs a future to its end or to its panic. `waits` is called each time that it has to wait.
+pub(crate) async fn catching<F: Future>(future: F, mut waits: impl FnMut()) -> Result<F::Output, Panic> {
     let mut future = pin!(future);
     poll_fn(|cx| match catching_now(|| future.as_mut().poll(cx)) {
-        Ok(poll) => poll.map(Ok),
+        Ok(Poll::Pending) => {
+            waits();
+            Poll::Pending
+        }
+        Ok(ready) => ready.map(Ok),
         Err(panic) => Poll::Ready(Err(panic)),
     })
     .await

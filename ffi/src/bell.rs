@@ -48,14 +48,26 @@ impl Bell {
     /// There is data. Rings once for each time that it was armed.
     pub(crate) fn ring(&self) {
         if self.armed.swap(false, SeqCst) {
-            let one = 1_u64.to_ne_bytes();
-            let fd = self.write.as_ref().unwrap_or(&self.read).as_raw_fd();
-            // It can only fail when it is full, and then it rings already.
-            // SAFETY: the descriptor is ours, and 8 bytes are read from `one`.
-            unsafe { libc::write(fd, one.as_ptr().cast(), one.len()) };
+            self.write_one();
             // After the write: the other way round, an arm between the two would leave the descriptor readable for good.
             self.rung.store(true, SeqCst);
         }
+    }
+
+    /// Rings, for one who sleeps and was found so elsewhere.
+    pub(crate) fn ring_now(&self) {
+        if self.write.is_some() {
+            self.drain(); // a pipe would fill up: its reader never reads
+        }
+        self.write_one();
+    }
+
+    fn write_one(&self) {
+        let one = 1_u64.to_ne_bytes();
+        let fd = self.write.as_ref().unwrap_or(&self.read).as_raw_fd();
+        // It can only fail when it is full, and then it rings already.
+        // SAFETY: the descriptor is ours, and 8 bytes are read from `one`.
+        unsafe { libc::write(fd, one.as_ptr().cast(), one.len()) };
     }
 
     fn drain(&self) {

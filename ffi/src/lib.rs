@@ -14,10 +14,12 @@ mod envelope;
 mod handles;
 mod host;
 mod info;
+mod lane;
 mod link;
 mod logs;
 mod node;
 mod pointers;
+mod ring;
 mod signals;
 #[path = "generated/status.rs"]
 pub mod status;
@@ -29,7 +31,8 @@ pub use actorbridge::{Actor, Module};
 pub use envelope::{ab_envelope_decode, ab_envelope_encode};
 pub use info::{ab_abi_version, ab_build_info, ab_status_name};
 pub use link::{
-    ab_link_arm, ab_link_ask, ab_link_close, ab_link_fd, ab_link_frames, ab_link_open, ab_link_recv, ab_link_send,
+    ab_link_arm, ab_link_ask, ab_link_close, ab_link_fd, ab_link_frames, ab_link_map, ab_link_open, ab_link_recv,
+    ab_link_send, ab_link_unmap, ab_link_wake,
 };
 pub use logs::{ab_log_filter, ab_logs_drain};
 pub use node::{ab_node_close, ab_node_dump, ab_node_metrics, ab_node_open, ab_node_status_get, ab_node_stop};

@@ -4,7 +4,7 @@
 //! mailboxes, or refused. So nothing waits in between, and the bound of what C may send is the credit of the actors' pools.
 //! What the node has to say waits in the link machine, which bounds it, until `ab_link_recv` takes it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use actorbridge::door::{Inline, LinkEnd};
 use actorbridge_proto::v1::{Frame, Hello, Status};
@@ -17,13 +17,18 @@ use crate::border::{Fail, Outcome, border, border_with};
 use crate::descriptor;
 use crate::handles::Table;
 use crate::host::{Host, lock};
-use crate::node::host;
+use crate::lane::{self, Shared};
+use crate::node::{bad_size, host};
 use crate::pointers::{get, place, slice, slice_mut};
+use crate::ring::Memory;
 use crate::status::*;
-use crate::types::{AB_DESC_WHOLE, AB_STATE_RUNNING, Desc, Error, Link, Node};
+use crate::types::{AB_DESC_WHOLE, AB_STATE_RUNNING, Desc, Error, LaneMap, Link, Node};
 
 /// The open links.
 pub(crate) static LINKS: Table<Door> = Table::new(0xA2, 65_536);
+
+/// The lanes whose memory a caller has.
+static MAPS: Table<Memory> = Table::new(0xA3, 65_536);
 
 /// The most descriptors, and the most arena bytes, that one call takes.
 const MAX_DESCS: usize = 65_536;
@@ -38,6 +43,8 @@ pub(crate) struct Door {
     sent: Mutex<u64>,
     /// A packet that was taken and did not fit into the caller's memory.
     waiting: Mutex<Option<Packet>>,
+    /// The memory that it goes through since `ab_link_map`.
+    shared: OnceLock<Arc<Shared>>,
 }
 
 fn door(link: Link) -> Result<Arc<Door>, Fail> {
@@ -67,6 +74,7 @@ impl Door {
             bell,
             sent,
             waiting,
+            shared: OnceLock::new(),
         }))
     }
 
@@ -77,13 +85,44 @@ impl Door {
     pub(crate) fn ring_if_of(&self, host: &Arc<Host>) {
         if self.is_of(host) {
             self.bell.ring();
+            self.shared.get().iter().for_each(|shared| shared.rouse());
         }
     }
 
     /// Ends the link; whoever waits for its doorbell is woken.
     pub(crate) fn close(&self, why: &str) {
+        if let Some(shared) = self.shared.get() {
+            lane::drain_all(shared, &self.end); // what was sent before has been acted on
+        }
         self.end.lost(why);
         self.bell.ring();
+    }
+
+    /// The link, for calls that carry packets.
+    fn unmapped(&self) -> Result<(), Fail> {
+        match self.shared.get() {
+            None => Ok(()),
+            Some(_) => Err(Fail::new(
+                AB_BAD_ARGUMENT,
+                "the link is mapped: what it carries goes through its rings",
+            )),
+        }
+    }
+
+    fn map(&self) -> Result<Arc<Shared>, Fail> {
+        let again = || Fail::new(AB_BAD_ARGUMENT, "a link is mapped once, before anything is sent");
+        let shared = Shared::new(self.bell.clone())
+            .map_err(|e| Fail::os(AB_RESOURCES, "the memory of the link's rings could not be mapped", &e))?;
+        if *lock(&self.sent) != 0 || self.shared.set(shared.clone()).is_err() {
+            return Err(again());
+        }
+        if !self.end.set_lane(shared.clone()) {
+            return Err(again());
+        }
+        let handle = self.host.node.handle();
+        handle.spawn(lane::pump(shared.clone(), self.end.clone(), 1));
+        handle.spawn(lane::watch(shared.clone(), self.end.clone()));
+        Ok(shared)
     }
 
     fn receive(&self, mut packet: Packet, sent: &mut u64) {
@@ -315,13 +354,64 @@ pub unsafe extern "C" fn ab_link_fd(link: Link, lane: u32, fd: *mut i32) -> i32 
     })
 }
 
+/// Maps a link's lane: from now on what it carries goes through two rings in memory that both sides use, as docs/C_ABI.md
+/// describes, and ab_link_send, ab_link_recv, ab_link_arm and ab_link_frames answer AB_BAD_ARGUMENT. Only right after ab_link_open,
+/// without a Hello. The memory stays until ab_link_unmap, also when the link is closed: then its flag `closed` is set.
+///
+/// AB_CLOSED, AB_BAD_ARGUMENT (not the first thing that is done with the link), AB_RESOURCES.
+///
+/// # Safety
+/// `out` is null or valid, and nobody else uses it meanwhile.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ab_link_map(link: Link, lane: u32, out: *mut LaneMap) -> i32 {
+    border(|| {
+        let door = door(link)?;
+        lane_is_0(lane)?;
+        // SAFETY: the caller's promise.
+        let out = unsafe { place(out, "out")? };
+        if out.struct_size as usize != size_of::<LaneMap>() {
+            return Err(bad_size("ab_lane", size_of::<LaneMap>()));
+        }
+        let shared = door.map()?;
+        out.base = shared.memory.base();
+        out.size = Memory::SIZE as u64;
+        out.map = MAPS
+            .open(shared.memory.clone())
+            .ok_or_else(|| Fail::new(AB_RESOURCES, "65,536 lanes are mapped; unmap one"))?;
+        Ok(AB_OK)
+    })
+}
+
+/// Lets go of a lane's memory: the caller does not touch it any more. AB_CLOSED for a number that is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn ab_link_unmap(map: u64) -> i32 {
+    border(|| {
+        MAPS.close(map).ok_or_else(|| Fail::closed("lane"))?;
+        Ok(AB_OK)
+    })
+}
+
+/// Wakes the node's side of a mapped lane: something was written while it slept, or it waits for room and there is some.
+#[unsafe(no_mangle)]
+pub extern "C" fn ab_link_wake(link: Link, lane: u32) -> i32 {
+    border(|| {
+        let door = door(link)?;
+        lane_is_0(lane)?;
+        let not_mapped = || Fail::new(AB_BAD_ARGUMENT, "the link is not mapped");
+        door.shared.get().ok_or_else(not_mapped)?.wake();
+        Ok(AB_OK)
+    })
+}
+
 /// Asks the doorbell to ring once. AB_OK: it will; wait for it. AB_MORE: do not wait, there is something to receive. When the
 /// link is over: its last status (AB_LINK_DOWN, AB_PROTOCOL, ...), as ab_link_recv would answer.
 #[unsafe(no_mangle)]
 pub extern "C" fn ab_link_arm(link: Link, lane: u32) -> i32 {
     border(|| {
         lane_is_0(lane)?;
-        Ok(door(link)?.arm())
+        let door = door(link)?;
+        door.unmapped()?;
+        Ok(door.arm())
     })
 }
 
@@ -361,6 +451,7 @@ pub unsafe extern "C" fn ab_link_send(
 }
 
 fn send(door: &Door, descs: &[Desc], arena: &[u8], statuses: &mut [i32]) -> Outcome {
+    door.unmapped()?;
     let total: usize = descs.iter().map(|desc| desc.size(arena)).sum();
     if descs.len() > MAX_DESCS || arena.len() > MAX_ARENA || total > 2 * MAX_ARENA {
         return Err(Fail::new(
@@ -395,6 +486,7 @@ pub unsafe extern "C" fn ab_link_recv(
     border(|| {
         let door = door(link)?;
         lane_is_0(lane)?;
+        door.unmapped()?;
         // Offsets have 32 bits.
         let arena_cap = arena_cap.min(u32::MAX as usize);
         // SAFETY: the caller's promise, for all four.
@@ -487,6 +579,7 @@ pub unsafe extern "C" fn ab_link_frames(
 ) -> i32 {
     border(|| {
         let door = door(link)?;
+        door.unmapped()?;
         // SAFETY: the caller's promise, for all three.
         let (input, out, len) = unsafe {
             (
@@ -531,6 +624,9 @@ impl Door {
             return Err(Fail::new(AB_BAD_ARGUMENT, "an arena has at most 4 MiB"));
         }
         let body = req.body(&Bytes::copy_from_slice(arena))?;
+        if let Some(shared) = self.shared.get() {
+            lane::drain_all(shared, &self.end); // what was sent before comes before
+        }
         let (what, body) = match self.end.ask_inline(req.flow()?, req.r#type, req.ttl_ms, body) {
             Inline::Answered(what, body) => (what, body),
             Inline::Later => return Ok(AB_PENDING),

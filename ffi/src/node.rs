@@ -21,7 +21,7 @@ pub(crate) fn host(node: Node) -> Result<Arc<Host>, Fail> {
     NODES.get(node).ok_or_else(|| Fail::closed("node"))
 }
 
-fn bad_size(name: &str, size: usize) -> Fail {
+pub(crate) fn bad_size(name: &str, size: usize) -> Fail {
     Fail::new(
         AB_BAD_STRUCT_SIZE,
         format_args!("{name}.struct_size is not {size}; set it to sizeof({name}), with the header of this library"),

@@ -30,6 +30,19 @@ pub const AB_DUMP_NODE: u32 = 0;
 /// ab_node_dump: the latest dead letters.
 pub const AB_DUMP_DEAD_LETTERS: u32 = 1;
 
+/// The layout of a mapped lane's memory that docs/C_ABI.md describes.
+pub const AB_LANE_LAYOUT: u32 = 1;
+/// Tag of a record in a ring: nothing more before the ring's end.
+pub const AB_RECORD_PAD: u32 = 1;
+/// Tag of a record in a ring: an encoded Frame without runs.
+pub const AB_RECORD_FRAME: u32 = 2;
+/// Tag of a record in a ring: what the messages that follow have in common.
+pub const AB_RECORD_RUN: u32 = 3;
+/// Tag of a record in a ring: a message, as the item of a frame has it.
+pub const AB_RECORD_ITEM: u32 = 4;
+/// Tag of a record in a ring: a message of which there is nothing but this payload.
+pub const AB_RECORD_PAYLOAD: u32 = 5;
+
 /// ab_log.level: something stopped working.
 pub const AB_LOG_ERROR: u32 = 1;
 /// ab_log.level: something may need a look.
@@ -113,6 +126,22 @@ pub struct Desc {
     pub flags: u16,
     /// 0 = first try.
     pub attempt: u32,
+}
+
+/// The memory of a mapped lane.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct LaneMap {
+    /// sizeof(ab_lane); set it before the call.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Where it begins: a header, which says its layout, and the two rings.
+    pub base: *mut u8,
+    /// Bytes.
+    pub size: u64,
+    /// For ab_link_unmap.
+    pub map: u64,
 }
 
 /// What a node is doing.

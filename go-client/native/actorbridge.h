@@ -59,6 +59,36 @@
 #define AB_DUMP_DEAD_LETTERS 1
 
 /**
+ * The layout of a mapped lane's memory that docs/C_ABI.md describes.
+ */
+#define AB_LANE_LAYOUT 1
+
+/**
+ * Tag of a record in a ring: nothing more before the ring's end.
+ */
+#define AB_RECORD_PAD 1
+
+/**
+ * Tag of a record in a ring: an encoded Frame without runs.
+ */
+#define AB_RECORD_FRAME 2
+
+/**
+ * Tag of a record in a ring: what the messages that follow have in common.
+ */
+#define AB_RECORD_RUN 3
+
+/**
+ * Tag of a record in a ring: a message, as the item of a frame has it.
+ */
+#define AB_RECORD_ITEM 4
+
+/**
+ * Tag of a record in a ring: a message of which there is nothing but this payload.
+ */
+#define AB_RECORD_PAYLOAD 5
+
+/**
  * ab_log.level: something stopped working.
  */
 #define AB_LOG_ERROR 1
@@ -453,6 +483,32 @@ typedef struct {
 typedef uint64_t ab_link;
 
 /**
+ * The memory of a mapped lane.
+ */
+typedef struct {
+    /**
+     * sizeof(ab_lane); set it before the call.
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Where it begins: a header, which says its layout, and the two rings.
+     */
+    uint8_t *base;
+    /**
+     * Bytes.
+     */
+    uint64_t size;
+    /**
+     * For ab_link_unmap.
+     */
+    uint64_t map;
+} ab_lane;
+
+/**
  * One message, or the head of a packet. 64 bytes. All offsets are into the arena of the call.
  */
 typedef struct {
@@ -644,6 +700,30 @@ int32_t ab_link_open(ab_node node,
 int32_t ab_link_fd(ab_link link,
                    uint32_t lane,
                    int32_t *fd);
+
+/**
+ * Maps a link's lane: from now on what it carries goes through two rings in memory that both sides use, as docs/C_ABI.md
+ * describes, and ab_link_send, ab_link_recv, ab_link_arm and ab_link_frames answer AB_BAD_ARGUMENT. Only right after ab_link_open,
+ * without a Hello. The memory stays until ab_link_unmap, also when the link is closed: then its flag closed is set.
+ *
+ * AB_CLOSED, AB_BAD_ARGUMENT (not the first thing that is done with the link), AB_RESOURCES.
+ *
+ * Pointers: out is null or valid, and nobody else uses it meanwhile.
+ */
+int32_t ab_link_map(ab_link link,
+                    uint32_t lane,
+                    ab_lane *out);
+
+/**
+ * Lets go of a lane's memory: the caller does not touch it any more. AB_CLOSED for a number that is none.
+ */
+int32_t ab_link_unmap(uint64_t map);
+
+/**
+ * Wakes the node's side of a mapped lane: something was written while it slept, or it waits for room and there is some.
+ */
+int32_t ab_link_wake(ab_link link,
+                     uint32_t lane);
 
 /**
  * Asks the doorbell to ring once. AB_OK: it will; wait for it. AB_MORE: do not wait, there is something to receive. When the

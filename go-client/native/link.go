@@ -3,6 +3,8 @@
 package native
 
 // #include "actorbridge.h"
+// #cgo noescape ab_link_wake
+// #cgo nocallback ab_link_wake
 import "C"
 
 import (
@@ -10,24 +12,30 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/actorbridge/actorbridge/go-client/door"
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
-// What a link begins to receive with; one packet may need more, and then it is grown.
 const (
-	recvDescs = 1024
-	recvArena = 128 << 10
+	// spinTime is how long a receiver looks for more before it sleeps, if that paid the last time: waking it costs more.
+	spinTime = 50 * time.Microsecond
+	// takeAtOnce is how many runs and frames are taken before their room is given back.
+	takeAtOnce = 64
 )
 
-// link is a door.Link on the C library.
+// link is a door.Lane on the C library.
 type link struct {
 	handle  C.ab_link
 	node    *rustNode
@@ -35,39 +43,66 @@ type link struct {
 	once    sync.Once
 	log     *slog.Logger
 
-	// The doorbell, and arm, which Recv hands to the poller: once, so that waiting allocates nothing.
-	bell *os.File
-	raw  syscall.RawConn
-	arm  func(uintptr) bool
-	// What arm was answered.
-	armed C.int32_t
+	// The doorbell, and woken, which Receive hands to the poller: once, so that waiting allocates nothing.
+	bell  *os.File
+	raw   syscall.RawConn
+	woken func(uintptr) bool
 
+	// The memory of the rings, which is let go when nobody uses it any more.
+	lane   C.ab_lane
+	users  atomic.Int64
+	out    ringWriter
+	in     ringReader
+	head   []byte // a packet's, while it is written
+	packed packer
+	// paid: to look for more for a while before sleeping was of use the last time.
+	paid    bool
 	sending sync.Mutex
-	out     batch
-
-	in      batch
-	packets []*wire.Packet
-}
-
-// batch is the memory of one call, used again for the next.
-type batch struct {
-	descs    []C.ab_desc
-	statuses []C.int32_t
-	arena    []byte
 }
 
 func openLink(node C.ab_node) (*link, error) {
-	l := &link{in: batch{descs: make([]C.ab_desc, recvDescs), arena: make([]byte, recvArena)}}
+	l := new(link)
 	var why C.ab_error
 	why.struct_size = C.sizeof_ab_error
 	if err := check(C.ab_link_open(node, nil, 0, 1, &l.handle, &why), &why); err != nil {
 		return nil, err
 	}
-	if err := l.openBell(); err != nil {
+	if err := errors.Join(l.openBell(), l.openRings()); err != nil {
 		C.ab_link_close(l.handle)
 		return nil, err
 	}
 	return l, nil
+}
+
+// openRings maps the link's memory.
+func (l *link) openRings() (err error) {
+	l.lane.struct_size = C.sizeof_ab_lane
+	if err := check(C.ab_link_map(l.handle, 0, &l.lane), nil); err != nil {
+		return err
+	}
+	l.users.Store(1)
+	memory := unsafe.Slice((*byte)(l.lane.base), int(l.lane.size))
+	l.out.ring, l.in.ring, err = rings(memory)
+	return err
+}
+
+// enter keeps the rings' memory until leave; false = it is gone.
+func (l *link) enter() bool {
+	for {
+		users := l.users.Load()
+		if users == 0 {
+			return false
+		}
+		if l.users.CompareAndSwap(users, users+1) {
+			return true
+		}
+	}
+}
+
+func (l *link) leave() {
+	if l.users.Add(-1) == 0 {
+		C.ab_link_unmap(l.lane._map)
+	}
 }
 
 // openBell brings the library's doorbell to Go's poller. It is a duplicate: the library's own is the library's to close.
@@ -89,176 +124,182 @@ func (l *link) openBell() error {
 	if l.raw, err = l.bell.SyscallConn(); err != nil {
 		return errors.Join(fmt.Errorf("native: the link's doorbell: %w", err), l.bell.Close())
 	}
-	l.arm = func(uintptr) bool {
-		l.armed = C.ab_link_arm(l.handle, 0)
-		return l.armed != C.AB_OK
-	}
+	// Who has written, or closed the link, has set it to 0. The descriptor is never read: the poller tells of each new ring.
+	l.woken = func(uintptr) bool { return atomic.LoadUint32(l.in.asleep) == 0 }
 	return nil
 }
 
-// Send implements door.Link. The packet has been acted on when it returns. Unlike other doors, it may be called by many
-// goroutines at once.
+// HasRoom implements door.Lane.
+func (l *link) HasRoom(bytes int) bool { return l.out.hasRoom(space(bytes) + space(runHeadSize)) }
+
+// Put implements door.Lane.
+func (l *link) Put(m door.LaneItem) {
+	l.out.putMessage(runHead{seq: m.Seq, flow: m.Flow, typeID: m.TypeID, ttlMs: m.TTLMs, hops: m.Hops}, m.Plain, m.Bytes)
+	if l.out.publish() {
+		l.wake()
+	}
+}
+
+// wake wakes the library's side.
+func (l *link) wake() { C.ab_link_wake(l.handle, 0) }
+
+// TrySend implements door.Lane.
+func (l *link) TrySend(p *wire.Packet) bool {
+	l.head, _ = proto.MarshalOptions{}.MarshalAppend(l.head[:0], p.Head) // it cannot fail: its texts are UTF-8
+	need := space(len(l.head))
+	for i := range p.Runs {
+		for j := range p.Runs[i].Items {
+			need += space(len(p.Runs[i].Items[j].Body)) + space(runHeadSize)
+		}
+	}
+	if !l.out.hasRoom(need) {
+		return false
+	}
+	l.out.put(tagFrame, l.head)
+	for i := range p.Runs {
+		run := &p.Runs[i]
+		h := runHead{seq: run.FirstSeq, flow: run.Flow, hops: run.Hops}
+		for j := range run.Items {
+			item := &run.Items[j]
+			h.typeID, h.ttlMs = item.TypeID, item.TTLMs
+			l.out.putMessage(h, false, item.Body)
+			h = h.next()
+		}
+	}
+	if l.out.publish() {
+		l.wake()
+	}
+	return true
+}
+
+// Send implements door.Link: TrySend that waits for room.
 func (l *link) Send(p *wire.Packet) error {
 	l.sending.Lock()
 	defer l.sending.Unlock()
-	if err := l.out.put(p); err != nil {
-		return err
+	if !l.enter() {
+		return net.ErrClosed
 	}
-	b := &l.out
-	status := C.ab_link_send(l.handle, &b.descs[0], C.uint32_t(len(b.descs)),
-		(*C.uint8_t)(unsafe.SliceData(b.arena)), C.size_t(len(b.arena)), &b.statuses[0])
-	if err := check(status, nil); err != nil {
-		return err
-	}
-	for i, status := range b.statuses {
-		if status != C.AB_OK {
-			name := C.GoString(C.ab_status_name(status))
-			return fmt.Errorf("native: message %d of a packet was not taken (%s): the node broke the link's rules", i, name)
+	defer l.leave()
+	for atomic.LoadUint32(l.in.closed) == 0 {
+		if l.TrySend(p) {
+			return nil
 		}
+		runtime.Gosched()
 	}
-	return nil
-}
-
-// put lays a packet out: a descriptor for the head, one for each message.
-func (b *batch) put(p *wire.Packet) (err error) {
-	b.descs, b.arena = b.descs[:0], b.arena[:0]
-	if p.Head != nil {
-		if b.arena, err = (proto.MarshalOptions{}).MarshalAppend(b.arena, p.Head); err != nil {
-			return fmt.Errorf("native: the packet's head does not encode: %w", err)
-		}
-	}
-	b.descs = append(b.descs, C.ab_desc{kind: C.AB_KIND_HEAD, len: C.uint32_t(len(b.arena))})
-	for i := range p.Runs {
-		run := &p.Runs[i]
-		seq, step := run.FirstSeq, uint64(1)
-		if run.Flow == 0 {
-			seq, step = 0, 0
-		}
-		for j := range run.Items {
-			item := &run.Items[j]
-			b.descs = append(b.descs, C.ab_desc{
-				target: C.uint64_t(run.Flow), seq: C.uint64_t(seq),
-				_type: C.uint32_t(item.TypeID), ttl_ms: C.uint32_t(item.TTLMs),
-				ext_off: C.uint32_t(len(b.arena)), ext_len: C.uint32_t(len(item.Body)),
-				flags: C.AB_DESC_WHOLE | C.uint16_t(min(run.Hops, C.AB_DESC_HOPS)), attempt: C.uint32_t(run.Attempt),
-			})
-			b.arena = append(b.arena, item.Body...)
-			seq += step
-		}
-	}
-	if cap(b.statuses) < len(b.descs) {
-		b.statuses = make([]C.int32_t, len(b.descs), cap(b.descs))
-	}
-	b.statuses = b.statuses[:len(b.descs)]
-	return nil
+	return io.EOF
 }
 
 // Recv implements door.Link.
 func (l *link) Recv() (*wire.Packet, error) {
-	for len(l.packets) == 0 {
-		if err := l.receive(); err != nil {
+	if !l.enter() {
+		return nil, io.EOF
+	}
+	defer l.leave()
+	for len(l.packed.packets) == 0 {
+		if l.packed.refusal != nil {
+			return nil, l.packed.refusal
+		}
+		if err := l.next(&l.packed); err != nil {
 			return nil, err
 		}
 	}
-	p := l.packets[0]
-	l.packets = l.packets[1:]
+	p := l.packed.packets[0]
+	l.packed.packets = l.packed.packets[1:]
 	return p, nil
 }
 
-// receive takes what there is, or waits until there is something.
-func (l *link) receive() error {
-	b := &l.in
-	var n C.uint32_t
-	var used C.size_t
-	status := C.ab_link_recv(l.handle, 0, &b.descs[0], C.uint32_t(len(b.descs)),
-		(*C.uint8_t)(unsafe.SliceData(b.arena)), C.size_t(len(b.arena)), &n, &used)
-	switch {
-	case status == C.AB_SHORT_BUFFER:
-		b.descs = make([]C.ab_desc, max(len(b.descs), int(n)))
-		b.arena = make([]byte, max(len(b.arena), int(used)))
-		return nil
-	case status == C.AB_LINK_DOWN || status == C.AB_CLOSED:
+// Receive implements door.Lane.
+func (l *link) Receive(into door.LaneReceiver) error {
+	if !l.enter() {
 		return io.EOF
-	case status < 0:
-		return check(status, nil)
-	case n > 0:
-		return l.take(int(n))
 	}
-	if err := l.raw.Read(l.arm); err != nil {
-		return io.EOF // the bell was closed by Close
-	}
-	return nil
-}
-
-// take copies what was received out of the batch: one piece of memory for each packet.
-func (l *link) take(n int) error {
-	l.packets = l.packets[:0]
-	for descs := l.in.descs[:n]; len(descs) > 0; {
-		end := 1
-		for end < len(descs) && descs[end].kind != C.AB_KIND_HEAD {
-			end++
-		}
-		p, err := l.in.packet(descs[:end])
-		if err != nil {
+	defer l.leave()
+	for {
+		if err := l.next(into); err != nil {
 			return err
 		}
-		l.packets = append(l.packets, p)
-		descs = descs[end:]
 	}
+}
+
+// next hands over what waits, or waits until there may be something.
+func (l *link) next(into door.LaneReceiver) error {
+	if l.receive(into) {
+		return nil
+	}
+	if atomic.LoadUint32(l.in.closed) != 0 && !l.receive(into) {
+		return io.EOF
+	}
+	since := time.Now()
+	if l.paid && l.spin(since) {
+		return nil
+	}
+	if l.in.sleep() {
+		if err := l.raw.Read(l.woken); err != nil {
+			return io.EOF // the bell was closed by Close
+		}
+		into.Room()
+	}
+	l.paid = time.Since(since) < spinTime
 	return nil
 }
 
-func (b *batch) packet(descs []C.ab_desc) (*wire.Packet, error) {
-	head, items := descs[0], descs[1:]
-	p := &wire.Packet{Head: new(pb.Frame)}
-	if err := proto.Unmarshal(b.arena[head.off:][:head.len], p.Head); err != nil {
-		return nil, &wire.Refusal{Code: pb.Code_CODE_UNDECODABLE, Detail: "the frame's head does not decode: " + err.Error()}
-	}
-	size := 0
-	for i := range items {
-		size += int(items[i].ext_len)
-	}
-	bodies := make([]byte, 0, size)
-	all := make([]wire.Item, len(items))
-	for i := range items {
-		d := &items[i]
-		at := len(bodies)
-		bodies = append(bodies, b.arena[d.ext_off:][:d.ext_len]...)
-		all[i] = wire.Item{TypeID: uint32(d._type), TTLMs: uint32(d.ttl_ms), Body: bodies[at:len(bodies):len(bodies)]}
-	}
-	for i := range items {
-		if i == 0 || !continues(&items[i-1], &items[i]) {
-			p.Runs = append(p.Runs, runOf(&items[i]))
+// spin looks for more for a while; true = there is.
+func (l *link) spin(since time.Time) bool {
+	for i := 1; ; i++ {
+		runtime.Gosched()
+		if atomic.LoadUint64(l.in.ring.tail) != l.in.head {
+			return true
 		}
-		run := &p.Runs[len(p.Runs)-1]
-		first := i - len(run.Items)
-		run.Items = all[first : i+1 : i+1]
-	}
-	return p, nil
-}
-
-// continues says whether a message belongs to the run of the one before it.
-func continues(before, d *C.ab_desc) bool {
-	next := before.seq
-	if before.target != 0 {
-		next++
-	}
-	return d.target == before.target && d.seq == next && d.attempt == before.attempt && d.flags == before.flags
-}
-
-func runOf(d *C.ab_desc) wire.Run {
-	return wire.Run{
-		Flow: uint32(d.target), FirstSeq: uint64(d.seq), Attempt: uint32(d.attempt), Hops: uint32(d.flags & C.AB_DESC_HOPS),
+		if i%16 == 0 && time.Since(since) > spinTime {
+			return false
+		}
 	}
 }
 
-// Close implements door.Link. It may be called at any time and more than once. Of the last link of a Rust node it returns
-// when that has ended.
+// receive hands over some of what waits; false = nothing does.
+func (l *link) receive(into door.LaneReceiver) bool {
+	for i := range takeAtOnce {
+		frame, run, err := l.in.take()
+		switch {
+		case err != nil:
+			into.Refuse(&wire.Refusal{Code: pb.Code_CODE_UNDECODABLE, Detail: err.Error()})
+			l.in.head = l.in.tail
+		case frame != nil:
+			l.frame(frame, into)
+		case run != nil:
+			into.Run(run)
+		default:
+			l.free()
+			return i > 0
+		}
+	}
+	l.free()
+	return true
+}
+
+func (l *link) free() {
+	if l.in.free() {
+		l.wake() // the library waits for room
+	}
+}
+
+func (l *link) frame(frame []byte, into door.LaneReceiver) {
+	p := &wire.Packet{Head: new(pb.Frame)}
+	if err := proto.Unmarshal(frame, p.Head); err != nil {
+		into.Refuse(&wire.Refusal{Code: pb.Code_CODE_UNDECODABLE, Detail: "the frame's head does not decode: " + err.Error()})
+		return
+	}
+	into.Packet(p)
+}
+
+// Close implements door.Link. It may be called at any time and more than once, but by none that writes. Of the last link of a Rust
+// node it returns when that has ended.
 func (l *link) Close() error {
 	var err error
 	l.once.Do(func() {
 		C.ab_link_close(l.handle)
 		err = l.bell.Close()
+		l.leave()
 		l.node.sink.remove(l)
 		l.release()
 	})

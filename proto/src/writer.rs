@@ -85,6 +85,16 @@ pub fn body_of(fields: BodyFields<'_>, message: &impl prost::Message) -> Bytes {
     body_with(fields, message.encoded_len(), write)
 }
 
+/// Where the payload begins in such a body, if it holds nothing else.
+pub fn plain_from(fields: BodyFields<'_>, payload_len: usize) -> Option<u8> {
+    let others = fields.correlation != 0 || !fields.failure.is_empty() || !fields.ask_path.is_empty();
+    let key = match payload_len {
+        0 => 0,
+        len => 1 + varint_len(len as u64) as u8,
+    };
+    (!others).then_some(key)
+}
+
 fn body_with(fields: BodyFields<'_>, payload_len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
     let field = |key: usize, len: usize| match len {
         0 => 0,

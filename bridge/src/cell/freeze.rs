@@ -84,6 +84,7 @@ impl Cell {
         }
         state.moving = true;
         state.frozen = true;
+        self.attention.store(true, Ordering::Relaxed);
         state.pool.set_frozen(true);
         Ok(state.epoch)
     }
@@ -165,8 +166,8 @@ impl Cell {
             capsule.home.clone_from(&self.home);
             capsule.watchers = state.watchers.iter().cloned().collect();
             capsule.inputs = state.holds_past.cursors();
-            capsule.held_ttl_ms = state.mailbox.iter().map(|m| ttl(node, m.deadline)).collect();
-            for message in &state.mailbox {
+            capsule.held_ttl_ms = state.mailbox.singles().map(|m| ttl(node, m.deadline)).collect();
+            for message in state.mailbox.singles() {
                 if message.is_answer() {
                     // Its note travels as one of the requests; the destination joins them again.
                     capsule.asks.push(PendingAsk {
@@ -181,7 +182,7 @@ impl Cell {
             capsule
                 .asks
                 .sort_by(|a, b| (&a.node, a.correlation).cmp(&(&b.node, b.correlation)));
-            state.cut = Some((state.mailbox.len(), Instant::now()));
+            state.cut = Some((state.mailbox.singles().len(), Instant::now()));
         }
         Snapshot {
             actor: self.address.as_str().to_owned(),
@@ -245,8 +246,8 @@ impl Cell {
         let order = node.forwarding();
         node.link_behind(&forwarder, Some(link));
         let (cut, since) = state.cut.take().unwrap_or_else(|| (0, Instant::now()));
-        let cut = cut.min(state.mailbox.len());
-        for message in state.mailbox.drain(..).skip(cut) {
+        let mail = std::mem::take(&mut state.mailbox).into_messages();
+        for message in mail.into_iter().skip(cut) {
             if let Err(code) = node.forward_in_order(&forwarder, &self.path, &message) {
                 refused.push((code, message));
             }

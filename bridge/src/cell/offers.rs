@@ -9,6 +9,7 @@ use super::{Binding, Cell, CellState, Closed, Offer};
 use crate::machine::pool::{Arrival, INITIAL_CREDIT, StreamKey};
 use crate::message::{Message, Permit};
 use crate::node::Inner;
+use crate::run::Run;
 
 /// What became of a stream that a peer bound.
 pub(crate) enum Opened {
@@ -38,7 +39,7 @@ impl Cell {
             state.wait(who);
             return Offer::Wait;
         }
-        state.mailbox.push_back(message);
+        state.mailbox.push(message);
         self.schedule(node, &mut state);
         Offer::Taken
     }
@@ -127,6 +128,23 @@ impl Cell {
         self.accept(node, &mut state, message)
     }
 
+    /// Tells of an incoming stream. What cannot be taken comes back, each with the reason.
+    pub(crate) fn offer_run(self: &Arc<Self>, node: &Arc<Inner>, run: Box<Run>) -> Vec<(Code, Message)> {
+        let mut state = self.lock();
+        let special = state.frozen || state.moved.is_some() || state.phase != Phase::Running || !state.holds.is_empty();
+        if !special {
+            let (key, first_seq, n) = (run.key(), run.next_seq(), run.len() as u64);
+            if state.pool.arrive_run(key, first_seq, n) == Arrival::Accepted {
+                state.mailbox.push_run(run);
+                self.schedule(node, &mut state);
+                return Vec::new();
+            }
+        }
+        drop(state);
+        run.filter_map(|message| self.offer_stream(node, message).err())
+            .collect()
+    }
+
     /// Takes a message of a bound stream into the mailbox.
     #[allow(clippy::result_large_err)] // As above.
     pub(super) fn accept(
@@ -147,7 +165,7 @@ impl Cell {
         }
         match state.pool.arrive((link, flow), seq) {
             Arrival::Accepted => {
-                state.mailbox.push_back(message);
+                state.mailbox.push(message);
                 self.schedule(node, state);
                 Ok(())
             }
@@ -220,12 +238,9 @@ impl Cell {
             token.cancel();
             return None;
         }
-        let at = state.mailbox.iter().position(is_it)?;
         // What is in the capsule of a move may be handled elsewhere: nobody can say that it was not.
-        if state.cut.is_some_and(|(cut, _)| at < cut) {
-            return None;
-        }
-        state.mailbox.remove(at)
+        let cut = state.cut.map_or(0, |(cut, _)| cut);
+        state.mailbox.take(cut, is_it)
     }
 
     /// Takes an ask that its asker's thread is to handle at once: then the caller has to run the activation. `false`: the actor
@@ -260,7 +275,7 @@ impl CellState {
     /// Puts a message into the mailbox whose permit the pool has given as to a local one.
     fn push_local(&mut self, mut message: Message) {
         message.permit = Permit::Local;
-        self.mailbox.push_back(message);
+        self.mailbox.push(message);
     }
 
     /// Rings `who` when there may be room, or the actor has moved.

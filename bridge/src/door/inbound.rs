@@ -7,13 +7,14 @@ use actorbridge_proto::v1::{self, Code, Effect};
 use actorbridge_proto::{Refusal, What, Who};
 use bytes::Bytes;
 
-use super::LinkEnd;
+use super::{LaneRun, LinkEnd};
 use crate::address::Address;
 use crate::cell::{Binding, Cell, Closed, Opened};
 use crate::machine::link::{Action, BindingNumber, Delivery};
 use crate::message::{Message, Permit};
 use crate::node::{Inner, lock};
 use crate::rings::{DeadLetter, Level};
+use crate::run::Run;
 
 pub(super) enum Host {
     Cell(Arc<Cell>),
@@ -201,6 +202,28 @@ impl LinkEnd {
                 }
             }
             Host::None(code, detail) => node.refuse(&message, *code, Effect::None, detail),
+        }
+    }
+
+    /// Messages of a run that the machine has taken.
+    pub(super) fn deliver_run(&self, node: &Arc<Inner>, inbound: &HashMap<u32, Inbound>, run: LaneRun) {
+        let Some(stream) = inbound.get(&run.flow) else { return };
+        let deadline = (run.ttl_ms > 0).then(|| node.now() + u64::from(run.ttl_ms));
+        let run = Box::new(Run::new(
+            (stream.who.clone(), self.what(run.type_id)),
+            ((self.id, run.flow), run.first_seq),
+            (deadline, run.hops),
+            (run.block, run.ends),
+        ));
+        match &stream.host {
+            Host::Cell(cell) => {
+                for (code, message) in cell.offer_run(node, run) {
+                    node.refuse(&message, code, Effect::None, "");
+                }
+            }
+            Host::None(code, detail) => {
+                run.for_each(|message| node.refuse(&message, *code, Effect::None, detail));
+            }
         }
     }
 

@@ -13,7 +13,7 @@ mod handshake;
 mod inbound;
 mod outbound;
 
-pub use outbound::Send;
+pub use outbound::{Send, ttl_ms};
 
 /// The protocol versions that this code speaks.
 pub const PROTOCOL: (u32, u32) = (1, 1);
@@ -235,6 +235,8 @@ struct OutFlow {
     received: u64,
     /// Closed by us; the number stays taken until the peer has confirmed it.
     closing: bool,
+    /// The last seq that went past the queue.
+    at_once: u64,
     /// (last seq, frame number) of frames that carried its messages and are not processed yet.
     frames: VecDeque<(u64, u64)>,
 }
@@ -340,6 +342,11 @@ impl Link {
     /// Where the link is in its life.
     pub fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// Does it end when what is queued has left?
+    pub fn is_draining(&self) -> bool {
+        self.draining && self.phase != Phase::Down
     }
 
     /// Does it take new messages? Not before the handshake is over, nor once it drains or is down.

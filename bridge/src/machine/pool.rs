@@ -161,6 +161,25 @@ impl Pool {
         Arrival::Accepted
     }
 
+    /// As [`Self::arrive`] for `n` messages from `first` on: all of them, or none.
+    pub fn arrive_run(&mut self, key: StreamKey, first: u64, n: u64) -> Arrival {
+        let most = self.most();
+        let Some(stream) = self.streams.get_mut(&key) else {
+            return Arrival::Unknown;
+        };
+        let last = first + n - 1;
+        if first <= stream.initial && self.used + n > most {
+            return Arrival::Full;
+        }
+        let before = stream.promised();
+        stream.last_seq = stream.last_seq.max(last);
+        self.promised -= before - stream.promised();
+        stream.held.extend(first..=last);
+        self.used += n;
+        self.dirty.insert(key);
+        Arrival::Accepted
+    }
+
     /// A seq came and was refused before it could arrive: its credit is used up, and no permit was taken.
     pub fn refused(&mut self, key: StreamKey, seq: u64) {
         if let Some(stream) = self.streams.get_mut(&key).filter(|s| seq <= s.credit) {
@@ -178,6 +197,17 @@ impl Pool {
             && let Ok(at) = stream.held.binary_search(&seq)
         {
             stream.held.remove(at);
+            self.dirty.insert(key);
+        }
+    }
+
+    /// As [`Self::release`] for the `n` messages from `first` on, of which none has been released.
+    pub fn release_run(&mut self, key: StreamKey, first: u64, n: u64) {
+        self.used -= n;
+        if let Some(stream) = self.streams.get_mut(&key)
+            && let Ok(at) = stream.held.binary_search(&first)
+        {
+            stream.held.drain(at..at + n as usize);
             self.dirty.insert(key);
         }
     }

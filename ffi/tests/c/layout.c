@@ -42,6 +42,12 @@ int main(void) {
     FIELD(ab_desc, kind);
     FIELD(ab_desc, flags);
     FIELD(ab_desc, attempt);
+    STRUCT(ab_lane);
+    FIELD(ab_lane, struct_size);
+    FIELD(ab_lane, reserved);
+    FIELD(ab_lane, base);
+    FIELD(ab_lane, size);
+    FIELD(ab_lane, map);
     STRUCT(ab_node_status);
     FIELD(ab_node_status, struct_size);
     FIELD(ab_node_status, state);
@@ -67,6 +73,12 @@ int main(void) {
     CONSTANT(AB_STATE_STOPPED);
     CONSTANT(AB_DUMP_NODE);
     CONSTANT(AB_DUMP_DEAD_LETTERS);
+    CONSTANT(AB_LANE_LAYOUT);
+    CONSTANT(AB_RECORD_PAD);
+    CONSTANT(AB_RECORD_FRAME);
+    CONSTANT(AB_RECORD_RUN);
+    CONSTANT(AB_RECORD_ITEM);
+    CONSTANT(AB_RECORD_PAYLOAD);
     CONSTANT(AB_LOG_ERROR);
     CONSTANT(AB_LOG_WARN);
     CONSTANT(AB_LOG_INFO);

@@ -14,6 +14,9 @@ import (
 // maxSkips is the most seqs that the Skips of one frame may withdraw: each is acted on by itself.
 const maxSkips = 4_096
 
+// payloadField is the number of Envelope.payload.
+const payloadField = 2
+
 // Receive acts on a frame. It keeps slices of the packet's bytes.
 //
 // What comes is checked and acted on in field order; a bad item costs that item, a bad frame the link.
@@ -253,6 +256,41 @@ func (l *Link) onReset(reset *pb.StreamReset, out []Action) []Action {
 		l.free = append(l.free, flow)
 	}
 	return out
+}
+
+// ReceiveItems acts on messages that came past the packets.
+func (l *Link) ReceiveItems(run *wire.Run, out []Action) []Action {
+	if l.phase == PhaseDown {
+		return out
+	}
+	err := errors.New("messages came before the handshake was over")
+	if l.phase == PhaseUp {
+		out, err = l.receiveRun(run, out)
+	}
+	if err != nil {
+		out = l.BadFrame(err.Error(), out)
+	}
+	return out
+}
+
+// AcceptRun takes count tells of a stream with nothing but payloads, the longest of so many bytes, if there is nothing to say of
+// any of them: then they are delivered. False: nothing has happened, and ReceiveItems says what is wrong with which.
+func (l *Link) AcceptRun(flow uint32, firstSeq, count uint64, typeID, hops uint32, longest int) bool {
+	in, what := l.inFlows[flow], l.What(typeID)
+	if in == nil || what == nil || l.phase != PhaseUp {
+		return false
+	}
+	// The payload is written with a tag and its length.
+	size := in.whoLen + len(what.Bytes) + longest + 8
+	last := firstSeq + count - 1
+	good := what.Kind == uint32(pb.Kind_KIND_TELL) &&
+		(what.Present|1<<payloadField)&in.whoPresent == 0 && what.Present&(1<<payloadField) == 0 &&
+		hops <= MaxHops && uint64(size) <= uint64(l.limits.InlineBytes) &&
+		count > 0 && firstSeq > in.lastSeq && firstSeq <= MaxSeq && last <= in.credit
+	if good {
+		in.lastSeq = last
+	}
+	return good
 }
 
 func (l *Link) receiveRun(run *wire.Run, out []Action) ([]Action, error) {

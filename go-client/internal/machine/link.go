@@ -220,9 +220,11 @@ type Delivery struct {
 }
 
 type outFlow struct {
-	stream    uint64
-	whoLen    int
-	nextSeq   uint64
+	stream  uint64
+	whoLen  int
+	nextSeq uint64
+	// atOnce is the last seq that went past the queue.
+	atOnce    uint64
 	credit    uint64
 	processed uint64
 	received  uint64
@@ -242,6 +244,9 @@ type inFlow struct {
 	credit     uint64
 }
 
+// IsDraining says whether it ends when what is queued has left.
+func (l *Link) IsDraining() bool { return l.draining && l.phase != PhaseDown }
+
 // Link is the machine of one lane: handshake, numbering, credit, and the end.
 type Link struct {
 	config     Config
@@ -251,7 +256,10 @@ type Link struct {
 	peerLimits *pb.Limits
 
 	// Out.
-	number      uint64
+	number uint64
+	// lastWhat is the type that went past the queue last, and its number.
+	lastWhat    *wire.What
+	lastType    uint32
 	queue       deque[queued]
 	queuedBytes int
 	// controls counts the entries of queue that are not items.

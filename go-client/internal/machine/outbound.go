@@ -122,6 +122,43 @@ func (l *Link) Send(flow uint32, what *wire.What, deadline Millis, hops uint32, 
 	return Sent{Result: SendQueued, Seq: seq}
 }
 
+// SendAtOnce is the seq and the type of a message that its door carries at once, past the queue: nothing waits there, the peer
+// knows the type, and there is credit. False: send it.
+func (l *Link) SendAtOnce(flow uint32, what *wire.What, size int) (seq uint64, typeID uint32, ok bool) {
+	typeID, ok = l.typeAtOnce(what)
+	out := l.openFlow(flow)
+	if !ok || out == nil || out.nextSeq > out.credit || l.refusal(what, out.whoLen+len(what.Bytes)+size) != nil {
+		return 0, 0, false
+	}
+	seq = out.nextSeq
+	out.nextSeq++
+	out.atOnce = seq
+	return seq, typeID, true
+}
+
+// AnswerAtOnce is SendAtOnce outside any stream.
+func (l *Link) AnswerAtOnce(what *wire.What, size int) (typeID uint32, ok bool) {
+	typeID, ok = l.typeAtOnce(what)
+	return typeID, ok && l.refusal(what, len(what.Bytes)+size) == nil
+}
+
+// typeAtOnce is the number of a what that the peer knows.
+func (l *Link) typeAtOnce(what *wire.What) (typeID uint32, ok bool) {
+	if l.queue.len() > 0 || l.frontWaits {
+		return 0, false
+	}
+	if len(what.Bytes) == 0 {
+		return 0, true
+	}
+	if what == l.lastWhat { // as nearly always
+		return l.lastType, true
+	}
+	if typeID, ok = l.types[string(what.Bytes)]; ok {
+		l.lastWhat, l.lastType = what, typeID
+	}
+	return typeID, ok
+}
+
 // Beside says whether a message of a flow may go to the peer beside the packets: nothing waits to be sent, and the peer knows the
 // flow and the type, whose number is returned; 0 = it may not.
 func (l *Link) Beside(flow uint32, what *wire.What, size int) (typeID uint32) {
@@ -279,7 +316,7 @@ func (l *Link) StreamOf(flow uint32) uint64 {
 // NeverLeft says, once the link is down, whether an item has to be answered UNAVAILABLE: it certainly was not acted on.
 func (l *Link) NeverLeft(flow uint32, seq uint64, last LastFrame) bool {
 	out := l.outFlow(flow)
-	if out == nil {
+	if out == nil || seq <= out.atOnce { // in no frame: nobody knows how far it came
 		return false
 	}
 	for i := range out.frames.len() {

@@ -48,6 +48,14 @@ func (l *Link) Poll(now Millis, out []Action) (*wire.Packet, []Action) {
 	return packet, out
 }
 
+// HasOutput says whether Poll would give a packet now.
+func (l *Link) HasOutput() bool {
+	if l.phase == PhaseDown {
+		return l.goodbyeSaid
+	}
+	return l.phase == PhaseUp && l.queue.len() > 0 || l.draining || len(l.states) > 0 || l.head != nil
+}
+
 // takeStates moves states into the head, up to a packet's size; the flows take turns.
 func (l *Link) takeStates() (size int) {
 	for size < PacketBytes && l.stateOrder.len() > 0 {
@@ -111,14 +119,20 @@ func (l *Link) addHead(field any) {
 	}
 }
 
+// TTL is the milliseconds until a deadline; 0 for a deadline of 0. One that has passed still travels with 1 ms: the receiver
+// answers EXPIRED.
+func TTL(deadline, now Millis) uint32 {
+	if deadline == 0 {
+		return 0
+	}
+	return uint32(min(max(since(deadline, now), 1), math.MaxUint32))
+}
+
 // addItem adds an item to the last run of its flow, if it continues it. Only the last few runs are looked at: order holds
 // within a flow alone, and a packet of many flows must not be searched for each item.
 func addItem(runs []wire.Run, q *queued, now Millis) []wire.Run {
 	item := wire.Item{TypeID: q.typeID, Body: q.body}
-	if q.deadline != 0 {
-		// A deadline that has passed still travels with 1 ms: the receiver answers EXPIRED.
-		item.TTLMs = uint32(min(max(since(q.deadline, now), 1), math.MaxUint32))
-	}
+	item.TTLMs = TTL(q.deadline, now)
 	for i := len(runs) - 1; i >= max(len(runs)-8, 0); i-- {
 		run := &runs[i]
 		if run.Flow != q.flow {

@@ -88,3 +88,11 @@ func Join(who, what, body []byte) []byte {
 	out := make([]byte, 0, len(who)+len(what)+len(body))
 	return append(append(append(out, who...), what...), body...)
 }
+
+// IsPlain says whether a body holds nothing but a payload of so many bytes, written by AppendBody.
+func IsPlain(body []byte, payload int) bool {
+	if payload == 0 {
+		return len(body) == 0
+	}
+	return len(body) == 1+varintLen(uint64(payload))+payload && body[0] == 2<<3|2
+}

@@ -19,13 +19,14 @@ const SOURCES: [&str; 8] = [
     "link.rs",
     "envelope.rs",
 ];
-const NAMES: [(&str, &str); 8] = [
+const NAMES: [(&str, &str); 9] = [
     ("Node", "ab_node"),
     ("Link", "ab_link"),
     ("NodeOpts", "ab_node_opts"),
     ("Error", "ab_error"),
     ("Span", "ab_span"),
     ("Desc", "ab_desc"),
+    ("LaneMap", "ab_lane"),
     ("NodeStatus", "ab_node_status"),
     ("Log", "ab_log"),
 ];

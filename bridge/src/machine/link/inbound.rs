@@ -10,6 +10,8 @@ use super::{
 
 /// Most seqs that the Skips of one frame may withdraw: each is acted on by itself.
 const MAX_SKIPS: u64 = 4_096;
+/// The number of `Envelope.payload`.
+const PAYLOAD: u32 = 2;
 
 impl Link {
     /// A frame came.
@@ -252,6 +254,50 @@ impl Link {
             self.flows[flow as usize - 1] = None;
             self.free.push(flow);
         }
+    }
+
+    /// Messages came past the packets.
+    pub fn receive_items(&mut self, run: Run, out: &mut Vec<Action>) {
+        if self.phase == Phase::Down {
+            return;
+        }
+        let acted = match self.phase {
+            Phase::Up => self.receive_run(run, out),
+            _ => Err("messages came before the handshake was over".into()),
+        };
+        if let Err(detail) = acted {
+            self.bad_frame(&detail, out);
+        }
+    }
+
+    /// Takes tells of a stream with nothing but payloads, if there is nothing to say of any of them: then they are delivered.
+    /// `false` = nothing has happened; `receive_items` says what is wrong with which. The shape is type, hops, and the
+    /// most bytes that one has.
+    pub fn accept_run(&mut self, flow: u32, first_seq: u64, count: u64, shape: (u32, u32, usize)) -> bool {
+        let (type_id, hops, longest) = shape;
+        let limit = self.limits().inline_bytes as usize;
+        let what = self
+            .what(type_id)
+            .map(|what| (what.kind, what.present, what.bytes.len()));
+        let (Some((kind, present, what_len)), Some(inbound)) = (what, self.in_flows.get_mut(&flow)) else {
+            return false;
+        };
+        // The payload is written with a tag and its length.
+        let size = inbound.who_len + what_len + longest + 8;
+        let last = first_seq.saturating_add(count - count.min(1));
+        let good = self.phase == Phase::Up
+            && kind == Kind::Tell as u32
+            && (present | 1 << PAYLOAD) & inbound.who_present == 0
+            && present & 1 << PAYLOAD == 0
+            && hops <= MAX_HOPS
+            && size <= limit
+            && count > 0
+            && first_seq > inbound.last_seq
+            && last <= inbound.credit.min(MAX_SEQ);
+        if good {
+            inbound.last_seq = last;
+        }
+        good
     }
 
     fn receive_runs(&mut self, runs: Vec<Run>, out: &mut Vec<Action>) -> Result<(), String> {

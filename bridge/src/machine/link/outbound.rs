@@ -73,6 +73,7 @@ impl Link {
             processed: sent,
             received: sent,
             closing: false,
+            at_once: 0,
             frames: VecDeque::new(),
         });
         self.push_control(Queued::Open(v1::StreamOpen {
@@ -108,6 +109,38 @@ impl Link {
         self.push_item(flow, seq, what, deadline, hops, body);
         self.open_flow(flow).expect("it was open above").next_seq += 1;
         Send::Queued(seq)
+    }
+
+    /// The seq and the type of a message that its door carries at once, past the queue: nothing waits there, the peer knows the
+    /// type, and there is credit. `None` = send it.
+    pub fn send_at_once(&mut self, flow: u32, what: &What, size: usize) -> Option<(u64, u32)> {
+        let type_id = self.type_at_once(what)?;
+        let out = self.open_flow(flow)?;
+        let (seq, size) = (out.next_seq, out.who_len + what.bytes.len() + size);
+        if seq > out.credit || self.refusal(what, size).is_some() {
+            return None;
+        }
+        let out = self.open_flow(flow)?;
+        out.next_seq += 1;
+        out.at_once = seq;
+        Some((seq, type_id))
+    }
+
+    /// As [`Link::send_at_once`], outside any stream.
+    pub fn answer_at_once(&mut self, what: &What, size: usize) -> Option<u32> {
+        let type_id = self.type_at_once(what)?;
+        let refused = self.refusal(what, what.bytes.len() + size).is_some();
+        (!refused).then_some(type_id)
+    }
+
+    fn type_at_once(&self, what: &What) -> Option<u32> {
+        if !self.queue.is_empty() || self.front_waits {
+            return None;
+        }
+        match what.bytes.is_empty() {
+            true => Some(0),
+            false => self.types.get(&what.bytes).copied(),
+        }
     }
 
     /// Queues one message outside any stream: an answer, or a complete envelope with an empty `what`.
@@ -298,6 +331,9 @@ impl Link {
         let Some(out) = self.flows.get((flow as usize).wrapping_sub(1)).and_then(Option::as_ref) else {
             return false;
         };
+        if seq <= out.at_once {
+            return false; // in no frame: nobody knows how far it came
+        }
         match out.frames.iter().find(|(last, _)| *last >= seq) {
             Some((_, frame)) => last_frame.is_some_and(|acted| *frame > acted),
             None => out.processed < seq,
@@ -405,8 +441,7 @@ impl Link {
                     mut item,
                 } => {
                     self.queued_bytes -= item.body.len() + ITEM_OVERHEAD;
-                    // A deadline that has passed still travels with 1 ms: the receiver answers EXPIRED.
-                    item.ttl_ms = deadline.map_or(0, |d| d.saturating_sub(now).clamp(1, u64::from(u32::MAX)) as u32);
+                    item.ttl_ms = deadline.map_or(0, |d| ttl_ms(d, now));
                     add_item(&mut packet.runs, flow, seq, attempt, hops, item);
                 }
             }
@@ -449,6 +484,11 @@ impl Queued {
                 Self::Item { item, .. } => item.body.len(),
             }
     }
+}
+
+/// The time left. A deadline that has passed still travels with 1 ms: the receiver answers EXPIRED.
+pub fn ttl_ms(deadline: Millis, now: Millis) -> u32 {
+    deadline.saturating_sub(now).clamp(1, u64::from(u32::MAX)) as u32
 }
 
 /// Adds an item to the last run of its flow, if it continues it. Only the last few runs are looked at: order holds within a

@@ -1,0 +1,221 @@
+//! Links whose messages go through memory that both sides share: what leaves is written there at once, past the packets, and
+//! what comes is taken in runs.
+
+use std::sync::Arc;
+
+use actorbridge_proto::{Item, Packet, writer};
+use bytes::Bytes;
+
+use super::{LinkEnd, State};
+use crate::machine::link::{self, Action, Phase};
+use crate::message::Outgoing;
+use crate::node::lock;
+use crate::outlet::Outlet;
+
+/// One message on its way out.
+#[derive(Debug, Clone, Copy)]
+pub struct LaneItem<'a> {
+    /// The flow; 0 = outside any stream.
+    pub flow: u32,
+    /// The seq; 0 outside any stream.
+    pub seq: u64,
+    /// TypeDef id; 0 = in the bytes.
+    pub type_id: u32,
+    /// Milliseconds left; 0 = no deadline.
+    pub ttl_ms: u32,
+    /// Nodes that have forwarded it.
+    pub hops: u32,
+    /// The bytes are a payload, and the item has nothing else; else they are the item.
+    pub plain: bool,
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
+
+/// Where a link writes what leaves. Called by one thread at a time; nothing waits, and nothing calls back.
+pub trait Lane: Send + Sync {
+    /// Is there room for a message of so many bytes?
+    fn has_room(&self, bytes: usize) -> bool;
+
+    /// Writes a message that there is room for, and wakes the peer if it sleeps.
+    fn put(&self, item: LaneItem<'_>);
+
+    /// Writes a packet; `false` = there is no room yet. [`LinkEnd::lane_has_room`] is called when there may be.
+    fn put_packet(&self, packet: &Packet) -> bool;
+
+    /// The link is over, and everything has been written.
+    fn close(&self);
+}
+
+/// Messages of one flow that came together.
+#[derive(Debug)]
+pub struct LaneRun {
+    /// The flow; 0 = outside any stream.
+    pub flow: u32,
+    /// The seq of the first; 0 outside any stream.
+    pub first_seq: u64,
+    /// TypeDef id; 0 = in the bytes.
+    pub type_id: u32,
+    /// Milliseconds left; 0 = no deadline.
+    pub ttl_ms: u32,
+    /// Nodes that have forwarded them.
+    pub hops: u32,
+    /// As [`LaneItem::plain`].
+    pub plain: bool,
+    /// The bytes of all, one behind the other.
+    pub block: Bytes,
+    /// Where each of them ends in `block`; they rise.
+    pub ends: Vec<u32>,
+}
+
+impl LaneRun {
+    fn longest(&self) -> usize {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let longest = self.ends.iter().zip(starts).map(|(end, start)| end - start).max();
+        longest.unwrap_or(0) as usize
+    }
+
+    /// The same as items of a packet.
+    fn into_items(self) -> actorbridge_proto::Run {
+        let mut start = 0;
+        let item = |end: &u32| {
+            let bytes = self.block.slice(start..*end as usize);
+            start = *end as usize;
+            let body = match self.plain {
+                true => writer::body(writer::BodyFields::default(), &bytes),
+                false => bytes,
+            };
+            Item {
+                type_id: self.type_id,
+                ttl_ms: self.ttl_ms,
+                body,
+            }
+        };
+        actorbridge_proto::Run {
+            flow: self.flow,
+            first_seq: self.first_seq,
+            attempt: 0,
+            hops: self.hops,
+            queued: 0,
+            items: self.ends.iter().map(item).collect(),
+        }
+    }
+}
+
+/// What has to be told after something was written.
+#[derive(Default)]
+struct Written {
+    actions: Vec<Action>,
+    owners: Vec<Arc<Outlet>>,
+}
+
+impl LinkEnd {
+    /// From now on what leaves is written to `lane`. Only before the handshake; `false` = it is too late.
+    pub fn set_lane(&self, lane: Arc<dyn Lane>) -> bool {
+        let mut state = lock(&self.state);
+        let early = state.machine.phase() == Phase::Handshake;
+        if early {
+            state.lane = Some(lane);
+        }
+        early
+    }
+
+    /// The lane may have room again.
+    pub fn lane_has_room(&self) {
+        self.ring();
+    }
+
+    /// Messages came by the lane.
+    pub fn receive_run(&self, run: LaneRun) {
+        let Some(node) = self.node.upgrade() else { return };
+        if run.plain && run.flow != 0 {
+            let inbound = lock(&self.inbound);
+            let count = run.ends.len() as u64;
+            let shape = (run.type_id, run.hops, run.longest());
+            let accepted = lock(&self.state)
+                .machine
+                .accept_run(run.flow, run.first_seq, count, shape);
+            if accepted {
+                self.deliver_run(&node, &inbound, run);
+                drop(inbound);
+                return self.ring();
+            }
+        }
+        self.drive(&node, |machine, out| machine.receive_items(run.into_items(), out));
+    }
+
+    /// Writes a message to the lane, if that can be done now: the seq that it has.
+    pub(super) fn send_at_once(&self, state: &mut State, flow: u32, out: &Outgoing) -> Option<u64> {
+        let lane = state.lane.as_ref().filter(|_| state.unsent.is_none())?;
+        let (what, body) = out.for_peer(&state.reads).ok()?;
+        if !lane.has_room(body.len()) {
+            return None;
+        }
+        let (seq, type_id) = match flow {
+            0 => (0, state.machine.answer_at_once(what, body.len())?),
+            flow => state.machine.send_at_once(flow, what, body.len())?,
+        };
+        let plain = out.plain_from().filter(|_| type_id != 0);
+        lane.put(LaneItem {
+            flow,
+            seq,
+            type_id,
+            ttl_ms: self.ttl_ms(out),
+            hops: out.hops,
+            plain: plain.is_some(),
+            bytes: &body[plain.unwrap_or(0)..],
+        });
+        Some(seq)
+    }
+
+    /// The time that a message has left; one whose deadline has passed travels with 1 ms, and is answered EXPIRED.
+    fn ttl_ms(&self, out: &Outgoing) -> u32 {
+        let (Some(deadline), Some(node)) = (out.deadline, self.node.upgrade()) else {
+            return 0;
+        };
+        link::ttl_ms(deadline, node.now())
+    }
+
+    /// Writes what waits to the lane, as far as there is room.
+    pub(super) fn fill_lane(&self) {
+        let Some(node) = self.node.upgrade() else { return };
+        let mut written = Written::default();
+        // The end of a drain is acted on under this lock. Who has it looks again when it is free.
+        let mut inbound = match lock(&self.state).machine.is_draining() {
+            false => None,
+            true => match self.inbound.try_lock() {
+                Ok(inbound) => Some(inbound),
+                Err(_) => return,
+            },
+        };
+        let over = {
+            let mut state = lock(&self.state);
+            let state = &mut *state;
+            let Some(lane) = &state.lane else { return };
+            if inbound.is_none() && state.machine.is_draining() {
+                return; // since a moment ago; who began it looks here next
+            }
+            loop {
+                let next = state.unsent.take();
+                let next = next.or_else(|| state.machine.poll(node.now(), &mut written.actions));
+                let Some(packet) = next else { break };
+                if !lane.put_packet(&packet) {
+                    state.unsent = Some(packet);
+                    break;
+                }
+            }
+            if written.actions.iter().any(|a| matches!(a, Action::Room)) {
+                written.owners = state.outlets.values().filter_map(std::sync::Weak::upgrade).collect();
+            }
+            let over = state.machine.phase() == Phase::Down && state.unsent.is_none();
+            over.then(|| lane.clone())
+        };
+        if let Some(inbound) = &mut inbound {
+            self.drained(&node, inbound, written.actions);
+        }
+        drop(inbound);
+        written.owners.iter().for_each(|o| o.owner.notify_waiters());
+        if let Some(lane) = over {
+            lane.close();
+        }
+    }
+}

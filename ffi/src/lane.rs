@@ -1,0 +1,249 @@
+//! A link's lane in shared memory: what the node says is written to one ring, and a pump takes what comes by the other.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use actorbridge::door::{Lane, LaneItem, LaneRun, LinkEnd};
+use actorbridge_proto::Packet;
+use prost::Message as _;
+use tokio::sync::Notify;
+
+use crate::bell::Bell;
+use crate::host::lock;
+use crate::ring::{Memory, Reader, RunHead, Taken, Way, Writer};
+
+/// How long the pump looks for more before it sleeps, if that paid the last time: waking a core takes tens of microseconds.
+const SPIN: Duration = Duration::from_micros(100);
+/// Records after which the pump lets the actors run.
+const BATCH: usize = 64;
+/// Messages below which the pump pauses: who takes each message as it comes moves a cache line for each.
+const FEW: usize = 16;
+/// The length of that pause, in instructions that do nothing: below a microsecond.
+const PAUSE: u32 = 8;
+/// How long the pump may be kept from running by a handler that blocks, before another one takes over.
+const STALLED: Duration = Duration::from_millis(2);
+
+/// What the link writes to, and the pump reads from.
+pub(crate) struct Shared {
+    pub(crate) memory: Arc<Memory>,
+    writer: Mutex<Writer>,
+    reader: Mutex<Reader>,
+    bell: Arc<Bell>,
+    /// Rings when the peer has written while the pump slept.
+    wake: Notify,
+    /// Rings when the pump begins to run.
+    busy: Notify,
+    /// Counts what the pump does. Odd: it sleeps.
+    beat: AtomicU64,
+    /// The number of the last frame that came.
+    frames: AtomicU64,
+    /// The pump that runs now; an older one that comes back ends.
+    turn: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(bell: Arc<Bell>) -> std::io::Result<Arc<Self>> {
+        let memory = Memory::new()?;
+        Ok(Arc::new(Self {
+            writer: Mutex::new(Writer::new(memory.clone(), Way::FromNode)),
+            reader: Mutex::new(Reader::new(memory.clone(), Way::ToNode)),
+            memory,
+            bell,
+            wake: Notify::new(),
+            busy: Notify::new(),
+            beat: AtomicU64::new(0),
+            frames: AtomicU64::new(0),
+            turn: AtomicU64::new(1),
+        }))
+    }
+
+    /// The peer has written, or made room.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Wakes the peer, for what is not in the ring.
+    pub(crate) fn rouse(&self) {
+        if lock(&self.writer).rouse() {
+            self.bell.ring_now();
+        }
+    }
+}
+
+impl Lane for Shared {
+    fn has_room(&self, bytes: usize) -> bool {
+        lock(&self.writer).has_room_for(bytes)
+    }
+
+    fn put(&self, item: LaneItem<'_>) {
+        let head = RunHead {
+            seq: item.seq,
+            flow: item.flow,
+            type_id: item.type_id,
+            ttl_ms: item.ttl_ms,
+            hops: item.hops,
+            reserved: 0,
+        };
+        let mut writer = lock(&self.writer);
+        writer.put_message(head, item.plain, item.bytes);
+        if writer.publish() {
+            self.bell.ring_now();
+        }
+    }
+
+    fn put_packet(&self, packet: &Packet) -> bool {
+        let frame = packet.head.encode_to_vec();
+        let items = || packet.runs.iter().flat_map(|run| &run.items);
+        let bytes = frame.len() + items().map(|item| item.body.len()).sum::<usize>();
+        let mut writer = lock(&self.writer);
+        if !writer.has_room_for_all(1 + items().count(), bytes) {
+            return false;
+        }
+        writer.put_frame(&frame);
+        for run in &packet.runs {
+            let mut seq = run.first_seq;
+            for item in &run.items {
+                let head = RunHead {
+                    seq,
+                    flow: run.flow,
+                    type_id: item.type_id,
+                    ttl_ms: item.ttl_ms,
+                    hops: run.hops,
+                    reserved: 0,
+                };
+                writer.put_message(head, false, &item.body);
+                seq += u64::from(run.flow != 0);
+            }
+        }
+        if writer.publish() {
+            self.bell.ring_now();
+        }
+        true
+    }
+
+    fn close(&self) {
+        self.memory.close();
+        self.rouse();
+        self.wake();
+    }
+}
+
+/// Takes what comes, until the link is over.
+pub(crate) async fn pump(shared: Arc<Shared>, end: Arc<LinkEnd>, turn: u64) {
+    let (mut quiet, mut paid) = (None, false);
+    while shared.turn.load(Ordering::SeqCst) == turn && !end.is_down() {
+        let taken = drain(&shared, &end);
+        shared.beat.fetch_add(2, Ordering::Relaxed);
+        if taken > 0 {
+            if let Some(since) = quiet.take() {
+                paid = Instant::elapsed(&since) < SPIN;
+            }
+            tokio::task::yield_now().await; // what came is handled
+            if taken < FEW {
+                (0..PAUSE).for_each(|_| std::hint::spin_loop());
+            }
+            continue;
+        }
+        let since = *quiet.get_or_insert_with(Instant::now);
+        if paid && since.elapsed() < SPIN {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        if lock(&shared.reader).sleep() {
+            shared.beat.fetch_add(1, Ordering::SeqCst);
+            shared.wake.notified().await;
+            shared.beat.fetch_add(1, Ordering::SeqCst);
+            shared.busy.notify_one();
+            end.lane_has_room();
+        }
+    }
+}
+
+/// Starts another pump when a handler that blocks its thread keeps the present one from running.
+pub(crate) async fn watch(shared: Arc<Shared>, end: Arc<LinkEnd>) {
+    let mut turn = 1;
+    while !end.is_down() {
+        let seen = shared.beat.load(Ordering::SeqCst);
+        if seen % 2 == 1 {
+            tokio::select! {
+                () = shared.busy.notified() => {}
+                () = end.over() => break,
+            }
+            continue;
+        }
+        tokio::time::sleep(STALLED).await;
+        if shared.beat.load(Ordering::SeqCst) == seen {
+            turn += 1;
+            shared.turn.store(turn, Ordering::SeqCst);
+            tokio::spawn(pump(shared.clone(), end.clone(), turn));
+        }
+    }
+    shared.wake(); // the pump sees that it is over
+}
+
+/// Brings all that waits in the ring to the link, on this thread.
+pub(crate) fn drain_all(shared: &Shared, end: &LinkEnd) {
+    let mut reader = lock(&shared.reader);
+    while drain_some(shared, &mut reader, end) > 0 {}
+}
+
+/// Brings what waits in the ring to the link, unless another thread does: how many messages and frames.
+fn drain(shared: &Shared, end: &LinkEnd) -> usize {
+    match shared.reader.try_lock() {
+        Ok(mut reader) => drain_some(shared, &mut reader, end),
+        Err(_) => 0,
+    }
+}
+
+fn drain_some(shared: &Shared, reader: &mut Reader, end: &LinkEnd) -> usize {
+    let mut count = 0;
+    for _ in 0..BATCH {
+        match reader.take() {
+            Taken::Nothing => break,
+            Taken::Frame(frame) => {
+                count += 1;
+                receive_frame(shared, end, &frame);
+            }
+            Taken::Run(head, plain, block) => {
+                count += block.ends.len();
+                end.receive_run(LaneRun {
+                    flow: head.flow,
+                    first_seq: head.seq,
+                    type_id: head.type_id,
+                    ttl_ms: head.ttl_ms,
+                    hops: head.hops,
+                    plain,
+                    block: block.bytes.freeze(),
+                    ends: block.ends,
+                });
+            }
+            Taken::Bad(why) => {
+                end.bad_frame(&why);
+                break;
+            }
+        }
+    }
+    if count > 0 && reader.free() {
+        shared.rouse(); // the peer waits for room
+    }
+    count
+}
+
+fn receive_frame(shared: &Shared, end: &LinkEnd, frame: &bytes::Bytes) {
+    match Packet::read(frame, end.limits().max_frame_bytes as usize) {
+        Ok(mut packet) if packet.runs.is_empty() => {
+            // Nothing is lost or reordered on the way, so a caller may leave the counting to the library.
+            let next = shared.frames.load(Ordering::Relaxed) + 1;
+            packet.head.number = if packet.head.number == 0 {
+                next
+            } else {
+                packet.head.number
+            };
+            shared.frames.store(packet.head.number, Ordering::Relaxed);
+            end.receive_packet(packet);
+        }
+        Ok(_) => end.bad_frame("a frame in a ring holds runs; messages are records of their own"),
+        Err(why) => end.bad_frame(&why.to_string()),
+    }
+}

@@ -1,0 +1,154 @@
+//go:build cgo
+
+package native
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// memory is a lane's, with rings of so many bytes.
+func memory(size int) []byte {
+	m := make([]byte, ringHeader+2*size)
+	binary.LittleEndian.PutUint32(m, ringMagic)
+	binary.LittleEndian.PutUint32(m[4:], ringLayout)
+	binary.LittleEndian.PutUint64(m[8:], uint64(size))
+	return m
+}
+
+func pair(t *testing.T, size int) (*ringWriter, *ringReader) {
+	t.Helper()
+	to, _, err := rings(memory(size))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &ringWriter{ring: to}, &ringReader{ring: to}
+}
+
+func TestWhatIsWrittenToARingComesOutOfItInOrderWhereverItsEndIs(t *testing.T) {
+	w, r := pair(t, 4096)
+	random := rand.New(rand.NewPCG(1, 2))
+	var written, taken []string
+	seq := uint64(1)
+	for len(taken) < 20_000 {
+		for n := random.IntN(20); n > 0; n-- {
+			message := bytes.Repeat([]byte{byte(seq)}, random.IntN(300))
+			if !w.hasRoom(space(len(message)) + space(runHeadSize)) {
+				break
+			}
+			if random.IntN(10) == 0 {
+				w.put(tagFrame, message)
+				written = append(written, "frame "+string(message))
+				continue
+			}
+			head := runHead{seq: seq, flow: uint32(random.IntN(3)), typeID: 7, ttlMs: uint32(random.IntN(2)), hops: 1}
+			plain := random.IntN(2) == 0
+			w.putMessage(head, plain, message)
+			seq++
+			if head.flow == 0 {
+				head.seq = 0
+			}
+			written = append(written, fmt.Sprint(head.flow, head.seq, head.ttlMs, plain, string(message)))
+		}
+		w.publish()
+		for more := true; more; {
+			frame, run, err := r.take()
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case frame != nil:
+				taken = append(taken, "frame "+string(frame))
+			case run != nil:
+				for i := range run.Len() {
+					seq := run.FirstSeq + uint64(i)
+					if run.Flow == 0 {
+						seq = 0
+					}
+					taken = append(taken, fmt.Sprint(run.Flow, seq, run.TTLMs, run.Plain, string(run.At(i))))
+				}
+			default:
+				more = false
+			}
+		}
+		r.free()
+	}
+	for i := range written {
+		if written[i] != taken[i] {
+			t.Fatalf("entry %d was written as %q and came as %q", i, written[i], taken[i])
+		}
+	}
+	if len(written) != len(taken) {
+		t.Errorf("%d were written, %d came", len(written), len(taken))
+	}
+}
+
+func TestAFullRingAsksForRoomAndIsToldWhenThereIsSome(t *testing.T) {
+	w, r := pair(t, 4096)
+	n := 0
+	for w.hasRoom(space(500) + space(runHeadSize)) {
+		w.putMessage(runHead{seq: uint64(n + 1), flow: 1}, true, make([]byte, 500))
+		n++
+	}
+	w.publish()
+	if _, run, err := r.take(); err != nil || run.Len() != n {
+		t.Fatalf("of %d messages came %v, %v", n, run, err)
+	}
+	if !r.free() {
+		t.Error("the writer waits for room, and nobody would tell it")
+	}
+	if r.free() {
+		t.Error("it would be told twice")
+	}
+	if !w.hasRoom(space(500)) {
+		t.Error("the room was not given back")
+	}
+}
+
+func TestAReaderThatSleepsIsWokenOnceAndNeverSleepsOnData(t *testing.T) {
+	w, r := pair(t, 4096)
+	if !r.sleep() {
+		t.Fatal("nothing waits, and it does not sleep")
+	}
+	w.put(tagFrame, []byte("a"))
+	if !w.publish() || w.publish() {
+		t.Error("who writes for a sleeper wakes it, once")
+	}
+	if r.sleep() {
+		t.Error("it sleeps on data")
+	}
+}
+
+func TestWhatIsNoRecordIsAnErrorAndNothingIsReadBeyondTheRing(t *testing.T) {
+	for name, c := range map[string]struct {
+		word uint64
+		tail uint64
+	}{
+		"a record beyond the ring's end":  {uint64(1<<20) | tagItem<<32, 64},
+		"a record beyond what is written": {uint64(100) | tagItem<<32, 64},
+		"a tag that is none":              {8 | 99<<32, 64},
+		"a run's head of another size":    {8 | tagRun<<32, 64},
+		"a tail beyond the ring":          {8 | tagItem<<32, 1 << 40},
+		"a tail that is no multiple of 8": {8 | tagItem<<32, 17},
+		"a length near 2^32":              {0xffff_fffc | tagItem<<32, 64},
+	} {
+		w, r := pair(t, 4096)
+		binary.LittleEndian.PutUint64(w.data, c.word)
+		w.tail = c.tail
+		w.publish()
+		if frame, run, err := r.take(); err == nil {
+			t.Errorf("%s: came %v, %v", name, frame, run)
+		}
+	}
+}
+
+func TestRingsOfAnotherLayoutAreRefusedWithAdvice(t *testing.T) {
+	m := memory(4096)
+	m[4] = 2
+	if _, _, err := rings(m); err == nil || !strings.Contains(err.Error(), "use versions that go together") {
+		t.Errorf("rings of layout 2: %v", err)
+	}
+}
