@@ -154,6 +154,8 @@ type asking struct {
 	path   []uint64 // of the asks that wait for it
 	inline bool     // it is declared so, and this is what its reply is
 	wants  *wire.What
+	// encode makes what is sent, where it is no message.
+	encode func(wire.BodyFields) (outgoing, error)
 }
 
 // earlyEnd is how long before its asker's time is over the handler's may be: whole milliseconds are told.
@@ -185,7 +187,13 @@ func (n *Node) askUntil(
 	if err != nil {
 		return nil, err
 	}
-	out, err := newOutgoing(pb.Kind_KIND_ASK, message, wire.BodyFields{Correlation: correlation, AskPath: how.path})
+	fields := wire.BodyFields{Correlation: correlation, AskPath: how.path}
+	var out outgoing
+	if how.encode != nil {
+		out, err = how.encode(fields)
+	} else {
+		out, err = newOutgoing(pb.Kind_KIND_ASK, message, fields)
+	}
 	if err != nil {
 		n.endAsk(correlation)
 		return nil, err

@@ -1,6 +1,7 @@
 package actorbridge
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/actorbridge/actorbridge/go-client/door"
@@ -10,6 +11,9 @@ import (
 
 // A link whose door is memory that both sides share: what leaves is written there at once, past the packets, and what comes is
 // taken in runs.
+
+// plainOverhead is what a payload's tag and length take, at most.
+const plainOverhead = 6
 
 // carryLane brings what comes to the machine until the link ends.
 func (l *linkEnd) carryLane(lane door.Lane) {
@@ -94,12 +98,85 @@ func (r laneReceiver) Run(run *door.LaneRun) {
 	l.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.ReceiveItems(&items, out) })
 }
 
+// starves: a sender waits for the credit of a flow; true = there is some by now. The caller holds the lock.
+func (l *linkEnd) starves(flow uint32) bool {
+	if l.lane == nil {
+		return false
+	}
+	if _, waits := l.starved[flow]; !waits {
+		l.starved[flow] = struct{}{}
+		l.lane.WantCredit(len(l.starved))
+	}
+	return l.learnCredit(flow)
+}
+
+// creditTime is how long a sender looks for credit before it waits to be told.
+const creditTime = 50 * time.Microsecond
+
+// awaitCredit looks for credit for a while, where the peer grants it in memory; false = there is none.
+func (l *linkEnd) awaitCredit(flow uint32) bool {
+	var since time.Time
+	for i := 0; ; i++ {
+		l.mu.Lock()
+		some := l.lane == nil || !l.machine.IsSpent(flow) || l.learnCredit(flow)
+		l.mu.Unlock()
+		if some {
+			return true
+		}
+		switch {
+		case i == 0:
+			since = time.Now()
+		case i%8 == 0 && time.Since(since) > creditTime:
+			return false
+		}
+		runtime.Gosched()
+	}
+}
+
+// feed: there is credit on a flow again, or nobody sends on it any more. Who waits for it looks. The caller holds the lock.
+func (l *linkEnd) feed(flow uint32) {
+	if _, waits := l.starved[flow]; !waits {
+		return
+	}
+	delete(l.starved, flow)
+	if l.lane != nil {
+		l.lane.WantCredit(len(l.starved))
+	}
+	if o := l.outlets[flow]; o != nil {
+		o.owner.ring()
+	}
+}
+
+// learnCredit looks at what the peer has granted in the memory; true = there is credit. The caller holds the lock.
+func (l *linkEnd) learnCredit(flow uint32) bool {
+	processed, credit := l.lane.Granted(flow)
+	some := l.machine.Credited(flow, processed, credit)
+	if some {
+		l.feed(flow)
+	}
+	return some
+}
+
+// lastCredit: the link is over; how far the peer came on each flow. The caller holds the lock.
+func (l *linkEnd) lastCredit() {
+	if l.lane == nil {
+		return
+	}
+	for _, flow := range l.machine.OpenFlows() {
+		processed, credit := l.lane.Granted(flow)
+		l.machine.Credited(flow, processed, credit)
+	}
+}
+
 // sendAtOnce writes a message to the lane, if that can be done now. The caller holds the lock.
 func (l *linkEnd) sendAtOnce(flow uint32, out *outgoing) (seq uint64, ok bool) {
 	if l.lane == nil || l.unsent != nil || !l.lane.HasRoom(len(out.body)) {
 		return 0, false
 	}
 	var typeID uint32
+	if l.machine.IsSpent(flow) {
+		l.learnCredit(flow)
+	}
 	if flow == 0 {
 		typeID, ok = l.machine.AnswerAtOnce(out.what, len(out.body))
 	} else {
@@ -116,7 +193,51 @@ func (l *linkEnd) sendAtOnce(flow uint32, out *outgoing) (seq uint64, ok bool) {
 		item.Plain, item.Bytes = true, out.payload
 	}
 	l.lane.Put(item)
+	l.lane.Publish()
 	return seq, true
+}
+
+// putRaw writes a tell whose payload is bytes, if that can be done now: its seq, or 0.
+func (l *linkEnd) putRaw(flow uint32, what *wire.What, payload []byte) (seq uint64) {
+	l.mu.Lock()
+	if seq = l.put(flow, what, payload); seq != 0 {
+		l.lane.Publish()
+	}
+	l.mu.Unlock()
+	return seq
+}
+
+// putRaws is putRaw for several messages: the last one's seq, and how many were written.
+func (l *linkEnd) putRaws(flow uint32, what *wire.What, payloads [][]byte) (last uint64, written int) {
+	l.mu.Lock()
+	for _, payload := range payloads {
+		seq := l.put(flow, what, payload)
+		if seq == 0 {
+			break
+		}
+		last = seq
+		written++
+	}
+	if last != 0 {
+		l.lane.Publish()
+	}
+	l.mu.Unlock()
+	return last, written
+}
+
+func (l *linkEnd) put(flow uint32, what *wire.What, payload []byte) uint64 {
+	if l.lane == nil || l.unsent != nil || !l.lane.HasRoom(len(payload)) {
+		return 0
+	}
+	if l.machine.IsSpent(flow) {
+		l.learnCredit(flow)
+	}
+	seq, typeID, ok := l.machine.SendAtOnce(flow, what, len(payload)+plainOverhead)
+	if !ok {
+		return 0
+	}
+	l.lane.Put(door.LaneItem{Flow: flow, TypeID: typeID, Seq: seq, Plain: true, Bytes: payload})
+	return seq
 }
 
 // fillLane writes what waits to the lane, as far as there is room.

@@ -29,7 +29,7 @@ var lastLinkID atomic.Uint64
 
 // A linkEnd is a node's end of a link: what the door is fed with and what it brings.
 //
-// mu, around the machine, is a leaf: nothing is locked or called under it. The actions that the machine answers are
+// mu, around the machine, is a leaf: nothing is locked or called under it but bells and a lane. The actions that the machine answers are
 // carried out after it is released, in order, which inboundMu sees to.
 type linkEnd struct {
 	id   uint64
@@ -53,6 +53,8 @@ type linkEnd struct {
 	// lane is the transport, if it is memory that both sides share, until it is closed; unsent a packet that found no room there.
 	lane   door.Lane
 	unsent *wire.Packet
+	// starved are the flows on which senders wait for credit, where the peer tells it only then.
+	starved map[uint32]struct{}
 	// reads is the highest version of each type that the peer says it reads.
 	reads map[string]uint32
 	// incarnation is the peer's.
@@ -88,7 +90,7 @@ func (n *Node) newLink(role machine.Role, epoch uint64) (*linkEnd, error) {
 		id: lastLinkID.Add(1), node: n, epoch: epoch, wake: make(chan struct{}, 1),
 		settled: make(chan struct{}), down: make(chan struct{}),
 		inbound: make(map[uint32]*inbound), types: make(map[uint32]*wire.What), outlets: make(map[uint32]*outlet),
-		watches: make(map[watch]struct{}),
+		watches: make(map[watch]struct{}), starved: make(map[uint32]struct{}),
 		machine: machine.NewLink(machine.Config{
 			Role: role, Node: n.name, Incarnation: n.incarnation, LinkEpoch: epoch,
 			MinProtocol: machine.MinProtocol, MaxProtocol: machine.MaxProtocol, Software: software,
@@ -396,6 +398,9 @@ func (l *linkEnd) open(o *outlet, firstSeq uint64, binding machine.Binding) (uin
 	flow, refusal := l.machine.Open(o.stream, o.who.Bytes, firstSeq, binding)
 	if refusal == nil {
 		l.outlets[flow] = o
+		if l.lane != nil {
+			l.lane.Forget(flow)
+		}
 	}
 	return flow, refusal
 }
@@ -407,6 +412,9 @@ func (l *linkEnd) send(flow uint32, out *outgoing) (sent machine.Sent) {
 		return machine.Sent{Seq: seq}
 	}
 	sent = l.machine.Send(flow, out.what, out.deadline, out.hops, out.body)
+	if sent.Result == machine.SendNoCredit && l.starves(flow) {
+		sent = l.machine.Send(flow, out.what, out.deadline, out.hops, out.body)
+	}
 	l.mu.Unlock()
 	l.ring()
 	return sent
@@ -477,6 +485,7 @@ func (l *linkEnd) resetMoved(flow uint32, moved *pb.Moved) {
 
 func (l *linkEnd) closeFlow(flow uint32) {
 	l.with(func(m *machine.Link) {
+		l.feed(flow)
 		delete(l.outlets, flow)
 		m.Close(flow)
 	})
@@ -487,7 +496,14 @@ func (l *linkEnd) cancel(flow uint32, seq uint64) {
 }
 
 func (l *linkEnd) state(flow uint32, processed, credit uint64) {
-	l.with(func(m *machine.Link) { m.State(flow, processed, credit) })
+	l.mu.Lock()
+	if l.lane != nil && l.machine.StateAtOnce(flow, credit) && l.lane.Grant(flow, processed, credit) {
+		l.mu.Unlock()
+		return
+	}
+	l.machine.State(flow, processed, credit)
+	l.mu.Unlock()
+	l.ring()
 }
 
 // reset ends an inbound binding: its sender resolves the target again.

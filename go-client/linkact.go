@@ -32,6 +32,9 @@ func (l *linkEnd) act(a *machine.Action) {
 	case machine.ActionSkipped:
 		l.skipped(a.Flow, a.Seq)
 	case machine.ActionCredit:
+		l.mu.Lock()
+		l.feed(a.Flow)
+		l.mu.Unlock()
 		if o := l.outlet(a.Flow); o != nil {
 			o.owner.ring()
 		}
@@ -40,6 +43,7 @@ func (l *linkEnd) act(a *machine.Action) {
 	case machine.ActionRebind:
 		l.mu.Lock()
 		o := l.outlets[a.Flow]
+		l.feed(a.Flow)
 		delete(l.outlets, a.Flow)
 		l.mu.Unlock()
 		if o != nil {
@@ -239,6 +243,7 @@ func (l *linkEnd) badItem(a *machine.Action) {
 func (l *linkEnd) onDown(down *machine.Down) {
 	l.mu.Lock()
 	l.fate = down.Detail
+	l.lastCredit()
 	unknown := l.machine.Unknown()
 	outlets, watches := l.outlets, l.watches
 	l.outlets, l.watches = make(map[uint32]*outlet), make(map[watch]struct{})

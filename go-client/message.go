@@ -259,6 +259,10 @@ func (r *Responder) Reply(message proto.Message) error {
 	if err != nil {
 		return err
 	}
+	return r.reply(&out)
+}
+
+func (r *Responder) reply(out *outgoing) error {
 	if size := len(out.what.Bytes) + len(out.body); size > maxMessage {
 		e := newError(CodeTooLarge, r.replyTo, fmt.Sprintf("a reply of %d bytes with its type is over 64 KiB", size))
 		e.Effect, e.refusal = EffectDone, true
@@ -267,7 +271,7 @@ func (r *Responder) Reply(message proto.Message) error {
 	if r.used.Swap(true) {
 		return newError(CodeInvalidArgument, r.replyTo, "the ask has been answered")
 	}
-	r.node.answer(r.replyTo, &out)
+	r.node.answer(r.replyTo, out)
 	return nil
 }
 

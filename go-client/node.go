@@ -114,6 +114,15 @@ func (n *Node) spawn(path string, f factory, options []SpawnOption) (Ref, error)
 // Nil: it will be handled, or dead-lettered with a reason. An error: it was certainly not handled. With the context of a
 // handler it is that handler's [Context.Tell], which never waits.
 func (n *Node) Tell(ctx context.Context, to Ref, message proto.Message) error {
+	out, err := newOutgoing(pb.Kind_KIND_TELL, message, wire.BodyFields{})
+	if err != nil {
+		return err
+	}
+	return n.tellOut(ctx, to, &out)
+}
+
+// tellOut sends, or stages, what is encoded.
+func (n *Node) tellOut(ctx context.Context, to Ref, out *outgoing) error {
 	from := n.outside
 	if t := turnOf(ctx); t != nil {
 		stages, err := t.stages()
@@ -121,19 +130,12 @@ func (n *Node) Tell(ctx context.Context, to Ref, message proto.Message) error {
 			return err
 		}
 		if stages {
-			out, err := newOutgoing(pb.Kind_KIND_TELL, message, wire.BodyFields{})
-			if err != nil {
-				return err
-			}
-			return t.cell.stage(to, &out)
+			staged := *out
+			return t.cell.stage(to, &staged)
 		}
 		from = t.cell.sender
 	}
-	out, err := newOutgoing(pb.Kind_KIND_TELL, message, wire.BodyFields{})
-	if err != nil {
-		return err
-	}
-	_, err = n.place(ctx, from, to, &out)
+	_, err := n.place(ctx, from, to, out)
 	return err
 }
 

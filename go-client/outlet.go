@@ -3,6 +3,7 @@ package actorbridge
 import (
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/actorbridge/actorbridge/go-client/internal/machine"
@@ -14,6 +15,8 @@ const (
 	maxOutlets = 16_384
 	// maxMessage is the most bytes of a message with its type.
 	maxMessage = 64 << 10
+	// impatience is how often a sender that has waited for credit in vain does not do so again.
+	impatience = 32
 )
 
 // A sender is one who sends: an actor, or a node's outside code.
@@ -23,6 +26,9 @@ type sender struct {
 	// room rings when one of the outlets may have room again.
 	room bell
 
+	// last is the outlet that was used last.
+	last atomic.Pointer[outlet]
+
 	mu      sync.Mutex
 	outlets map[string]*outlet
 }
@@ -31,7 +37,24 @@ func newSender(source, replyTo string) *sender { return &sender{source: source, 
 
 func (s *sender) who(to Ref) *wire.Who { return wire.NewWho(s.source, to.text, s.replyTo) }
 
+// known is the outlet that was used last, if it is the one to this address.
+func (s *sender) known(to Ref) *outlet {
+	if o := s.last.Load(); o != nil && o.target.text == to.text {
+		return o
+	}
+	return nil
+}
+
 func (s *sender) outlet(to Ref) *outlet {
+	o := s.known(to)
+	if o == nil || o.isClosed.Load() {
+		o = s.find(to)
+		s.last.Store(o)
+	}
+	return o
+}
+
+func (s *sender) find(to Ref) *outlet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if o := s.outlets[to.text]; o != nil {
@@ -88,12 +111,16 @@ type outlet struct {
 	flow    uint32
 	nextSeq uint64
 	closed  bool
+	// isClosed is closed, for one who does not hold the lock.
+	isClosed atomic.Bool
 	// binding is the number of the present binding, or else of the last; sentBy the last one of a link that sent something.
 	binding, sentBy uint32
 	// after is sentBy since that binding ended, until the stream is bound again: an old owner may still pass on some of it.
 	after   uint32
 	endedAt time.Time
-	hold    *hold // at a cell of this node, for what may be late
+	// impatient is how often credit is not waited for, since that was in vain.
+	impatient int
+	hold      *hold // at a cell of this node, for what may be late
 }
 
 // placed is where a message went: to a cell, or to a flow of a link.
@@ -116,7 +143,8 @@ const (
 	sentClosed
 )
 
-func (o *outlet) trySend(node *Node, out *outgoing) (placed, sent, error) {
+// trySend sends, if that can be done now. Patient: a moment is waited for credit.
+func (o *outlet) trySend(node *Node, out *outgoing, patient bool) (placed, sent, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
@@ -125,6 +153,9 @@ func (o *outlet) trySend(node *Node, out *outgoing) (placed, sent, error) {
 	case o.cell != nil:
 		return o.toCell(node, out)
 	case o.link != nil:
+		if patient {
+			o.awaitCredit()
+		}
 		return o.toLink(out)
 	}
 	return placed{}, sentUnresolved, nil
@@ -156,6 +187,17 @@ func (o *outlet) toCell(node *Node, out *outgoing) (placed, sent, error) {
 	}
 }
 
+// awaitCredit looks for credit for a while, which costs less than to be woken for it, if that was of use the last times. The caller
+// holds the lock: who else sends here needs credit too.
+func (o *outlet) awaitCredit() {
+	switch {
+	case o.impatient > 0:
+		o.impatient--
+	case !o.link.awaitCredit(o.flow):
+		o.impatient = impatience
+	}
+}
+
 func (o *outlet) toLink(out *outgoing) (placed, sent, error) {
 	readable, unsupported := o.link.forPeer(out, o.target.text)
 	if unsupported != nil {
@@ -178,6 +220,37 @@ func (o *outlet) toLink(out *outgoing) (placed, sent, error) {
 		return placed{}, sentUnresolved, nil
 	}
 	return placed{}, 0, refusedError(o.target.text, result.Refusal)
+}
+
+// sendRaw sends bytes by the link that they go by, past the packets; false: not sent.
+func (o *outlet) sendRaw(what *wire.What, payload []byte) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.link == nil || o.closed {
+		return false
+	}
+	return o.wrote(o.link.putRaw(o.flow, what, payload))
+}
+
+// sendRaws is sendRaw for several messages: how many were sent.
+func (o *outlet) sendRaws(what *wire.What, payloads [][]byte) (sent int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.link == nil || o.closed {
+		return 0
+	}
+	seq, sent := o.link.putRaws(o.flow, what, payloads)
+	o.wrote(seq)
+	return sent
+}
+
+// wrote: messages went by the link, up to a seq; 0 = none did. The caller holds the lock.
+func (o *outlet) wrote(seq uint64) bool {
+	if seq == 0 {
+		return false
+	}
+	o.nextSeq, o.sentBy = seq+1, o.binding
+	return true
 }
 
 // bind sets the route, unless somebody else has set one meanwhile.
@@ -251,6 +324,7 @@ func (o *outlet) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closed = true
+	o.isClosed.Store(true)
 	if o.link != nil {
 		o.link.closeFlow(o.flow)
 		o.link = nil

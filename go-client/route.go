@@ -135,7 +135,7 @@ func (n *Node) tryPlace(ctx context.Context, from *sender, to Ref, out *outgoing
 	}
 	for range maxRoutes {
 		outlet := from.outlet(to)
-		where, result, err := outlet.trySend(n, out)
+		where, result, err := outlet.trySend(n, out, mayAsk)
 		if err != nil || result == sentDone || result == sentWait {
 			return where, result == sentDone, err
 		}

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -102,7 +103,8 @@ pub(crate) async fn work<A: Actor>(actor: &mut A, work: &mut Work) -> End {
             Next::Message(message, token) => {
                 work.done = Some(Done::One(message.permit));
                 work.cx.begin(message, token);
-                handle(actor, work, || {}).await
+                let handled = catching(handle(actor, work), || {}).await;
+                concluded(work, handled)
             }
             Next::Run(run) => work_off(actor, work, run).await,
             Next::Empty | Next::Frozen => return End::Rest,
@@ -111,55 +113,89 @@ pub(crate) async fn work<A: Actor>(actor: &mut A, work: &mut Work) -> End {
         if let Err(end) = ended {
             return end;
         }
+        work.batch_ends().await;
     }
+}
+
+/// The end of the actor, if a message or a run ended in a panic.
+fn concluded<T>(work: &Work, handled: Result<T, Panic>) -> Result<T, End> {
+    handled.map_err(|panic| {
+        let message_type = work.cx.message().map_or("", Message::type_name).to_owned();
+        if let Some(message) = work.cx.message() {
+            work.panicked(message, &panic);
+        }
+        End::Panicked(panic, message_type)
+    })
 }
 
 /// Handles the messages of a run. Their permits are given back together, but not later than a handler begins to wait.
 async fn work_off<A: Actor>(actor: &mut A, work: &mut Work, mut run: Box<Run>) -> Result<(), End> {
     let (cell, node, key) = (work.cell.clone(), work.node.clone(), run.key());
-    let mut first_seq = run.next_seq();
+    // The first seq that has not been given back, and the one that is being handled.
+    let (first_seq, now) = (Seq::new(run.next_seq()), Seq::new(run.next_seq()));
     let Some(first) = run.next() else { return Ok(()) };
     work.cx.begin(first, None);
-    loop {
-        let now = run.next_seq() - 1;
-        work.done = None;
-        let waits = || {
-            if now > first_seq {
-                let count = now - first_seq;
-                cell.give_back_now(&node, Done::Run { key, first_seq, count });
-                first_seq = now;
-            }
-        };
-        let ended = handle(actor, work, waits).await;
-        work.done = Some(Done::Run {
-            key,
-            first_seq,
-            count: now + 1 - first_seq,
-        });
-        let halted = cell.wants_attention();
-        if ended.is_err() || halted || !work.cx.begin_next(&mut run) {
-            cell.put_back(run);
-            return ended;
+    let waits = || {
+        let (from, now) = (first_seq.get(), now.get());
+        if now > from {
+            let (first_seq_now, count) = (from, now - from);
+            cell.give_back_now(
+                &node,
+                Done::Run {
+                    key,
+                    first_seq: first_seq_now,
+                    count,
+                },
+            );
+            first_seq.set(now);
         }
+    };
+    let all = async {
+        loop {
+            handle(actor, work).await;
+            if cell.wants_attention() || work.cx.is_full() || !work.cx.begin_next(&mut run) {
+                return;
+            }
+            work.handled += 1;
+            now.set(run.next_seq() - 1);
+        }
+    };
+    let handled = catching(all, waits).await;
+    work.done = Some(Done::Run {
+        key,
+        first_seq: first_seq.get(),
+        count: now.get() + 1 - first_seq.get(),
+    });
+    cell.put_back(run);
+    concluded(work, handled)
+}
+
+/// A seq that a handler's future and what is around it share.
+struct Seq(AtomicU64);
+
+impl Seq {
+    fn new(seq: u64) -> Self {
+        Self(AtomicU64::new(seq))
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, seq: u64) {
+        self.0.store(seq, Ordering::Relaxed);
     }
 }
 
-/// Handles the message that has begun. `waits` is called when the handler does so.
-async fn handle<A: Actor>(actor: &mut A, work: &mut Work, waits: impl FnMut()) -> Result<(), End> {
-    let Some(message) = work.cx.message() else {
-        return Ok(());
-    };
+/// Handles the message that has begun.
+async fn handle<A: Actor>(actor: &mut A, work: &Work) {
+    let Some(message) = work.cx.message() else { return };
     if message.deadline.is_some_and(|d| d <= work.node.now()) {
         let detail = "its deadline passed in the mailbox";
-        work.node.refuse(message, Code::Expired, Effect::None, detail);
-    } else {
-        let outcome = catching(actor.receive(&work.cx, message), waits).await;
-        if let Some(panic) = work.conclude(message, outcome) {
-            return Err(End::Panicked(panic, message.type_name().to_owned()));
-        }
+        return work.node.refuse(message, Code::Expired, Effect::None, detail);
     }
-    work.batch_ends().await;
-    Ok(())
+    let outcome = actor.receive(&work.cx, message).await;
+    work.conclude(message, outcome);
 }
 
 /// Gives the thread back once. Who polled has to do it again.
@@ -176,41 +212,42 @@ async fn yield_once() {
 }
 
 impl Work {
-    /// Tells whom it concerns how a handler ended; `Some` = in a panic.
-    fn conclude(&self, message: &Message, outcome: Result<Result<(), Fault>, Panic>) -> Option<Panic> {
+    /// Tells whom it concerns how a handler ended.
+    fn conclude(&self, message: &Message, outcome: Result<(), Fault>) {
         let Self { node, cx, .. } = self;
         match outcome {
-            Ok(Ok(())) if cx.owes_reply() => {
+            Ok(()) if !message.is_ask() => {}
+            Ok(()) if cx.owes_reply() => {
                 let detail = format!(
                     "the handler of {} returned without a reply; call cx.reply",
                     message.type_name()
                 );
                 cx.fail(&Fault::new(Code::HandlerError, detail));
             }
-            Ok(Ok(())) => {}
+            Ok(()) => {}
             // A handler's own error that its asker gets is an answer, and concerns nobody else.
-            Ok(Err(fault)) if cx.owes_reply() && fault.code == Code::HandlerError => cx.fail(&fault),
-            Ok(Err(fault)) => {
+            Err(fault) if cx.owes_reply() && fault.code == Code::HandlerError => cx.fail(&fault),
+            Err(fault) => {
                 let detail = fault.text();
                 node.dead_letter(message, fault.code, fault.effect, &detail);
                 cx.fail(&fault);
                 node.outcome(message, fault.code, fault.effect, &detail);
             }
-            Err(panic) => {
-                let text = &panic.text;
-                node.dead_letter(message, Code::Panicked, Effect::Maybe, text);
-                cx.fail(&Fault::new(Code::Panicked, text.clone()));
-                node.outcome(message, Code::Panicked, Effect::Maybe, text);
-                return Some(panic);
-            }
         }
-        None
     }
 
-    /// A message is handled. After many, or with much staged, what was staged leaves.
+    fn panicked(&self, message: &Message, panic: &Panic) {
+        let (Self { node, cx, .. }, text) = (self, &panic.text);
+        node.dead_letter(message, Code::Panicked, Effect::Maybe, text);
+        cx.fail(&Fault::new(Code::Panicked, text.clone()));
+        node.outcome(message, Code::Panicked, Effect::Maybe, text);
+    }
+
+    /// A message or a run is handled. After many messages, or with much staged, what was staged leaves.
     async fn batch_ends(&mut self) {
         self.handled += 1;
-        if self.handled.is_multiple_of(BATCH) || self.cx.is_full() {
+        if self.handled >= BATCH || self.cx.is_full() {
+            self.handled = 1; // not 0: it tells whether anything was handled
             self.cx.flush(&Flush::Batch).await;
         }
     }

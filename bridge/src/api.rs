@@ -166,7 +166,7 @@ fn own_runtime() -> std::io::Result<Runtime> {
 /// A node: actors, and links to other nodes. Clones are the same node.
 #[derive(Clone)]
 pub struct Node {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
     runtime: Arc<Mutex<Option<Runtime>>>,
 }
 
@@ -269,10 +269,8 @@ impl Node {
     /// # Errors
     /// It was certainly not handled, and why.
     pub async fn tell<T: Payload>(&self, to: &Ref, message: &T) -> Result<(), Error> {
-        self.inner
-            .place(&self.inner.outside, to, &Outgoing::of(Kind::Tell, message))
-            .await
-            .map(drop)
+        let out = Outgoing::of(Kind::Tell, message);
+        self.inner.place(&self.inner.outside, to, &out).await.map(drop)
     }
 
     /// Sends a message if that is possible at once. Never waits.

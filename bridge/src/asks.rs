@@ -103,6 +103,20 @@ impl Inner {
         ask_path: &[u64],
         cancel: Option<&CancellationToken>,
     ) -> Result<Message, Error> {
+        let make = |fields: BodyFields<'_>| Outgoing::with_fields(Kind::Ask, message, fields);
+        self.ask_out(from, to, make, within, ask_path, cancel).await
+    }
+
+    /// The same for what `make` encodes.
+    pub(crate) async fn ask_out(
+        self: &Arc<Self>,
+        from: &Sender,
+        to: &Address,
+        make: impl FnOnce(BodyFields<'_>) -> Outgoing,
+        within: Duration,
+        ask_path: &[u64],
+        cancel: Option<&CancellationToken>,
+    ) -> Result<Message, Error> {
         let within = within.min(LONGEST);
         let until = tokio::time::Instant::now() + within;
         let deadline = self.now() + u64::try_from(within.as_millis()).unwrap_or(u64::MAX / 2);
@@ -123,7 +137,7 @@ impl Inner {
             ask_path,
             ..Default::default()
         };
-        let mut out = Outgoing::with_fields(Kind::Ask, message, fields);
+        let mut out = make(fields);
         out.deadline = Some(deadline);
         let error = |code, detail: &str| Error::new(code, to.as_str(), detail);
         let placed = tokio::time::timeout_at(until, self.place(from, to, &out)).await;
@@ -144,7 +158,7 @@ impl Inner {
         let answer = answer.map_err(|_| error(Code::OutcomeUnknown, "this node is shutting down"))?;
         pending.placed = None;
         match answer.failure() {
-            Some(failure) => Err(Error::of_failure(to.as_str(), &failure, &answer.payload)),
+            Some(failure) => Err(Error::of_failure(to.as_str(), &failure, answer.payload())),
             None => Ok(answer),
         }
     }

@@ -37,11 +37,14 @@ impl Responder {
     /// # Errors
     /// TOO_LARGE for a reply over 64 KiB: the asker is told that, and that its ask was handled.
     pub fn reply<T: Payload>(self, message: &T) -> Result<(), Fault> {
-        let fields = BodyFields {
+        self.reply_with(|fields| Outgoing::with_fields(Kind::Reply, message, fields))
+    }
+
+    pub(crate) fn reply_with(self, make: impl FnOnce(BodyFields<'_>) -> Outgoing) -> Result<(), Fault> {
+        let out = make(BodyFields {
             correlation: self.correlation,
             ..Default::default()
-        };
-        let out = Outgoing::with_fields(Kind::Reply, message, fields);
+        });
         let size = out.what.bytes.len() + out.body.len();
         if size > MAX_MESSAGE {
             let detail = format!("a reply of {size} bytes with its type is over 64 KiB");
@@ -184,7 +187,11 @@ impl Cx {
     /// # Errors
     /// MAILBOX_FULL: the outbox of 1,024 messages is full, and nothing was staged.
     pub fn tell<T: Payload>(&self, to: &Ref, message: &T) -> Result<(), Error> {
-        self.outbox.stage(to.clone(), Outgoing::of(Kind::Tell, message))
+        self.stage(to, Outgoing::of(Kind::Tell, message))
+    }
+
+    pub(crate) fn stage(&self, to: &Ref, out: Outgoing) -> Result<(), Error> {
+        self.outbox.stage(to.clone(), out)
     }
 
     /// Passes the message that is being handled on, its payload untouched. An ask is answered by the other actor.

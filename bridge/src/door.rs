@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, Weak};
 use actorbridge_proto::v1::{self, Code};
 use actorbridge_proto::{Packet, Refusal, What};
 use bytes::Bytes;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::State as ActorState;
@@ -44,6 +45,8 @@ struct State {
     lane: Option<Arc<dyn Lane>>,
     /// A packet that found no room there.
     unsent: Option<Packet>,
+    /// Flows that wait for credit, and what rings for who waits.
+    starved: HashMap<u32, Arc<Notify>>,
 }
 
 /// One end of a link. A door brings it what the peer sends and carries what it has to say; it knows nothing else.
@@ -98,6 +101,7 @@ impl LinkEnd {
                 reads: HashMap::new(),
                 lane: None,
                 unsent: None,
+                starved: HashMap::new(),
             }),
             inbound: Mutex::default(),
             wake: Mutex::default(),
@@ -322,6 +326,9 @@ impl LinkEnd {
     ) -> Result<u32, Refusal> {
         let mut state = lock(&self.state);
         let flow = state.machine.open(outlet.stream, who, first_seq, binding)?;
+        if let Some(lane) = &state.lane {
+            lane.forget_granted(flow);
+        }
         state.outlets.insert(flow, Arc::downgrade(outlet));
         Ok(flow)
     }
@@ -337,7 +344,10 @@ impl LinkEnd {
         }
         let fits = out.for_peer(&state.reads);
         let (what, body) = fits.map_err(|reads| self.too_new(out, reads))?;
-        let sent = state.machine.send(flow, what, out.deadline, out.hops, body);
+        let mut sent = state.machine.send(flow, what, out.deadline, out.hops, body);
+        if sent == Send::NoCredit && Self::starves(&mut state, flow) {
+            sent = state.machine.send(flow, what, out.deadline, out.hops, body);
+        }
         drop(state);
         self.ring();
         Ok(sent)
@@ -425,6 +435,7 @@ impl LinkEnd {
 
     pub(crate) fn close_flow(&self, flow: u32) {
         let mut state = lock(&self.state);
+        Self::feed(&mut state, flow);
         state.outlets.remove(&flow);
         state.machine.close(flow);
         drop(state);
@@ -441,7 +452,12 @@ impl LinkEnd {
     }
 
     pub(crate) fn state(&self, flow: u32, processed: u64, credit: u64) {
-        lock(&self.state).machine.state(flow, processed, credit);
+        let mut state = lock(&self.state);
+        if self.grant_silently(&mut state, flow, processed, credit) {
+            return;
+        }
+        state.machine.state(flow, processed, credit);
+        drop(state);
         self.ring();
     }
 

@@ -69,9 +69,12 @@ pub(crate) enum Permit {
 pub struct Message {
     pub(crate) who: Arc<Who>,
     pub(crate) what: Arc<What>,
-    /// `None`: nothing but the payload, as it came in a run.
-    pub(crate) body: Option<Bytes>,
-    pub(crate) payload: Bytes,
+    /// The item's bytes; of one that came in a run: the payloads of the run.
+    pub(crate) bytes: Bytes,
+    /// Where the payload begins and ends in them.
+    pub(crate) payload: (u32, u32),
+    /// It came in a run, and there is nothing but its payload.
+    pub(crate) plain: bool,
     pub(crate) correlation: u64,
     pub(crate) deadline: Option<Millis>,
     pub(crate) hops: u32,
@@ -90,10 +93,12 @@ impl Message {
         if in_body & WHAT_FIELDS != 0 {
             what = Arc::new(merged_what(&what, &view));
         }
-        let payload = if view.payload.is_empty() {
-            Bytes::new()
-        } else {
-            body.slice_ref(view.payload)
+        let payload = match view.payload {
+            [] => (0, 0),
+            payload => {
+                let start = (payload.as_ptr().addr() - body.as_ptr().addr()) as u32;
+                (start, start + payload.len() as u32)
+            }
         };
         let correlation = view.correlation;
         let (deadline, hops, permit, context) = (None, 0, Permit::Local, Bytes::new());
@@ -106,7 +111,8 @@ impl Message {
             hops,
             permit,
             context,
-            body: Some(body),
+            bytes: body,
+            plain: false,
         })
     }
 
@@ -131,8 +137,13 @@ impl Message {
     }
 
     /// The encoded payload.
-    pub fn payload(&self) -> &Bytes {
-        &self.payload
+    pub fn payload(&self) -> &[u8] {
+        &self.bytes[self.payload.0 as usize..self.payload.1 as usize]
+    }
+
+    /// The same, to keep: it shares the memory of the message, and of those that came with it.
+    pub fn payload_bytes(&self) -> Bytes {
+        self.bytes.slice(self.payload.0 as usize..self.payload.1 as usize)
     }
 
     /// The number that joins an ask with its reply; 0 = none.
@@ -175,7 +186,7 @@ impl Message {
             let detail = "only protobuf without compression is read here";
             return Err(Fault::new(Code::UnsupportedCodec, detail));
         }
-        let mut message = T::decode(self.payload.clone())
+        let mut message = T::decode(self.payload_bytes())
             .map_err(|e| Fault::new(Code::Undecodable, format!("{} does not decode: {e}", T::full_name())))?;
         versions::bring_up(&mut message, self.what.version)?;
         Ok(message)
@@ -183,8 +194,10 @@ impl Message {
 
     /// The item's bytes, as its sender wrote it.
     pub(crate) fn body(&self) -> Bytes {
-        let written = || writer::body(BodyFields::default(), &self.payload);
-        self.body.clone().unwrap_or_else(written)
+        match self.plain {
+            true => writer::body(BodyFields::default(), self.payload()),
+            false => self.bytes.clone(),
+        }
     }
 
     /// The complete envelope.
@@ -215,7 +228,10 @@ impl Message {
     }
 
     pub(crate) fn ask_path(&self) -> Vec<u64> {
-        self.body.as_deref().map(view::ask_path).unwrap_or_default()
+        match self.plain {
+            true => Vec::new(),
+            false => view::ask_path(&self.bytes),
+        }
     }
 
     /// Does the sender wait for an answer?
@@ -273,6 +289,14 @@ impl Outgoing {
             missing: made.err(),
             plain: writer::plain_from(fields, message.encoded_len()),
             ..Self::encoded(what_of::<T>(kind), body)
+        }
+    }
+
+    /// A payload that is no message, of a type without versions.
+    pub(crate) fn plain(what: Arc<What>, fields: BodyFields<'_>, payload: &[u8]) -> Self {
+        Self {
+            plain: writer::plain_from(fields, payload.len()),
+            ..Self::encoded(what, writer::body(fields, payload))
         }
     }
 

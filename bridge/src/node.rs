@@ -28,6 +28,8 @@ use crate::protocol::{Known, Protocol, Reads};
 use crate::rings::{DeadLetter, DeadLetters, Level, Logs};
 
 /// How long another node may take to say whether it hosts an actor.
+/// How often a sender looks for credit before it waits to be told.
+const LOOKS: usize = 64;
 const FIND: Duration = Duration::from_secs(2);
 /// How often the other nodes are asked for an actor that they say is here, and that has gone on when it is looked for.
 const SEARCHES: usize = 16;
@@ -291,6 +293,16 @@ impl Inner {
 
     /// Sends, and waits for room as long as the caller waits.
     pub(crate) async fn place(self: &Arc<Self>, from: &Sender, to: &Address, out: &Outgoing) -> Result<Placed, Error> {
+        // Credit comes soon, or late: to look for it a few times costs less than to be woken.
+        for _ in 0..LOOKS {
+            if !from.is_spent(to) {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        if let Sent::Done(placed) = self.try_place(from, to, out).await? {
+            return Ok(placed);
+        }
         loop {
             let room = from.room.notified();
             let mut room = std::pin::pin!(room);

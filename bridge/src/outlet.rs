@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use actorbridge_proto::v1::{Code, Moved};
-use actorbridge_proto::{Who, writer};
+use actorbridge_proto::{What, Who, writer};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -23,9 +23,16 @@ const MAX_OUTLETS: usize = 16_384;
 pub(crate) struct Sender {
     pub(crate) source: String,
     pub(crate) reply_to: String,
-    outlets: Mutex<HashMap<Address, Arc<Outlet>>>,
+    outlets: Mutex<Outlets>,
     /// Rings when one of the outlets may have room again.
     pub(crate) room: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct Outlets {
+    all: HashMap<Address, Arc<Outlet>>,
+    /// The one that was used last.
+    last: Option<Arc<Outlet>>,
 }
 
 impl Sender {
@@ -40,11 +47,17 @@ impl Sender {
 
     pub(crate) fn outlet(&self, target: &Address) -> Arc<Outlet> {
         let mut outlets = lock(&self.outlets);
-        if let Some(outlet) = outlets.get(target) {
-            return outlet.clone();
+        if let Some(last) = outlets.last.as_ref().filter(|last| last.target == *target) {
+            return last.clone();
         }
-        if outlets.len() >= MAX_OUTLETS {
-            outlets.retain(|_, o| Arc::strong_count(o) > 1);
+        if let Some(outlet) = outlets.all.get(target) {
+            let outlet = outlet.clone();
+            outlets.last = Some(outlet.clone());
+            return outlet;
+        }
+        if outlets.all.len() >= MAX_OUTLETS {
+            outlets.last = None;
+            outlets.all.retain(|_, o| Arc::strong_count(o) > 1);
         }
         let outlet = Arc::new(Outlet {
             target: target.clone(),
@@ -59,18 +72,40 @@ impl Sender {
                 late: None,
             }),
         });
-        outlets.insert(target.clone(), outlet.clone());
+        outlets.all.insert(target.clone(), outlet.clone());
         outlet
+    }
+
+    /// Tells payloads by the link that goes to an address, past its packets: how many went.
+    pub(crate) fn send_plain(&self, to: &Address, what: &What, payloads: &[&[u8]]) -> usize {
+        let outlets = lock(&self.outlets);
+        match outlets.last.as_ref().filter(|last| last.target == *to) {
+            Some(outlet) => outlet.send_plain(what, payloads),
+            None => 0,
+        }
+    }
+
+    /// Is there no credit at present on the way to an address?
+    pub(crate) fn is_spent(&self, to: &Address) -> bool {
+        let last = lock(&self.outlets).last.clone();
+        let Some(outlet) = last.filter(|last| last.target == *to) else {
+            return false;
+        };
+        let state = lock(&outlet.state);
+        matches!(&state.route, Route::Link(link, flow) if link.is_spent(*flow))
     }
 
     /// Has the outlet to an address resolve it again. Another actor has it: nothing that was sent before is behind.
     pub(crate) fn unroute(&self, to: &Address) {
-        let outlet = lock(&self.outlets).remove(to);
-        drop(outlet); // without the lock: it may close its flow
+        let mut outlets = lock(&self.outlets);
+        let gone = (outlets.all.remove(to), outlets.last.take());
+        drop(outlets);
+        drop(gone); // without the lock: it may close its flow
     }
 
     pub(crate) fn clear(&self) {
-        lock(&self.outlets).clear();
+        let gone = std::mem::take(&mut *lock(&self.outlets));
+        drop(gone); // without the lock, as above
     }
 }
 
@@ -135,6 +170,19 @@ pub(crate) enum Sent {
 }
 
 impl Outlet {
+    fn send_plain(&self, what: &What, payloads: &[&[u8]]) -> usize {
+        let mut state = lock(&self.state);
+        let Route::Link(link, flow) = &state.route else {
+            return 0;
+        };
+        let (sent, last) = link.send_plain(*flow, what, payloads);
+        if sent > 0 {
+            state.sent_by = state.number;
+            state.next_seq = last + 1;
+        }
+        sent
+    }
+
     pub(crate) fn try_send(&self, node: &Arc<Inner>, out: &Outgoing) -> Sent {
         let mut state = lock(&self.state);
         let (placed, next) = match &state.route {

@@ -62,14 +62,15 @@ impl Run {
         self.ends.len() - self.taken
     }
 
-    fn next_payload(&mut self) -> Option<Bytes> {
-        let end = *self.ends.get(self.taken)? as usize;
+    /// Where the next payload begins and ends in the block.
+    fn next_payload(&mut self) -> Option<(u32, u32)> {
+        let end = *self.ends.get(self.taken)?;
         let start = match self.taken {
             0 => 0,
-            taken => self.ends[taken - 1] as usize,
+            taken => self.ends[taken - 1],
         };
         self.taken += 1;
-        Some(self.block.slice(start..end))
+        Some((start, end))
     }
 
     /// Makes `message`, which was taken from this run, the next one; `false` = there is none.
@@ -95,8 +96,9 @@ impl Iterator for Run {
         Some(Message {
             who: self.who.clone(),
             what: self.what.clone(),
-            body: None,
+            bytes: self.block.clone(),
             payload,
+            plain: true,
             correlation: 0,
             deadline: self.deadline,
             hops: self.hops,

@@ -85,11 +85,29 @@ impl Lane for Shared {
             hops: item.hops,
             reserved: 0,
         };
-        let mut writer = lock(&self.writer);
-        writer.put_message(head, item.plain, item.bytes);
-        if writer.publish() {
+        lock(&self.writer).put_message(head, item.plain, item.bytes);
+    }
+
+    fn publish(&self) {
+        if lock(&self.writer).publish() {
             self.bell.ring_now();
         }
+    }
+
+    fn granted(&self, flow: u32) -> (u64, u64) {
+        lock(&self.writer).granted(flow)
+    }
+
+    fn want_credit(&self, flows: usize) {
+        lock(&self.writer).want_credit(flows);
+    }
+
+    fn forget_granted(&self, flow: u32) {
+        self.memory.grant(Way::FromNode, flow, 0, 0);
+    }
+
+    fn grant(&self, flow: u32, processed: u64, credit: u64) -> bool {
+        self.memory.grant(Way::ToNode, flow, processed, credit)
     }
 
     fn put_packet(&self, packet: &Packet) -> bool {

@@ -20,6 +20,9 @@ pub(crate) const RING: usize = 1 << 20;
 /// Most bytes of a record: a frame. Two of them always find room in an empty ring, wherever its end is.
 const MAX_RECORD: usize = (256 << 10) + 8;
 const HEADER: usize = 4096;
+/// Flows whose credit is told in memory; flow 0 is none.
+pub(crate) const FLOWS: usize = 65_537;
+const GRANTS: usize = (FLOWS * size_of::<Granted>()).next_multiple_of(4096);
 const CONTROL: usize = 512;
 
 /// The first bytes of the memory.
@@ -43,7 +46,16 @@ struct Control {
     _sleeper: [u32; 31],
     /// The writer waits for room.
     wants_room: AtomicU32,
-    _waiter: [u32; 31],
+    /// Flows on which the writer waits for credit.
+    want_credit: AtomicU32,
+    _waiter: [u32; 30],
+}
+
+/// What the reader of a ring grants on a flow.
+#[repr(C)]
+struct Granted {
+    processed: AtomicU64,
+    credit: AtomicU64,
 }
 
 const _: () = assert!(size_of::<Control>() == CONTROL && size_of::<Header>() <= CONTROL);
@@ -66,7 +78,7 @@ pub(crate) enum Way {
 }
 
 impl Memory {
-    pub(crate) const SIZE: usize = HEADER + 2 * RING;
+    pub(crate) const SIZE: usize = HEADER + 2 * RING + 2 * GRANTS;
 
     pub(crate) fn new() -> std::io::Result<Arc<Self>> {
         let (access, flags) = (
@@ -106,6 +118,16 @@ impl Memory {
     fn data(&self, way: Way) -> *mut u8 {
         // SAFETY: inside the memory.
         unsafe { self.base.add(HEADER + RING * way as usize).as_ptr() }
+    }
+
+    /// What is granted to the writer of a ring.
+    fn granted(&self, way: Way, flow: u32) -> Option<&Granted> {
+        if flow as usize >= FLOWS {
+            return None;
+        }
+        let at = HEADER + 2 * RING + GRANTS * way as usize + flow as usize * size_of::<Granted>();
+        // SAFETY: inside the memory, aligned, and all of it is atomic.
+        Some(unsafe { self.base.add(at).cast::<Granted>().as_ref() })
     }
 
     /// Tells the other side that nothing more comes.
@@ -256,6 +278,22 @@ impl Writer {
         control.asleep.load(Ordering::SeqCst) != 0 && control.asleep.swap(0, Ordering::SeqCst) != 0
     }
 
+    /// What the reader has granted on a flow since it was opened: processed, and credit. 0 = nothing by this way.
+    pub(crate) fn granted(&self, flow: u32) -> (u64, u64) {
+        let granted = self.memory.granted(self.way, flow);
+        granted.map_or((0, 0), |g| {
+            (g.processed.load(Ordering::Relaxed), g.credit.load(Ordering::SeqCst))
+        })
+    }
+
+    /// How many flows wait for credit: while there are any, the reader tells of what it grants.
+    pub(crate) fn want_credit(&self, flows: usize) {
+        let control = self.memory.control(self.way);
+        control
+            .want_credit
+            .store(u32::try_from(flows).unwrap_or(u32::MAX), Ordering::SeqCst);
+    }
+
     /// Wakes a reader that sleeps, whatever there is to read.
     pub(crate) fn rouse(&self) -> bool {
         self.memory.control(self.way).asleep.swap(0, Ordering::SeqCst) != 0
@@ -268,6 +306,18 @@ unsafe fn write_header(at: *mut u8, len: usize, tag: u32) {
     let word = len as u64 | u64::from(tag) << 32;
     // SAFETY: the caller's promise.
     unsafe { at.cast::<u64>().write(word.to_le()) };
+}
+
+impl Memory {
+    /// Grants credit to the writer of a ring; `true` = it looks there by itself, and need not be told.
+    pub(crate) fn grant(&self, way: Way, flow: u32, processed: u64, credit: u64) -> bool {
+        let Some(granted) = self.granted(way, flow) else {
+            return false;
+        };
+        granted.processed.store(processed, Ordering::Relaxed);
+        granted.credit.store(credit, Ordering::SeqCst);
+        self.control(way).want_credit.load(Ordering::SeqCst) == 0
+    }
 }
 
 /// What a reader takes.

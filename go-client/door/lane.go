@@ -8,9 +8,20 @@ type Lane interface {
 	Link
 	// HasRoom says whether a message of so many bytes can be written now. If not, Room is called when it may be.
 	HasRoom(bytes int) bool
-	// Put writes a message that HasRoom has just said there is room for. It keeps nothing.
+	// Put writes a message that HasRoom has just said there is room for. It keeps nothing. The peer sees it after Publish.
 	Put(LaneItem)
-	// TrySend writes a packet; false: there is no room now, and Room is called when there may be. HasRoom, Put and TrySend are called by
+	// Publish shows the peer what was put, and wakes it if it sleeps.
+	Publish()
+	// Granted is what the peer has granted on one of our flows in the memory: processed, and credit; 0, 0 = nothing.
+	Granted(flow uint32) (processed, credit uint64)
+	// WantCredit says on how many flows senders wait for credit. While there are any, the peer tells of what it grants. Look once more
+	// after it.
+	WantCredit(flows int)
+	// Forget: a flow's number is for another stream from now on, and nothing is granted on it.
+	Forget(flow uint32)
+	// Grant grants credit on one of the peer's flows in the memory; true: the peer looks there, and need not be told.
+	Grant(flow uint32, processed, credit uint64) (silent bool)
+	// TrySend writes a packet; false: there is no room now, and Room is called when there may be. All but Receive are called by
 	// one goroutine at a time, never block, and are not called once Close has been.
 	TrySend(*wire.Packet) bool
 	// Receive hands over what comes, until the link is over, and says why it is. It takes the place of Recv.

@@ -135,9 +135,43 @@ func (l *link) HasRoom(bytes int) bool { return l.out.hasRoom(space(bytes) + spa
 // Put implements door.Lane.
 func (l *link) Put(m door.LaneItem) {
 	l.out.putMessage(runHead{seq: m.Seq, flow: m.Flow, typeID: m.TypeID, ttlMs: m.TTLMs, hops: m.Hops}, m.Plain, m.Bytes)
+}
+
+// Publish implements door.Lane.
+func (l *link) Publish() {
 	if l.out.publish() {
 		l.wake()
 	}
+}
+
+// Granted implements door.Lane.
+func (l *link) Granted(flow uint32) (processed, credit uint64) {
+	if g := l.out.grant(flow); g != nil {
+		return atomic.LoadUint64(&g[0]), atomic.LoadUint64(&g[1])
+	}
+	return 0, 0
+}
+
+// WantCredit implements door.Lane.
+func (l *link) WantCredit(flows int) { atomic.StoreUint32(l.out.wantCredit, uint32(flows)) }
+
+// Forget implements door.Lane.
+func (l *link) Forget(flow uint32) {
+	if g := l.out.grant(flow); g != nil {
+		atomic.StoreUint64(&g[0], 0)
+		atomic.StoreUint64(&g[1], 0)
+	}
+}
+
+// Grant implements door.Lane.
+func (l *link) Grant(flow uint32, processed, credit uint64) bool {
+	g := l.in.grant(flow)
+	if g == nil {
+		return false
+	}
+	atomic.StoreUint64(&g[0], processed)
+	atomic.StoreUint64(&g[1], credit)
+	return atomic.LoadUint32(l.in.wantCredit) == 0
 }
 
 // wake wakes the library's side.

@@ -28,6 +28,9 @@ const (
 	tagPayload = C.AB_RECORD_PAYLOAD
 
 	runHeadSize = 32
+	// ringFlows is how many flows' credit is told in memory; ringGrants the bytes for one ring.
+	ringFlows  = 65_537
+	ringGrants = (ringFlows*16 + 4095) / 4096 * 4096
 	// maxRecord is the most bytes of a record: a frame.
 	maxRecord = 256<<10 + 8
 )
@@ -36,8 +39,10 @@ const (
 type ring struct {
 	tail, head        *uint64
 	asleep, wantsRoom *uint32
+	wantCredit        *uint32
 	closed            *uint32
 	data              []byte
+	granted           []byte // by the reader, on each flow
 	mask              uint64
 }
 
@@ -48,7 +53,7 @@ func rings(memory []byte) (to, from ring, err error) {
 	case binary.LittleEndian.Uint32(memory) != ringMagic || binary.LittleEndian.Uint32(memory[4:]) != ringLayout:
 		return to, from, fmt.Errorf("native: the library's rings have layout %d, this client knows %d: use versions that go together",
 			binary.LittleEndian.Uint32(memory[4:]), ringLayout)
-	case size == 0 || size&(size-1) != 0 || uint64(len(memory)) != ringHeader+2*size:
+	case size == 0 || size&(size-1) != 0 || uint64(len(memory)) != ringHeader+2*size+2*ringGrants:
 		return to, from, fmt.Errorf("native: the library's rings have %d bytes in a memory of %d", size, len(memory))
 	}
 	at := func(way uint64) ring {
@@ -56,11 +61,21 @@ func rings(memory []byte) (to, from ring, err error) {
 		return ring{
 			tail: (*uint64)(control), head: (*uint64)(unsafe.Add(control, 128)),
 			asleep: (*uint32)(unsafe.Add(control, 256)), wantsRoom: (*uint32)(unsafe.Add(control, 384)),
-			closed: (*uint32)(unsafe.Pointer(&memory[16])),
-			data:   memory[ringHeader+way*size:][:size:size], mask: size - 1,
+			wantCredit: (*uint32)(unsafe.Add(control, 388)),
+			closed:     (*uint32)(unsafe.Pointer(&memory[16])),
+			data:       memory[ringHeader+way*size:][:size:size],
+			granted:    memory[ringHeader+2*size+way*ringGrants:][:ringGrants:ringGrants], mask: size - 1,
 		}
 	}
 	return at(0), at(1), nil
+}
+
+// grant is what the ring's reader grants on a flow: processed, and credit. Nil for a flow beyond those.
+func (r *ring) grant(flow uint32) *[2]uint64 {
+	if flow >= ringFlows {
+		return nil
+	}
+	return (*[2]uint64)(unsafe.Pointer(&r.granted[flow*16]))
 }
 
 // runHead is what the messages that follow it have in common.

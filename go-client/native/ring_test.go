@@ -13,7 +13,7 @@ import (
 
 // memory is a lane's, with rings of so many bytes.
 func memory(size int) []byte {
-	m := make([]byte, ringHeader+2*size)
+	m := make([]byte, ringHeader+2*size+2*ringGrants)
 	binary.LittleEndian.PutUint32(m, ringMagic)
 	binary.LittleEndian.PutUint32(m[4:], ringLayout)
 	binary.LittleEndian.PutUint64(m[8:], uint64(size))

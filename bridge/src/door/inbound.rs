@@ -66,10 +66,16 @@ impl LinkEnd {
                 }
             }
             Action::Skipped { flow, seq } => self.skipped(node, inbound, flow, seq),
-            Action::Credit { flow } => self.outlet(flow).iter().for_each(|o| o.owner.notify_waiters()),
+            Action::Credit { flow } => {
+                Self::feed(&mut lock(&self.state), flow);
+                self.outlet(flow).iter().for_each(|o| o.owner.notify_waiters());
+            }
             Action::Refused { flow, outcome } => self.refused(node, flow, outcome),
             Action::Rebind { flow, moved, .. } => {
-                let outlet = lock(&self.state).outlets.remove(&flow).and_then(|o| o.upgrade());
+                let mut state = lock(&self.state);
+                Self::feed(&mut state, flow);
+                let outlet = state.outlets.remove(&flow).and_then(|o| o.upgrade());
+                drop(state);
                 if let Some(outlet) = outlet {
                     outlet.unbind(node, self.id, flow, moved.as_ref());
                 }
@@ -265,8 +271,11 @@ impl LinkEnd {
         last_frame: Option<u64>,
     ) {
         *lock(&self.fate) = Some((status, detail.to_owned()));
-        let unknown = lock(&self.state).machine.unknown();
-        let outlets = std::mem::take(&mut lock(&self.state).outlets);
+        let (unknown, outlets) = {
+            let mut state = lock(&self.state);
+            self.last_credit(&mut state);
+            (state.machine.unknown(), std::mem::take(&mut state.outlets))
+        };
         for (flow, lost) in inbound.drain() {
             if let Host::Cell(cell) = lost.host {
                 cell.close_stream(node, (self.id, flow), (lost.stream, lost.binding), Closed::Lost);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use actorbridge_proto::{Item, Packet, writer};
+use actorbridge_proto::{Item, Packet, What, writer};
 use bytes::Bytes;
 
 use super::{LinkEnd, State};
@@ -11,6 +11,9 @@ use crate::machine::link::{self, Action, Phase};
 use crate::message::Outgoing;
 use crate::node::lock;
 use crate::outlet::Outlet;
+
+/// What a payload's tag and length take, at most.
+const PLAIN_OVERHEAD: usize = 6;
 
 /// One message on its way out.
 #[derive(Debug, Clone, Copy)]
@@ -36,8 +39,23 @@ pub trait Lane: Send + Sync {
     /// Is there room for a message of so many bytes?
     fn has_room(&self, bytes: usize) -> bool;
 
-    /// Writes a message that there is room for, and wakes the peer if it sleeps.
+    /// Writes a message that there is room for. The peer sees it after `publish`.
     fn put(&self, item: LaneItem<'_>);
+
+    /// Shows the peer what was put, and wakes it if it sleeps.
+    fn publish(&self);
+
+    /// What the peer has granted on a flow in the memory: processed, and credit; (0, 0) = nothing.
+    fn granted(&self, flow: u32) -> (u64, u64);
+
+    /// How many flows wait for credit. While there are any, the peer tells of what it grants. Look once more after it.
+    fn want_credit(&self, flows: usize);
+
+    /// A flow's number is for another stream from now on: nothing is granted on it.
+    fn forget_granted(&self, flow: u32);
+
+    /// Grants credit on a flow of the peer in the memory; `true` = the peer need not be told.
+    fn grant(&self, flow: u32, processed: u64, credit: u64) -> bool;
 
     /// Writes a packet; `false` = there is no room yet. [`LinkEnd::lane_has_room`] is called when there may be.
     fn put_packet(&self, packet: &Packet) -> bool;
@@ -143,8 +161,66 @@ impl LinkEnd {
         self.drive(&node, |machine, out| machine.receive_items(run.into_items(), out));
     }
 
+    /// A sender waits for the credit of a flow; `true` = there is some by now.
+    pub(super) fn starves(state: &mut State, flow: u32) -> bool {
+        let Some(lane) = &state.lane else { return false };
+        // Its caller has the outlet too: it does not end here.
+        let outlet = state.outlets.get(&flow).and_then(std::sync::Weak::upgrade);
+        if let Some(outlet) = outlet
+            && state.starved.insert(flow, outlet.owner.clone()).is_none()
+        {
+            lane.want_credit(state.starved.len());
+        }
+        Self::learn_credit(state, flow)
+    }
+
+    /// There is credit on a flow again, or nobody sends on it any more: who waits for it looks.
+    pub(super) fn feed(state: &mut State, flow: u32) {
+        let Some(owner) = state.starved.remove(&flow) else {
+            return;
+        };
+        if let Some(lane) = &state.lane {
+            lane.want_credit(state.starved.len());
+        }
+        owner.notify_waiters();
+    }
+
+    /// Looks at what the peer has granted in the memory; `true` = there is credit.
+    fn learn_credit(state: &mut State, flow: u32) -> bool {
+        let Some(lane) = &state.lane else { return false };
+        let (processed, credit) = lane.granted(flow);
+        let some = state.machine.credited(flow, processed, credit);
+        if some {
+            Self::feed(state, flow);
+        }
+        some
+    }
+
+    /// Grants credit to the peer without telling it, if it looks for itself; `false` = it is to be told.
+    pub(super) fn grant_silently(&self, state: &mut State, flow: u32, processed: u64, credit: u64) -> bool {
+        let Some(lane) = &state.lane else { return false };
+        state.machine.state_at_once(flow, credit) && lane.grant(flow, processed, credit)
+    }
+
+    /// The link is over: how far the peer came on each flow.
+    pub(super) fn last_credit(&self, state: &mut State) {
+        let Some(lane) = state.lane.clone() else { return };
+        for flow in state.machine.open_flows() {
+            let (processed, credit) = lane.granted(flow);
+            state.machine.credited(flow, processed, credit);
+        }
+    }
+
+    /// The credit that the peer has granted on a flow that is out of it.
+    fn take_credit(state: &mut State, flow: u32) {
+        if state.machine.is_spent(flow) {
+            Self::learn_credit(state, flow);
+        }
+    }
+
     /// Writes a message to the lane, if that can be done now: the seq that it has.
     pub(super) fn send_at_once(&self, state: &mut State, flow: u32, out: &Outgoing) -> Option<u64> {
+        Self::take_credit(state, flow);
         let lane = state.lane.as_ref().filter(|_| state.unsent.is_none())?;
         let (what, body) = out.for_peer(&state.reads).ok()?;
         if !lane.has_room(body.len()) {
@@ -164,7 +240,49 @@ impl LinkEnd {
             plain: plain.is_some(),
             bytes: &body[plain.unwrap_or(0)..],
         });
+        lane.publish();
         Some(seq)
+    }
+
+    /// Is there no credit on a flow, of a door that tells it in memory?
+    pub(crate) fn is_spent(&self, flow: u32) -> bool {
+        let mut state = lock(&self.state);
+        Self::take_credit(&mut state, flow);
+        state.lane.is_some() && state.machine.is_spent(flow)
+    }
+
+    /// Tells payloads, if that can be done now: how many, and the last one's seq.
+    pub(crate) fn send_plain(&self, flow: u32, what: &What, payloads: &[&[u8]]) -> (usize, u64) {
+        let mut state = lock(&self.state);
+        let state = &mut *state;
+        let Some(lane) = state.lane.clone().filter(|_| state.unsent.is_none()) else {
+            return (0, 0);
+        };
+        let mut sent = (0, 0);
+        for payload in payloads {
+            let size = payload.len() + PLAIN_OVERHEAD;
+            Self::take_credit(state, flow);
+            if !lane.has_room(payload.len()) {
+                break;
+            }
+            let Some((seq, type_id)) = state.machine.send_at_once(flow, what, size) else {
+                break;
+            };
+            lane.put(LaneItem {
+                flow,
+                seq,
+                type_id,
+                ttl_ms: 0,
+                hops: 0,
+                plain: true,
+                bytes: payload,
+            });
+            sent = (sent.0 + 1, seq);
+        }
+        if sent.0 > 0 {
+            lane.publish();
+        }
+        sent
     }
 
     /// The time that a message has left; one whose deadline has passed travels with 1 ms, and is answered EXPIRED.

@@ -293,6 +293,8 @@ pub struct Link {
     flows: Vec<Option<OutFlow>>,
     free: Vec<u32>,
     types: HashMap<Bytes, u32>,
+    /// The type that went past the queue last, and its number.
+    last_type: (Bytes, u32),
     // In.
     last_number: u64,
     in_flows: BTreeMap<u32, InFlow>,
@@ -324,6 +326,7 @@ impl Link {
             flows: Vec::new(),
             free: Vec::new(),
             types: HashMap::new(),
+            last_type: (Bytes::new(), 0),
             last_number: 0,
             in_flows: BTreeMap::new(),
             in_types: Vec::new(),

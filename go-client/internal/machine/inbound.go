@@ -219,9 +219,7 @@ func (l *Link) onState(state *pb.StreamState, out []Action) ([]Action, error) {
 	}
 	sent.processed = max(sent.processed, state.Processed)
 	sent.received = max(sent.received, state.Received, sent.processed)
-	for sent.frames.len() > 0 && sent.frames.front().lastSeq <= sent.processed {
-		sent.frames.pop()
-	}
+	sent.trim()
 	if credit := min(state.Credit, sent.processed+MaxWindow); credit > sent.credit {
 		sent.credit = credit
 		if !sent.closing {

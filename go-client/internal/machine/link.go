@@ -234,6 +234,13 @@ type outFlow struct {
 	frames deque[sentFrame]
 }
 
+// trim forgets the frames that have been processed.
+func (f *outFlow) trim() {
+	for f.frames.len() > 0 && f.frames.front().lastSeq <= f.processed {
+		f.frames.pop()
+	}
+}
+
 type sentFrame struct{ lastSeq, number uint64 }
 
 type inFlow struct {

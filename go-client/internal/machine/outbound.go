@@ -136,6 +136,46 @@ func (l *Link) SendAtOnce(flow uint32, what *wire.What, size int) (seq uint64, t
 	return seq, typeID, true
 }
 
+// IsSpent says whether a flow has used up its credit.
+func (l *Link) IsSpent(flow uint32) bool {
+	out := l.outFlow(flow)
+	return out != nil && out.nextSeq > out.credit
+}
+
+// Credited is what the peer says of an outgoing flow past the packets; true: it has credit. What was said before counts if it was more,
+// and what cannot be of this binding is ignored.
+func (l *Link) Credited(flow uint32, processed, credit uint64) bool {
+	out := l.outFlow(flow)
+	if out == nil || processed >= out.nextSeq {
+		return false
+	}
+	out.processed = max(out.processed, processed)
+	out.received = max(out.received, out.processed)
+	out.trim()
+	out.credit = max(out.credit, min(credit, out.processed+MaxWindow))
+	return out.nextSeq <= out.credit
+}
+
+// OpenFlows are the outgoing flows whose numbers are taken.
+func (l *Link) OpenFlows() (flows []uint32) {
+	for i, out := range l.flows {
+		if out != nil {
+			flows = append(flows, uint32(i)+1)
+		}
+	}
+	return flows
+}
+
+// StateAtOnce raises the credit of an incoming flow, which its sender is told past the packets; false: say it by State.
+func (l *Link) StateAtOnce(flow uint32, credit uint64) bool {
+	in := l.inFlows[flow]
+	if in == nil || l.states[flow] != nil {
+		return false
+	}
+	in.credit = max(in.credit, credit)
+	return true
+}
+
 // AnswerAtOnce is SendAtOnce outside any stream.
 func (l *Link) AnswerAtOnce(what *wire.What, size int) (typeID uint32, ok bool) {
 	typeID, ok = l.typeAtOnce(what)

@@ -126,6 +126,41 @@ impl Link {
         Some((seq, type_id))
     }
 
+    /// Has a flow used up its credit?
+    pub fn is_spent(&mut self, flow: u32) -> bool {
+        self.flow_mut(flow).is_some_and(|out| out.next_seq > out.credit)
+    }
+
+    /// What the peer says of an outgoing flow past the packets: `true` = it has credit. What was said before counts if it was more,
+    /// and what cannot be of this binding is ignored.
+    pub fn credited(&mut self, flow: u32, processed: u64, credit: u64) -> bool {
+        let Some(out) = self.flow_mut(flow).filter(|out| processed < out.next_seq) else {
+            return false;
+        };
+        out.processed = out.processed.max(processed);
+        out.received = out.received.max(out.processed);
+        while out.frames.front().is_some_and(|(last, _)| *last <= out.processed) {
+            out.frames.pop_front();
+        }
+        out.credit = out.credit.max(credit.min(out.processed + MAX_WINDOW));
+        out.next_seq <= out.credit
+    }
+
+    /// The outgoing flows whose numbers are taken.
+    pub fn open_flows(&self) -> Vec<u32> {
+        let flows = (1_u32..).zip(&self.flows);
+        flows.filter_map(|(flow, out)| out.as_ref().map(|_| flow)).collect()
+    }
+
+    /// Raises the credit of an incoming flow, which its sender is told past the packets; `false` = say it by a state.
+    pub fn state_at_once(&mut self, flow: u32, credit: u64) -> bool {
+        if self.states.contains_key(&flow) {
+            return false;
+        }
+        let inbound = self.in_flows.get_mut(&flow);
+        inbound.map(|i| i.credit = i.credit.max(credit)).is_some()
+    }
+
     /// As [`Link::send_at_once`], outside any stream.
     pub fn answer_at_once(&mut self, what: &What, size: usize) -> Option<u32> {
         let type_id = self.type_at_once(what)?;
@@ -133,14 +168,20 @@ impl Link {
         (!refused).then_some(type_id)
     }
 
-    fn type_at_once(&self, what: &What) -> Option<u32> {
+    fn type_at_once(&mut self, what: &What) -> Option<u32> {
         if !self.queue.is_empty() || self.front_waits {
             return None;
         }
-        match what.bytes.is_empty() {
-            true => Some(0),
-            false => self.types.get(&what.bytes).copied(),
+        if what.bytes.is_empty() {
+            return Some(0);
         }
+        let (bytes, type_id) = &self.last_type;
+        if bytes.as_ptr() == what.bytes.as_ptr() && bytes.len() == what.bytes.len() {
+            return Some(*type_id); // as nearly always; it is kept, so that nothing else is there
+        }
+        let type_id = *self.types.get(&what.bytes)?;
+        self.last_type = (what.bytes.clone(), type_id);
+        Some(type_id)
     }
 
     /// Queues one message outside any stream: an answer, or a complete envelope with an empty `what`.

@@ -82,7 +82,7 @@ impl Actor for Mirror {
         let text = message.type_name().to_owned();
         cx.reply(&EchoReply {
             text,
-            data: message.payload().clone(),
+            data: message.payload_bytes(),
             language: "rust".into(),
         })
     }

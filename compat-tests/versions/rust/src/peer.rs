@@ -54,7 +54,7 @@ impl Actor for Noting {
             let mut note = lock(&self.note);
             note.arrived += 1;
             note.seen.version = message.version();
-            note.seen.payload = message.payload().clone();
+            note.seen.payload = message.payload_bytes();
         }
         self.desk.receive(cx, message).await
     }

@@ -5,9 +5,11 @@ mod generated;
 
 pub use generated::bench;
 
-use actorbridge::{Cx, Fault};
+use actorbridge::{Actor, Cx, Fault, Message, Protocol, RawType, Ref};
 // Linked, so that its C function is in the archive.
 pub use actorbridge_byhand as byhand;
+use std::str::FromStr as _;
+
 use bench::v1::{self as wire, CounterRef};
 
 /// Counts what it is told.
@@ -40,17 +42,67 @@ impl wire::Echoer for Echoer {
     }
 }
 
+/// Bytes that are counted.
+pub static NOTE: RawType = RawType::new("bench.v1.RawNote");
+/// Bytes that come back.
+pub static ECHO: RawType = RawType::new("bench.v1.RawEcho");
+/// The same on the asking thread.
+pub static ECHO_INLINE: RawType = RawType::new("bench.v1.RawEchoInline");
+
+/// Counts raw notes, and gives raw messages back.
+#[derive(Default)]
+pub struct Raw(wire::Taken);
+
+impl Actor for Raw {
+    const PROTOCOL: Protocol = Protocol {
+        name: "bench.v1.Raw",
+        inline: &["bench.v1.RawEchoInline"],
+        ..Protocol::NONE
+    };
+
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
+        let name = message.type_name();
+        if name == NOTE.name() {
+            self.0.notes += 1;
+            self.0.sum += message.raw(&NOTE)?.iter().map(|b| u64::from(*b)).sum::<u64>();
+            return Ok(());
+        }
+        for echo in [&ECHO, &ECHO_INLINE] {
+            if name == echo.name() {
+                return cx.reply_raw(echo, message.raw(echo)?);
+            }
+        }
+        message.decode::<wire::Reading>()?;
+        cx.reply(&self.0)
+    }
+}
+
 /// Tells notes to the counter in Go.
 #[derive(Default)]
 pub struct Source;
 
 impl wire::Source for Source {
     async fn tell(&mut self, cx: &Cx, order: wire::Order) -> Result<wire::Told, Fault> {
-        let sink = CounterRef::at("ab:///sink")?;
+        let (sink, raw_sink) = (CounterRef::at("ab:///sink")?, Ref::from_str("ab:///raw-sink")?);
         let data: Vec<u8> = vec![1; order.bytes as usize];
         // As outside code: it waits while there is no room, where a handler's own tells would be refused.
         let sender = cx.node();
+        if order.at_once > 0 {
+            let batch = vec![&data[..]; order.at_once as usize];
+            let mut left = order.notes as usize;
+            while left > 0 {
+                let now = &batch[..left.min(batch.len())];
+                let sent = sender.tell_raw_all(&raw_sink, &NOTE, now).await;
+                sent.map_err(|(_, error)| error)?;
+                left -= now.len();
+            }
+            return Ok(wire::Told {});
+        }
         for _ in 0..order.notes {
+            if order.raw {
+                sender.tell_raw(&raw_sink, &NOTE, &data).await?;
+                continue;
+            }
             let data = data.clone().into();
             sink.take(&sender, &wire::Note { data }).await?;
         }
@@ -64,6 +116,7 @@ actorbridge_ffi::module! {
         "counter" => wire::counter(Counter::default),
         "counter/*" => wire::counter(Counter::default),
         "echoer" => wire::echoer(Echoer::default),
+        "raw" => Raw::default,
         "source" => wire::source(Source::default),
     },
 }

@@ -285,8 +285,12 @@ func (*Told) Descriptor() ([]byte, []int) {
 type Order struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many notes, and how many bytes each has.
-	Notes         uint64 `protobuf:"varint,1,opt,name=notes,proto3" json:"notes,omitempty"`
-	Bytes         uint32 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Notes uint64 `protobuf:"varint,1,opt,name=notes,proto3" json:"notes,omitempty"`
+	Bytes uint32 `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// They are raw messages.
+	Raw bool `protobuf:"varint,3,opt,name=raw,proto3" json:"raw,omitempty"`
+	// So many raw ones are told at once; 0 = one by one.
+	AtOnce        uint32 `protobuf:"varint,4,opt,name=at_once,json=atOnce,proto3" json:"at_once,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -335,6 +339,20 @@ func (x *Order) GetBytes() uint32 {
 	return 0
 }
 
+func (x *Order) GetRaw() bool {
+	if x != nil {
+		return x.Raw
+	}
+	return false
+}
+
+func (x *Order) GetAtOnce() uint32 {
+	if x != nil {
+		return x.AtOnce
+	}
+	return 0
+}
+
 var File_bench_v1_bench_proto protoreflect.FileDescriptor
 
 const file_bench_v1_bench_proto_rawDesc = "" +
@@ -350,10 +368,12 @@ const file_bench_v1_bench_proto_rawDesc = "" +
 	"\x04data\x18\x01 \x01(\fR\x04data\"#\n" +
 	"\rInlinePayload\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\"\x06\n" +
-	"\x04Told\"3\n" +
+	"\x04Told\"^\n" +
 	"\x05Order\x12\x14\n" +
 	"\x05notes\x18\x01 \x01(\x04R\x05notes\x12\x14\n" +
-	"\x05bytes\x18\x02 \x01(\rR\x05bytes2k\n" +
+	"\x05bytes\x18\x02 \x01(\rR\x05bytes\x12\x10\n" +
+	"\x03raw\x18\x03 \x01(\bR\x03raw\x12\x17\n" +
+	"\aat_once\x18\x04 \x01(\rR\x06atOnce2k\n" +
 	"\aCounter\x12.\n" +
 	"\x04Take\x12\x0e.bench.v1.Note\x1a\x16.google.protobuf.Empty\x12*\n" +
 	"\x04Read\x12\x11.bench.v1.Reading\x1a\x0f.bench.v1.Taken\x1a\x04\xb2\xb8\x19\x002\x84\x01\n" +

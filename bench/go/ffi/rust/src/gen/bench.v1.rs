@@ -100,6 +100,12 @@ pub struct Order {
     pub notes: u64,
     #[prost(uint32, tag = "2")]
     pub bytes: u32,
+    /// They are raw messages.
+    #[prost(bool, tag = "3")]
+    pub raw: bool,
+    /// So many raw ones are told at once; 0 = one by one.
+    #[prost(uint32, tag = "4")]
+    pub at_once: u32,
 }
 impl ::prost::Name for Order {
     const NAME: &'static str = "Order";

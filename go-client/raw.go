@@ -1,0 +1,131 @@
+package actorbridge
+
+import (
+	"context"
+	"fmt"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+// A RawType is a message type whose payload is bytes that nobody encodes or decodes on the way: for gateways, for data that has
+// a format of its own, and where every nanosecond counts. It has a name and no versions. Both sides make it with the same name; in
+// Rust it is actorbridge::RawType.
+type RawType struct {
+	name             string
+	tell, ask, reply *wire.What
+}
+
+// NewRawType makes a type, once for each name: such as "ticks.v1.Tick". An actor that knows other types of that name refuses it.
+func NewRawType(name string) *RawType {
+	of := func(kind pb.Kind) *wire.What { return wire.NewWhat(kind, name, 1, 1, pb.ContentType_CONTENT_TYPE_RAW) }
+	return &RawType{name, of(pb.Kind_KIND_TELL), of(pb.Kind_KIND_ASK), of(pb.Kind_KIND_REPLY)}
+}
+
+// Name is its name.
+func (t *RawType) Name() string { return t.name }
+
+// outgoing is a message of this type; it copies the payload.
+func (t *RawType) outgoing(what *wire.What, payload []byte, fields wire.BodyFields) outgoing {
+	body := make([]byte, 0, len(payload)+40+8*len(fields.AskPath))
+	body = wire.AppendBody(body, fields, payload)
+	return outgoing{
+		what: what, body: body, payload: body[len(body)-len(payload):], correlation: fields.Correlation,
+		asks: uint32(len(fields.AskPath)),
+	}
+}
+
+// TellRaw is [Node.Tell] for a raw message. The payload is the caller's again when it returns.
+func (n *Node) TellRaw(ctx context.Context, to Ref, t *RawType, payload []byte) error {
+	if n.tellRawNow(ctx, to, t, payload) {
+		return nil
+	}
+	out := t.outgoing(t.tell, payload, wire.BodyFields{})
+	return n.tellOut(ctx, to, &out)
+}
+
+// TellRawAll is TellRaw for several messages, which share what a message costs beside its bytes. It says how many were sent, in
+// order: all, or as many as went before the error.
+func (n *Node) TellRawAll(ctx context.Context, to Ref, t *RawType, payloads [][]byte) (sent int, err error) {
+	for sent < len(payloads) {
+		if sent += n.tellRawsNow(ctx, to, t, payloads[sent:]); sent == len(payloads) {
+			break
+		}
+		if err = n.TellRaw(ctx, to, t, payloads[sent]); err != nil {
+			return sent, err
+		}
+		sent++
+	}
+	return sent, nil
+}
+
+// tellRawNow sends without an encoded message in between, if the way is known and free.
+func (n *Node) tellRawNow(ctx context.Context, to Ref, t *RawType, payload []byte) bool {
+	if ctx != context.Background() && turnOf(ctx) != nil {
+		return false // in a handler it is staged
+	}
+	o := n.outside.known(to)
+	return o != nil && o.sendRaw(t.tell, payload)
+}
+
+func (n *Node) tellRawsNow(ctx context.Context, to Ref, t *RawType, payloads [][]byte) int {
+	if turnOf(ctx) != nil {
+		return 0
+	}
+	o := n.outside.known(to)
+	if o == nil {
+		return 0
+	}
+	return o.sendRaws(t.tell, payloads)
+}
+
+// AskRaw is [Node.Ask] for a raw message whose reply is raw too. The reply is the caller's.
+func (n *Node) AskRaw(ctx context.Context, to Ref, t *RawType, payload []byte, options ...AskOption) ([]byte, error) {
+	return n.askRaw(ctx, to, t, payload, options, asking{})
+}
+
+// AskRawInline is AskRaw for a type that the actor's protocol declares inline; see [AskInline].
+func (n *Node) AskRawInline(ctx context.Context, to Ref, t *RawType, payload []byte, options ...AskOption) ([]byte, error) {
+	return n.askRaw(ctx, to, t, payload, options, asking{inline: true, wants: t.reply})
+}
+
+func (n *Node) askRaw(
+	ctx context.Context, to Ref, t *RawType, payload []byte, options []AskOption, how asking,
+) ([]byte, error) {
+	how.encode = func(fields wire.BodyFields) (outgoing, error) { return t.outgoing(t.ask, payload, fields), nil }
+	reply, err := n.askWith(ctx, to, nil, options, how)
+	if err != nil {
+		return nil, err
+	}
+	if reply.what.ContentType != uint32(pb.ContentType_CONTENT_TYPE_RAW) {
+		return nil, answerError(to, reply.Unsupported())
+	}
+	return reply.payload, nil
+}
+
+// Raw is the payload of a raw message of this type. It must not be changed. It fails with UNSUPPORTED_TYPE or UNSUPPORTED_CODEC;
+// a handler returns that error, and the asker is told.
+func (m *Message) Raw(t *RawType) ([]byte, error) {
+	if m.what.TypeName != t.name {
+		return nil, m.Unsupported()
+	}
+	if m.what.ContentType != uint32(pb.ContentType_CONTENT_TYPE_RAW) {
+		e := newError(CodeUnsupportedCodec, m.who.Target, fmt.Sprintf("%s is read raw here, and came encoded", t.name))
+		e.refusal = true
+		return nil, e
+	}
+	return m.payload, nil
+}
+
+// ReplyRaw is [Message.Reply] with a raw message. The payload is copied.
+func (m *Message) ReplyRaw(t *RawType, payload []byte) error {
+	r, err := m.Responder()
+	if err != nil {
+		return err
+	}
+	out := t.outgoing(t.reply, payload, wire.BodyFields{Correlation: r.correlation})
+	if err = r.reply(&out); err != nil {
+		m.owed.Store(true)
+	}
+	return err
+}
