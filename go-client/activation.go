@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
@@ -24,7 +25,7 @@ var errGoexit = errors.New("runtime.Goexit was called")
 type activation struct {
 	cell    *cell
 	actor   Receiver // nil = it has to be made
-	last    *permit  // of the message that was handled, not given back yet
+	done    permits  // of what was handled, not given back yet
 	handled int
 }
 
@@ -55,20 +56,31 @@ func (a *activation) loop() {
 	for {
 		if a.actor == nil && (!c.isRunning() || !a.start()) {
 			c.flush(c.ctx, flushLast)
-			if a.last != nil {
-				c.release(*a.last)
+			if a.done.count > 0 {
+				c.releaseAll(a.done, 0)
 			}
 			c.rest(nil)
 			return
 		}
-		m, halted := c.next(a.last)
-		a.last = nil
-		if m != nil {
-			a.last = &m.permit
-			a.handle(m)
-			if a.handled++; a.handled%batch == 0 || c.outbox.isFull() {
+		next, halted := c.next(a.done)
+		a.done = permits{}
+		if next.message != nil || next.run != nil {
+			c.lingers.came()
+			if m := next.message; m != nil {
+				a.done = permits{m.permit, 1}
+				a.handle(m)
+				a.handled++
+			} else {
+				a.handleRun(next.run)
+			}
+			if a.handled >= batch || c.outbox.isFull() {
+				a.handled = 0
 				c.flush(c.ctx, flushBatch)
 			}
+			continue
+		}
+		if !halted && !c.outbox.some.Load() && c.lingers.more() {
+			runtime.Gosched()
 			continue
 		}
 		c.flush(c.ctx, c.flushModeOf(halted))
@@ -79,6 +91,36 @@ func (a *activation) loop() {
 			return
 		}
 	}
+}
+
+const (
+	// lingerTurns is how often an activation that has nothing to do lets others run and looks again before it ends: to begin a new one
+	// wakes a thread.
+	lingerTurns = 16
+	// lingerPause is how many activations do not linger after it was in vain.
+	lingerPause = 16
+)
+
+// lingers says whether an activation lingers: as long as it pays. Only the activation uses it.
+type lingers struct {
+	turns, pause int
+}
+
+// came: there was something to do.
+func (l *lingers) came() { l.turns = 0 }
+
+// more says whether to look again; if not, the activation ends.
+func (l *lingers) more() bool {
+	switch {
+	case l.pause > 0 && l.turns == 0:
+		l.pause--
+		return false
+	case l.turns < lingerTurns:
+		l.turns++
+		return true
+	}
+	l.turns, l.pause = 0, lingerPause
+	return false
 }
 
 // start makes the actor and runs its start hook; false = it could not be started, and stops.
@@ -129,20 +171,25 @@ func (a *activation) guard(messageType string, run func() error, onPanic ...func
 		if returned {
 			return
 		}
-		reason, stack := errGoexit.Error(), stackNow()
-		if value := recover(); value != nil {
-			reason = panicText(value)
-		}
 		err = errPanicked
-		a.actor = nil
-		for _, tell := range onPanic {
-			tell(reason)
-		}
-		a.cell.supervise(reason, stack, messageType)
+		a.lost(messageType, recover(), onPanic...)
 	}()
 	err = run()
 	returned = true
 	return err
+}
+
+// lost: the actor is lost to a panic with this value, or to a Goexit. It is called by the deferred function that has recovered it.
+func (a *activation) lost(messageType string, value any, tellAll ...func(reason string)) {
+	reason, stack := errGoexit.Error(), stackNow()
+	if value != nil {
+		reason = panicText(value)
+	}
+	a.actor = nil
+	for _, tell := range tellAll {
+		tell(reason)
+	}
+	a.cell.supervise(reason, stack, messageType)
 }
 
 // stackNow is where a panic was, for a deferred function that recovers it.
@@ -173,6 +220,68 @@ func (a *activation) handle(m *Message) {
 	if !errors.Is(err, errPanicked) {
 		c.conclude(m, err)
 	}
+}
+
+// handleRun handles the messages of a run, until something else is to be looked at. Afterwards a.actor is nil if the actor was lost
+// to a panic.
+func (a *activation) handleRun(r *mailRun) {
+	c := a.cell
+	left := r.messages()
+	share := min(max(int(c.options.mailbox)/16, 1), batch)
+	a.done = permits{first: r.first}
+	for {
+		n := a.handleSome(r, left[:min(share, len(left))])
+		left = left[n:]
+		if a.actor == nil || c.attention.Load() || a.handled >= batch || c.outbox.isFull() || len(left) == 0 {
+			break
+		}
+		c.releaseAll(a.done, a.done.count)
+		a.done = permits{first: r.first}
+	}
+	c.putBack(r)
+}
+
+// handleSome handles messages that r begins with, and says how many: fewer if the actor was lost, or something else is to be looked
+// at. They are taken off r.
+func (a *activation) handleSome(r *mailRun, messages []Message) (n int) {
+	c := a.cell
+	returned := false
+	handled := func() {
+		r.drop(n)
+		a.handled += n
+		a.done.count += uint64(n)
+	}
+	defer func() {
+		if returned {
+			return
+		}
+		value := recover()
+		m := &messages[n]
+		n++
+		handled()
+		if value == nil { // runtime.Goexit takes this goroutine: nobody else puts it back
+			c.putBack(r)
+		}
+		a.lost(m.Type(), value, func(reason string) {
+			f := failed(CodePanicked, reason)
+			c.failMessage(m, &f)
+			m.turn.finish()
+		})
+	}()
+	for ; n < len(messages) && !(n > 0 && (c.attention.Load() || c.outbox.isFull())); n++ {
+		m := &messages[n]
+		m.turn.cell, m.turn.message = c, m
+		if m.deadline != 0 && c.expire(m) {
+			continue
+		}
+		if err := a.actor.Receive(&m.turn, m); err != nil {
+			c.conclude(m, err)
+		}
+		m.turn.finish()
+	}
+	returned = true
+	handled()
+	return n
 }
 
 // expire refuses a message whose deadline passed in the mailbox.

@@ -195,7 +195,7 @@ func (c *cell) endHold(h *hold) {
 		if h.closed {
 			c.pool.Close(h.key)
 		}
-		grants = c.pool.Grants(c.mailbox.len() == 0, nil)
+		grants = c.pool.Grants(c.mailbox.isEmpty(), nil)
 	}
 	if moved != nil { // in order: nothing of this stream may overtake it
 		for _, m := range h.queue {

@@ -35,6 +35,7 @@ func (c *cell) freeze() error {
 		return newError(CodeStopped, c.ref.text, "")
 	}
 	c.frozen = true
+	c.attention.Store(true)
 	c.pool.SetFrozen(true)
 	for _, t := range c.timers {
 		t.stop()
@@ -50,10 +51,10 @@ func (c *cell) thaw() {
 	for id, t := range c.timers {
 		c.armTimer(id, t)
 	}
-	grants := c.pool.Grants(c.mailbox.len() == 0, nil)
+	grants := c.pool.Grants(c.mailbox.isEmpty(), nil)
 	waiters := c.waiters
 	c.waiters = nil
-	if c.mailbox.len() > 0 {
+	if !c.mailbox.isEmpty() {
 		c.schedule()
 	}
 	c.mu.Unlock()
@@ -136,7 +137,7 @@ func (c *cell) snapshotFailed(why error) error {
 func (c *cell) giveActorBack(actor Receiver) {
 	c.mu.Lock()
 	c.actor, c.active = actor, false
-	if c.mailbox.len() > 0 {
+	if !c.mailbox.isEmpty() {
 		c.schedule()
 	}
 	c.mu.Unlock()
@@ -198,8 +199,9 @@ func (c *cell) packMail(capsule *pb.Capsule) {
 			capsule.Inputs = append(capsule.Inputs, &pb.Cursor{Stream: stream, Mode: pb.Mode_MODE_FLOW, Binding: d.binding})
 		}
 	}
-	c.cut = c.mailbox.len()
-	for _, m := range c.mailbox.queue[c.mailbox.head:] {
+	held := c.mailbox.singles()
+	c.cut = len(held)
+	for _, m := range held {
 		ttl := uint32(0)
 		if m.deadline > 0 {
 			ttl = uint32(max(m.deadline-min(m.deadline, c.node.now()), 1))

@@ -3,6 +3,7 @@ package actorbridge
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
@@ -44,7 +45,10 @@ type cell struct {
 	// exclusive has a token while a stop, a snapshot or a move is under way.
 	exclusive chan struct{}
 	// thawed rings when a freeze is over.
-	thawed bell
+	thawed  bell
+	lingers lingers
+	// attention: the activation should look at the mailbox before it handles the next message of a run.
+	attention atomic.Bool
 
 	mu        sync.Mutex
 	mailbox   mailbox
@@ -91,49 +95,6 @@ func newCell(node *Node, ref Ref, f factory, options spawnOptions, parent *cell,
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
-}
-
-// mailbox is messages in order.
-type mailbox struct {
-	queue []*Message
-	head  int
-}
-
-func (b *mailbox) len() int { return len(b.queue) - b.head }
-
-func (b *mailbox) push(m *Message) { b.queue = append(b.queue, m) }
-
-func (b *mailbox) pop() *Message {
-	if b.len() == 0 {
-		return nil
-	}
-	m := b.queue[b.head]
-	b.queue[b.head] = nil
-	if b.head++; b.head == len(b.queue) {
-		b.queue, b.head = b.queue[:0], 0
-	} else if b.head >= 1024 && b.head >= len(b.queue)/2 {
-		b.queue, b.head = append([]*Message(nil), b.queue[b.head:]...), 0
-	}
-	return m
-}
-
-func (b *mailbox) all() []*Message {
-	all := b.queue[b.head:]
-	b.queue, b.head = nil, 0
-	return all
-}
-
-// take takes out the message that is picked.
-func (b *mailbox) take(is func(*Message) bool) *Message {
-	for i := b.head; i < len(b.queue); i++ {
-		if m := b.queue[i]; is(m) {
-			copy(b.queue[i:], b.queue[i+1:])
-			b.queue[len(b.queue)-1] = nil
-			b.queue = b.queue[:len(b.queue)-1]
-			return m
-		}
-	}
-	return nil
 }
 
 // offerLocal offers a message of this node; who rings when there may be room.
@@ -246,7 +207,7 @@ func (c *cell) openStream(key machine.StreamKey, o *opening) bool {
 func (c *cell) closeStream(key machine.StreamKey) {
 	c.mu.Lock()
 	c.pool.Close(key)
-	grants := c.pool.Grants(c.mailbox.len() == 0, nil)
+	grants := c.pool.Grants(c.mailbox.isEmpty(), nil)
 	waiters := c.waiters
 	c.waiters = nil
 	c.mu.Unlock()
@@ -258,7 +219,7 @@ func (c *cell) closeStream(key machine.StreamKey) {
 func (c *cell) refusedStream(key machine.StreamKey, seq uint64) {
 	c.mu.Lock()
 	c.pool.Refused(key, seq)
-	grants := c.pool.Grants(c.mailbox.len() == 0, nil)
+	grants := c.pool.Grants(c.mailbox.isEmpty(), nil)
 	c.mu.Unlock()
 	c.node.grant(grants)
 }
@@ -277,32 +238,32 @@ func (c *cell) schedule() {
 	}
 }
 
-// next gives the last message's permit back and takes the next message. Halted: the cell is stopping or frozen.
-func (c *cell) next(last *permit) (m *Message, halted bool) {
+// next gives back what was handled, and takes what is next. Halted: the cell is stopping or frozen.
+func (c *cell) next(done permits) (next mail, halted bool) {
 	c.mu.Lock()
 	c.running = nil
 	var waiters []*bell
-	if last != nil {
-		c.handled++
-		c.giveBack(*last)
+	if done.count > 0 {
+		c.giveBack(done)
 		waiters, c.waiters = c.waiters, nil
 	}
 	halted = c.frozen || c.phase != phaseRunning
+	c.attention.Store(halted)
 	if !halted {
-		m = c.mailbox.pop()
+		next = c.mailbox.pop()
 	}
-	if m != nil {
+	if m := next.message; m != nil {
 		m.turn.cell, m.turn.message = c, m
 		if m.IsAsk() {
 			m.owed.Store(true)
 			c.running = m
 		}
 	}
-	grants := c.pool.Grants(c.mailbox.len() == 0, nil)
+	grants := c.pool.Grants(c.mailbox.isEmpty(), nil)
 	c.mu.Unlock()
 	c.node.grant(grants)
 	ringAll(waiters)
-	return m, halted
+	return next, halted
 }
 
 func ringAll(bells []*bell) {
@@ -311,19 +272,27 @@ func ringAll(bells []*bell) {
 	}
 }
 
-func (c *cell) giveBack(p permit) {
-	if p.link == 0 {
+// giveBack gives permits back, of messages that were handled. The caller holds the lock.
+func (c *cell) giveBack(done permits) {
+	c.handled += done.count
+	if done.first.link == 0 {
 		c.pool.ReleaseLocal()
 	} else {
-		c.pool.Release(streamKey(p), p.seq)
+		c.pool.ReleaseRun(streamKey(done.first), done.first.seq, done.count)
 	}
 }
 
 // release gives back the permit of a message that was not handled.
 func (c *cell) release(p permit) {
+	c.releaseAll(permits{p, 1}, 0)
+}
+
+// releaseAll gives permits back, so many of them of messages that were handled.
+func (c *cell) releaseAll(done permits, handled uint64) {
 	c.mu.Lock()
-	c.giveBack(p)
-	grants := c.pool.Grants(c.mailbox.len() == 0, nil)
+	c.giveBack(done)
+	c.handled -= done.count - handled
+	grants := c.pool.Grants(c.mailbox.isEmpty(), nil)
 	waiters := c.waiters
 	c.waiters = nil
 	c.mu.Unlock()
@@ -334,7 +303,7 @@ func (c *cell) release(p permit) {
 // rest ends the activation, unless there is a message to handle; then it is false, and the activation keeps the actor.
 func (c *cell) rest(actor Receiver) bool {
 	c.mu.Lock()
-	if c.mailbox.len() > 0 && !c.frozen && c.phase == phaseRunning {
+	if !c.mailbox.isEmpty() && !c.frozen && c.phase == phaseRunning {
 		c.mu.Unlock()
 		return false
 	}

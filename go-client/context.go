@@ -124,10 +124,11 @@ func (t *turn) end() {
 // finish: the handler has returned.
 func (t *turn) finish() {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.over = true
-	if t.cancel != nil {
-		t.cancel()
+	cancel := t.cancel
+	t.mu.Unlock()
+	if cancel != nil {
+		cancel()
 	}
 }
 

@@ -173,6 +173,7 @@ func (c *cell) beginStop(code Code, detail string) bool {
 		return false
 	}
 	c.phase = phaseStopping
+	c.attention.Store(true)
 	c.endCode, c.endDetail = code, detail
 	select { // a loop waits for messages
 	case c.wake <- struct{}{}:

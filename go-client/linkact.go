@@ -157,15 +157,12 @@ func (l *linkEnd) deliverRun(run *door.LaneRun) {
 	if stream == nil {
 		return
 	}
-	what, deadline := l.what(run.TypeID), l.node.deadlineIn(run.TTLMs)
-	messages := make([]Message, run.Len())
-	for i := range messages {
-		m := &messages[i]
-		m.node, m.who, m.what, m.payload = l.node, stream.who, what, run.At(i)
-		m.permit = permit{l.id, run.Flow, run.FirstSeq + uint64(i)}
-		m.hops, m.deadline = run.Hops, deadline
+	r := newRun(l, stream, run)
+	if stream.cell == nil {
+		l.offer(stream, r.messages())
+	} else {
+		l.offer(stream, stream.cell.offerRun(r))
 	}
-	l.offer(stream, messages)
 }
 
 // offer brings messages of a stream to its actor.

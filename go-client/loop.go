@@ -29,7 +29,8 @@ func (in *Inbox) All() iter.Seq[*Message] {
 func (in *Inbox) Next(ctx context.Context) (*Message, error) {
 	c := in.cell
 	for {
-		m, halted := c.next(in.finish())
+		next, halted := c.next(in.finish())
+		m := next.message
 		switch {
 		case halted:
 			return nil, newError(CodeStopped, c.ref.text, "")
@@ -50,17 +51,17 @@ func (in *Inbox) Next(ctx context.Context) (*Message, error) {
 }
 
 // finish concludes the last message, and gives its permit.
-func (in *Inbox) finish() *permit {
+func (in *Inbox) finish() (done permits) {
 	m := in.last
 	if m == nil {
-		return nil
+		return done
 	}
 	in.last = nil
 	m.turn.finish()
 	if r := m.takeDuty(); r != nil {
 		r.Fail(handlerSilent(m))
 	}
-	return &m.permit
+	return permits{m.permit, 1}
 }
 
 // runLoop is the goroutine of a loop actor. It ends when the loop returns.
@@ -82,8 +83,8 @@ func (c *cell) runLoop() {
 	err := c.factory.loop(life, in)
 	returned = true
 	life.finish()
-	if last := in.finish(); last != nil {
-		c.release(*last)
+	if done := in.finish(); done.count > 0 {
+		c.releaseAll(done, 0)
 	}
 	code, detail := CodeStopped, ""
 	if err != nil && c.isRunning() {
@@ -103,8 +104,8 @@ func (c *cell) loopPanicked(in *Inbox, reason, stack string) {
 		messageType = m.Type()
 		f := failed(CodePanicked, reason)
 		c.failMessage(m, &f)
-		if last := in.finish(); last != nil {
-			c.release(*last)
+		if done := in.finish(); done.count > 0 {
+			c.releaseAll(done, 0)
 		}
 	}
 	c.supervise(reason, stack, messageType)

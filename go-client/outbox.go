@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
@@ -23,6 +24,9 @@ const (
 // outbox is what an actor's handlers have sent, and what has not left yet.
 type outbox struct {
 	flushing sync.Mutex // held while messages are sent, so that they keep their order
+
+	// some: something is staged.
+	some atomic.Bool
 
 	mu     sync.Mutex
 	staged []staged
@@ -47,6 +51,7 @@ func (c *cell) stage(to Ref, out *outgoing) error {
 	}
 	o.staged = append(o.staged, staged{to, out})
 	o.bytes += len(out.body)
+	o.some.Store(true)
 	return nil
 }
 
@@ -58,6 +63,9 @@ func (o *outbox) size() (messages, bytes int) {
 
 // isFull says whether what is staged should leave.
 func (o *outbox) isFull() bool {
+	if !o.some.Load() {
+		return false
+	}
 	messages, bytes := o.size()
 	return messages >= flushMessages || bytes >= flushBytes
 }
@@ -67,6 +75,7 @@ func (o *outbox) take() []staged {
 	defer o.mu.Unlock()
 	all := o.staged
 	o.staged, o.bytes = nil, 0
+	o.some.Store(false)
 	return all
 }
 
@@ -75,6 +84,7 @@ func (o *outbox) giveBack(rest []staged) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.staged = append(rest, o.staged...)
+	o.some.Store(len(o.staged) > 0)
 	o.bytes = 0
 	for _, s := range o.staged {
 		o.bytes += len(s.out.body)

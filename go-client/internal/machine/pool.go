@@ -198,6 +198,42 @@ func (p *Pool) Arrive(key StreamKey, seq uint64) Arrival {
 	return Accepted
 }
 
+// ArriveRun is Arrive for n messages from first on: all of them, or none.
+func (p *Pool) ArriveRun(key StreamKey, first, n uint64) Arrival {
+	s := p.streams[key]
+	if s == nil {
+		return NotBound
+	}
+	if first <= s.initial && p.used+n > p.Most() {
+		return Full
+	}
+	p.reached(s, first+n-1)
+	for seq := first; seq < first+n; seq++ {
+		s.held.push(seq)
+	}
+	p.used += n
+	return Accepted
+}
+
+// ReleaseRun is Release for n messages from first on, of which none has been released.
+func (p *Pool) ReleaseRun(key StreamKey, first, n uint64) {
+	p.used -= n
+	s := p.streams[key]
+	if s == nil {
+		return
+	}
+	if s.held.len() > 0 && *s.held.front() == first {
+		for range n {
+			s.held.pop()
+		}
+	} else {
+		for seq := first; seq < first+n; seq++ {
+			s.held.remove(seq)
+		}
+	}
+	p.mark(s)
+}
+
 // Refused uses up the credit of a seq that came and was refused before it could arrive. It takes no permit.
 func (p *Pool) Refused(key StreamKey, seq uint64) {
 	if s := p.streams[key]; s != nil && seq <= s.credit {

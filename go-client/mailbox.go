@@ -1,0 +1,163 @@
+package actorbridge
+
+import (
+	"github.com/actorbridge/actorbridge/go-client/door"
+	"github.com/actorbridge/actorbridge/go-client/internal/machine"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+// A mailRun is tells of one stream that came together. It is put into a mailbox, handled and given back as a whole, so that a
+// message costs little more than its bytes.
+type mailRun struct {
+	node     *Node
+	who      *wire.Who
+	what     *wire.What
+	first    permit // of the first message that is left
+	deadline uint64
+	hops     uint32
+	block    []byte
+	ends     []uint32 // in block, of the messages that are left
+	start    uint32   // of the first of them
+}
+
+func newRun(l *linkEnd, stream *inbound, run *door.LaneRun) *mailRun {
+	return &mailRun{
+		node: l.node, who: stream.who, what: l.what(run.TypeID), first: permit{l.id, run.Flow, run.FirstSeq},
+		deadline: l.node.deadlineIn(run.TTLMs), hops: run.Hops, block: run.Block, ends: append([]uint32(nil), run.Ends...),
+	}
+}
+
+func (r *mailRun) key() machine.StreamKey { return streamKey(r.first) }
+
+// messages makes what is left, in one piece of memory.
+func (r *mailRun) messages() []Message {
+	all := make([]Message, len(r.ends))
+	start, p := r.start, r.first
+	for i, end := range r.ends {
+		m := &all[i]
+		m.node, m.who, m.what, m.payload = r.node, r.who, r.what, r.block[start:end:end]
+		m.permit, m.hops, m.deadline = p, r.hops, r.deadline
+		start = end
+		p.seq++
+	}
+	return all
+}
+
+// drop takes the first n messages off.
+func (r *mailRun) drop(n int) {
+	if n > 0 {
+		r.start, r.ends = r.ends[n-1], r.ends[n:]
+		r.first.seq += uint64(n)
+	}
+}
+
+// mail is one entry of a mailbox: a message or a run.
+type mail struct {
+	message *Message
+	run     *mailRun
+}
+
+// mailbox is what waits for an actor, in order. Its pool bounds it.
+type mailbox struct {
+	queue []mail
+	head  int
+}
+
+func (b *mailbox) isEmpty() bool { return b.head == len(b.queue) }
+
+func (b *mailbox) push(m *Message) { b.queue = append(b.queue, mail{message: m}) }
+
+func (b *mailbox) pushRun(r *mailRun) { b.queue = append(b.queue, mail{run: r}) }
+
+// putBack puts back what is left of a run that was taken.
+func (b *mailbox) putBack(r *mailRun) {
+	if b.head == 0 {
+		b.queue = append([]mail{{}}, b.queue...)
+		b.head = 1
+	}
+	b.head--
+	b.queue[b.head] = mail{run: r}
+}
+
+func (b *mailbox) pop() (next mail) {
+	if b.isEmpty() {
+		return mail{}
+	}
+	next = b.queue[b.head]
+	b.queue[b.head] = mail{}
+	if b.head++; b.head == len(b.queue) {
+		b.queue, b.head = b.queue[:0], 0
+	} else if b.head >= 1024 && b.head >= len(b.queue)/2 {
+		b.queue, b.head = append([]mail(nil), b.queue[b.head:]...), 0
+	}
+	return next
+}
+
+// singles makes all that is there single messages.
+func (b *mailbox) singles() []*Message {
+	all := make([]*Message, 0, len(b.queue)-b.head)
+	for _, next := range b.queue[b.head:] {
+		if next.message != nil {
+			all = append(all, next.message)
+			continue
+		}
+		messages := next.run.messages()
+		for i := range messages {
+			all = append(all, &messages[i])
+		}
+	}
+	b.queue, b.head = make([]mail, len(all)), 0
+	for i, m := range all {
+		b.queue[i].message = m
+	}
+	return all
+}
+
+// all takes everything.
+func (b *mailbox) all() []*Message {
+	all := b.singles()
+	b.queue = nil
+	return all
+}
+
+// take takes out the message that is picked, of those that are in no run.
+func (b *mailbox) take(is func(*Message) bool) *Message {
+	for i := b.head; i < len(b.queue); i++ {
+		if m := b.queue[i].message; m != nil && is(m) {
+			copy(b.queue[i:], b.queue[i+1:])
+			b.queue[len(b.queue)-1] = mail{}
+			b.queue = b.queue[:len(b.queue)-1]
+			return m
+		}
+	}
+	return nil
+}
+
+// permits is what has been handled and is given back: a message, or as many of a stream from there on.
+type permits struct {
+	first permit
+	count uint64
+}
+
+// offerRun offers tells of an incoming stream. Those that are not taken come back.
+func (c *cell) offerRun(r *mailRun) (rest []Message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	special := c.factory.loop != nil || c.frozen || c.moved != nil || c.phase != phaseRunning || len(c.arrival.holds) > 0
+	if special || c.pool.ArriveRun(r.key(), r.first.seq, uint64(len(r.ends))) != machine.Accepted {
+		return r.messages()
+	}
+	c.mailbox.pushRun(r)
+	c.schedule()
+	return nil
+}
+
+// putBack takes back what is left of a run.
+func (c *cell) putBack(r *mailRun) {
+	if len(r.ends) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mailbox.putBack(r)
+}
