@@ -28,7 +28,11 @@ type stranger struct {
 
 // strange dials a node, and says nothing yet.
 func strange(t *testing.T, address string) *stranger {
-	link, err := remote.Door(address).Dial(t.Context())
+	return strangeBy(t, remote.Door(address))
+}
+
+func strangeBy(t *testing.T, by door.Door) *stranger {
+	link, err := by.Dial(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

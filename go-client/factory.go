@@ -32,11 +32,7 @@ type registered struct {
 }
 
 func (r *registered) matches(path string) bool {
-	prefix, ok := strings.CutSuffix(r.pattern, allPaths)
-	if !ok {
-		return path == r.pattern
-	}
-	return len(path) > len(prefix) && strings.HasPrefix(path, prefix)
+	return matches(r.pattern, path)
 }
 
 // check fails for a pattern that no path matches, or none that an actor can have.

@@ -68,6 +68,11 @@ type linkEnd struct {
 	capabilities []uint32
 	fate         string // why it is down
 	watches      map[watch]struct{}
+
+	// identity is what the peer may do by its certificate, nil where it showed none; accused: the log has been told that a
+	// source was forbidden. Both are settled, or used, under inboundMu.
+	identity *door.Identity
+	accused  bool
 }
 
 // inbound is an incoming stream. Without cell, each message is refused with code and detail.
@@ -205,6 +210,7 @@ func (n *Node) Disconnect(node string) {
 
 // carry moves packets between the machine and the transport until the link ends.
 func (l *linkEnd) carry(transport door.Link) {
+	l.identify(transport)
 	l.mu.Lock()
 	l.asker, _ = transport.(door.Asker)
 	l.mu.Unlock()

@@ -2,7 +2,9 @@ package actorbridge
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/actorbridge/actorbridge/go-client/door"
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
@@ -47,6 +49,9 @@ func (l *linkEnd) act(a *machine.Action) {
 		delete(l.outlets, a.Flow)
 		l.mu.Unlock()
 		if o != nil {
+			if a.Code == pb.Code_CODE_FORBIDDEN {
+				l.accuse("it refuses messages of " + o.who.Source + ": this node's certificate does not allow them")
+			}
 			n.forget(o.target.Path())
 			if moved := a.Moved; moved != nil && moved.Owner != n.name {
 				n.remember(o.target.Path(), moved.Owner)
@@ -75,6 +80,12 @@ func (l *linkEnd) outlet(flow uint32) *outlet {
 // host finds who gets the messages of a stream that the peer bound.
 func (l *linkEnd) host(a *machine.Action) *inbound {
 	stream := &inbound{id: a.Stream, binding: a.Binding.Number, who: a.Who, code: CodeNoSuchActor}
+	if why := l.forbids(a.Who.Source); why != "" {
+		l.accuse(why)
+		stream.code, stream.detail = CodeForbidden, why
+		l.reset(a.Flow, stream.code)
+		return stream
+	}
 	target, err := ParseRef(a.Who.Target)
 	if err == nil && (target.Host() == "" || target.Host() == l.node.name) {
 		o := &opening{stream: a.Stream, firstSeq: a.Seq, binding: a.Binding, sender: senderOf(a.Who)}
@@ -125,20 +136,29 @@ func (l *linkEnd) bind(stream *inbound, flow uint32, path string, o *opening) bo
 // deliver brings a good item to its actor.
 func (l *linkEnd) deliver(d *machine.Delivery) {
 	what := l.what(d.TypeID)
-	if d.Flow == 0 {
-		l.node.offStream(what, d)
+	stream, who := l.inbound[d.Flow], noWho
+	switch {
+	case stream != nil:
+		who = stream.who
+	case d.Flow != 0:
 		return
 	}
-	stream := l.inbound[d.Flow]
-	if stream == nil {
-		return
-	}
-	m, refusal := readMessage(l.node, stream.who, what, d.Body)
+	m, refusal := readMessage(l.node, who, what, d.Body)
 	if refusal != nil {
 		return // the machine has read it before: it cannot fail here
 	}
-	m.permit = permit{l.id, d.Flow, d.Seq}
 	m.hops, m.deadline = d.Hops, l.node.deadlineIn(d.TTLMs)
+	if stream != nil {
+		m.permit = permit{l.id, d.Flow, d.Seq}
+	}
+	// Where its stream says nothing of the source, or there is none, a message may name its own.
+	if m.who != who && l.refusesSource(stream, m) {
+		return
+	}
+	if stream == nil {
+		l.node.offStream(m)
+		return
+	}
 	code := stream.code
 	if stream.cell != nil {
 		if code = stream.cell.offerStream(m); code == CodeMoved {
@@ -300,7 +320,11 @@ func (n *Node) linkDown(l *linkEnd, down *machine.Down, watches map[watch]struct
 			}))
 		}
 	}
-	n.log.Info("the link is down", "peer", l.peerName(), "reason", down.Detail)
+	level := slog.LevelInfo
+	if down.Status != pb.Status_STATUS_LINK_DOWN {
+		level = slog.LevelWarn // one side is to blame
+	}
+	n.log.Log(context.Background(), level, "the link is down", "peer", l.peerName(), "reason", down.Detail)
 	if l.returns() != nil {
 		n.setAbsent(l.peerName(), "the link to node "+l.peerName()+" is being made again: "+down.Detail)
 	}

@@ -66,6 +66,9 @@ type Node struct {
 // Name is the node's name.
 func (n *Node) Name() string { return n.name }
 
+// Logger is where the node logs.
+func (n *Node) Logger() *slog.Logger { return n.log }
+
 // Ref reads an address; the Ref works with [Ask]. It fails as [ParseRef] does.
 func (n *Node) Ref(text string) (Ref, error) {
 	ref, err := ParseRef(text)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
-	"github.com/actorbridge/actorbridge/go-client/internal/machine"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
@@ -267,12 +266,7 @@ func (n *Node) forward(ctx context.Context, m *Message, to Ref) error {
 }
 
 // offStream takes an envelope that came outside any stream.
-func (n *Node) offStream(what *wire.What, d *machine.Delivery) {
-	m, refusal := readMessage(n, noWho, what, d.Body)
-	if refusal != nil {
-		return // the link machine has answered it
-	}
-	m.hops, m.deadline = d.Hops, n.deadlineIn(d.TTLMs)
+func (n *Node) offStream(m *Message) {
 	switch m.Kind() {
 	case pb.Kind_KIND_REPLY, pb.Kind_KIND_FAILURE, pb.Kind_KIND_EVENT:
 		target, err := ParseRef(m.who.Target)

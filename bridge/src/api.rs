@@ -19,7 +19,8 @@ use crate::message::{Message, Outgoing, Payload};
 use crate::node::{Inner, lock};
 use crate::outlet::Sent;
 use crate::protocol::Reads;
-use crate::rings::{DeadLetter, LogLine};
+use crate::remote::TlsFiles;
+use crate::rings::{DeadLetter, Level, LogLine};
 use crate::system::System;
 
 mod moves;
@@ -69,10 +70,18 @@ impl Builder {
         self
     }
 
-    /// Listens at `tcp://host:port` (port 0: the system chooses) or `unix:///path`.
+    /// Listens at `tcp://host:port` (port 0: the system chooses), `grpcs://host:port` (see [`Self::tls`]) or `unix:///path`.
     #[must_use]
     pub fn listen(mut self, address: &str) -> Self {
         self.listen.push(address.to_owned());
+        self
+    }
+
+    /// Where it listens or dials at `grpcs://host:port`: shows these certificates, and takes links only from nodes with one of
+    /// the same CA. A certificate is bound to the node's name and to the actors that it may send as: see docs/SECURITY.md.
+    #[must_use]
+    pub fn tls(mut self, files: TlsFiles) -> Self {
+        self.remote.tls = Some(files);
         self
     }
 
@@ -214,9 +223,21 @@ impl Node {
         let accepting = inner.clone();
         let until = inner.closing.child_token();
         let remote = inner.remote.clone();
+        // A connection's task may outlive the node.
+        let (logging, at) = (Arc::downgrade(&self.inner), address.to_owned());
+        let refused = move |from: &str, why: &str| {
+            if let Some(node) = logging.upgrade() {
+                let of = if from.is_empty() {
+                    String::new()
+                } else {
+                    format!("a connection from {from} was refused: ")
+                };
+                node.log(Level::Warn, &at, format!("{of}{why}"));
+            }
+        };
         let task = async move {
             let accept = move || LinkEnd::new(&accepting, Role::Acceptor);
-            match crate::remote::listen(&text, accept, until, &remote).await {
+            match crate::remote::listen(&text, accept, refused, until, &remote).await {
                 Ok(bound) => {
                     let _ = tx.send(Ok(bound.address));
                     let _ = bound.task.await;
@@ -399,14 +420,18 @@ impl Node {
         LinkEnd::new(&self.inner, Role::Dialer)
     }
 
-    /// Links with the node that listens at `tcp://host:port` or `unix:///path`; returns its name when the link is up.
+    /// Links with the node that listens at `tcp://host:port`, `grpcs://host:port` or `unix:///path`; returns its name when the link is up.
     ///
     /// # Errors
     /// UNAVAILABLE: nobody listens there, or the peer refused the link, and why. INVALID_ARGUMENT: it is no address.
     pub async fn dial(&self, address: &str) -> Result<String, Error> {
         let end = self.dialler();
         let (link, text, remote) = (end.clone(), address.to_owned(), self.inner.remote.clone());
-        let connect = async move { crate::remote::connect(link, &text, &remote).await };
+        let logging = self.inner.clone();
+        let connect = async move {
+            let complain = |why: &str| logging.log(Level::Warn, &text, why.to_owned());
+            crate::remote::connect(link, &text, complain, &remote).await
+        };
         let connected = self
             .inner
             .handle

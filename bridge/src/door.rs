@@ -1,8 +1,8 @@
 //! A node's end of a link: what doors feed with packets and take packets from.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use actorbridge_proto::v1::{self, Code};
 use actorbridge_proto::{Packet, Refusal, What};
@@ -17,6 +17,7 @@ use crate::machine::link::{Action, BindingNumber, Config, Link, PROTOCOL, Phase,
 use crate::message::{Message, Outgoing};
 use crate::node::{Inner, lock};
 use crate::outlet::Outlet;
+use crate::remote::Identity;
 use crate::versions;
 
 mod inbound;
@@ -60,6 +61,10 @@ pub struct LinkEnd {
     inbound: Mutex<HashMap<u32, Inbound>>,
     wake: Mutex<Option<Wake>>,
     peer: Mutex<Option<String>>,
+    /// What the peer may do by its certificate, if it showed one.
+    identity: OnceLock<Identity>,
+    /// The log has been told that a source was forbidden.
+    accused: AtomicBool,
     fate: Mutex<Option<(v1::Status, String)>>,
     /// Trips when the handshake is over, or the link is.
     pub(crate) settled: CancellationToken,
@@ -106,6 +111,8 @@ impl LinkEnd {
             inbound: Mutex::default(),
             wake: Mutex::default(),
             peer: Mutex::default(),
+            identity: OnceLock::new(),
+            accused: AtomicBool::new(false),
             fate: Mutex::default(),
             settled: CancellationToken::new(),
             down: CancellationToken::new(),
@@ -125,6 +132,19 @@ impl LinkEnd {
     /// The peer's node name, once the handshake is over.
     pub fn peer(&self) -> Option<String> {
         lock(&self.peer).clone()
+    }
+
+    /// The door has verified who the peer is: its name and the sources of its messages must agree. Call it before the
+    /// handshake, once.
+    pub fn identify(&self, identity: Identity) {
+        lock(&self.state).machine.expect_peer(identity.nodes.clone());
+        let _ = self.identity.set(identity);
+    }
+
+    /// Why the peer may not send as `source`; `None` = it may.
+    fn forbids(&self, source: &str) -> Option<String> {
+        let identity = self.identity.get()?;
+        identity.forbids(&self.peer().unwrap_or_default(), source)
     }
 
     /// Is the link over? Then nothing more is received; `take_packet` may still have a Goodbye.

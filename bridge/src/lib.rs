@@ -44,6 +44,7 @@ pub use error::{Error, Fault};
 pub use message::{Message, Payload};
 pub use protocol::{Protocol, Reads};
 pub use raw::RawType;
+pub use remote::TlsFiles;
 pub use rings::{DeadLetter, Level, LogLine};
 pub use serve::serve;
 pub use snapshot::{FileStore, Snapshot};

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use actorbridge_proto::v1::{self, Code, Effect, Failure, Kind};
 use actorbridge_proto::writer;
-use actorbridge_proto::{What, Who};
-use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -339,8 +337,13 @@ impl Inner {
             };
             self.notify(&watcher, Outgoing::of(Kind::Terminated, &notice));
         }
+        // An end that one side is to blame for may need a look.
+        let level = match link.fate_status() {
+            Some(v1::Status::LinkDown) => Level::Info,
+            _ => Level::Warn,
+        };
         self.log(
-            Level::Info,
+            level,
             &link.peer().unwrap_or_default(),
             format!("the link is down: {detail}"),
         );
@@ -443,10 +446,7 @@ impl Inner {
     }
 
     /// An envelope that came outside any stream: an answer, or what an old owner of an actor forwards.
-    pub(crate) fn off_stream(self: &Arc<Self>, what: Arc<What>, body: Bytes, deadline: Option<Millis>, hops: u32) {
-        let Ok(mut message) = Message::read(Arc::<Who>::default(), what, body) else {
-            return;
-        };
+    pub(crate) fn off_stream(self: &Arc<Self>, message: Message) {
         if message.who.target.is_empty() {
             return match message.is_answer() {
                 true => self.answered(message),
@@ -458,7 +458,6 @@ impl Inner {
                 ),
             };
         }
-        (message.deadline, message.hops) = (deadline, hops);
         let target = message.who.target.parse::<Address>();
         let cell = target
             .ok()

@@ -143,7 +143,7 @@ struct Late {
 /// (source, target) with a stream number and the present route.
 pub(crate) struct Outlet {
     pub(crate) target: Address,
-    who: Arc<Who>,
+    pub(crate) who: Arc<Who>,
     pub(crate) stream: u64,
     pub(crate) owner: Arc<Notify>,
     state: Mutex<Binding>,

@@ -8,23 +8,58 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::actor::Module;
 use crate::api::Node;
+use crate::remote::TlsFiles;
+use crate::rings::Level;
 
 const HELP: &str = "options:
-  --listen ADDRESS        tcp://127.0.0.1:0 (the system chooses a port) or unix:///path; may be given more than once
+  --listen ADDRESS        tcp://127.0.0.1:0 (the system chooses a port), grpcs://host:port (with TLS) or unix:///path;
+                          may be given more than once
   --node NAME             the node's name; the module's name if it is not given
+  --certificate FILE      the node's certificate, --key FILE its key, --ca FILE the CAs of its peers: PEM, for grpcs://;
+                          read again at each connection
+  --any-client            with grpcs://, take links also from nodes that show no certificate
+  --plain-tcp-beyond-loopback
+                          allow tcp:// to other machines: anyone on the way can read and forge messages
   --until-stdin-closes    also end when standard input is closed: for a child process
   --help                  this text";
+/// How often the log is looked at.
+const LOOK: Duration = Duration::from_millis(100);
 
 struct Arguments {
     node: String,
     listen: Vec<String>,
+    certificate: Option<String>,
+    key: Option<String>,
+    ca: Option<String>,
+    any_client: bool,
+    plain_tcp_beyond_loopback: bool,
     until_stdin_closes: bool,
+}
+
+impl Arguments {
+    /// The files for TLS, if there are any.
+    fn tls(&self) -> Result<Option<TlsFiles>, String> {
+        match (&self.certificate, &self.key, &self.ca) {
+            (None, None, None) if self.any_client => Err("--any-client needs --certificate, --key and --ca".into()),
+            (None, None, None) => Ok(None),
+            (Some(certificate), Some(key), Some(ca)) => {
+                let files = TlsFiles::new(certificate, key, ca);
+                Ok(Some(if self.any_client { files.any_client() } else { files }))
+            }
+            _ => Err("--certificate, --key and --ca go together: one of them is missing".into()),
+        }
+    }
 }
 
 fn parse(module: &Module, given: impl Iterator<Item = String>) -> Result<Option<Arguments>, String> {
     let mut arguments = Arguments {
         node: module.name().to_owned(),
         listen: Vec::new(),
+        certificate: None,
+        key: None,
+        ca: None,
+        any_client: false,
+        plain_tcp_beyond_loopback: false,
         until_stdin_closes: false,
     };
     let mut given = given;
@@ -33,6 +68,11 @@ fn parse(module: &Module, given: impl Iterator<Item = String>) -> Result<Option<
         match option.as_str() {
             "--listen" => arguments.listen.push(value()?),
             "--node" => arguments.node = value()?,
+            "--certificate" => arguments.certificate = Some(value()?),
+            "--key" => arguments.key = Some(value()?),
+            "--ca" => arguments.ca = Some(value()?),
+            "--any-client" => arguments.any_client = true,
+            "--plain-tcp-beyond-loopback" => arguments.plain_tcp_beyond_loopback = true,
             "--until-stdin-closes" => arguments.until_stdin_closes = true,
             "--help" => return Ok(None),
             _ => return Err(format!("{option} is not an option")),
@@ -41,11 +81,13 @@ fn parse(module: &Module, given: impl Iterator<Item = String>) -> Result<Option<
     if arguments.listen.is_empty() {
         return Err("--listen is missing: nobody could reach this node".into());
     }
+    arguments.tls()?;
     Ok(Some(arguments))
 }
 
 /// Runs a module's node until SIGTERM or SIGINT, as the program's arguments say (`--help` lists them). Prints
-/// `listening ADDRESS` on standard output, a line for each address. Blocks.
+/// `listening ADDRESS` on standard output, a line for each address, and on standard error what its log has of warnings and
+/// errors. Blocks.
 pub fn serve(module: Module) -> ExitCode {
     match parse(&module, std::env::args().skip(1)) {
         Ok(Some(arguments)) => run(module, &arguments).map_or_else(fail, |()| ExitCode::SUCCESS),
@@ -64,6 +106,12 @@ fn fail(why: String) -> ExitCode {
 
 fn run(module: Module, arguments: &Arguments) -> Result<(), String> {
     let mut builder = Node::builder(&arguments.node).module(module);
+    if let Some(files) = arguments.tls()? {
+        builder = builder.tls(files);
+    }
+    if arguments.plain_tcp_beyond_loopback {
+        builder = builder.plain_tcp_beyond_loopback();
+    }
     for address in &arguments.listen {
         builder = builder.listen(address);
     }
@@ -82,12 +130,28 @@ fn run(module: Module, arguments: &Arguments) -> Result<(), String> {
             _ = term.recv() => {}
             _ = int.recv() => {}
             () = stdin_closed(), if arguments.until_stdin_closes => {}
+            () = print_log(&node) => {}
         }
         node.shutdown(Duration::from_secs(5)).await.map_err(|e| e.to_string())
     });
     // A read of standard input cannot be interrupted: do not wait for its thread.
     outside.shutdown_background();
     ended
+}
+
+/// Never ends.
+async fn print_log(node: &Node) {
+    loop {
+        for line in node
+            .logs(usize::MAX)
+            .0
+            .into_iter()
+            .filter(|line| line.level <= Level::Warn)
+        {
+            eprintln!("{}: {}", line.actor, line.message);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 async fn stdin_closed() {
@@ -114,6 +178,11 @@ mod tests {
             (&["--port"][..], "--port"),
             (&["--listen"][..], "needs a value"),
             (&[][..], "--listen is missing"),
+            (&["--listen", "grpcs://a:1", "--ca", "c"][..], "go together"),
+            (
+                &["--listen", "tcp://127.0.0.1:0", "--any-client"][..],
+                "--any-client needs",
+            ),
         ] {
             assert!(parse(bad).err().expect("refused").contains(says));
         }

@@ -15,6 +15,7 @@ type Option func(*options)
 type options struct {
 	plainTCPBeyondLoopback bool
 	maxFrameBytes          int
+	tls                    *tlsSource
 }
 
 // PlainTCPBeyondLoopback allows TCP without TLS to and from other machines. Anyone on the way can then read and forge
@@ -37,9 +38,10 @@ func optionsOf(opts []Option) options {
 	return o
 }
 
-// An address is what net.Dial and net.Listen take.
+// An address is what net.Dial and net.Listen take, and whether it is with TLS.
 type address struct {
 	network, address string
+	tls              bool
 }
 
 func parseAddress(text string, o options) (address, error) {
@@ -47,19 +49,31 @@ func parseAddress(text string, o options) (address, error) {
 		if !strings.HasPrefix(path, "/") {
 			return address{}, errors.New("a Unix socket's path must be absolute, as in unix:///run/shop.sock")
 		}
-		return address{"unix", path}, nil
+		return address{network: "unix", address: path}, nil
 	}
-	hostPort, ok := strings.CutPrefix(text, "tcp://")
-	if !ok {
-		return address{}, errors.New("an address begins with tcp:// or unix:///")
+	hostPort, secure := strings.CutPrefix(text, "grpcs://")
+	if !secure {
+		var plain bool
+		if hostPort, plain = strings.CutPrefix(text, "tcp://"); !plain {
+			return address{}, errors.New("an address begins with tcp://, grpcs:// or unix:///")
+		}
 	}
 	host, port, err := net.SplitHostPort(hostPort)
 	if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil || host == "" {
-		return address{}, errors.New("a TCP address has a host and a port, as in tcp://127.0.0.1:7443")
+		return address{}, errors.New("a TCP address has a host and a port, as in tcp://127.0.0.1:7443 or grpcs://rust-core:7443")
+	}
+	switch {
+	case secure && o.tls == nil:
+		return address{}, errors.New(
+			"grpcs:// needs a certificate, its key and a CA: use remote.TLSFiles, or tcp:// on this machine")
+	case secure:
+		return address{network: "tcp", address: hostPort, tls: true}, nil
+	case o.tls != nil:
+		return address{}, errors.New("tcp:// is without TLS, and there are certificates: use grpcs://")
 	}
 	if ip := net.ParseIP(host); !o.plainTCPBeyondLoopback && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return address{}, errors.New(
-			"TCP without TLS is for this machine only; use remote.PlainTCPBeyondLoopback if the network is trusted")
+			"TCP without TLS is for this machine only; use grpcs://, or remote.PlainTCPBeyondLoopback if the network is trusted")
 	}
-	return address{"tcp", hostPort}, nil
+	return address{network: "tcp", address: hostPort}, nil
 }

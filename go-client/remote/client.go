@@ -1,4 +1,5 @@
-// Package remote is the door to a node in another process: one gRPC stream of frames, over TCP or a Unix socket.
+// Package remote is the door to a node in another process: one gRPC stream of frames, over TCP, with TLS or without, or a Unix
+// socket.
 //
 // Nothing is decoded by gRPC: its messages are the frames' bytes. The peer may be a Go or a Rust node.
 package remote
@@ -6,9 +7,11 @@ package remote
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
@@ -27,7 +30,8 @@ const (
 
 var linkStream = grpc.StreamDesc{StreamName: "Link", ServerStreams: true, ClientStreams: true}
 
-// Door dials the node that listens at addr: "tcp://host:port" or "unix:///path". A bad address is an error of Dial.
+// Door dials the node that listens at addr: "tcp://host:port", "grpcs://host:port" (see [TLSFiles]) or "unix:///path". A bad
+// address, or files for TLS that are not usable, are an error of Dial.
 func Door(addr string, opts ...Option) door.Door {
 	return &remoteDoor{addr: addr, options: optionsOf(opts)}
 }
@@ -48,8 +52,12 @@ func (d *remoteDoor) Dial(ctx context.Context) (door.Link, error) {
 	if at.network == "unix" {
 		target = "unix://" + at.address
 	}
+	who, secure, err := d.credentials(ctx, at)
+	if err != nil {
+		return nil, &door.SetupError{Err: err}
+	}
 	conn, err := grpc.NewClient(target,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithTransportCredentials(secure),
 		grpc.WithInitialWindowSize(streamWindow),
 		grpc.WithInitialConnWindowSize(connectionWindow),
 		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{}), grpc.MaxCallRecvMsgSize(wire.MaxFrameBytes)))
@@ -66,16 +74,32 @@ func (d *remoteDoor) Dial(ctx context.Context) (door.Link, error) {
 	if err != nil {
 		end()
 		_ = conn.Close()
-		return nil, errors.New(status.Convert(err).Message())
+		return nil, errors.New(withAdvice(status.Convert(err).Message()))
 	}
 	var l *link
-	l = newLink(stream, d.options.maxFrameBytes, func() {
+	l = newLink(stream, who.Load(), d.options.maxFrameBytes, func() {
 		_ = stream.CloseSend()
 		l.awaitEnd(closeGrace)
 		end()
 		_ = conn.Close()
 	})
 	return l, nil
+}
+
+// credentials are those of one dial, and where they put who is at the other end.
+func (d *remoteDoor) credentials(ctx context.Context, at address) (
+	*atomic.Pointer[door.Identity], credentials.TransportCredentials, error,
+) {
+	who := new(atomic.Pointer[door.Identity])
+	if !at.tls {
+		return who, insecure.NewCredentials(), nil
+	}
+	log := door.Logger(ctx)
+	conf, err := d.options.tls.forClient(func(why string) { log.Warn(why, "door", d.addr) })
+	if err != nil {
+		return nil, nil, err
+	}
+	return who, watched{TransportCredentials: credentials.NewTLS(conf), shown: who.Store}, nil
 }
 
 // awaitEnd waits until the peer has ended the stream, but not longer than grace.

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/actorbridge/actorbridge/go-client/door"
 	actorbridgev1 "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
@@ -24,6 +25,7 @@ type stream interface {
 // at most one packet.
 type link struct {
 	stream  stream
+	who     *door.Identity
 	limit   int
 	packets chan received
 	closed  chan struct{}
@@ -38,9 +40,9 @@ type received struct {
 	err    error
 }
 
-func newLink(s stream, limit int, onClose func()) *link {
+func newLink(s stream, who *door.Identity, limit int, onClose func()) *link {
 	l := &link{
-		stream: s, limit: limit, onClose: onClose,
+		stream: s, who: who, limit: limit, onClose: onClose,
 		packets: make(chan received), closed: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go l.read()
@@ -81,6 +83,9 @@ func readError(err error) error {
 	}
 	return err
 }
+
+// Identity implements door.Identified.
+func (l *link) Identity() *door.Identity { return l.who }
 
 // Send implements door.Link.
 func (l *link) Send(p *wire.Packet) error {

@@ -3,12 +3,17 @@ package remote
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/peer"
 
 	"github.com/actorbridge/actorbridge/go-client/door"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
@@ -20,14 +25,27 @@ type Server struct {
 	address  string
 	acceptor door.Acceptor
 	limit    int
+	log      *slog.Logger
 	done     sync.WaitGroup
 }
 
-// Listen listens at addr, "tcp://host:port" (port 0 = any free one) or "unix:///path", until Close. A Unix socket that
-// nobody listens on any more is replaced.
+// logging is an acceptor that has a log; *actorbridge.Node is one.
+type logging interface{ Logger() *slog.Logger }
+
+// Listen listens at addr, "tcp://host:port" (port 0 = any free one), "grpcs://host:port" (see [TLSFiles]) or "unix:///path",
+// until Close. A Unix socket that nobody listens on any more is replaced. What it refuses goes to the acceptor's log, if that has
+// one.
 func Listen(acceptor door.Acceptor, addr string, opts ...Option) (*Server, error) {
 	o := optionsOf(opts)
 	at, err := parseAddress(addr, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", addr, err)
+	}
+	s := &Server{acceptor: acceptor, limit: o.maxFrameBytes, log: slog.Default()}
+	if of, ok := acceptor.(logging); ok {
+		s.log = of.Logger()
+	}
+	secure, err := s.credentials(at, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", addr, err)
 	}
@@ -35,8 +53,9 @@ func Listen(acceptor door.Acceptor, addr string, opts ...Option) (*Server, error
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", addr, err)
 	}
-	s := &Server{acceptor: acceptor, limit: o.maxFrameBytes, address: at.network + "://" + listener.Addr().String()}
+	s.address = addr[:strings.Index(addr, "://")] + "://" + listener.Addr().String()
 	s.grpc = grpc.NewServer(
+		grpc.Creds(secure),
 		grpc.ForceServerCodecV2(rawCodec{}),
 		grpc.MaxRecvMsgSize(wire.MaxFrameBytes),
 		grpc.InitialWindowSize(streamWindow),
@@ -51,6 +70,20 @@ func Listen(acceptor door.Acceptor, addr string, opts ...Option) (*Server, error
 	}, nil)
 	s.done.Go(func() { _ = s.grpc.Serve(listener) })
 	return s, nil
+}
+
+func (s *Server) credentials(at address, o options) (credentials.TransportCredentials, error) {
+	if !at.tls {
+		return insecure.NewCredentials(), nil
+	}
+	conf, err := o.tls.forServer(func(why string) { s.log.Warn(why, "listener", s.address) })
+	if err != nil {
+		return nil, err
+	}
+	refused := func(from, why string) {
+		s.log.Warn("a connection was refused: "+why, "listener", s.address, "from", from)
+	}
+	return watched{TransportCredentials: credentials.NewTLS(conf), refused: refused}, nil
 }
 
 func listen(at address) (net.Listener, error) {
@@ -73,7 +106,11 @@ func listen(at address) (net.Listener, error) {
 
 // serve runs one link. When it returns, gRPC ends the stream, and so the link's reader.
 func (s *Server) serve(stream grpc.ServerStream) error {
-	l := newLink(stream, s.limit, func() {})
+	var who *door.Identity
+	if p, ok := peer.FromContext(stream.Context()); ok {
+		who = shownBy(p.AuthInfo)
+	}
+	l := newLink(stream, who, s.limit, func() {})
 	defer l.Close()
 	return s.acceptor.Accept(l)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use actorbridge_proto::v1::{self, Code, Effect};
 use actorbridge_proto::{Refusal, What, Who};
@@ -71,12 +72,19 @@ impl LinkEnd {
                 self.outlet(flow).iter().for_each(|o| o.owner.notify_waiters());
             }
             Action::Refused { flow, outcome } => self.refused(node, flow, outcome),
-            Action::Rebind { flow, moved, .. } => {
+            Action::Rebind { flow, code, moved, .. } => {
                 let mut state = lock(&self.state);
                 Self::feed(&mut state, flow);
                 let outlet = state.outlets.remove(&flow).and_then(|o| o.upgrade());
                 drop(state);
                 if let Some(outlet) = outlet {
+                    if code == Code::Forbidden {
+                        let source = &outlet.who.source;
+                        self.accuse(
+                            node,
+                            &format!("it refuses messages of {source}: this node's certificate does not allow them"),
+                        );
+                    }
                     outlet.unbind(node, self.id, flow, moved.as_ref());
                 }
                 lock(&self.state).resets.remove(&flow);
@@ -100,12 +108,26 @@ impl LinkEnd {
     /// The peer bound a stream.
     fn opened(&self, node: &Arc<Inner>, binding: Binding, who: Who) -> Inbound {
         let (stream, number) = (binding.stream, binding.number);
-        let host = self.host(node, &who.target, binding);
+        let host = match self.forbids(&who.source) {
+            None => self.host(node, &who.target, binding),
+            Some(why) => {
+                self.reset(binding.key.1, Code::Forbidden, None);
+                self.accuse(node, &why);
+                Host::None(Code::Forbidden, why)
+            }
+        };
         Inbound {
             stream,
             binding: number,
             who: Arc::new(who),
             host,
+        }
+    }
+
+    /// Notes that a source was forbidden, once a link: the dead letters count the messages.
+    fn accuse(&self, node: &Inner, why: &str) {
+        if !self.accused.swap(true, Ordering::Relaxed) {
+            node.log(Level::Warn, &self.peer().unwrap_or_default(), why.to_owned());
         }
     }
 
@@ -186,21 +208,37 @@ impl LinkEnd {
         } = delivery;
         let what = self.what(type_id);
         let deadline = (ttl_ms > 0).then(|| node.now() + u64::from(ttl_ms));
-        if flow == 0 {
-            return node.off_stream(what, body, deadline, hops);
-        }
-        let Some(stream) = inbound.get(&flow) else { return };
-        // The machine has read it before: it cannot fail here.
-        let Ok(mut message) = Message::read(stream.who.clone(), what, body) else {
+        let stream = inbound.get(&flow);
+        if stream.is_none() && flow != 0 {
             return;
-        };
-        message.permit = Permit::Stream {
-            link: self.id,
-            flow,
-            seq,
+        }
+        let who = stream.map(|s| s.who.clone()).unwrap_or_default();
+        // The machine has read it before: it cannot fail here.
+        let Ok(mut message) = Message::read(who.clone(), what, body) else {
+            return;
         };
         message.hops = hops;
         message.deadline = deadline;
+        if flow != 0 {
+            message.permit = Permit::Stream {
+                link: self.id,
+                flow,
+                seq,
+            };
+        }
+        // Where its stream says nothing of the source, or there is none, a message may name its own.
+        if !Arc::ptr_eq(&message.who, &who)
+            && let Some(why) = self.forbids(&message.who.source)
+        {
+            if let Some(Host::Cell(cell)) = stream.map(|s| &s.host) {
+                cell.lock().pool.refused((self.id, flow), seq);
+            }
+            self.accuse(node, &why);
+            return node.refuse(&message, Code::Forbidden, Effect::None, &why);
+        }
+        let Some(stream) = stream else {
+            return node.off_stream(message);
+        };
         match &stream.host {
             Host::Cell(cell) => {
                 if let Err((code, message)) = cell.offer_stream(node, message) {

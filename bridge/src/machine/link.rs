@@ -275,6 +275,8 @@ pub struct Link {
     phase: Phase,
     opened_at: Millis,
     peer_limits: v1::Limits,
+    /// The names that the peer may have by its certificate; `None` = any.
+    peer_names: Option<Vec<String>>,
     // Out.
     number: u64,
     queue: VecDeque<Queued>,
@@ -313,6 +315,7 @@ impl Link {
             phase: Phase::Handshake,
             opened_at: now,
             peer_limits: handshake::with_defaults(&v1::Limits::default()),
+            peer_names: None,
             number: 0,
             queue: VecDeque::new(),
             queued_bytes: 0,
@@ -340,6 +343,11 @@ impl Link {
             link.head.hello = Some(link.hello());
         }
         link
+    }
+
+    /// The peer has shown who it is: it must give itself one of these names. Call it before the handshake.
+    pub fn expect_peer(&mut self, names: Vec<String>) {
+        self.peer_names = Some(names);
     }
 
     /// Where the link is in its life.

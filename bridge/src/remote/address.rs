@@ -1,9 +1,11 @@
-//! Where a remote door listens or dials: `tcp://host:port` or `unix:///path`.
+//! Where a remote door listens or dials: `tcp://host:port`, `grpcs://host:port` (with TLS) or `unix:///path`.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use actorbridge_proto::packet::MAX_FRAME_BYTES;
+
+use super::tls::TlsFiles;
 
 /// How a remote door behaves.
 #[derive(Debug, Clone)]
@@ -12,6 +14,8 @@ pub struct Options {
     pub plain_tcp_beyond_loopback: bool,
     /// Frames above this end the link before they are read into memory. At most 4 MiB; default 256 KiB.
     pub max_frame_bytes: usize,
+    /// What `grpcs://` needs.
+    pub tls: Option<TlsFiles>,
 }
 
 impl Default for Options {
@@ -19,6 +23,7 @@ impl Default for Options {
         Self {
             plain_tcp_beyond_loopback: false,
             max_frame_bytes: 256 << 10,
+            tls: None,
         }
     }
 }
@@ -29,9 +34,10 @@ impl Options {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum Address {
     Tcp(String),
+    Tls(String, TlsFiles),
     Unix(PathBuf),
 }
 
@@ -45,24 +51,40 @@ impl Address {
                 )),
             };
         }
+        if let Some(host_port) = text.strip_prefix("grpcs://") {
+            host_of(text, host_port)?;
+            let tls = options.tls.clone().ok_or_else(|| {
+                format!("{text}: grpcs:// needs a certificate, its key and a CA: give the node TlsFiles, or use tcp:// on this machine")
+            })?;
+            return Ok(Self::Tls(host_port.to_owned(), tls));
+        }
         let Some(host_port) = text.strip_prefix("tcp://") else {
-            return Err(format!("{text}: an address begins with tcp:// or unix:///"));
+            return Err(format!("{text}: an address begins with tcp://, grpcs:// or unix:///"));
         };
-        let valid = host_port
-            .rsplit_once(':')
-            .filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-        let Some((host, _)) = valid else {
-            return Err(format!(
-                "{text}: a TCP address has a host and a port, as in tcp://127.0.0.1:7443"
-            ));
-        };
+        let host = host_of(text, host_port)?;
         if !options.plain_tcp_beyond_loopback && !is_loopback(host) {
             return Err(format!(
-                "{text}: TCP without TLS is for this machine only; set plain_tcp_beyond_loopback if the network is trusted"
+                "{text}: TCP without TLS is for this machine only; use grpcs://, or set plain_tcp_beyond_loopback if the network is \
+                 trusted"
             ));
         }
         Ok(Self::Tcp(host_port.to_owned()))
     }
+}
+
+fn host_of<'a>(text: &str, host_port: &'a str) -> Result<&'a str, String> {
+    let valid = host_port
+        .rsplit_once(':')
+        .filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    valid.map(|(host, _)| host).ok_or_else(|| {
+        format!("{text}: a TCP address has a host and a port, as in tcp://127.0.0.1:7443 or grpcs://rust-core:7443")
+    })
+}
+
+/// The host of `host:port`, without the brackets of an IPv6 address.
+pub(super) fn bare_host(host_port: &str) -> &str {
+    let host = host_port.rsplit_once(':').map_or(host_port, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -104,9 +126,20 @@ mod tests {
             plain_tcp_beyond_loopback: true,
             ..Options::default()
         };
-        assert_eq!(
-            Address::parse("tcp://10.0.0.1:1", &open),
-            Ok(Address::Tcp("10.0.0.1:1".into()))
-        );
+        let parsed = Address::parse("tcp://10.0.0.1:1", &open);
+        assert!(matches!(parsed, Ok(Address::Tcp(to)) if to == "10.0.0.1:1"));
+    }
+
+    #[test]
+    fn an_address_with_tls_needs_files() {
+        let why = Address::parse("grpcs://rust-core:7443", &Options::default()).expect_err("no files");
+        assert!(why.contains("needs a certificate"), "{why}");
+        let with = Options {
+            tls: Some(TlsFiles::without_certificate("ca.pem")),
+            ..Options::default()
+        };
+        let parsed = Address::parse("grpcs://rust-core:7443", &with);
+        assert!(matches!(parsed, Ok(Address::Tls(to, _)) if to == "rust-core:7443"));
+        assert_eq!(bare_host("[::1]:7443"), "::1");
     }
 }

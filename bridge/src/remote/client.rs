@@ -1,48 +1,132 @@
 //! Dialling a remote door.
 
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, OnceLock};
 
 use http::uri::PathAndQuery;
 use hyper_util::rt::TokioIo;
-use tokio::net::UnixStream;
+use tokio::io::AsyncBufReadExt as _;
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::Request;
 use tonic::client::Grpc;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
-use super::address::{Address, Options};
+use super::address::{Address, Options, bare_host};
+use super::advice::with_advice;
 use super::codec::RawCodec;
+use super::conn::SET_UP;
 use super::frames::{Frames, read};
+use super::identity::Identity;
+use super::tls::{Configs, TlsFiles};
 use super::{CONNECTION_WINDOW, LINK_PATH, STREAM_WINDOW};
 use crate::door::LinkEnd;
 
-/// Connects `end` to the node at `address`. Returns when the stream is there; the nodes' handshake comes after it.
+/// Connects `end` to the node at `address`. Returns when the stream is there, within 10 s; the nodes' handshake comes after
+/// it. `complain` is told of files for TLS that have been replaced by some that are not usable.
 ///
 /// # Errors
-/// A sentence that names the address: it is not valid, nobody listens there, or it is not a bridge.
-pub async fn connect(end: Arc<LinkEnd>, address: &str, options: &Options) -> Result<(), String> {
-    let say = |e: &dyn std::error::Error| format!("{address}: {}", with_causes(e));
-    let channel = match Address::parse(address, options)? {
-        Address::Tcp(host) => endpoint(&format!("http://{host}")).connect().await,
+/// A sentence that names the address: it is not valid, nobody listens there, one side refuses the other's certificate, or it
+/// is not a bridge.
+pub async fn connect(
+    end: Arc<LinkEnd>,
+    address: &str,
+    complain: impl Fn(&str) + Send + Sync,
+    options: &Options,
+) -> Result<(), String> {
+    let address_of = Address::parse(address, options)?;
+    let connecting = connect_to(end, address_of, complain, options);
+    let late = |_| Err(format!("no answer came within {} s", SET_UP.as_secs()));
+    let connected = tokio::time::timeout(SET_UP, connecting).await.unwrap_or_else(late);
+    connected.map_err(|why| format!("{address}: {}", with_advice(&why)))
+}
+
+async fn connect_to(
+    end: Arc<LinkEnd>,
+    address: Address,
+    complain: impl Fn(&str),
+    options: &Options,
+) -> Result<(), String> {
+    let mut grpc: Grpc<Channel> = match address {
+        Address::Tcp(host) => Grpc::new(
+            endpoint(&format!("http://{host}"))
+                .connect()
+                .await
+                .map_err(with_causes)?,
+        ),
         Address::Unix(path) => {
             let connector = service_fn(move |_| {
                 let path = path.clone();
                 async move { UnixStream::connect(path).await.map(TokioIo::new) }
             });
-            endpoint("http://unix.invalid").connect_with_connector(connector).await
+            let there = endpoint("http://unix.invalid");
+            let channel = there.connect_with_connector(connector).await;
+            Grpc::new(channel.map_err(with_causes)?)
         }
-    }
-    .map_err(|e| say(&e))?;
-    let mut grpc: Grpc<Channel> = Grpc::new(channel).max_decoding_message_size(options.frame_limit());
-    grpc.ready().await.map_err(|e| say(&e))?;
+        Address::Tls(host, files) => {
+            let configs = files.load().await?;
+            configs.complaint.iter().for_each(|why| complain(why));
+            let (channel, identity) = connect_tls(&host, &files, configs).await?;
+            end.identify(identity);
+            Grpc::new(channel)
+        }
+    };
+    grpc = grpc.max_decoding_message_size(options.frame_limit());
+    grpc.ready().await.map_err(with_causes)?;
     let frames = Frames::of(end.clone());
+    let gone = frames.gone();
     let path = PathAndQuery::from_static(LINK_PATH);
     let response = grpc
         .streaming(Request::new(frames), path, RawCodec)
         .await
-        .map_err(|e| say(&e))?;
-    tokio::spawn(read(end, response.into_inner()));
+        .map_err(with_causes)?;
+    tokio::spawn(read(end, response.into_inner(), gone));
     Ok(())
+}
+
+/// A channel, and who is at its other end.
+async fn connect_tls(host: &str, files: &TlsFiles, configs: Configs) -> Result<(Channel, Identity), String> {
+    let name = files
+        .server_name
+        .as_deref()
+        .unwrap_or_else(|| bare_host(host))
+        .to_owned();
+    let name =
+        ServerName::try_from(name).map_err(|e| format!("the host is no name that a certificate can have: {e}"))?;
+    let shown = Arc::new(OnceLock::new());
+    let (to, connector, showing) = (host.to_owned(), TlsConnector::from(configs.client), shown.clone());
+    let dial = service_fn(move |_| {
+        let (to, connector, name, shown) = (to.clone(), connector.clone(), name.clone(), showing.clone());
+        async move {
+            let socket = TcpStream::connect(to).await?;
+            socket.set_nodelay(true)?;
+            let mut stream = connector.connect(name, socket).await?;
+            // An HTTP/2 server speaks first. One that refuses this node's certificate says so only now, and what was written
+            // meanwhile would be lost with its reason.
+            if stream.fill_buf().await?.is_empty() {
+                return Err(io::Error::other(
+                    "the peer closed the connection after the TLS handshake",
+                ));
+            }
+            let _ = shown.set(identity_of(&stream));
+            Ok::<_, io::Error>(TokioIo::new(stream))
+        }
+    });
+    let there = endpoint(&format!("http://{host}"));
+    let channel = there.connect_with_connector(dial).await.map_err(with_causes)?;
+    let identity = shown
+        .get()
+        .cloned()
+        .unwrap_or_else(|| Err("the peer showed no certificate".into()));
+    Ok((channel, identity?))
+}
+
+fn identity_of(stream: &TlsStream<TcpStream>) -> Result<Identity, String> {
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    Identity::of(chain.first().ok_or("the peer showed no certificate")?)
 }
 
 fn endpoint(uri: &str) -> Endpoint {
@@ -54,7 +138,7 @@ fn endpoint(uri: &str) -> Endpoint {
 }
 
 /// tonic's errors say "transport error" and keep the reason in their sources.
-fn with_causes(error: &dyn std::error::Error) -> String {
+fn with_causes(error: impl std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -2,19 +2,43 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio_stream::Stream;
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, Streaming};
 
 use crate::door::LinkEnd;
 use crate::remote::waker::Doorbell;
 
+/// How long a link that ends waits for the peer's last words, and for its own to leave.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// What leaves: each poll builds the next packet from all that was sent meanwhile.
 pub(super) struct Frames {
     end: Arc<LinkEnd>,
     bell: Arc<Doorbell>,
+    gone: CancellationToken,
+    _linked: Option<Linked>,
+}
+
+/// Counts a link of a connection as long as it lives.
+pub(super) struct Linked(Arc<AtomicUsize>);
+
+impl Linked {
+    pub(super) fn of(links: Arc<AtomicUsize>) -> Self {
+        links.fetch_add(1, Ordering::Relaxed);
+        Self(links)
+    }
+}
+
+impl Drop for Linked {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Frames {
@@ -22,7 +46,23 @@ impl Frames {
         let bell = Arc::new(Doorbell::default());
         let ring = bell.clone();
         end.set_wake(Box::new(move || ring.ring()));
-        Self { end, bell }
+        Self {
+            end,
+            bell,
+            gone: CancellationToken::new(),
+            _linked: None,
+        }
+    }
+
+    /// Counts the link as one of its connection's.
+    pub(super) fn on(mut self, linked: Linked) -> Self {
+        self._linked = Some(linked);
+        self
+    }
+
+    /// Trips when nothing can be written any more.
+    pub(super) fn gone(&self) -> CancellationToken {
+        self.gone.clone()
     }
 
     fn next_frame(&self) -> Poll<Option<Bytes>> {
@@ -51,20 +91,34 @@ impl Stream for Frames {
 
 impl Drop for Frames {
     fn drop(&mut self) {
-        self.end.lost("the connection was closed");
+        self.gone.cancel();
     }
 }
 
-/// What comes, until the peer or the transport ends it.
-pub(super) async fn read(end: Arc<LinkEnd>, mut frames: Streaming<Bytes>) {
+/// What comes, until the peer or the transport ends it. When nothing can be written any more, the peer's last words may still
+/// be on their way.
+pub(super) async fn read(end: Arc<LinkEnd>, mut frames: Streaming<Bytes>, gone: CancellationToken) {
+    let closed = async {
+        gone.cancelled().await;
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    tokio::pin!(closed);
     loop {
-        match frames.message().await {
+        let came = tokio::select! {
+            biased;
+            came = frames.message() => came,
+            () = &mut closed => return end.lost("the connection was closed"),
+        };
+        match came {
             Ok(Some(frame)) => end.receive_frame(frame),
             Ok(None) => return end.lost("the peer closed the link"),
             Err(status) if is_oversized(&status) => return end.bad_frame(status.message()),
             Err(status) => return end.lost(&format!("the connection was lost: {}", status.message())),
         }
         if end.is_down() {
+            // To stop reading would cancel the call, and with it the Goodbye that is on its way. The peer's answer is the end.
+            let end_of_call = async { while let Ok(Some(_)) = frames.message().await {} };
+            let _ = tokio::time::timeout(LAST_WORDS, end_of_call).await;
             return;
         }
     }

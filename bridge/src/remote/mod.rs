@@ -1,22 +1,30 @@
-//! The remote door: one gRPC stream of frames, over TCP or a Unix socket.
+//! The remote door: one gRPC stream of frames, over TCP, with TLS or without, or a Unix socket.
 //!
 //! Nothing is decoded by the gRPC library: its messages are the frames' bytes. A response stream builds its next packet
 //! when HTTP/2 asks for it, so that what was sent meanwhile shares a frame.
 //!
 //! - [`connect`] and [`listen`]: the two ends of a connection.
+//! - [`TlsFiles`]: certificates. `identity`: what a peer may do by its own. `advice`: what to do about a failed handshake.
+//! - `conn`: connections that come in, and their bounds.
 //! - `codec`: frames as raw bytes. `frames`: a link's outgoing packets as a stream.
 
 mod address;
+mod advice;
 mod client;
 mod codec;
+mod conn;
 mod frames;
+mod identity;
 mod server;
+mod tls;
 mod waker;
 
 pub use address::Options;
 pub(crate) use address::is_valid;
 pub use client::connect;
+pub use identity::Identity;
 pub use server::{Bound, listen};
+pub use tls::TlsFiles;
 
 /// The gRPC method that carries a link.
 const LINK_PATH: &str = "/actorbridge.v1.Bridge/Link";

@@ -8,19 +8,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::server::{Grpc, NamedService, StreamingService};
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::address::{Address, Options};
 use super::codec::RawCodec;
-use super::frames::{Frames, read};
+use super::conn::{Listener, Peer, Refused};
+use super::frames::{Frames, Linked, read};
 use super::{CONNECTION_WINDOW, LINK_PATH, STREAM_WINDOW};
 use crate::door::LinkEnd;
 
@@ -33,13 +32,20 @@ pub struct Bound {
     pub task: JoinHandle<()>,
 }
 
-/// Listens at `address`; `accept` makes the node's end of each link that is dialled. Ends when `until` is cancelled.
+/// Listens at `address`; `accept` makes the node's end of each link that is dialled, `refused` is told of each connection
+/// that becomes none, from where and why. Ends when `until` is cancelled.
 ///
 /// A Unix socket that nobody listens on any more is replaced; its file is removed at the end.
 ///
 /// # Errors
-/// A sentence that names the address: it is not valid, or taken.
-pub async fn listen<A>(address: &str, accept: A, until: CancellationToken, options: &Options) -> Result<Bound, String>
+/// A sentence that names the address: it is not valid, or taken, or the files for TLS are not usable.
+pub async fn listen<A>(
+    address: &str,
+    accept: A,
+    refused: impl Fn(&str, &str) + Send + Sync + 'static,
+    until: CancellationToken,
+    options: &Options,
+) -> Result<Bound, String>
 where
     A: Fn() -> Arc<LinkEnd> + Clone + Send + Sync + 'static,
 {
@@ -51,36 +57,43 @@ where
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .add_service(service);
-    let stop = until.cancelled_owned();
+    let (listener, address, file) = bind(address, options).await.map_err(|e| match e.starts_with(address) {
+        true => e,
+        false => format!("{address}: {e}"),
+    })?;
+    let refused: Refused = Arc::new(refused);
+    let incoming = listener.incoming(refused, until.clone());
+    let task = tokio::spawn(async move {
+        let _ = router
+            .serve_with_incoming_shutdown(incoming, until.cancelled_owned())
+            .await;
+        drop(file);
+    });
+    Ok(Bound { address, task })
+}
+
+/// The listener, where it is, and the file that is to be removed behind it.
+async fn bind(address: &str, options: &Options) -> Result<(Listener, String, Option<SocketFile>), String> {
+    let tcp = async |host: &str| {
+        let listener = TcpListener::bind(host).await.map_err(|e| e.to_string())?;
+        let bound = listener.local_addr().map_err(|e| e.to_string())?;
+        Ok::<_, String>((listener, bound))
+    };
     match Address::parse(address, options)? {
         Address::Tcp(host) => {
-            let listener = tokio::net::TcpListener::bind(&host)
-                .await
-                .map_err(|e| format!("{address}: {e}"))?;
-            let bound = listener.local_addr().map_err(|e| format!("{address}: {e}"))?;
-            // Not TcpListenerStream: it ignores TCP_NODELAY.
-            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-            let task = tokio::spawn(async move {
-                let _ = router.serve_with_incoming_shutdown(incoming, stop).await;
-            });
-            Ok(Bound {
-                address: format!("tcp://{bound}"),
-                task,
-            })
+            let (listener, bound) = tcp(&host).await?;
+            Ok((Listener::Tcp(listener), format!("tcp://{bound}"), None))
+        }
+        Address::Tls(host, files) => {
+            if files.load().await?.server.is_none() {
+                return Err("who listens with TLS needs a certificate and its key: TlsFiles::new".into());
+            }
+            let (listener, bound) = tcp(&host).await?;
+            Ok((Listener::Tls(listener, files), format!("grpcs://{bound}"), None))
         }
         Address::Unix(path) => {
-            let listener = bind_unix(&path).await.map_err(|e| format!("{address}: {e}"))?;
-            let file = SocketFile(path);
-            let task = tokio::spawn(async move {
-                let _ = router
-                    .serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop)
-                    .await;
-                drop(file);
-            });
-            Ok(Bound {
-                address: address.to_owned(),
-                task,
-            })
+            let listener = bind_unix(&path).await.map_err(|e| e.to_string())?;
+            Ok((Listener::Unix(listener), address.to_owned(), Some(SocketFile(path))))
         }
     }
 }
@@ -136,12 +149,13 @@ where
             }
             let limit = service.frame_limit;
             let mut grpc = Grpc::new(RawCodec).max_decoding_message_size(limit);
-            Ok(grpc.streaming(LinkMethod(service.accept), request).await)
+            let peer = request.extensions().get::<Peer>().cloned();
+            Ok(grpc.streaming(LinkMethod(service.accept, peer), request).await)
         })
     }
 }
 
-struct LinkMethod<A>(A);
+struct LinkMethod<A>(A, Option<Peer>);
 
 impl<A> StreamingService<Bytes> for LinkMethod<A>
 where
@@ -153,8 +167,14 @@ where
 
     fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
         let end = (self.0)();
-        let frames = Frames::of(end.clone());
-        tokio::spawn(read(end, request.into_inner()));
+        let mut frames = Frames::of(end.clone());
+        if let Some(peer) = self.1.take() {
+            frames = frames.on(Linked::of(peer.links));
+            if let Some(identity) = peer.identity {
+                end.identify(identity);
+            }
+        }
+        tokio::spawn(read(end, request.into_inner(), frames.gone()));
         ready(Ok(Response::new(tokio_stream::StreamExt::map(frames, Ok))))
     }
 }

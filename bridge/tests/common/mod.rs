@@ -7,6 +7,7 @@ use actorbridge::{Actor, Builder, Cx, Fault, Message, Node};
 pub use actorbridge_test::eventually;
 use actorbridge_test::{builder, joined, start};
 
+pub mod certs;
 pub mod cut;
 pub mod journal;
 pub mod raw;

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
@@ -110,7 +111,7 @@ func (l *Link) onHello(hello *pb.Hello, out []Action) []Action {
 			"no protocol version in common: %s speaks %d to %d, %s speaks %d to %d",
 			hello.Node, hello.MinProtocol, hello.MaxProtocol, l.config.Node, low, high), out)
 	}
-	if wrong := l.badName(hello.Node); wrong != "" {
+	if wrong := cmp.Or(l.badName(hello.Node), l.forgedName(hello.Node)); wrong != "" {
 		return l.part(pb.GoodbyeCode_GOODBYE_FORBIDDEN, pb.Status_STATUS_PROTOCOL, wrong, out)
 	}
 	if lacking := l.missing(hello.Required, hello.Capabilities, hello.Node); lacking != "" {
@@ -138,6 +139,9 @@ func (l *Link) onWelcome(welcome *pb.Welcome, out []Action) []Action {
 	if wrong := l.badName(welcome.Node); wrong != "" {
 		return l.BadFrame(wrong, out)
 	}
+	if wrong := l.forgedName(welcome.Node); wrong != "" {
+		return l.part(pb.GoodbyeCode_GOODBYE_FORBIDDEN, pb.Status_STATUS_PROTOCOL, wrong, out)
+	}
 	if lacking := l.missing(nil, welcome.Capabilities, welcome.Node); lacking != "" {
 		return l.part(pb.GoodbyeCode_GOODBYE_CAPABILITY, pb.Status_STATUS_CAPABILITY, lacking, out)
 	}
@@ -159,6 +163,19 @@ func (l *Link) badName(peer string) string {
 	default:
 		return ""
 	}
+}
+
+// forgedName says why a node of this name is not the one whose certificate was shown, or nothing. Both sides are told.
+func (l *Link) forgedName(peer string) string {
+	if !l.identified || slices.Contains(l.peerNames, peer) {
+		return ""
+	}
+	of := "names no node"
+	if len(l.peerNames) > 0 {
+		of = "is of " + strings.Join(l.peerNames, ", ")
+	}
+	return fmt.Sprintf("the certificate of node %s %s; give it one with the URI ab://%s, or name the node as its certificate does",
+		peer, of, peer)
 }
 
 // inCommon is those of ours that the peer has too, in our order.

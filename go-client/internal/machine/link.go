@@ -261,6 +261,9 @@ type Link struct {
 	openedAt   Millis
 	limits     *pb.Limits
 	peerLimits *pb.Limits
+	// peerNames are those that the peer may have by its certificate, if identified.
+	peerNames  []string
+	identified bool
 
 	// Out.
 	number uint64
@@ -317,6 +320,9 @@ func (l *Link) frame() *pb.Frame {
 	}
 	return l.head
 }
+
+// ExpectPeer says that the peer has shown who it is: it must give itself one of these names. Call it before the handshake.
+func (l *Link) ExpectPeer(names []string) { l.peerNames, l.identified = names, true }
 
 // Phase is where the link is in its life.
 func (l *Link) Phase() Phase { return l.phase }

@@ -107,7 +107,7 @@ impl Link {
             self.say_goodbye(GoodbyeCode::GoodbyeVersion, &detail);
             return self.go_down(v1::Status::Version, detail, None, out);
         }
-        if let Some(detail) = self.bad_name(&hello.node) {
+        if let Some(detail) = self.bad_name(&hello.node).or_else(|| self.forged_name(&hello.node)) {
             self.say_goodbye(GoodbyeCode::GoodbyeForbidden, &detail);
             return self.go_down(v1::Status::Protocol, detail, None, out);
         }
@@ -154,6 +154,10 @@ impl Link {
         if let Some(detail) = self.bad_name(&welcome.node) {
             return self.bad_frame(&detail, out);
         }
+        if let Some(detail) = self.forged_name(&welcome.node) {
+            self.say_goodbye(GoodbyeCode::GoodbyeForbidden, &detail);
+            return self.go_down(v1::Status::Protocol, detail, None, out);
+        }
         if let Some(detail) = self.missing(&[], &welcome.capabilities, &welcome.node) {
             self.say_goodbye(GoodbyeCode::GoodbyeCapability, &detail);
             return self.go_down(v1::Status::Capability, detail, None, out);
@@ -190,6 +194,21 @@ impl Link {
         } else {
             None
         }
+    }
+
+    /// Why a node of this name is not the one whose certificate was shown. Both sides are told.
+    fn forged_name(&self, peer: &str) -> Option<String> {
+        let names = self
+            .peer_names
+            .as_ref()
+            .filter(|names| !names.iter().any(|n| n == peer))?;
+        let of = match names.is_empty() {
+            true => "names no node".to_owned(),
+            false => format!("is of {}", names.join(", ")),
+        };
+        Some(format!(
+            "the certificate of node {peer} {of}; give it one with the URI ab://{peer}, or name the node as its certificate does"
+        ))
     }
 
     /// What one side requires and the other lacks, as a sentence that both are told.
