@@ -19,7 +19,7 @@ use super::address::{Address, Options, bare_host};
 use super::advice::with_advice;
 use super::codec::RawCodec;
 use super::conn::SET_UP;
-use super::frames::{Frames, read};
+use super::frames::{Frames, read_call};
 use super::identity::Identity;
 use super::tls::{Configs, TlsFiles};
 use super::{CONNECTION_WINDOW, LINK_PATH, STREAM_WINDOW};
@@ -83,7 +83,7 @@ async fn connect_to(
         .streaming(Request::new(frames), path, RawCodec)
         .await
         .map_err(with_causes)?;
-    tokio::spawn(read(end, response.into_inner(), gone));
+    tokio::spawn(read_call(end, response.into_inner(), gone));
     Ok(())
 }
 

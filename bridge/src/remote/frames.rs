@@ -97,7 +97,7 @@ impl Drop for Frames {
 
 /// What comes, until the peer or the transport ends it. When nothing can be written any more, the peer's last words may still
 /// be on their way.
-pub(super) async fn read(end: Arc<LinkEnd>, mut frames: Streaming<Bytes>, gone: CancellationToken) {
+pub(super) async fn read(end: &LinkEnd, frames: &mut Streaming<Bytes>, gone: CancellationToken) {
     let closed = async {
         gone.cancelled().await;
         tokio::time::sleep(LAST_WORDS).await;
@@ -116,12 +116,17 @@ pub(super) async fn read(end: Arc<LinkEnd>, mut frames: Streaming<Bytes>, gone: 
             Err(status) => return end.lost(&format!("the connection was lost: {}", status.message())),
         }
         if end.is_down() {
-            // To stop reading would cancel the call, and with it the Goodbye that is on its way. The peer's answer is the end.
-            let end_of_call = async { while let Ok(Some(_)) = frames.message().await {} };
-            let _ = tokio::time::timeout(LAST_WORDS, end_of_call).await;
             return;
         }
     }
+}
+
+/// As [`read`], for the side that called. To stop reading would cancel the call, and with it the Goodbye that is on its way: the
+/// peer's answer is the call's end.
+pub(super) async fn read_call(end: Arc<LinkEnd>, mut frames: Streaming<Bytes>, gone: CancellationToken) {
+    read(&end, &mut frames, gone).await;
+    let end_of_call = async { while let Ok(Some(_)) = frames.message().await {} };
+    let _ = tokio::time::timeout(LAST_WORDS, end_of_call).await;
 }
 
 /// tonic says OUT_OF_RANGE for a message over the limit, before it reads it.

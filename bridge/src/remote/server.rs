@@ -174,7 +174,8 @@ where
                 end.identify(identity);
             }
         }
-        tokio::spawn(read(end, request.into_inner(), frames.gone()));
+        let (gone, mut frames_in) = (frames.gone(), request.into_inner());
+        tokio::spawn(async move { read(&end, &mut frames_in, gone).await });
         ready(Ok(Response::new(tokio_stream::StreamExt::map(frames, Ok))))
     }
 }
