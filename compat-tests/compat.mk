@@ -6,7 +6,7 @@ RUNS += compat
 
 ##@ Behaviour cases
 .PHONY: compat compat-smoke compat-peers compat-programs compat-rustcore
-COMPAT_PAIRS ?= memory native tcp unix
+COMPAT_PAIRS ?= memory native tcp tls unix
 compat: compat-peers ## every case over COMPAT_PAIRS, doors or pairs (ARGS="--filter move")
 	@for pair in $(COMPAT_PAIRS); do $(COMPAT) --peers $(COMPAT_PEERS) --pair $$pair $(ARGS); done
 

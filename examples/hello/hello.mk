@@ -11,3 +11,4 @@ hello-build: hello-rustcore
 	@$(CARGO) build --quiet --profile $(PROFILE) -p hello-rust
 	@cd examples/hello && $(GO) build -o "$(TARGET_DIR)/hello" .
 	@cd examples/hello && CGO_ENABLED=0 $(GO) build -o "$(TARGET_DIR)/hello-pure" .
+	@cd examples/hello && $(GO) build -o "$(TARGET_DIR)/hello-secure" ./secure

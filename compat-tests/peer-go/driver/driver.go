@@ -55,7 +55,7 @@ func (d *Driver) operate(ctx context.Context, order *ops.Order) (ops.Answer, *op
 		return ops.Answer{}, ops.DriverFault("no node is named " + order.Node)
 	}
 	if local, ok := node.(*local); ok && order.Op == "link" {
-		door, fault := d.door(order)
+		door, fault := d.door(local, order)
 		if fault != nil {
 			return ops.Answer{}, fault
 		}
@@ -71,7 +71,7 @@ func (d *Driver) start(ctx context.Context, order *ops.Order) (answer ops.Answer
 	)
 	switch {
 	case !order.Native:
-		node, answer.Address, err = startLocal(ctx, order.Node, order.Listen)
+		node, answer.Address, err = startLocal(ctx, order.Node, order.Listen, order.Certificates)
 	case d.host == nil:
 		return answer, ops.DriverFault("this peer hosts no nodes of another language")
 	default:
@@ -93,10 +93,10 @@ func (d *Driver) node(name string) performer {
 }
 
 // door is what an order to link leads through.
-func (d *Driver) door(order *ops.Order) (door.Door, *ops.Fault) {
+func (d *Driver) door(from *local, order *ops.Order) (door.Door, *ops.Fault) {
 	switch order.Door {
 	case "remote":
-		return remoteDoor(order.To), nil
+		return from.remoteDoor(order.To), nil
 	case "memory":
 		if other, ok := d.node(order.To).(*local); ok {
 			return other.door(), nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -24,27 +25,34 @@ const shutdownTime = 5 * time.Second
 type local struct {
 	node   *ab.Node
 	server *remote.Server // nil: it does not listen
+	tls    []remote.Option
 
 	mu   sync.Mutex
 	asks map[uint64]context.CancelFunc
 }
 
-func startLocal(ctx context.Context, name, listen string) (*local, string, error) {
+func startLocal(ctx context.Context, name, listen, certificates string) (*local, string, error) {
 	node, err := ab.Start(ctx, name, append(actors.Install(name), ab.WithLogger(logger()))...)
 	if err != nil {
 		return nil, "", err
 	}
 	l := &local{node: node, asks: make(map[uint64]context.CancelFunc)}
+	if certificates != "" {
+		own := filepath.Join(certificates, name)
+		l.tls = []remote.Option{remote.TLSFiles(remote.Files{
+			Certificate: own + ".pem", Key: own + ".key", CA: filepath.Join(certificates, "ca.pem"),
+		})}
+	}
 	if listen == "" {
 		return l, "", nil
 	}
-	if l.server, err = remote.Listen(node, listen); err != nil {
+	if l.server, err = remote.Listen(node, listen, l.tls...); err != nil {
 		return nil, "", errors.Join(err, node.Shutdown(ctx))
 	}
 	return l, l.server.Addr(), nil
 }
 
-func remoteDoor(address string) door.Door { return remote.Door(address) }
+func (l *local) remoteDoor(address string) door.Door { return remote.Door(address, l.tls...) }
 
 func (l *local) door() door.Door { return abtest.Door(l.node) }
 

@@ -11,8 +11,10 @@ type Order struct {
 	// Op is the operation, such as "ask".
 	Op string `json:"op"`
 
-	// Listen is where a node that is started listens: tcp://127.0.0.1:0 or unix:///path; empty = nowhere.
+	// Listen is where a node that is started listens: tcp://127.0.0.1:0, grpcs://127.0.0.1:0 or unix:///path; empty = nowhere.
 	Listen string `json:"listen"`
+	// Certificates is the folder with the node's NAME.pem and NAME.key, and ca.pem; empty = it speaks no TLS.
+	Certificates string `json:"certificates"`
 	// Native starts the node of the other language, in this process.
 	Native bool `json:"native"`
 	// Door is how to link: "memory", "native" or "remote".

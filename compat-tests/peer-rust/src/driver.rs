@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actorbridge::proto::v1::{Code, Effect};
-use actorbridge::{Address, Error, Node, Snapshot};
+use actorbridge::{Address, Error, Node, Snapshot, TlsFiles};
 use tokio::sync::watch;
 
 use crate::actors;
@@ -54,11 +54,16 @@ impl Driver {
     }
 
     async fn operate(&self, id: u64, name: &str, operation: Operation) -> Result<Answer, Failed> {
-        if let Operation::Start { listen, native } = &operation {
+        if let Operation::Start {
+            listen,
+            certificates,
+            native,
+        } = &operation
+        {
             if *native {
                 return Err(driver_fault("a Rust peer hosts no native nodes"));
             }
-            return self.start(name, listen).await;
+            return self.start(name, listen, certificates).await;
         }
         let node = self.node(name)?;
         let mut answer = Answer::default();
@@ -123,10 +128,15 @@ impl Driver {
             .ok_or_else(|| driver_fault(&format!("no node is named {name}")))
     }
 
-    async fn start(&self, name: &str, listen: &str) -> Result<Answer, Failed> {
+    async fn start(&self, name: &str, listen: &str, certificates: &str) -> Result<Answer, Failed> {
         let mut builder = Node::builder(name)
             .module(actors::module(name))
             .runtime(tokio::runtime::Handle::current());
+        if !certificates.is_empty() {
+            let own = format!("{certificates}/{name}");
+            let (certificate, key) = (format!("{own}.pem"), format!("{own}.key"));
+            builder = builder.tls(TlsFiles::new(certificate, key, format!("{certificates}/ca.pem")));
+        }
         if !listen.is_empty() {
             builder = builder.listen(listen);
         }

@@ -24,9 +24,12 @@ pub struct Order {
 pub enum Operation {
     /// Start a node of this name. Answers with the address where it listens, if it does.
     Start {
-        /// `tcp://127.0.0.1:0` or `unix:///path`; empty = it does not listen.
+        /// `tcp://127.0.0.1:0`, `grpcs://127.0.0.1:0` or `unix:///path`; empty = it does not listen.
         #[serde(default)]
         listen: String,
+        /// The folder with the node's NAME.pem and NAME.key, and ca.pem; empty = it speaks no TLS.
+        #[serde(default)]
+        certificates: String,
         /// Start the node of the other language, in this process (Go peers only).
         #[serde(default)]
         native: bool,

@@ -9,6 +9,7 @@ pub mod known;
 pub mod pair;
 pub mod table;
 
+mod certificates;
 mod matching;
 mod peer;
 mod steps;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Programs;
 use super::peer::Peer;
+use super::{Programs, certificates};
 use crate::cases::{Only, Side};
 use compat_peer::ops::{Answer, Door, Operation};
 
@@ -18,6 +18,8 @@ pub enum Joint {
     Native,
     /// gRPC over TCP, two processes.
     Tcp,
+    /// gRPC over TCP with TLS, two processes.
+    Tls,
     /// gRPC over a Unix socket, two processes.
     Unix,
 }
@@ -49,6 +51,7 @@ impl Joint {
             Self::Memory => "memory",
             Self::Native => "native",
             Self::Tcp => "tcp",
+            Self::Tls => "tls",
             Self::Unix => "unix",
         }
     }
@@ -71,7 +74,8 @@ impl std::fmt::Display for Pair {
 }
 
 impl Pair {
-    /// Every column: in memory and native as far as they exist, and all four over each remote door.
+    /// Every column: in memory and native as far as they exist, all four over TCP and Unix sockets, and each language as client and
+    /// as server of the other with TLS.
     pub fn all() -> Vec<Self> {
         use Language::{Go, Rust};
         let pair = |joint, here, there| Self { joint, here, there };
@@ -81,6 +85,7 @@ impl Pair {
             pair(Joint::Native, Go, Rust),
             pair(Joint::Native, Rust, Go),
         ];
+        all.extend([pair(Joint::Tls, Go, Rust), pair(Joint::Tls, Rust, Go)]);
         for joint in [Joint::Tcp, Joint::Unix] {
             all.extend([(Go, Go), (Go, Rust), (Rust, Go), (Rust, Rust)].map(|(here, there)| pair(joint, here, there)));
         }
@@ -115,7 +120,7 @@ pub(super) struct Nodes {
     there: (Arc<Peer>, String),
     /// Who links with whom, and how.
     link: (Side, Door, String),
-    /// The Unix socket's folder, removed at the end.
+    /// The folder of the Unix socket or the certificates, removed at the end.
     _folder: Option<Folder>,
 }
 
@@ -142,10 +147,9 @@ impl Folder {
 impl Nodes {
     /// Starts the programs and the two nodes, and links here to there.
     pub(super) async fn start(programs: &Programs, pair: Pair, id: &str) -> Result<Self, String> {
-        let folder = if pair.joint == Joint::Unix {
-            Some(Folder::new()?)
-        } else {
-            None
+        let folder = match pair.joint {
+            Joint::Unix | Joint::Tls => Some(Folder::new()?),
+            _ => None,
         };
         let there_peer = Arc::new(Peer::start(pair.program(programs, pair.there))?);
         let here_peer = match pair.one_process() {
@@ -158,7 +162,13 @@ impl Nodes {
             link: (Side::Here, Door::Remote, String::new()),
             _folder: folder,
         };
+        let mut certificates = String::new();
         let listen = match (&nodes._folder, pair.joint) {
+            (Some(folder), Joint::Tls) => {
+                certificates::write(&folder.0, &[&nodes.here.1, &nodes.there.1])?;
+                certificates = folder.0.display().to_string();
+                "grpcs://127.0.0.1:0".into()
+            }
             (Some(folder), _) => format!("unix://{}/s", folder.0.display()),
             (None, Joint::Tcp) => "tcp://127.0.0.1:0".into(),
             _ => String::new(),
@@ -166,6 +176,7 @@ impl Nodes {
         let native = |language| pair.joint == Joint::Native && language == Language::Rust;
         let start = |language, listen| Operation::Start {
             listen,
+            certificates: certificates.clone(),
             native: native(language),
         };
         let bound = nodes.must(Side::There, start(pair.there, listen)).await?;
@@ -176,7 +187,7 @@ impl Nodes {
             (Joint::Memory, _) => (Side::Here, Door::Memory, there),
             (Joint::Native, Language::Go) => (Side::Here, Door::Native, there),
             (Joint::Native, Language::Rust) => (Side::There, Door::Native, nodes.here.1.clone()),
-            (Joint::Tcp | Joint::Unix, _) => (Side::Here, Door::Remote, bound.address),
+            (Joint::Tcp | Joint::Tls | Joint::Unix, _) => (Side::Here, Door::Remote, bound.address),
         };
         nodes.link().await?;
         Ok(nodes)
