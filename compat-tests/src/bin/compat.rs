@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
+use compat_tests::matrix::cli as matrix;
 use compat_tests::runner::pair::Pair;
 use compat_tests::runner::{self, Programs, known, table};
 use compat_tests::{cases, schema::Schema};
@@ -11,8 +12,10 @@ use compat_tests::{cases, schema::Schema};
 /// Runs the behaviour cases over every door and pair of languages, and prints a table of cases and pairs: + passed,
 /// X failed, k failed as known (cases/known-failures.yaml), · does not apply. Exits with 1 if any case fails, with 2 if nothing could be run.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version, about, args_conflicts_with_subcommands = true)]
 struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Only cases whose name contains this text.
     #[arg(long, default_value = "")]
     filter: String,
@@ -33,9 +36,25 @@ struct Cli {
     peers: PathBuf,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    /// Run the compat matrix: what each peer writes, each peer reads. Exits as above.
+    Run(matrix::RunArgs),
+    /// Have each peer make planned mistakes: the matrix must see each of them.
+    Mutants(matrix::MutantsArgs),
+    /// Have each peer write its golden bytes (compat-tests/matrix/golden) anew.
+    Golden(matrix::GoldenArgs),
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(&cli) {
+    let done = match &cli.command {
+        Some(Command::Run(args)) => matrix::run(args),
+        Some(Command::Mutants(args)) => matrix::mutants(args),
+        Some(Command::Golden(args)) => matrix::golden(args),
+        None => run(&cli),
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(problem) => {

@@ -14,9 +14,10 @@ const OWN: [&str; 5] = [
 ];
 
 /// Where there is an `actorbridge.toml`, below the repository's root.
-pub(crate) const FOLDERS: [&str; 7] = [
+pub(crate) const FOLDERS: [&str; 8] = [
     "bench/go/ffi",
     "compat-tests",
+    "compat-tests/matrix",
     "compat-tests/versions/v1",
     "compat-tests/versions/v2",
     "examples/handover",

@@ -1,0 +1,55 @@
+//! Planned mistakes: each peer makes each of them, and the matrix must see it.
+
+use std::path::Path;
+
+use super::axes::{self, Cell, Choice};
+use super::peers::Peer;
+use super::{Context, Outcome};
+
+/// What a peer can be told to do wrong (the environment variable `COMPAT_MUTANT`; matrix/README.md).
+const MISTAKES: [&str; 3] = ["wrong-tag", "drop-unknown", "int-as-string"];
+
+/// A peer that made a mistake, and the first cell that saw it.
+#[derive(Debug)]
+pub struct Mutant {
+    /// The peer.
+    pub peer: String,
+    /// The mistake.
+    pub mistake: &'static str,
+    /// The cell, and what it says; `None`: nobody saw it.
+    pub seen: Option<Outcome>,
+}
+
+/// Has each peer make each mistake, beside one other peer, which makes none.
+///
+/// # Errors
+/// A sentence: nothing could be run.
+pub fn run(root: &Path, out: &Path, peers: &[Peer], workers: usize) -> Result<Vec<Mutant>, String> {
+    let mut mutants = Vec::new();
+    for (number, peer) in peers.iter().enumerate() {
+        // The first is beside the second, every other one beside the first.
+        let partner = peers.get(usize::from(number == 0)).unwrap_or(peer);
+        for mistake in MISTAKES {
+            let mut wrong = peer.clone();
+            wrong.env.insert("COMPAT_MUTANT".into(), mistake.into());
+            let pair = [wrong, partner.clone()];
+            let mut cells = axes::cells(
+                root,
+                &pair,
+                &Choice {
+                    smoke: true,
+                    ..Choice::default()
+                },
+            )?;
+            cells.retain(|c: &Cell| c.suite == "envelope" && (c.writer == peer.name || c.reader == peer.name));
+            let context = Context::load(root, out, &pair)?;
+            let outcomes = super::run(&context, cells, workers);
+            mutants.push(Mutant {
+                peer: peer.name.clone(),
+                mistake,
+                seen: outcomes.into_iter().find(Outcome::is_bad),
+            });
+        }
+    }
+    Ok(mutants)
+}

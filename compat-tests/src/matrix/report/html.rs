@@ -1,0 +1,120 @@
+//! For people: a page with a matrix for each suite, each cell a square that says what became of it.
+
+use std::fmt::Write as _;
+
+use super::files::escaped;
+use super::{Run, each};
+use crate::matrix::Outcome;
+
+const STYLE: &str = "
+:root { color-scheme: light dark; --line: #8884; --good: #2e9e5b; --bad: #d43d3d; --known: #d9a400; }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; padding: 0 1rem; max-width: 90rem; }
+h2 { margin: 2rem 0 .5rem; } .scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 13px; }
+th { text-align: left; font-weight: 500; padding: 2px 8px; white-space: nowrap; }
+thead th { vertical-align: bottom; } thead .reader { writing-mode: vertical-rl; transform: rotate(180deg); padding: 6px 2px; }
+th.writer { border-bottom: 1px solid var(--line); text-align: center; }
+td { padding: 1px; border-left: 1px solid transparent; } td.first { border-left: 1px solid var(--line); }
+i { display: block; width: 14px; height: 14px; border-radius: 3px; }
+.passed { background: var(--good); } .failed { background: var(--bad); } .known { background: var(--known); }
+.key i { display: inline-block; vertical-align: -2px; margin: 0 4px 0 12px; }
+li { margin: .3rem 0; } code { font-size: 13px; }";
+
+/// The page, complete in itself.
+pub fn html(run: &Run<'_>) -> String {
+    let summary = run.summary;
+    let mut out = format!(
+        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\">\n\
+         <title>actorbridge: compat matrix</title>\n<style>{STYLE}</style>\n<h1>Compat matrix</h1>\n"
+    );
+    let peers: Vec<String> = run.peers.iter().map(|p| escaped(&p.name)).collect();
+    let _ = writeln!(
+        out,
+        "<p>{} cells: {} passed, {} failed, {} known to fail, {} skipped. Peers: {}.</p>\n\
+         <p class=\"key\">A row is a case, a column a writer and a reader.\
+         <i class=\"passed\"></i>passed<i class=\"failed\"></i>failed<i class=\"known\"></i>known to fail</p>",
+        run.outcomes.len(),
+        summary.passed,
+        summary.failed,
+        summary.known_failing,
+        summary.skipped,
+        peers.join(", ")
+    );
+    failures(&mut out, run);
+    for suite in run.suites() {
+        matrix(&mut out, suite, &run.of_suite(suite));
+    }
+    out.push_str("</html>\n");
+    out
+}
+
+fn failures(out: &mut String, run: &Run<'_>) {
+    let failed: Vec<&Outcome> = run.outcomes.iter().filter(|o| o.failure.is_some()).collect();
+    if failed.is_empty() {
+        return;
+    }
+    out.push_str("<h2>What failed</h2>\n<ul>\n");
+    for outcome in failed {
+        let why = outcome.known.as_ref().or(outcome.failure.as_ref());
+        let _ = writeln!(
+            out,
+            "<li><code>{}</code><br>{}</li>",
+            escaped(&outcome.cell.to_string()),
+            escaped(why.map_or("", String::as_str))
+        );
+    }
+    out.push_str("</ul>\n");
+}
+
+fn matrix(out: &mut String, suite: &str, outcomes: &[&Outcome]) {
+    let writers = each(outcomes, |o| o.cell.writer.clone());
+    let readers = each(outcomes, |o| o.cell.reader.clone());
+    let _ = write!(
+        out,
+        "<h2>{suite}</h2>\n<div class=\"scroll\"><table><thead><tr><th></th>"
+    );
+    for writer in &writers {
+        let of = if writer.is_empty() { "committed bytes" } else { writer };
+        let _ = write!(
+            out,
+            "<th class=\"writer\" colspan=\"{}\">{}</th>",
+            readers.len(),
+            escaped(of)
+        );
+    }
+    out.push_str("</tr><tr><th></th>");
+    for _ in &writers {
+        for reader in &readers {
+            let _ = write!(out, "<th class=\"reader\">{}</th>", escaped(reader));
+        }
+    }
+    out.push_str("</tr></thead><tbody>\n");
+    for case in each(outcomes, |o| o.cell.case_name()) {
+        let of_case: Vec<&&Outcome> = outcomes.iter().filter(|o| o.cell.case_name() == case).collect();
+        let _ = write!(out, "<tr><th>{}</th>", escaped(&case));
+        for writer in &writers {
+            for (column, reader) in readers.iter().enumerate() {
+                let found = of_case
+                    .iter()
+                    .find(|o| &o.cell.writer == writer && &o.cell.reader == reader);
+                square(out, found.map(|o| **o), column == 0);
+            }
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</tbody></table></div>\n");
+}
+
+fn square(out: &mut String, outcome: Option<&Outcome>, first: bool) {
+    out.push_str(if first { "<td class=\"first\">" } else { "<td>" });
+    let Some(outcome) = outcome else { return };
+    let class = match (&outcome.failure, &outcome.known) {
+        (None, _) => "passed",
+        (Some(_), None) => "failed",
+        (Some(_), Some(_)) => "known",
+    };
+    let why = outcome.failure.as_deref().unwrap_or("passed");
+    let title = escaped(&format!("{}: {why}", outcome.cell));
+    let _ = write!(out, "<i class=\"{class}\" title=\"{title}\"></i>");
+}
