@@ -153,6 +153,7 @@ fn spawn(node: &Arc<Inner>, request: &v1::SpawnRequest) -> Result<v1::SpawnReply
     if is_reserved(&request.path) {
         return Err(Fault::new(Code::Forbidden, "paths below /system are reserved"));
     }
+    Address::logical(&request.path).map_err(|e| refused(&e))?;
     let no_factory = || Fault::new(Code::NoSuchActor, format!("no factory matches {}", request.path));
     let factory = node.factory_for(&request.path).ok_or_else(no_factory)?;
     let spawned = node.spawn_cell(&request.path, factory, options_of(request), None);

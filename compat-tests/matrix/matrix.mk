@@ -22,7 +22,7 @@ matrix-smoke: matrix-peers ## its smoke slice, and the planned mistakes of each 
 matrix-golden: matrix-peers ## the golden bytes of each peer anew, after a wanted change of its writer
 	@$(COMPAT) golden --out $(MATRIX)
 
-matrix-peers: matrix-go $(MATRIX)/compat-matrix-c $(if $(MATRIX_HAS_PYTHON),$(MATRIX)/python/made) \
+matrix-peers: compat-peers matrix-go $(MATRIX)/compat-matrix-c $(if $(MATRIX_HAS_PYTHON),$(MATRIX)/python/made) \
 		$(if $(MATRIX_HAS_JAVA),$(MATRIX)/java/compat-matrix-java.jar)
 	@$(CARGO) build --quiet --profile $(PROFILE) -p compat-tests -p compat-matrix-rust
 	@ln -sf $(TARGET_DIR)/compat-matrix-rust $(MATRIX)/compat-matrix-rust

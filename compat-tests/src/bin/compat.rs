@@ -1,6 +1,6 @@
 //! Runs the behaviour cases over every door and pair of languages, and prints a table.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -80,7 +80,7 @@ fn run(cli: &Cli) -> Result<bool, String> {
         return Err("no case or no pair has such a name; --list names them".into());
     }
     let schema = Schema::load(&cli.root)?;
-    let programs = programs(&cli.peers);
+    let programs = Programs::of(&cli.peers);
     let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
     let mut outcomes = runtime.block_on(runner::run(&programs, &schema, &cases, &pairs))?;
     known::apply(
@@ -95,12 +95,4 @@ fn run(cli: &Cli) -> Result<bool, String> {
         ),
     }
     Ok(outcomes.iter().all(|o| o.failure.is_none() || o.known.is_some()))
-}
-
-fn programs(folder: &Path) -> Programs {
-    Programs {
-        rust: folder.join("compat-peer-rust"),
-        go: folder.join("compat-peer-go"),
-        native: folder.join("compat-peer-native"),
-    }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_yaml_ng::{Mapping, Value};
 
+use super::expand;
 use super::peers::Peer;
 
 /// One cell: a case of a suite, who writes and who reads.
@@ -117,11 +118,8 @@ pub fn cells(root: &Path, peers: &[Peer], choice: &Choice) -> Result<Vec<Cell>, 
         let say = |problem: String| format!("{}: {name}: {problem}", path.display());
         let suite: Suite = serde_yaml_ng::from_value(suite).map_err(|e| say(e.to_string()))?;
         check(&suite).map_err(say)?;
-        let doing: Vec<&Peer> = peers.iter().filter(|p| p.does.contains(&name)).collect();
-        let mut all = product(&name, &suite, &doing);
-        if name == "corpus" {
-            all = with_files(root, all)?;
-        }
+        let mut all = product(&name, &suite, peers);
+        all = expand::expand(root, &name, all)?;
         all.retain(|c| !suite.skip.iter().any(|rule| holds(&rule.holds, c)));
         all.retain(|c| !choice.smoke || holds(&suite.smoke, c));
         all.retain(|c| c.to_string().contains(&choice.filter));
@@ -130,8 +128,8 @@ pub fn cells(root: &Path, peers: &[Peer], choice: &Choice) -> Result<Vec<Cell>, 
     Ok(cells)
 }
 
-/// Axes of every suite; `file` is the corpus's alone.
-const NOT_LISTED: [&str; 3] = ["writer", "reader", "file"];
+/// Axes that no suite lists; the last three are of those whose cells are named elsewhere.
+const NOT_LISTED: [&str; 5] = ["writer", "reader", "file", "case", "size"];
 
 fn check(suite: &Suite) -> Result<(), String> {
     let mut axes: Vec<String> = suite.axes.keys().map(text).collect();
@@ -150,7 +148,7 @@ fn holds(rule: &Where, cell: &Cell) -> bool {
         .all(|(axis, values)| values.texts().iter().any(|v| v == cell.value(axis)))
 }
 
-fn product(name: &str, suite: &Suite, peers: &[&Peer]) -> Vec<Cell> {
+fn product(name: &str, suite: &Suite, peers: &[Peer]) -> Vec<Cell> {
     let mut cases: Vec<Vec<(String, String)>> = vec![Vec::new()];
     for (axis, values) in &suite.axes {
         let values = values.as_sequence().cloned().unwrap_or_default();
@@ -165,13 +163,19 @@ fn product(name: &str, suite: &Suite, peers: &[&Peer]) -> Vec<Cell> {
             })
             .collect();
     }
-    let nobody = [String::new()];
-    let names: Vec<String> = peers.iter().map(|p| p.name.clone()).collect();
-    let writers = if name == "corpus" { &nobody[..] } else { &names[..] };
+    let doing = |what: &str| -> Vec<String> {
+        let does = peers.iter().filter(|p| p.does.iter().any(|s| s == what));
+        does.map(|p| p.name.clone()).collect()
+    };
+    let (writers, readers) = match name {
+        "corpus" => (vec![String::new()], doing(name)),
+        "call" => (doing(name), doing("serve")),
+        _ => (doing(name), doing(name)),
+    };
     let mut cells = Vec::new();
     for case in cases {
-        for writer in writers {
-            for reader in &names {
+        for writer in &writers {
+            for reader in &readers {
                 cells.push(Cell {
                     suite: name.to_owned(),
                     case: case.clone(),
@@ -182,25 +186,4 @@ fn product(name: &str, suite: &Suite, peers: &[&Peer]) -> Vec<Cell> {
         }
     }
     cells
-}
-
-/// One cell for each file of its folder.
-fn with_files(root: &Path, cells: Vec<Cell>) -> Result<Vec<Cell>, String> {
-    let mut all = Vec::new();
-    for cell in cells {
-        let folder = root.join("compat-tests/golden").join(cell.value("folder"));
-        let say = |e: std::io::Error| format!("{}: {e}", folder.display());
-        let mut names = Vec::new();
-        for file in std::fs::read_dir(&folder).map_err(say)? {
-            names.push(file.map_err(say)?.file_name().to_string_lossy().into_owned());
-        }
-        names.retain(|n| n != "index.txt");
-        names.sort();
-        for name in names {
-            let mut cell = cell.clone();
-            cell.case.push(("file".to_owned(), name));
-            all.push(cell);
-        }
-    }
-    Ok(all)
 }

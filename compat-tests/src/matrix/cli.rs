@@ -7,7 +7,7 @@ use clap::Args;
 use super::axes::{self, Cell, Choice};
 use super::peers::{self, Peer};
 use super::report::{self, Run, Summary};
-use super::{Context, Outcome, known, mutants, write_golden};
+use super::{Context, Folders, Outcome, behaviour, known, mutants, write_golden};
 
 /// Cases that are worked on at once: a case waits for its peers, which are few.
 const WORKERS: usize = 4;
@@ -21,6 +21,9 @@ pub struct Place {
     /// The folder of what `make matrix-peers` has built.
     #[arg(long, default_value = "target/compat/matrix")]
     out: PathBuf,
+    /// The folder of what `make compat-peers` has built: the programs that host nodes.
+    #[arg(long, default_value = "target/compat")]
+    peers: PathBuf,
 }
 
 /// Peers that do not take part.
@@ -103,8 +106,10 @@ pub fn run(args: &RunArgs) -> Result<bool, String> {
     }
     let skipped = before - cells.len();
     all.retain(|p| !args.left_out.has(&p.name));
-    let context = args.place.context(&all)?;
-    let mut outcomes = super::run(&context, cells, args.workers);
+    let folders = args.place.folders()?;
+    let (of_nodes, cells) = cells.into_iter().partition(|c| c.suite == "behaviour");
+    let mut outcomes = super::run(&Context::load(&folders, &all)?, cells, args.workers);
+    outcomes.extend(behaviour::run(&folders, of_nodes)?);
     if !args.smoke && args.filter.is_empty() {
         check_known(&known::load(root)?, &outcomes)?;
     }
@@ -142,15 +147,14 @@ fn write(args: &RunArgs, run: &Run<'_>) -> Result<(), String> {
 }
 
 impl Place {
-    /// Both folders, by paths that hold wherever a program runs.
-    fn whole(&self) -> Result<(PathBuf, PathBuf), String> {
+    /// The folders, by paths that hold wherever a program runs.
+    fn folders(&self) -> Result<Folders, String> {
         let whole = |path: &Path| std::path::absolute(path).map_err(|e| format!("{}: {e}", path.display()));
-        Ok((whole(&self.root)?, whole(&self.out)?))
-    }
-
-    fn context(&self, all: &[Peer]) -> Result<Context, String> {
-        let (root, out) = self.whole()?;
-        Context::load(&root, &out, all)
+        Ok(Folders {
+            root: whole(&self.root)?,
+            out: whole(&self.out)?,
+            peers: whole(&self.peers)?,
+        })
     }
 }
 
@@ -168,7 +172,7 @@ pub struct GoldenArgs {
 pub fn golden(args: &GoldenArgs) -> Result<bool, String> {
     let all = peers::load(&args.place.root)?;
     let cells: Vec<Cell> = axes::cells(&args.place.root, &all, &Choice::default())?;
-    let files = write_golden(&args.place.context(&all)?, &cells)?;
+    let files = write_golden(&Context::load(&args.place.folders()?, &all)?, &cells)?;
     println!("{files} files are written; `git diff` says which are new");
     Ok(true)
 }
@@ -187,11 +191,11 @@ pub struct MutantsArgs {
 /// # Errors
 /// A sentence: nothing could be run.
 pub fn mutants(args: &MutantsArgs) -> Result<bool, String> {
-    let (root, out) = args.place.whole()?;
-    let mut all = peers::load(&root)?;
+    let folders = args.place.folders()?;
+    let mut all = peers::load(&folders.root)?;
     args.left_out.check(&all)?;
     all.retain(|p| !args.left_out.has(&p.name));
-    let mutants = mutants::run(&root, &out, &all, WORKERS)?;
+    let mutants = mutants::run(&folders, &all, WORKERS)?;
     for mutant in &mutants {
         let seen = mutant.seen.as_ref().map(|o| {
             let failure = o.failure.as_deref().unwrap_or_default();

@@ -1,12 +1,14 @@
 //! The compat matrix: what each peer writes, each peer reads.
 //!
-//! - [`axes`]: the cells, from `matrix/axes.yaml`. [`values`]: what is written in them. [`schemas`]: both versions of the
+//! - [`axes`]: the cells, from `matrix/axes.yaml`; `expand`: those that files and cases name. [`values`]: what is written in them. [`schemas`]: both versions of the
 //!   schema, by which the runner itself reads bytes. [`shown`]: the fields of a message, and how two differ.
 //! - [`peers`]: the programs of `matrix/peers.yaml`, and the conversation with them.
+//! - [`calls`]: what clients do at a node's remote door, and the nodes. `behaviour`: the behaviour cases as cells.
 //! - `suites`: what a cell of each suite does. [`run`]: all of them, in parallel.
 //! - [`cli`]: the commands. [`known`]: cells that are known to fail. [`mutants`]: planned mistakes. [`report`]: table, JSON, JUnit and HTML.
 
 pub mod axes;
+pub mod calls;
 pub mod cli;
 pub mod known;
 pub mod mutants;
@@ -16,10 +18,12 @@ pub mod schemas;
 pub mod shown;
 pub mod values;
 
+mod behaviour;
+mod expand;
 mod run;
 mod suites;
 
-pub use run::{Context, run};
+pub use run::{Context, Folders, run};
 pub use suites::golden::write_all as write_golden;
 
 use axes::Cell;

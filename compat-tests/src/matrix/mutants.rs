@@ -1,10 +1,8 @@
 //! Planned mistakes: each peer makes each of them, and the matrix must see it.
 
-use std::path::Path;
-
 use super::axes::{self, Cell, Choice};
 use super::peers::Peer;
-use super::{Context, Outcome};
+use super::{Context, Folders, Outcome};
 
 /// What a peer can be told to do wrong (the environment variable `COMPAT_MUTANT`; matrix/README.md).
 const MISTAKES: [&str; 3] = ["wrong-tag", "drop-unknown", "int-as-string"];
@@ -24,7 +22,7 @@ pub struct Mutant {
 ///
 /// # Errors
 /// A sentence: nothing could be run.
-pub fn run(root: &Path, out: &Path, peers: &[Peer], workers: usize) -> Result<Vec<Mutant>, String> {
+pub fn run(folders: &Folders, peers: &[Peer], workers: usize) -> Result<Vec<Mutant>, String> {
     let mut mutants = Vec::new();
     for (number, peer) in peers.iter().enumerate() {
         // The first is beside the second, every other one beside the first.
@@ -34,7 +32,7 @@ pub fn run(root: &Path, out: &Path, peers: &[Peer], workers: usize) -> Result<Ve
             wrong.env.insert("COMPAT_MUTANT".into(), mistake.into());
             let pair = [wrong, partner.clone()];
             let mut cells = axes::cells(
-                root,
+                &folders.root,
                 &pair,
                 &Choice {
                     smoke: true,
@@ -42,7 +40,7 @@ pub fn run(root: &Path, out: &Path, peers: &[Peer], workers: usize) -> Result<Ve
                 },
             )?;
             cells.retain(|c: &Cell| c.suite == "envelope" && (c.writer == peer.name || c.reader == peer.name));
-            let context = Context::load(root, out, &pair)?;
+            let context = Context::load(folders, &pair)?;
             let outcomes = super::run(&context, cells, workers);
             mutants.push(Mutant {
                 peer: peer.name.clone(),

@@ -32,6 +32,8 @@ pub struct Peer {
     pub env: BTreeMap<String, String>,
     /// The suites that it takes part in.
     pub does: Vec<String>,
+    /// The program that hosts its nodes.
+    pub nodes: Option<String>,
 }
 
 /// Reads the list.
@@ -52,6 +54,7 @@ pub fn brought(program: &str) -> Peer {
         does: ["envelope", "message", "corpus", "golden", "snapshot"]
             .map(str::to_owned)
             .into(),
+        nodes: None,
     }
 }
 

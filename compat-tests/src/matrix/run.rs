@@ -2,16 +2,18 @@
 
 use std::collections::VecDeque;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::Outcome;
 use super::axes::Cell;
+use super::calls::{self, Nodes};
 use super::peers::{Peer, Peers};
 use super::schemas::Schemas;
 use super::suites::{self, Written};
 use super::values::{self, Values};
+use crate::schema::Schema as Messages;
 
 /// What all cells share.
 #[derive(Debug)]
@@ -24,17 +26,45 @@ pub struct Context {
     pub schemas: Schemas,
     /// What is written.
     pub values: Values,
+    /// What clients do at a node's remote door.
+    pub calls: Vec<calls::Case>,
+    /// The nodes that they call.
+    pub nodes: Nodes,
+    /// The messages of the test actors.
+    pub messages: Messages,
+}
+
+/// Where things are.
+#[derive(Debug, Clone)]
+pub struct Folders {
+    /// The repository.
+    pub root: PathBuf,
+    /// What `make matrix-peers` has built.
+    pub out: PathBuf,
+    /// What `make compat-peers` has built: the programs that host nodes.
+    pub peers: PathBuf,
 }
 
 impl Context {
-    /// Reads the data of the repository at `root`; `out` is the folder of what was built.
+    /// Reads the data of the repository.
     ///
     /// # Errors
     /// A sentence that names the file.
-    pub fn load(root: &Path, out: &Path, peers: &[Peer]) -> Result<Self, String> {
+    pub fn load(folders: &Folders, peers: &[Peer]) -> Result<Self, String> {
+        let root = &folders.root;
+        let hosts = peers.iter().filter_map(|p| {
+            let program = p
+                .nodes
+                .as_ref()?
+                .replace("{peers}", &folders.peers.display().to_string());
+            Some((p.name.clone(), PathBuf::from(program)))
+        });
         Ok(Self {
-            root: root.to_owned(),
-            peers: Peers::new(peers, root, out),
+            root: root.clone(),
+            calls: calls::load(root)?,
+            nodes: Nodes::new(hosts.collect()),
+            messages: Messages::load(root)?,
+            peers: Peers::new(peers, root, &folders.out),
             schemas: Schemas::load(root)?,
             values: values::load(root)?,
         })

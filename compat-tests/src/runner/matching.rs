@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 /// What cases keep from one step to the next.
-pub(super) type Saved = BTreeMap<String, Value>;
+pub(crate) type Saved = BTreeMap<String, Value>;
 
 /// Compares `got` with `want`, and says where they differ.
 ///
 /// Objects: each wanted field, other fields are free. Lists: item by item. Text that begins with `~`: is contained;
 /// `|`: one of several; `=`: a sum of numbers and saved values, such as `=sent - refused`; `>=`: at least such a sum;
 /// `*`: anything but empty. Everything else: equal.
-pub(super) fn check(want: &Value, got: &Value, saved: &Saved, place: &str) -> Result<(), String> {
+pub(crate) fn check(want: &Value, got: &Value, saved: &Saved, place: &str) -> Result<(), String> {
     let differs = || Err(format!("{place}: expected {want}, got {got}"));
     match (want, got) {
         (Value::Object(wanted), Value::Object(fields)) => {

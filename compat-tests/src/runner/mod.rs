@@ -15,7 +15,7 @@ mod peer;
 mod steps;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 
 use crate::cases::Case;
 use crate::schema::Schema;
+pub(crate) use matching::check;
 use pair::Pair;
 
 /// Cases of one pair that run at once.
@@ -41,6 +42,17 @@ pub struct Programs {
     pub go: PathBuf,
     /// The Go peer that also hosts Rust nodes.
     pub native: PathBuf,
+}
+
+impl Programs {
+    /// The programs that `make compat-peers` has put into this folder.
+    pub fn of(folder: &Path) -> Self {
+        Self {
+            rust: folder.join("compat-peer-rust"),
+            go: folder.join("compat-peer-go"),
+            native: folder.join("compat-peer-native"),
+        }
+    }
 }
 
 /// What became of one case over one pair.

@@ -756,7 +756,8 @@ func (x *ReadSnapshot) GetSnapshot() []byte {
 	return nil
 }
 
-// Dial a node's remote door, send one message of package actorbridge.v1 or actorbridge.test.v1, and hang up.
+// Dial a node's remote door, send one message, wait for what becomes of it, and hang up. The answer to an ask is Seen with
+// the fields type and payload, to a tell that was handled Seen with none, or refused.
 type Call struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// tcp://HOST:PORT
@@ -773,10 +774,9 @@ type Call struct {
 	// 0 means 1, as in the envelope.
 	TypeVersion      uint32 `protobuf:"varint,7,opt,name=type_version,json=typeVersion,proto3" json:"type_version,omitempty"`
 	MinReaderVersion uint32 `protobuf:"varint,8,opt,name=min_reader_version,json=minReaderVersion,proto3" json:"min_reader_version,omitempty"`
-	// For a kind of CONTENT_TYPE.
-	ContentType   uint32 `protobuf:"varint,9,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ContentType      uint32 `protobuf:"varint,9,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Call) Reset() {

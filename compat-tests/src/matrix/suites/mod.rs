@@ -2,9 +2,11 @@
 //!
 //! - [`envelope`], [`message`]: encoded and decoded. [`corpus`]: the committed bytes of compat-tests/golden.
 //! - [`golden`]: the committed bytes of each writer. [`snapshot`]: written, damaged, restored.
+//! - [`call`]: messages by a node's remote door.
 
 pub(super) mod golden;
 
+mod call;
 mod corpus;
 mod envelope;
 mod message;
@@ -36,6 +38,7 @@ pub(super) fn write(context: &Context, cell: &Cell) -> Result<Written, String> {
         "corpus" => corpus::write(context, cell),
         "golden" => golden::write(context, cell),
         "snapshot" => snapshot::write(context, cell),
+        "call" => Ok(call::write()),
         other => Err(format!("no suite is named {other}")),
     }
 }
@@ -46,6 +49,7 @@ pub(super) fn read(context: &Context, cell: &Cell, written: &Written) -> Result<
         "corpus" => corpus::read(context, cell, written),
         "snapshot" => snapshot::read(context, cell, written),
         "golden" => golden::read(context, cell, written),
+        "call" => call::read(context, cell),
         _ => envelope::read(context, cell, written),
     }
 }

@@ -219,7 +219,8 @@ impl ::prost::Name for ReadSnapshot {
         "/actorbridge.compat.v1.ReadSnapshot".into()
     }
 }
-/// Dial a node's remote door, send one message of package actorbridge.v1 or actorbridge.test.v1, and hang up.
+/// Dial a node's remote door, send one message, wait for what becomes of it, and hang up. The answer to an ask is Seen with
+/// the fields type and payload, to a tell that was handled Seen with none, or refused.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Call {
     /// tcp://HOST:PORT
@@ -244,7 +245,6 @@ pub struct Call {
     pub type_version: u32,
     #[prost(uint32, tag = "8")]
     pub min_reader_version: u32,
-    /// For a kind of CONTENT_TYPE.
     #[prost(uint32, tag = "9")]
     pub content_type: u32,
 }

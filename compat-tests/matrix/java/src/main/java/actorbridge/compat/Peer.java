@@ -48,6 +48,7 @@ final class Peer {
                     seen(decoded(Envelope.newBuilder(), order.getReadEnvelope().getEnvelope())));
             case WRITE_SNAPSHOT -> answer.setWritten(Snapshots.write(order.getWriteSnapshot(), schema));
             case READ_SNAPSHOT -> answer.setSeen(Snapshots.read(order.getReadSnapshot(), schema));
+            case CALL -> answer.setSeen(Calls.call(order.getCall()));
             default -> answer.setUnable("this peer does not know the order " + order.getOrderCase());
         }
     }

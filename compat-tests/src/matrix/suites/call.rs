@@ -1,0 +1,133 @@
+//! A client sends messages by the remote door of a node, and is answered as the case says.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use compat_matrix_rust::peerpb::answer::Result as Said;
+use compat_matrix_rust::peerpb::field::Value as FieldValue;
+use compat_matrix_rust::peerpb::order::Order;
+use compat_matrix_rust::peerpb::{Call, Seen};
+use compat_peer::ops::{Encoded, from_hex, to_hex};
+use serde_json::{Value, json};
+
+use super::Written;
+use crate::matrix::axes::Cell;
+use crate::matrix::calls::{Nodes, Step};
+use crate::matrix::peers::Schema;
+use crate::matrix::run::Context;
+use crate::matrix::values;
+use crate::runner::check;
+
+/// Each cell has an actor of its own.
+static ACTORS: AtomicU64 = AtomicU64::new(0);
+
+/// Nothing is written before the cell.
+pub(super) fn write() -> Written {
+    Written::default()
+}
+
+/// One cell at work.
+struct Calls<'a> {
+    context: &'a Context,
+    cell: &'a Cell,
+    address: String,
+    node: String,
+    /// The path of the cell's actor.
+    path: String,
+    size: usize,
+}
+
+pub(super) fn read(context: &Context, cell: &Cell) -> Result<(), String> {
+    let name = cell.value("case");
+    let case = context.calls.iter().find(|c| c.name == name).ok_or("no such case")?;
+    let number = ACTORS.fetch_add(1, Ordering::Relaxed);
+    let calls = Calls {
+        context,
+        cell,
+        address: context.nodes.address(&cell.reader)?,
+        node: Nodes::name(&cell.reader),
+        path: format!("{}/m{number}", case.spawn.as_deref().unwrap_or("nobody")),
+        size: cell.value("size").parse().unwrap_or(0),
+    };
+    if case.spawn.is_some() {
+        let spawn = Step {
+            ask: Some(json!({"SpawnRequest": {"path": calls.path}})),
+            to: Some("ab://{node}/system".into()),
+            ..Step::default()
+        };
+        calls.step(&spawn).map_err(|e| format!("spawn: {e}"))?;
+    }
+    for (number, step) in case.steps.iter().enumerate() {
+        calls.step(step).map_err(|e| format!("step {}: {e}", number + 1))?;
+    }
+    Ok(())
+}
+
+impl Calls<'_> {
+    fn step(&self, step: &Step) -> Result<(), String> {
+        let (kind, message) = match (&step.tell, &step.ask) {
+            (Some(message), _) => (1, message),
+            (None, message) => (2, message.as_ref().ok_or("no message")?),
+        };
+        let message = self.context.messages.encode(&self.filled(message))?;
+        let target = match &step.to {
+            Some(to) => self.text(to),
+            None => format!("ab:///{}", self.path),
+        };
+        let order = Call {
+            address: self.address.clone(),
+            node: self.node.clone(),
+            target,
+            r#type: message.type_name,
+            payload: from_hex(&message.payload)?.into(),
+            kind: step.kind.unwrap_or(kind),
+            type_version: step.version,
+            min_reader_version: step.min_reader,
+            content_type: step.content_type,
+        };
+        let client = &self.cell.writer;
+        let result = match self.context.peers.order(client, Schema::V1, Order::Call(order))? {
+            Said::Seen(seen) => self.shown(&seen)?,
+            Said::Refused(code) => json!({ "refused": code }),
+            said => return Err(format!("{client} said {said:?}")),
+        };
+        let expect = step.expect.as_ref().map_or(json!({}), |e| self.filled(e));
+        if result.get("refused").is_some() && expect.get("refused").is_none() {
+            return Err(format!("it was refused: {}", result["refused"]));
+        }
+        check(&expect, &result, &BTreeMap::new(), "result")
+    }
+
+    /// A reply, decoded by the schema.
+    fn shown(&self, seen: &Seen) -> Result<Value, String> {
+        let mut reply = Encoded::default();
+        for field in &seen.fields {
+            match (field.name.as_str(), &field.value) {
+                ("type", Some(FieldValue::Text(name))) => reply.type_name.clone_from(name),
+                ("payload", Some(FieldValue::Data(bytes))) => reply.payload = to_hex(bytes),
+                (name, _) => return Err(format!("a reply has no field {name}")),
+            }
+        }
+        match reply.type_name.as_str() {
+            "" => Ok(json!({})),
+            name => Ok(json!({ "type": name, "reply": self.context.messages.decode(&reply)? })),
+        }
+    }
+
+    /// A value of the case file with its placeholders replaced.
+    fn filled(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.text(text)),
+            Value::Array(items) => items.iter().map(|v| self.filled(v)).collect(),
+            Value::Object(fields) => fields.iter().map(|(k, v)| (k.clone(), self.filled(v))).collect(),
+            other => other.clone(),
+        }
+    }
+
+    fn text(&self, text: &str) -> String {
+        match text {
+            "fill" => values::fill(self.size),
+            _ => text.replace("{node}", &self.node).replace("[self]", &self.path),
+        }
+    }
+}
