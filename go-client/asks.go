@@ -107,6 +107,17 @@ type waiter struct {
 	placed placed
 	caller chan *Message // or
 	actor  string        // its path
+	timer  *time.Timer   // of a caller, used again
+}
+
+// timerAt is a timer for the end of the wait. It is to be stopped.
+func (w *waiter) timerAt(until time.Time) *time.Timer {
+	if w.timer == nil {
+		w.timer = time.NewTimer(time.Until(until))
+	} else {
+		w.timer.Reset(time.Until(until))
+	}
+	return w.timer
 }
 
 var waiters = sync.Pool{New: func() any { return &waiter{caller: make(chan *Message, 1)} }}
@@ -209,31 +220,46 @@ func (n *Node) askUntil(
 			return readAnswer(to, answer)
 		}
 	}
-	limited, cancel := context.WithDeadline(ctx, until)
-	defer cancel()
 	where := w.placed
 	if !taken {
-		where, err = n.place(limited, from, to, &out)
-	}
-	if err != nil {
-		n.endAsk(correlation)
-		if errors.Is(err, context.DeadlineExceeded) {
-			return nil, gaveUp(to, context.DeadlineExceeded, "it never left: there was no room in time")
+		if where, err = n.placeAsk(ctx, until, from, to, &out); err != nil {
+			n.endAsk(correlation)
+			return nil, err
 		}
-		return nil, err
-	}
-	if !taken {
 		n.notePlaced(&out, where)
 	}
+	timer := w.timerAt(until)
 	select {
 	case answer := <-w.caller:
+		timer.Stop()
+		w.free()
 		return readAnswer(to, answer)
-	case <-limited.Done():
-		return n.withdraw(limited.Err(), w, where, from, to, correlation)
+	case <-ctx.Done():
+		timer.Stop()
+		return n.withdraw(ctx.Err(), w, where, from, to, correlation)
+	case <-timer.C:
+		return n.withdraw(context.DeadlineExceeded, w, where, from, to, correlation)
 	case <-n.ended:
+		timer.Stop()
 		n.endAsk(correlation)
 		return nil, newError(CodeOutcomeUnknown, to.text, "node "+n.name+" is shutting down")
 	}
+}
+
+// placeAsk sends an ask, and waits for room until its time is over.
+func (n *Node) placeAsk(ctx context.Context, until time.Time, from *sender, to Ref, out *outgoing) (placed, error) {
+	if o := from.known(to); o != nil && ctx.Err() == nil { // as nearly always: it goes at once
+		if where, result, err := o.trySend(n, out, true); err == nil && result == sentDone {
+			return where, nil
+		}
+	}
+	limited, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	where, err := n.place(limited, from, to, out)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = gaveUp(to, context.DeadlineExceeded, "it never left: there was no room in time")
+	}
+	return where, err
 }
 
 func readAnswer(to Ref, answer *Message) (*Message, error) {

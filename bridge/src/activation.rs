@@ -1,9 +1,7 @@
 //! One activation: handles what is in a cell's mailbox, then ends.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
 use actorbridge_proto::v1::{ActorPanic, Code, Effect, Kind};
@@ -11,7 +9,6 @@ use actorbridge_proto::v1::{ActorPanic, Code, Effect, Kind};
 use crate::actor::{Actor, DynActor};
 use crate::cell::{Cell, Done, Next};
 use crate::context::Cx;
-use crate::door::inline;
 use crate::error::Fault;
 use crate::machine::supervisor::Directive;
 use crate::message::{Message, Outgoing};
@@ -46,18 +43,29 @@ pub(crate) struct Work {
 
 pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
     let (mut actor, begun) = cell.take_actor();
-    let cx = Cx::new(node.clone(), cell.clone());
+    let work = Work::new(cell, node);
     if !begun && let Some(loaded) = actor.take() {
-        actor = begin(&cell, &node, &cx, loaded).await;
+        actor = begin(&work.cell, &work.node, &work.cx, loaded).await;
     }
-    let (done, handled) = (None, 0);
-    let mut work = Work {
-        cell: cell.clone(),
-        node: node.clone(),
-        cx,
-        done,
-        handled,
+    drive(actor, work).await;
+}
+
+/// Goes on with an activation whose first message was handled elsewhere.
+pub(crate) async fn go_on(actor: Box<dyn DynActor>, mut work: Work, handled: Result<(), End>) {
+    let actor = match handled {
+        Err(End::Panicked(panic, message_type)) => {
+            let _ = catching_now(move || drop(actor));
+            supervise(&work.cell, &work.node, &panic, &message_type).await;
+            work.batch_ends().await;
+            None
+        }
+        _ => Some(actor),
     };
+    drive(actor, work).await;
+}
+
+async fn drive(mut actor: Option<Box<dyn DynActor>>, mut work: Work) {
+    let (cell, node) = (work.cell.clone(), work.node.clone());
     loop {
         let mut running = match actor.take() {
             Some(actor) => actor,
@@ -93,18 +101,20 @@ pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
     }
 }
 
+/// Handles the message that has begun.
+pub(crate) async fn handle_one<A: Actor>(actor: &mut A, work: &mut Work) -> Result<(), End> {
+    let handled = catching(handle(actor, work), || {}).await;
+    concluded(work, handled)
+}
+
 /// Handles what is in the mailbox. It knows the actor's type, so that a message costs no allocation of its own.
 pub(crate) async fn work<A: Actor>(actor: &mut A, work: &mut Work) -> End {
     loop {
-        if work.handled > 0 && inline::somebody_waits() && work.cell.has_mail() {
-            yield_once().await; // what came meanwhile is not handled on the asker's thread
-        }
         let ended = match work.cell.next(&work.node, work.done.take()) {
-            Next::Message(message, token) => {
+            Next::Message(message) => {
                 work.done = Some(Done::One(message.permit));
-                work.cx.begin(message, token);
-                let handled = catching(handle(actor, work), || {}).await;
-                concluded(work, handled)
+                work.cx.begin(message);
+                handle_one(actor, work).await
             }
             Next::Run(run) => work_off(actor, work, run).await,
             Next::Empty | Next::Frozen => return End::Rest,
@@ -134,7 +144,7 @@ async fn work_off<A: Actor>(actor: &mut A, work: &mut Work, mut run: Box<Run>) -
     // The first seq that has not been given back, and the one that is being handled.
     let (first_seq, now) = (Seq::new(run.next_seq()), Seq::new(run.next_seq()));
     let Some(first) = run.next() else { return Ok(()) };
-    work.cx.begin(first, None);
+    work.cx.begin(first);
     let waits = || {
         let (from, now) = (first_seq.get(), now.get());
         if now > from {
@@ -198,20 +208,35 @@ async fn handle<A: Actor>(actor: &mut A, work: &Work) {
     work.conclude(message, outcome);
 }
 
-/// Gives the thread back once. Who polled has to do it again.
-async fn yield_once() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
 impl Work {
+    pub(crate) fn new(cell: Arc<Cell>, node: Arc<Inner>) -> Self {
+        let cx = Cx::new(node.clone(), cell.clone());
+        let (done, handled) = (None, 0);
+        Self {
+            cell,
+            node,
+            cx,
+            done,
+            handled,
+        }
+    }
+
+    /// Begins a message that was taken past the mailbox.
+    pub(crate) fn begin(&mut self, message: Message) {
+        self.done = Some(Done::One(message.permit));
+        self.cx.begin(message);
+    }
+
+    /// Ends the activation, if nothing is left to do; else the actor comes back with it.
+    pub(crate) fn rest(mut self, actor: Box<dyn DynActor>) -> Option<(Box<dyn DynActor>, Self)> {
+        if self.cx.has_staged() {
+            return Some((actor, self));
+        }
+        self.cx.end();
+        let more = self.cell.rest_after(&self.node, self.done.take(), actor)?;
+        Some((more, self))
+    }
+
     /// Tells whom it concerns how a handler ended.
     fn conclude(&self, message: &Message, outcome: Result<(), Fault>) {
         let Self { node, cx, .. } = self;

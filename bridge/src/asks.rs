@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::address::Address;
+use crate::cell::AskId;
 use crate::door::inline;
 use crate::error::Error;
 use crate::machine::Millis;
@@ -168,6 +169,14 @@ impl Inner {
         if inline::keep_answer(reply_to, out) {
             return;
         }
+        // Nearly always: the address was read when its stream was opened.
+        let pinned = reply_to.strip_prefix("ab://").and_then(|rest| rest.split_once('/'));
+        if let Some((node, _)) = pinned
+            && node != self.name
+            && let Some(Ok(true)) = self.link_to(node).map(|link| link.send_off_stream(out))
+        {
+            return;
+        }
         let Ok(address) = reply_to.parse::<Address>() else {
             return self.log(Level::Warn, reply_to, "an answer has no valid address to go to".into());
         };
@@ -291,8 +300,11 @@ impl Pending {
         self.node.end_ask(self.correlation);
         match self.placed.take() {
             Some(Placed::Local(cell)) => {
-                let is_it = |m: &Message| m.correlation == self.correlation && m.who.reply_to == self.reply_to;
-                let held = cell.cancel_ask(is_it);
+                let ask = AskId::Asker {
+                    correlation: self.correlation,
+                    reply_to: Arc::new(writer::who("", "", &self.reply_to)),
+                };
+                let held = cell.cancel_ask(&ask);
                 held.inspect(|m| cell.release(&self.node, m.permit)).is_some()
             }
             Some(Placed::Link {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use actorbridge_proto::Who;
 use actorbridge_proto::v1::{self, Code, Phase};
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -12,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::{DynActor, Factory, Options};
 use crate::address::Address;
-use crate::door::inline;
 use crate::machine::Millis;
 use crate::machine::pool::{Grant, Pool, StreamKey};
 use crate::machine::supervisor::Supervisor;
@@ -70,7 +70,7 @@ pub(crate) struct CellState {
     pub(crate) watchers: BTreeSet<String>,
     waiters: Vec<Arc<Notify>>,
     /// The ask that is being handled.
-    running: Option<(Message, CancellationToken)>,
+    running: Option<Running>,
     /// Requests that are not answered yet, by the node that keeps their slot and their number there.
     pub(crate) requests: HashMap<(String, u64), Request>,
     pub(crate) timers: HashMap<String, TimerEntry>,
@@ -80,6 +80,49 @@ pub(crate) struct CellState {
     held: HashMap<u64, Vec<StreamKey>>,
     holds_past: holds::Past,
     end: (Code, String),
+}
+
+/// An ask that is being handled, and may be cancelled.
+struct Running {
+    ask: AskId,
+    /// Made when the handler looks at it.
+    token: Option<CancellationToken>,
+    cancelled: bool,
+}
+
+/// What tells an ask from others.
+#[derive(Clone)]
+pub(crate) enum AskId {
+    /// By the place that it has: of one that came by a link.
+    Permit(Permit),
+    /// By who asked.
+    Asker { correlation: u64, reply_to: Arc<Who> },
+}
+
+impl AskId {
+    fn of(message: &Message) -> Self {
+        match message.permit {
+            Permit::Local => Self::Asker {
+                correlation: message.correlation,
+                reply_to: message.who.clone(),
+            },
+            permit @ Permit::Stream { .. } => Self::Permit(permit),
+        }
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Permit(a), Self::Permit(b)) => a == b,
+            (
+                Self::Asker { correlation, reply_to },
+                Self::Asker {
+                    correlation: other,
+                    reply_to: who,
+                },
+            ) => correlation == other && reply_to.reply_to == who.reply_to,
+            _ => false,
+        }
+    }
 }
 
 /// A request of the actor: the actor's own note, and when its asker's node stops waiting.
@@ -160,8 +203,7 @@ impl Done {
 /// What the activation does next.
 #[allow(clippy::large_enum_variant)] // It is taken apart where it is made, for each message: a box would cost more.
 pub(crate) enum Next {
-    /// With the token of an ask.
-    Message(Message, Option<CancellationToken>),
+    Message(Message),
     Run(Box<Run>),
     Empty,
     /// Frozen: hand the actor back once what it sent has left.
@@ -264,17 +306,32 @@ impl Cell {
             None => Next::Empty,
             Some(Mail::Run(run)) => Next::Run(run),
             Some(Mail::One(message)) => {
-                // Nobody can withdraw an ask that its asker waits for on this thread.
-                let may_be_cancelled = message.is_ask() && !inline::somebody_waits();
-                let token = may_be_cancelled.then(|| self.cancel.child_token());
-                state.running = token.clone().map(|token| (message.clone(), token));
-                Next::Message(message, token)
+                if message.is_ask() {
+                    state.running = Some(Running {
+                        ask: AskId::of(&message),
+                        token: None,
+                        cancelled: false,
+                    });
+                }
+                Next::Message(message)
             }
         };
         drop(state);
         node.grant(grants);
         waiters.iter().for_each(|w| w.notify_waiters());
         next
+    }
+
+    /// The token of the message that is being handled.
+    pub(crate) fn token(&self) -> CancellationToken {
+        let token = self.cancel.child_token();
+        if let Some(running) = &mut self.lock().running {
+            running.token = Some(token.clone());
+            if running.cancelled {
+                token.cancel();
+            }
+        }
+        token
     }
 
     /// Should the activation that handles a run look at the mailbox first?
@@ -287,10 +344,6 @@ impl Cell {
         if run.len() > 0 {
             self.lock().mailbox.put_back(run);
         }
-    }
-
-    pub(crate) fn has_mail(&self) -> bool {
-        !self.lock().mailbox.is_empty()
     }
 
     /// Gives back the permit of a message that was not handled.
@@ -333,6 +386,39 @@ impl Cell {
         drop(state);
         self.idle.notify_waiters();
         None
+    }
+
+    /// As [`Self::rest`], and gives back the permits of what was handled.
+    pub(crate) fn rest_after(
+        &self,
+        node: &Inner,
+        done: Option<Done>,
+        actor: Box<dyn DynActor>,
+    ) -> Option<Box<dyn DynActor>> {
+        let mut state = self.lock();
+        if let Some(done) = done {
+            state.handled += done.count();
+            done.give_back(&mut state.pool);
+        }
+        let halted = state.frozen || state.phase != Phase::Running;
+        let more = !state.mailbox.is_empty() || halted;
+        let grants = state.pool.grants(!more);
+        let waiters = std::mem::take(&mut state.waiters);
+        let rest = match more {
+            true => Some(actor), // the activation looks what it is
+            false => {
+                state.actor = Some(actor);
+                state.active = false;
+                None
+            }
+        };
+        drop(state);
+        node.grant(grants);
+        waiters.iter().for_each(|w| w.notify_waiters());
+        if rest.is_none() {
+            self.idle.notify_waiters();
+        }
+        rest
     }
 
     /// The activation ends without an actor.

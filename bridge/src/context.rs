@@ -70,7 +70,7 @@ pub struct Cx {
     outbox: Outbox,
     message: Option<Message>,
     owed: Mutex<Option<Responder>>,
-    /// Of an ask the one that its asker trips; else made when it is looked at.
+    /// Made when it is looked at; of an ask, its asker trips it.
     token: OnceLock<CancellationToken>,
 }
 
@@ -86,8 +86,8 @@ impl Cx {
         }
     }
 
-    pub(crate) fn begin(&mut self, message: Message, token: Option<CancellationToken>) {
-        self.token = token.map_or_else(OnceLock::new, OnceLock::from);
+    pub(crate) fn begin(&mut self, message: Message) {
+        self.token.take();
         let owed = message.is_ask().then(|| Responder {
             node: self.node.clone(),
             who: message.who.clone(),
@@ -141,7 +141,7 @@ impl Cx {
 
     /// Trips when the asker has stopped waiting, or the actor's grace time is over.
     pub fn token(&self) -> &CancellationToken {
-        self.token.get_or_init(|| self.cell.cancel.child_token())
+        self.token.get_or_init(|| self.cell.token())
     }
 
     /// Waits until [`Cx::token`] trips, for `tokio::select!`.

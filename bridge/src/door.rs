@@ -147,6 +147,11 @@ impl LinkEnd {
         identity.forbids(&self.peer().unwrap_or_default(), source)
     }
 
+    /// Is this the link to a node?
+    pub(crate) fn is_peer(&self, node: &str) -> bool {
+        lock(&self.peer).as_deref() == Some(node)
+    }
+
     /// Is the link over? Then nothing more is received; `take_packet` may still have a Goodbye.
     pub fn is_down(&self) -> bool {
         lock(&self.state).machine.phase() == Phase::Down

@@ -153,7 +153,7 @@ impl Inner {
         // The newest, where there are several: who made a link anew may have ended the old one already.
         links
             .values()
-            .filter(|l| l.peer().as_deref() == Some(node) && l.is_up())
+            .filter(|l| l.is_peer(node) && l.is_up())
             .max_by_key(|l| l.id())
             .cloned()
     }

@@ -627,7 +627,7 @@ impl Door {
         if let Some(shared) = self.shared.get() {
             lane::drain_all(shared, &self.end); // what was sent before comes before
         }
-        let (what, body) = match self.end.ask_inline(req.flow()?, req.r#type, req.ttl_ms, body) {
+        let (what, body) = match self.end.ask_inline(req.flow()?, req.r#type, body) {
             Inline::Answered(what, body) => (what, body),
             Inline::Later => return Ok(AB_PENDING),
             Inline::NotTaken => return Ok(AB_NOT_INLINE),

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use actorbridge_proto::v1::{Code, Effect, Kind, Moved, Phase};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
-use super::{Binding, Cell, CellState, Closed, Offer};
+use super::{AskId, Binding, Cell, CellState, Closed, Offer};
+use crate::actor::DynActor;
 use crate::machine::pool::{Arrival, INITIAL_CREDIT, StreamKey};
 use crate::message::{Message, Permit};
 use crate::node::Inner;
@@ -230,35 +232,37 @@ impl Cell {
     }
 
     /// An asker has stopped waiting. Held: it is taken out and given back. Running: its token trips.
-    pub(crate) fn cancel_ask(&self, is_it: impl Fn(&Message) -> bool) -> Option<Message> {
+    pub(crate) fn cancel_ask(&self, ask: &AskId) -> Option<Message> {
         let mut state = self.lock();
-        if let Some((message, token)) = &state.running
-            && is_it(message)
+        if let Some(running) = &mut state.running
+            && running.ask.is(ask)
         {
-            token.cancel();
+            running.cancelled = true;
+            let token = running.token.clone();
+            drop(state);
+            token.iter().for_each(CancellationToken::cancel);
             return None;
         }
         // What is in the capsule of a move may be handled elsewhere: nobody can say that it was not.
         let cut = state.cut.map_or(0, |(cut, _)| cut);
-        state.mailbox.take(cut, is_it)
+        state.mailbox.take(cut, |message| AskId::of(message).is(ask))
     }
 
-    /// Takes an ask that its asker's thread is to handle at once: then the caller has to run the activation. `false`: the actor
-    /// is not idle, or the ask is none for that.
-    pub(crate) fn offer_inline(&self, key: StreamKey, message: Message) -> bool {
+    /// Takes an ask that its asker's thread is to handle at once: then the caller has to run the actor, and ends as an activation
+    /// does. `None`: the actor is not idle, or the ask is none for that.
+    pub(crate) fn offer_inline(&self, key: StreamKey, message: &Message) -> Option<Box<dyn DynActor>> {
         let declared = self.factory.protocol.inline.contains(&message.type_name());
-        if !declared || !message.is_ask() || self.is_deadlock(&message) {
-            return false;
+        if !declared || !message.is_ask() || self.is_deadlock(message) {
+            return None;
         }
         let mut state = self.lock();
         let idle = !state.active && state.mailbox.is_empty() && state.begun && state.actor.is_some();
         let here = state.phase == Phase::Running && !state.frozen && state.moved.is_none();
         if !idle || !here || state.holds.contains_key(&key) || !state.pool.take_local() {
-            return false;
+            return None;
         }
         state.active = true;
-        state.push_local(message);
-        true
+        state.actor.take()
     }
 
     fn is_deadlock(&self, message: &Message) -> bool {

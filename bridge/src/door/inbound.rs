@@ -8,9 +8,9 @@ use actorbridge_proto::v1::{self, Code, Effect};
 use actorbridge_proto::{Refusal, What, Who};
 use bytes::Bytes;
 
-use super::{LaneRun, LinkEnd};
+use super::{LaneRun, LinkEnd, State};
 use crate::address::Address;
-use crate::cell::{Binding, Cell, Closed, Opened};
+use crate::cell::{AskId, Binding, Cell, Closed, Opened};
 use crate::machine::link::{Action, BindingNumber, Delivery};
 use crate::message::{Message, Permit};
 use crate::node::{Inner, lock};
@@ -272,7 +272,10 @@ impl LinkEnd {
     }
 
     pub(super) fn what(&self, type_id: u32) -> Arc<What> {
-        let mut state = lock(&self.state);
+        Self::what_in(&mut lock(&self.state), type_id)
+    }
+
+    pub(super) fn what_in(state: &mut State, type_id: u32) -> Arc<What> {
         if let Some(what) = state.types.get(&type_id) {
             return what.clone();
         }
@@ -293,7 +296,7 @@ impl LinkEnd {
                 flow,
                 seq,
             };
-            if let Some(message) = cell.cancel_ask(|m| m.permit == permit) {
+            if let Some(message) = cell.cancel_ask(&AskId::Permit(permit)) {
                 node.outcome(&message, Code::Cancelled, Effect::None, "");
                 cell.release(node, permit);
             }

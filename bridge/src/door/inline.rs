@@ -12,8 +12,9 @@ use bytes::Bytes;
 
 use super::LinkEnd;
 use super::inbound::Host;
-use crate::activation;
-use crate::cell::Cell;
+use crate::activation::{self, Work};
+use crate::actor::DynActor;
+use crate::machine::link::Phase;
 use crate::message::{MAX_MESSAGE, Message, Outgoing};
 use crate::node::{Inner, lock};
 
@@ -69,31 +70,39 @@ pub(crate) fn somebody_waits() -> bool {
 impl LinkEnd {
     /// Handles an ask of a flow on this thread, if it is one for that: its method is declared inline, its actor is here, has been
     /// started, and has nothing else to do. It needs no seq and no credit. It blocks as long as the handler runs.
-    pub fn ask_inline(&self, flow: u32, type_id: u32, ttl_ms: u32, body: Bytes) -> Inline {
+    pub fn ask_inline(&self, flow: u32, type_id: u32, body: Bytes) -> Inline {
         let Some(node) = self.node.upgrade() else {
             return Inline::NotTaken;
         };
-        if body.len() > MAX_MESSAGE || self.is_down() || somebody_waits() {
+        if body.len() > MAX_MESSAGE || somebody_waits() {
             return Inline::NotTaken;
         }
-        let what = self.what(type_id);
+        let what = {
+            let mut state = lock(&self.state);
+            if state.machine.phase() == Phase::Down {
+                return Inline::NotTaken;
+            }
+            Self::what_in(&mut state, type_id)
+        };
         let (who, cell) = match lock(&self.inbound).get(&flow).map(|stream| (&stream.who, &stream.host)) {
             Some((who, Host::Cell(cell))) => (who.clone(), cell.clone()),
             _ => return Inline::NotTaken,
         };
-        let Ok(mut message) = Message::read(who, what, body) else {
+        // Its deadline counts for nothing: it does not wait.
+        let Ok(message) = Message::read(who, what, body) else {
             return Inline::NotTaken; // the usual way says what is wrong with it
         };
-        message.deadline = (ttl_ms > 0).then(|| node.now() + u64::from(ttl_ms));
         let asked = Asked {
             who: message.who.clone(),
             correlation: message.correlation,
             answer: None,
         };
-        if !cell.offer_inline((self.id, flow), message) {
+        let Some(actor) = cell.offer_inline((self.id, flow), &message) else {
             return Inline::NotTaken;
-        }
-        match run(&node, cell, asked) {
+        };
+        let mut work = Work::new(cell, node.clone());
+        work.begin(message);
+        match run(&node, actor, work, asked) {
             Some(answer) => self.answer_for_peer(&node, &answer),
             None => Inline::Later,
         }
@@ -121,19 +130,32 @@ impl LinkEnd {
     }
 }
 
-/// Runs an activation until it waits, or has ended, and returns the answer that came of it.
-fn run(node: &Arc<Inner>, cell: Arc<Cell>, asked: Asked) -> Option<Outgoing> {
-    let mut activation = Box::pin(activation::run(cell, node.clone()));
+/// Runs an actor's handler until it waits, or has ended, and returns the answer that came of it.
+fn run(node: &Arc<Inner>, actor: Box<dyn DynActor>, work: Work, asked: Asked) -> Option<Outgoing> {
+    let mut handling = actor.handle_one(work);
     ASKED.set(Some(asked));
     let over = Over;
     let polled = {
         let _runtime = node.handle.enter();
-        activation.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        handling.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     };
     let answer = ASKED.take().and_then(|asked| asked.answer);
     drop(over);
-    if polled == Poll::Pending {
-        node.tasks.spawn_on(activation, &node.handle);
+    let left = match polled {
+        Poll::Ready((actor, work, Ok(()))) => work.rest(actor).map(|(actor, work)| (actor, work, Ok(()))),
+        Poll::Ready(ended) => Some(ended),
+        Poll::Pending => {
+            let goes_on = async move {
+                let (actor, work, handled) = handling.await;
+                activation::go_on(actor, work, handled).await;
+            };
+            node.tasks.spawn_on(goes_on, &node.handle);
+            None
+        }
+    };
+    if let Some((actor, work, handled)) = left {
+        let goes_on = activation::go_on(actor, work, handled);
+        node.tasks.spawn_on(goes_on, &node.handle);
     }
     answer
 }
