@@ -134,6 +134,7 @@ fn start(program: &Path, name: &str) -> Result<Node, String> {
         operation: Operation::Start {
             listen: "tcp://127.0.0.1:0".into(),
             native: false,
+            certificates: String::new(),
         },
     };
     let order = serde_json::to_string(&order).map_err(|e| e.to_string())?;
