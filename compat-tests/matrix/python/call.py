@@ -108,7 +108,7 @@ def _message(order) -> frame_pb2.Frame:
     if order.kind == envelope_pb2.KIND_ASK:
         item.correlation = CORRELATION
     frame.run.add(
-        flow=FLOW, first_seq=1, ttl_ms=[SECONDS * 1000], type=[TYPE], envelope=[item.SerializeToString()]
+        flow=FLOW, first_seq=1, ttl_ms=[SECONDS * 1000], type=[TYPE], envelope=[item.SerializeToString() + order.extra]
     )
     return frame
 

@@ -43,6 +43,10 @@ pub struct Step {
     pub min_reader: u32,
     /// As in an envelope.
     pub content_type: u32,
+    /// Addresses of actors that wait for the answer.
+    pub waits: Vec<String>,
+    /// More fields of the envelope, encoded, in hex.
+    pub extra: String,
     /// What must come.
     pub expect: Option<Value>,
 }

@@ -641,7 +641,7 @@ func (x *ReadEnvelope) GetEnvelope() []byte {
 }
 
 // Write a snapshot (docs/SNAPSHOT.md) of an actor at epoch 1 that has handled nothing, whose state is a message of package
-// versions.v1. Its capsule says epoch 1 and nothing else.
+// versions.v1. Its capsule says epoch 1; a node's says more.
 type WriteSnapshot struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The actor's path, such as "keeper/1".
@@ -775,8 +775,10 @@ type Call struct {
 	TypeVersion      uint32 `protobuf:"varint,7,opt,name=type_version,json=typeVersion,proto3" json:"type_version,omitempty"`
 	MinReaderVersion uint32 `protobuf:"varint,8,opt,name=min_reader_version,json=minReaderVersion,proto3" json:"min_reader_version,omitempty"`
 	ContentType      uint32 `protobuf:"varint,9,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// More fields of the envelope, already encoded: they follow those of the message's item.
+	Extra         []byte `protobuf:"bytes,10,opt,name=extra,proto3" json:"extra,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Call) Reset() {
@@ -870,6 +872,13 @@ func (x *Call) GetContentType() uint32 {
 		return x.ContentType
 	}
 	return 0
+}
+
+func (x *Call) GetExtra() []byte {
+	if x != nil {
+		return x.Extra
+	}
+	return nil
 }
 
 // What a reader makes of bytes: fields that have their default are left out.
@@ -972,7 +981,7 @@ const file_actorbridge_compat_v1_peer_proto_rawDesc = "" +
 	"\x06fields\x18\x03 \x03(\v2\x1c.actorbridge.compat.v1.FieldR\x06fields\">\n" +
 	"\fReadSnapshot\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x1a\n" +
-	"\bsnapshot\x18\x02 \x01(\fR\bsnapshot\"\x82\x02\n" +
+	"\bsnapshot\x18\x02 \x01(\fR\bsnapshot\"\x98\x02\n" +
 	"\x04Call\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12\x16\n" +
@@ -982,7 +991,9 @@ const file_actorbridge_compat_v1_peer_proto_rawDesc = "" +
 	"\x04kind\x18\x06 \x01(\rR\x04kind\x12!\n" +
 	"\ftype_version\x18\a \x01(\rR\vtypeVersion\x12,\n" +
 	"\x12min_reader_version\x18\b \x01(\rR\x10minReaderVersion\x12!\n" +
-	"\fcontent_type\x18\t \x01(\rR\vcontentType\"l\n" +
+	"\fcontent_type\x18\t \x01(\rR\vcontentType\x12\x14\n" +
+	"\x05extra\x18\n" +
+	" \x01(\fR\x05extra\"l\n" +
 	"\x04Seen\x124\n" +
 	"\x06fields\x18\x01 \x03(\v2\x1c.actorbridge.compat.v1.FieldR\x06fields\x12 \n" +
 	"\tpassed_on\x18\x02 \x01(\fH\x00R\bpassedOn\x88\x01\x01B\f\n" +

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use actorbridge_proto::v1;
 use compat_matrix_rust::peerpb::answer::Result as Said;
 use compat_matrix_rust::peerpb::field::Value as FieldValue;
 use compat_matrix_rust::peerpb::order::Order;
@@ -84,6 +85,7 @@ impl Calls<'_> {
             type_version: step.version,
             min_reader_version: step.min_reader,
             content_type: step.content_type,
+            extra: self.extra(step)?.into(),
         };
         let client = &self.cell.writer;
         let result = match self.context.peers.order(client, Schema::V1, Order::Call(order))? {
@@ -96,6 +98,17 @@ impl Calls<'_> {
             return Err(format!("it was refused: {}", result["refused"]));
         }
         check(&expect, &result, &BTreeMap::new(), "result")
+    }
+
+    fn extra(&self, step: &Step) -> Result<Vec<u8>, String> {
+        let ask_path = step.waits.iter().map(|address| fnv1a(&self.text(address))).collect();
+        let envelope = v1::Envelope {
+            ask_path,
+            ..v1::Envelope::default()
+        };
+        let mut extra = prost::Message::encode_to_vec(&envelope);
+        extra.extend(from_hex(&step.extra.replace(' ', ""))?);
+        Ok(extra)
     }
 
     /// A reply, decoded by the schema.
@@ -130,4 +143,11 @@ impl Calls<'_> {
             _ => text.replace("{node}", &self.node).replace("[self]", &self.path),
         }
     }
+}
+
+/// The hash of an actor's logical address, which an ask_path has.
+fn fnv1a(address: &str) -> u64 {
+    address.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    })
 }

@@ -180,7 +180,7 @@ impl ::prost::Name for ReadEnvelope {
     }
 }
 /// Write a snapshot (docs/SNAPSHOT.md) of an actor at epoch 1 that has handled nothing, whose state is a message of package
-/// versions.v1. Its capsule says epoch 1 and nothing else.
+/// versions.v1. Its capsule says epoch 1; a node's says more.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WriteSnapshot {
     /// The actor's path, such as "keeper/1".
@@ -247,6 +247,9 @@ pub struct Call {
     pub min_reader_version: u32,
     #[prost(uint32, tag = "9")]
     pub content_type: u32,
+    /// More fields of the envelope, already encoded: they follow those of the message's item.
+    #[prost(bytes = "bytes", tag = "10")]
+    pub extra: ::prost::bytes::Bytes,
 }
 impl ::prost::Name for Call {
     const NAME: &'static str = "Call";

@@ -147,7 +147,7 @@ final class Calls implements AutoCloseable {
                         .setFirstSeq(1)
                         .addTtlMs(SECONDS * 1000)
                         .addType(TYPE)
-                        .addEnvelope(item.build().toByteString()));
+                        .addEnvelope(item.build().toByteString().concat(order.getExtra())));
     }
 
     private Seen answer(Call order, Frame frame) throws Refused, IOException {
