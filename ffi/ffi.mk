@@ -22,10 +22,10 @@ endef
 CHECKS += c-header
 BUILDS += lib
 TESTS += c-abi c-install
-RUNS += c-hello
+RUNS += c-hello c-rings
 
 ##@ Libraries
-.PHONY: lib install c-header c-abi c-hello c-install
+.PHONY: lib install c-header c-abi c-hello c-rings c-install
 lib: ## the archive that go-client/native/lib links
 	$(call archive,actorbridge-lib,actorbridge_lib,go-client/native/lib/libactorbridge_$(GOOS)_$(GOARCH).a)
 
@@ -50,6 +50,12 @@ c-hello: ## a C program with a Rust actor in it
 	@mkdir -p target/c
 	@gcc -std=c99 $(C_FLAGS) examples/c/hello.c "$(TARGET_DIR)/libhello_rust.a" -lm -ldl -lpthread -o target/c/hello
 	@target/c/hello | diff - <(echo "Hello Bob, you are guest number 2 of this Rust actor.")
+
+c-rings: ## the same by rings in shared memory (Linux: its doorbell is watched by epoll)
+	@$(CARGO) build --quiet --profile $(PROFILE) -p hello-rust
+	@mkdir -p target/c
+	@gcc -std=c99 $(C_FLAGS) examples/c/rings.c "$(TARGET_DIR)/libhello_rust.a" -lm -ldl -lpthread -o target/c/rings
+	@target/c/rings | diff - <(echo "Hello Bob, you are guest number 2 of this Rust actor.")
 
 c-install: lib ## `make install` into a folder of its own, and the C example built from there
 	@ffi/tests/install "$(TARGET_DIR)"

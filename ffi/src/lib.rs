@@ -1,8 +1,8 @@
 //! The C ABI of actorbridge: a Rust node inside a Go or C program. `docs/C_ABI.md` is its reference.
 //!
 //! Read in this order: [`module!`], what users write; `types`, the structs of the header; `border`, what stands between C
-//! and Rust; `handles`; `host`, a node in a foreign program; `link`, the native door; `descriptor`, packets as C sees
-//! them. The other files have a few exports each.
+//! and Rust; `handles`; `host`, a node in a foreign program; `link`, the native door; `ring` and `lane`, the door in shared memory;
+//! `descriptor`, packets as C sees them. The other files have a few exports each.
 //!
 //! This crate declares `ab_module_v1` and never defines it: exactly one crate of a program does, with [`module!`].
 
