@@ -315,6 +315,9 @@ impl LinkEnd {
                     types,
                     ..
                 } => {
+                    if let Some(lane) = &state.lane {
+                        state.machine.cap_frames(lane.max_frame_bytes());
+                    }
                     state.capabilities.clone_from(capabilities);
                     let version = |reads: &v1::Reads| (reads.r#type.clone(), reads.max_version.max(1));
                     state.reads = types.iter().map(version).collect();

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::bell::Bell;
 use crate::host::lock;
-use crate::ring::{Memory, Reader, RunHead, Taken, Way, Writer};
+use crate::ring::{MAX_RECORD, Memory, Reader, RunHead, Taken, Way, Writer};
 
 /// How long the pump looks for more before it sleeps, if that paid the last time: waking a core takes tens of microseconds.
 const SPIN: Duration = Duration::from_micros(100);
@@ -72,6 +72,10 @@ impl Shared {
 }
 
 impl Lane for Shared {
+    fn max_frame_bytes(&self) -> u32 {
+        MAX_RECORD as u32
+    }
+
     fn has_room(&self, bytes: usize) -> bool {
         lock(&self.writer).has_room_for(bytes)
     }

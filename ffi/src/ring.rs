@@ -17,8 +17,8 @@ use crate::types::{AB_LANE_LAYOUT, AB_RECORD_FRAME, AB_RECORD_ITEM, AB_RECORD_PA
 const MAGIC: u32 = u32::from_le_bytes(*b"ABL1");
 /// Bytes of one ring; a power of two.
 pub(crate) const RING: usize = 1 << 20;
-/// Most bytes of a record: a frame. Two of them always find room in an empty ring, wherever its end is.
-const MAX_RECORD: usize = (256 << 10) + 8;
+/// Most bytes of a record: a frame. With a packet's messages behind it, it finds room in an empty ring, wherever that ends.
+pub(crate) const MAX_RECORD: usize = 256 << 10;
 const HEADER: usize = 4096;
 /// Flows whose credit is told in memory; flow 0 is none.
 pub(crate) const FLOWS: usize = 65_537;

@@ -69,6 +69,9 @@ func openLink(node C.ab_node) (*link, error) {
 	}
 	if err := errors.Join(l.openBell(), l.openRings()); err != nil {
 		C.ab_link_close(l.handle)
+		if l.lane._map != 0 {
+			C.ab_link_unmap(l.lane._map)
+		}
 		return nil, err
 	}
 	return l, nil

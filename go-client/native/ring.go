@@ -32,7 +32,7 @@ const (
 	ringFlows  = 65_537
 	ringGrants = (ringFlows*16 + 4095) / 4096 * 4096
 	// maxRecord is the most bytes of a record: a frame.
-	maxRecord = 256<<10 + 8
+	maxRecord = 256 << 10
 )
 
 // ring is one of a lane's two rings. Each line of what it points to is written by one side.

@@ -36,6 +36,9 @@ pub struct LaneItem<'a> {
 
 /// Where a link writes what leaves. Called by one thread at a time; nothing waits, and nothing calls back.
 pub trait Lane: Send + Sync {
+    /// The most bytes of a packet's head; a message has at most half as many.
+    fn max_frame_bytes(&self) -> u32;
+
     /// Is there room for a message of so many bytes?
     fn has_room(&self, bytes: usize) -> bool;
 

@@ -355,6 +355,13 @@ impl Link {
         self.phase
     }
 
+    /// Sends nothing larger than this, whatever the peer accepts.
+    pub fn cap_frames(&mut self, max_frame_bytes: u32) {
+        let limits = &mut self.peer_limits;
+        limits.max_frame_bytes = limits.max_frame_bytes.min(max_frame_bytes);
+        limits.inline_bytes = limits.inline_bytes.min(max_frame_bytes / 2);
+    }
+
     /// Does it end when what is queued has left?
     pub fn is_draining(&self) -> bool {
         self.draining && self.phase != Phase::Down
