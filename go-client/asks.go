@@ -228,6 +228,13 @@ func (n *Node) askUntil(
 		}
 		n.notePlaced(&out, where)
 	}
+	return n.awaitAnswer(ctx, until, w, where, from, to, correlation)
+}
+
+// awaitAnswer waits for the answer, the end of the wait, or the node's.
+func (n *Node) awaitAnswer(
+	ctx context.Context, until time.Time, w *waiter, where placed, from *sender, to Ref, correlation uint64,
+) (*Message, error) {
 	timer := w.timerAt(until)
 	select {
 	case answer := <-w.caller:

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"runtime"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/actorbridge/actorbridge/go-client/door"
+	"github.com/actorbridge/actorbridge/go-client/internal/machine"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
@@ -25,36 +28,62 @@ var inlineAsks atomic.Int64
 // inlinePerProc is how many there may be for each of GOMAXPROCS.
 const inlinePerProc = 4
 
+// inlineReply is how many bytes an answer may have that comes at once; a larger one comes as others do.
+const inlineReply = 8 << 10
+
+// scratch is the memory of one inline ask, used again for the next.
+type scratch struct {
+	body []byte
+	room [inlineReply]byte
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// besider has an ask handled on this goroutine.
+type besider struct {
+	link   *linkEnd
+	asker  door.Asker
+	flow   uint32
+	typeID uint32
+}
+
+// beside is how an ask of a type goes beside the packets of the link that it goes by, if that can be now. It is to be done with end.
+func (s *sender) beside(to Ref, what *wire.What, size int) (b besider, ok bool) {
+	if b.link, b.flow = s.outlet(to).flowNow(); b.link == nil {
+		return b, false
+	}
+	if b.asker, b.typeID = b.link.asksBeside(b.flow, what, size); b.asker == nil {
+		return b, false
+	}
+	if inlineAsks.Add(1) > int64(inlinePerProc*runtime.GOMAXPROCS(0)) {
+		b.end()
+		return b, false
+	}
+	return b, true
+}
+
+func (besider) end() { inlineAsks.Add(-1) }
+
 // askNow has an ask handled on this goroutine, if that can be. The answer is nil if it was not handled; taken: it was all the
 // same, and its answer comes.
 func (n *Node) askNow(
 	from *sender, to Ref, out *outgoing, w *waiter, wants *wire.What,
 ) (answer *Message, taken bool) {
-	l, flow := from.outlet(to).flowNow()
-	if l == nil {
+	if out.what.MinReader > 1 { // the peer may read an older version only
 		return nil, false
 	}
-	readable, unsupported := l.forPeer(out, to.text)
-	if unsupported != nil {
-		return nil, false // the usual way says so
-	}
-	asker, typeID := l.asksBeside(flow, readable)
-	if asker == nil {
+	b, ok := from.beside(to, out.what, len(out.body))
+	if !ok {
 		return nil, false
 	}
-	defer inlineAsks.Add(-1)
-	if inlineAsks.Add(1) > int64(inlinePerProc*runtime.GOMAXPROCS(0)) {
-		return nil, false
-	}
-	n.setPlaced(w, placed{link: l, flow: flow})
-	ttl := uint32(min(readable.deadline-min(readable.deadline, n.now()), 1<<31))
-	envelope, taken := asker.Ask(flow, typeID, max(ttl, 1), readable.body)
+	defer b.end()
+	n.setPlaced(w, placed{link: b.link, flow: b.flow})
+	memory := scratches.Get().(*scratch)
+	defer scratches.Put(memory)
+	ttl := machine.TTL(out.deadline, n.now())
+	envelope, taken := b.asker.Ask(b.flow, b.typeID, ttl, out.body, memory.room[:])
 	if envelope != nil {
-		what := noWhat
-		if bytes.HasPrefix(envelope, wants.Bytes) { // as nearly always: then what it is need not be read
-			what = wants
-		}
-		if m, refusal := readMessage(n, noWho, what, envelope[len(what.Bytes):]); refusal == nil {
+		if m := readReply(n, wants, envelope); m != nil {
 			return m, true
 		}
 	}
@@ -62,6 +91,84 @@ func (n *Node) askNow(
 		n.setPlaced(w, placed{})
 	}
 	return nil, taken
+}
+
+// readReply makes a message of an envelope, which is copied; nil = it is none.
+func readReply(n *Node, wants *wire.What, envelope []byte) *Message {
+	what := noWhat
+	if bytes.HasPrefix(envelope, wants.Bytes) { // as nearly always: then what it is need not be read
+		what = wants
+	}
+	m, refusal := readMessage(n, noWho, what, bytes.Clone(envelope[len(what.Bytes):]))
+	if refusal != nil {
+		return nil
+	}
+	return m
+}
+
+// askRawNow is askNow for raw messages of outside code, without a message in between. Not done: ask the usual way.
+func (n *Node) askRawNow(ctx context.Context, to Ref, t *RawType, payload []byte) (reply []byte, done bool, err error) {
+	b, ok := n.outside.beside(to, t.ask, len(payload)+plainOverhead+correlationOverhead)
+	if !ok {
+		return nil, false, nil
+	}
+	defer b.end()
+	until := time.Now().Add(defaultTimeout)
+	if end, ok := ctx.Deadline(); ok && end.Before(until) {
+		until = end
+	}
+	w := newWaiter()
+	w.placed = placed{link: b.link, flow: b.flow}
+	deadline := millis(until.Sub(n.start))
+	correlation, err := n.beginAsk(deadline+lateEnd, w, to)
+	if err != nil {
+		return nil, true, err
+	}
+	memory := scratches.Get().(*scratch)
+	defer scratches.Put(memory)
+	memory.body = wire.AppendBody(memory.body[:0], wire.BodyFields{Correlation: correlation}, payload)
+	envelope, taken := b.asker.Ask(b.flow, b.typeID, uint32(defaultTimeout/time.Millisecond), memory.body, memory.room[:])
+	switch {
+	case envelope != nil:
+		if n.endAsk(correlation) != nil { // so nobody else answers it any more
+			w.free()
+		}
+		reply, err = t.readReply(n, to, envelope)
+		return reply, true, err
+	case taken:
+		answer, err := n.awaitAnswer(ctx, until, w, w.placed, n.outside, to, correlation)
+		if err != nil {
+			return nil, true, err
+		}
+		reply, err = t.read(to, answer)
+		return reply, true, err
+	}
+	if n.endAsk(correlation) != nil {
+		w.free()
+	}
+	return nil, false, nil
+}
+
+// correlationOverhead is what a correlation takes in a body, at most.
+const correlationOverhead = 11
+
+// readReply is the payload of a raw reply in an envelope, which is copied.
+func (t *RawType) readReply(n *Node, to Ref, envelope []byte) ([]byte, error) {
+	if bytes.HasPrefix(envelope, t.reply.Bytes) {
+		var e wire.Envelope
+		if e.ReadBody(envelope[len(t.reply.Bytes):], t.reply.Present) == nil {
+			return bytes.Clone(e.Payload), nil
+		}
+	}
+	m := readReply(n, noWhat, envelope)
+	if m == nil {
+		return nil, newError(CodeUndecodable, to.text, "the answer is no envelope")
+	}
+	m, err := readAnswer(to, m)
+	if err != nil {
+		return nil, err
+	}
+	return t.read(to, m)
 }
 
 // noWhat is of a message that says itself what it is.
@@ -85,13 +192,13 @@ func (o *outlet) flowNow() (*linkEnd, uint32) {
 
 // asksBeside says whether an ask may go beside the link's packets now, and by whom: all that was sent before has been acted on, also
 // what says the peer which flow and which type they are.
-func (l *linkEnd) asksBeside(flow uint32, out *outgoing) (asker door.Asker, typeID uint32) {
+func (l *linkEnd) asksBeside(flow uint32, what *wire.What, size int) (asker door.Asker, typeID uint32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.asker == nil || l.carrying {
 		return nil, 0
 	}
-	if typeID = l.machine.Beside(flow, out.what, len(out.body)); typeID == 0 {
+	if typeID = l.machine.Beside(flow, what, size); typeID == 0 {
 		return nil, 0
 	}
 	return l.asker, typeID

@@ -86,6 +86,11 @@ func (n *Node) AskRaw(ctx context.Context, to Ref, t *RawType, payload []byte, o
 
 // AskRawInline is AskRaw for a type that the actor's protocol declares inline; see [AskInline].
 func (n *Node) AskRawInline(ctx context.Context, to Ref, t *RawType, payload []byte, options ...AskOption) ([]byte, error) {
+	if len(options) == 0 && ctx.Err() == nil && turnOf(ctx) == nil {
+		if reply, done, err := n.askRawNow(ctx, to, t, payload); done {
+			return reply, err
+		}
+	}
 	return n.askRaw(ctx, to, t, payload, options, asking{inline: true, wants: t.reply})
 }
 
@@ -97,6 +102,11 @@ func (n *Node) askRaw(
 	if err != nil {
 		return nil, err
 	}
+	return t.read(to, reply)
+}
+
+// read is the payload of a reply.
+func (t *RawType) read(to Ref, reply *Message) ([]byte, error) {
 	if reply.what.ContentType != uint32(pb.ContentType_CONTENT_TYPE_RAW) {
 		return nil, answerError(to, reply.Unsupported())
 	}

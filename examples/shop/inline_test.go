@@ -29,16 +29,17 @@ func (w *watched) Dial(ctx context.Context) (door.Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &watchedLink{link.(door.Asker), w}, nil
+	return &watchedLink{link.(door.Lane), link.(door.Asker), w}, nil
 }
 
 type watchedLink struct {
-	door.Asker
-	by *watched
+	door.Lane
+	asker door.Asker
+	by    *watched
 }
 
-func (l *watchedLink) Ask(flow, typeID, ttlMs uint32, body []byte) ([]byte, bool) {
-	envelope, taken := l.Asker.Ask(flow, typeID, ttlMs, body)
+func (l *watchedLink) Ask(flow, typeID, ttlMs uint32, body, room []byte) ([]byte, bool) {
+	envelope, taken := l.asker.Ask(flow, typeID, ttlMs, body, room)
 	if envelope != nil {
 		l.by.atOnce.Add(1)
 	}

@@ -7,21 +7,10 @@ package native
 // #cgo nocallback ab_link_ask
 import "C"
 
-import (
-	"bytes"
-	"sync"
-	"unsafe"
-)
-
-// inlineReply is how many bytes an answer may have that comes at once; a larger one comes by Recv.
-const inlineReply = 8 << 10
-
-var replies = sync.Pool{New: func() any { return new([inlineReply]byte) }}
+import "unsafe"
 
 // Ask implements door.Asker.
-func (l *link) Ask(flow, typeID, ttlMs uint32, body []byte) (envelope []byte, taken bool) {
-	room := replies.Get().(*[inlineReply]byte)
-	defer replies.Put(room)
+func (l *link) Ask(flow, typeID, ttlMs uint32, body, room []byte) (envelope []byte, taken bool) {
 	request := C.ab_desc{
 		target: C.uint64_t(flow), _type: C.uint32_t(typeID), ttl_ms: C.uint32_t(ttlMs),
 		ext_len: C.uint32_t(len(body)), flags: C.AB_DESC_WHOLE,
@@ -29,9 +18,9 @@ func (l *link) Ask(flow, typeID, ttlMs uint32, body []byte) (envelope []byte, ta
 	var answer C.ab_desc
 	var size C.size_t
 	switch C.ab_link_ask(l.handle, &request, (*C.uint8_t)(unsafe.SliceData(body)), C.size_t(len(body)),
-		&answer, (*C.uint8_t)(&room[0]), inlineReply, &size) {
+		&answer, (*C.uint8_t)(unsafe.SliceData(room)), C.size_t(len(room)), &size) {
 	case C.AB_OK:
-		return bytes.Clone(room[answer.ext_off:][:answer.ext_len]), true
+		return room[answer.ext_off:][:answer.ext_len], true
 	case C.AB_PENDING, C.AB_SHORT_BUFFER:
 		return nil, true
 	}

@@ -206,7 +206,8 @@ func (l *Link) Beside(flow uint32, what *wire.What, size int) (typeID uint32) {
 	if out == nil || l.queue.len() > 0 || l.refusal(what, out.whoLen+len(what.Bytes)+size) != nil {
 		return 0
 	}
-	return l.types[string(what.Bytes)]
+	typeID, _ = l.typeAtOnce(what)
+	return typeID
 }
 
 // SendOffStream queues one message outside any stream: an answer, or a complete envelope with an empty what. It keeps body.
