@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/actorbridge/actorbridge/go-client/door"
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 	"github.com/actorbridge/actorbridge/go-client/internal/machine"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
@@ -94,8 +95,37 @@ func (r laneReceiver) Run(run *door.LaneRun) {
 		}
 		l.inboundMu.Unlock()
 	}
+	if run.Flow == 0 && l.takeAnswers(run) {
+		return
+	}
 	items := run.Items()
 	l.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.ReceiveItems(&items, out) })
+}
+
+// takeAnswers hands a run of answers to their askers; false: there is something else among them, and nothing has happened.
+func (l *linkEnd) takeAnswers(run *door.LaneRun) bool {
+	l.inboundMu.Lock()
+	defer l.inboundMu.Unlock()
+	what := l.what(run.TypeID)
+	l.mu.Lock()
+	isUp := l.machine.Phase() == machine.PhaseUp
+	limit := int(l.machine.Limits().InlineBytes) - len(what.Bytes)
+	l.mu.Unlock()
+	if what.Kind != uint32(pb.Kind_KIND_REPLY) || !isUp || run.Hops > machine.MaxHops || run.Longest() > limit {
+		return false
+	}
+	answers := make([]*Message, run.Len())
+	for i := range answers {
+		m, refusal := readMessage(l.node, noWho, what, run.At(i))
+		if refusal != nil || m.who.Target != "" { // or for an actor that has moved
+			return false
+		}
+		answers[i] = m
+	}
+	for _, m := range answers {
+		l.node.answered(m)
+	}
+	return true
 }
 
 // starves: a sender waits for the credit of a flow; true = there is some by now. The caller holds the lock.

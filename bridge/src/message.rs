@@ -75,6 +75,8 @@ pub struct Message {
     pub(crate) payload: (u32, u32),
     /// It came in a run, and there is nothing but its payload.
     pub(crate) plain: bool,
+    /// Entries of its ask path.
+    pub(crate) asks: u32,
     pub(crate) correlation: u64,
     pub(crate) deadline: Option<Millis>,
     pub(crate) hops: u32,
@@ -100,7 +102,7 @@ impl Message {
                 (start, start + payload.len() as u32)
             }
         };
-        let correlation = view.correlation;
+        let (correlation, asks) = (view.correlation, view.ask_path_len);
         let (deadline, hops, permit, context) = (None, 0, Permit::Local, Bytes::new());
         Ok(Self {
             who,
@@ -113,6 +115,7 @@ impl Message {
             context,
             bytes: body,
             plain: false,
+            asks,
         })
     }
 
@@ -228,9 +231,9 @@ impl Message {
     }
 
     pub(crate) fn ask_path(&self) -> Vec<u64> {
-        match self.plain {
-            true => Vec::new(),
-            false => view::ask_path(&self.bytes),
+        match self.asks {
+            0 => Vec::new(),
+            _ => view::ask_path(&self.bytes),
         }
     }
 

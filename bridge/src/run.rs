@@ -99,6 +99,7 @@ impl Iterator for Run {
             bytes: self.block.clone(),
             payload,
             plain: true,
+            asks: 0,
             correlation: 0,
             deadline: self.deadline,
             hops: self.hops,

@@ -147,6 +147,18 @@ impl Cell {
             .collect()
     }
 
+    /// Messages of one incoming stream. What cannot be taken comes back, each with the reason.
+    pub(crate) fn offer_all(self: &Arc<Self>, node: &Arc<Inner>, messages: Vec<Message>) -> Vec<(Code, Message)> {
+        let mut state = self.lock();
+        if state.moved.is_some() || !state.holds.is_empty() {
+            drop(state);
+            let offers = messages.into_iter();
+            return offers.filter_map(|m| self.offer_stream(node, m).err()).collect();
+        }
+        let offers = messages.into_iter();
+        offers.filter_map(|m| self.accept(node, &mut state, m).err()).collect()
+    }
+
     /// Takes a message of a bound stream into the mailbox.
     #[allow(clippy::result_large_err)] // As above.
     pub(super) fn accept(

@@ -249,24 +249,31 @@ impl LinkEnd {
         }
     }
 
-    /// Messages of a run that the machine has taken.
-    pub(super) fn deliver_run(&self, node: &Arc<Inner>, inbound: &HashMap<u32, Inbound>, run: LaneRun) {
-        let Some(stream) = inbound.get(&run.flow) else { return };
+    /// Tells of a run that the machine has taken. They are taken out of it.
+    pub(super) fn deliver_run(&self, node: &Arc<Inner>, stream: &Inbound, run: &mut LaneRun) {
         let deadline = (run.ttl_ms > 0).then(|| node.now() + u64::from(run.ttl_ms));
         let run = Box::new(Run::new(
             (stream.who.clone(), self.what(run.type_id)),
             ((self.id, run.flow), run.first_seq),
             (deadline, run.hops),
-            (run.block, run.ends),
+            (std::mem::take(&mut run.block), std::mem::take(&mut run.ends)),
         ));
         match &stream.host {
-            Host::Cell(cell) => {
-                for (code, message) in cell.offer_run(node, run) {
-                    node.refuse(&message, code, Effect::None, "");
-                }
-            }
+            Host::Cell(cell) => refuse_all(node, cell.offer_run(node, run)),
             Host::None(code, detail) => {
                 run.for_each(|message| node.refuse(&message, *code, Effect::None, detail));
+            }
+        }
+    }
+
+    /// Other messages that came together, and that the machine has taken.
+    pub(super) fn deliver_items(&self, node: &Arc<Inner>, stream: &Inbound, messages: Vec<Message>) {
+        match &stream.host {
+            Host::Cell(cell) => refuse_all(node, cell.offer_all(node, messages)),
+            Host::None(code, detail) => {
+                messages
+                    .iter()
+                    .for_each(|message| node.refuse(message, *code, Effect::None, detail));
             }
         }
     }
@@ -345,5 +352,11 @@ impl LinkEnd {
             .for_each(|(flow, o)| o.unbind(node, self.id, *flow, None));
         self.settled.cancel();
         self.down.cancel();
+    }
+}
+
+fn refuse_all(node: &Arc<Inner>, refused: Vec<(Code, Message)>) {
+    for (code, message) in refused {
+        node.refuse(&message, code, Effect::None, "");
     }
 }

@@ -1,15 +1,18 @@
 //! Links whose messages go through memory that both sides share: what leaves is written there at once, past the packets, and
 //! what comes is taken in runs.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use actorbridge_proto::v1::Kind;
 use actorbridge_proto::{Item, Packet, What, writer};
 use bytes::Bytes;
 
+use super::inbound::Inbound;
 use super::{LinkEnd, State};
 use crate::machine::link::{self, Action, Phase};
-use crate::message::Outgoing;
-use crate::node::lock;
+use crate::message::{Message, Outgoing, Permit};
+use crate::node::{Inner, lock};
 use crate::outlet::Outlet;
 
 /// What a payload's tag and length take, at most.
@@ -146,17 +149,11 @@ impl LinkEnd {
     }
 
     /// Messages came by the lane.
-    pub fn receive_run(&self, run: LaneRun) {
+    pub fn receive_run(&self, mut run: LaneRun) {
         let Some(node) = self.node.upgrade() else { return };
-        if run.plain && run.flow != 0 {
+        if run.flow != 0 {
             let inbound = lock(&self.inbound);
-            let count = run.ends.len() as u64;
-            let shape = (run.type_id, run.hops, run.longest());
-            let accepted = lock(&self.state)
-                .machine
-                .accept_run(run.flow, run.first_seq, count, shape);
-            if accepted {
-                self.deliver_run(&node, &inbound, run);
+            if self.take_run(&node, &inbound, &mut run) {
                 drop(inbound);
                 return self.ring();
             }
@@ -219,6 +216,57 @@ impl LinkEnd {
         if state.machine.is_spent(flow) {
             Self::learn_credit(state, flow);
         }
+    }
+
+    /// Brings messages to their actor that there is nothing to say of; `false` = nothing has happened.
+    fn take_run(&self, node: &Arc<Inner>, inbound: &HashMap<u32, Inbound>, run: &mut LaneRun) -> bool {
+        let Some(stream) = inbound.get(&run.flow) else {
+            return false;
+        };
+        let items = match run.plain {
+            true => Vec::new(),
+            false => match self.read_items(node, stream, run) {
+                Some(items) => items,
+                None => return false,
+            },
+        };
+        let shape = (run.type_id, run.hops, run.longest());
+        let count = run.ends.len() as u64;
+        let accepted = lock(&self.state)
+            .machine
+            .accept_run(run.flow, run.first_seq, count, shape, run.plain);
+        if accepted {
+            match run.plain {
+                true => self.deliver_run(node, stream, run),
+                false => self.deliver_items(node, stream, items),
+            }
+        }
+        accepted
+    }
+
+    /// The messages of a run, if all of them are what their type says.
+    fn read_items(&self, node: &Arc<Inner>, stream: &Inbound, run: &LaneRun) -> Option<Vec<Message>> {
+        let what = self.what(run.type_id);
+        let deadline = (run.ttl_ms > 0).then(|| node.now() + u64::from(run.ttl_ms));
+        let (mut start, mut seq) = (0, run.first_seq);
+        let mut messages = Vec::with_capacity(run.ends.len());
+        for end in &run.ends {
+            let item = run.block.slice(start..*end as usize);
+            let mut message = Message::read(stream.who.clone(), what.clone(), item).ok()?;
+            let usual = Arc::ptr_eq(&message.who, &stream.who) && Arc::ptr_eq(&message.what, &what);
+            if !usual || what.kind == Kind::Ask as u32 && message.correlation == 0 {
+                return None;
+            }
+            message.permit = Permit::Stream {
+                link: self.id,
+                flow: run.flow,
+                seq,
+            };
+            (message.hops, message.deadline) = (run.hops, deadline);
+            messages.push(message);
+            (start, seq) = (*end as usize, seq + 1);
+        }
+        Some(messages)
     }
 
     /// Writes a message to the lane, if that can be done now: the seq that it has.

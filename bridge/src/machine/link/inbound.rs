@@ -270,10 +270,10 @@ impl Link {
         }
     }
 
-    /// Takes tells of a stream with nothing but payloads, if there is nothing to say of any of them: then they are delivered.
-    /// `false` = nothing has happened; `receive_items` says what is wrong with which. The shape is type, hops, and the
-    /// most bytes that one has.
-    pub fn accept_run(&mut self, flow: u32, first_seq: u64, count: u64, shape: (u32, u32, usize)) -> bool {
+    /// Takes messages of a stream, if there is nothing to say of any of them: then they are delivered. `false` = nothing has
+    /// happened; `receive_items` says what is wrong with which. The shape is type, hops, and the most bytes that one has. Plain: they
+    /// are tells with nothing but payloads; else their bytes have been read, with the prefixes' fields.
+    pub fn accept_run(&mut self, flow: u32, first_seq: u64, count: u64, shape: (u32, u32, usize), plain: bool) -> bool {
         let (type_id, hops, longest) = shape;
         let limit = self.limits().inline_bytes as usize;
         let what = self
@@ -282,13 +282,15 @@ impl Link {
         let (Some((kind, present, what_len)), Some(inbound)) = (what, self.in_flows.get_mut(&flow)) else {
             return false;
         };
-        // The payload is written with a tag and its length.
-        let size = inbound.who_len + what_len + longest + 8;
+        // A plain payload is written with a tag and its length.
+        let size = inbound.who_len + what_len + longest + if plain { 8 } else { 0 };
+        let payload = if plain { 1 << PAYLOAD } else { 0 };
+        let good_kind = kind == Kind::Tell as u32 || !plain && kind == Kind::Ask as u32;
         let last = first_seq.saturating_add(count - count.min(1));
         let good = self.phase == Phase::Up
-            && kind == Kind::Tell as u32
-            && (present | 1 << PAYLOAD) & inbound.who_present == 0
-            && present & 1 << PAYLOAD == 0
+            && good_kind
+            && (present | payload) & inbound.who_present == 0
+            && present & payload == 0
             && hops <= MAX_HOPS
             && size <= limit
             && count > 0
