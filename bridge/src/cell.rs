@@ -278,8 +278,7 @@ impl Cell {
             self.wake.notify_one();
         } else if !state.frozen && state.phase == Phase::Running {
             state.active = true;
-            let (cell, node2) = (self.clone(), node.clone());
-            node.tasks.spawn_on(crate::activation::run(cell, node2), &node.handle);
+            crate::activation::start(self.clone(), node);
         }
     }
 

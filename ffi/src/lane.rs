@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use actorbridge::door::{Lane, LaneItem, LaneRun, LinkEnd};
+use actorbridge::door::{Lane, LaneItem, LaneRun, LinkEnd, pumping};
 use actorbridge_proto::Packet;
 use prost::Message as _;
 use tokio::sync::Notify;
@@ -155,7 +155,7 @@ impl Lane for Shared {
 pub(crate) async fn pump(shared: Arc<Shared>, end: Arc<LinkEnd>, turn: u64) {
     let (mut quiet, mut paid) = (None, false);
     while shared.turn.load(Ordering::SeqCst) == turn && !end.is_down() {
-        let taken = drain(&shared, &end);
+        let taken = pumping(|| drain(&shared, &end));
         shared.beat.fetch_add(2, Ordering::Relaxed);
         if taken > 0 {
             if let Some(since) = quiet.take() {
