@@ -12,7 +12,7 @@ RUNS += matrix-smoke
 
 ##@ Compat matrix
 .PHONY: matrix matrix-smoke matrix-peers matrix-go matrix-golden
-matrix: matrix-peers ## what each peer writes, each peer reads (ARGS="--html matrix.html --json matrix.json")
+matrix: matrix-peers versions-build ## what each peer writes, each peer reads (ARGS="--html matrix.html --json matrix.json")
 	@$(MATRIX_RUN)
 
 matrix-smoke: matrix-peers ## its smoke slice, and the planned mistakes of each peer, which it must see
@@ -26,6 +26,7 @@ matrix-peers: compat-peers matrix-go $(MATRIX)/compat-matrix-c $(if $(MATRIX_HAS
 		$(if $(MATRIX_HAS_JAVA),$(MATRIX)/java/compat-matrix-java.jar)
 	@$(CARGO) build --quiet --profile $(PROFILE) -p compat-tests -p compat-matrix-rust
 	@ln -sf $(TARGET_DIR)/compat-matrix-rust $(MATRIX)/compat-matrix-rust
+	@ln -sfn $(TARGET_DIR) $(MATRIX)/versions
 
 matrix-go:
 	@cd compat-tests/matrix/go && for version in v1 v2; do \

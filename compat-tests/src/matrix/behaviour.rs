@@ -1,14 +1,17 @@
-//! The behaviour cases as cells of the matrix: run by `runner`, as `compat` runs them without the matrix.
+//! Cells that are cases of two nodes: `runner` runs them, as `compat` does without the matrix. The suite `behaviour` has the
+//! cases of `cases/behaviour.yaml`, the suite `traffic` those that `matrix/values.yaml` has steps for.
 
 use super::Outcome;
 use super::axes::Cell;
 use super::expand::is_of;
 use super::run::Folders;
+use super::values;
+use crate::cases::{self, Case, Only, Step};
 use crate::runner::pair::Pair;
 use crate::runner::{self, Programs, known};
-use crate::{cases, schema::Schema};
+use crate::schema::Schema;
 
-/// Runs the cells of the suite `behaviour`; the outcomes are in the order of the cells.
+/// Runs the cells; the outcomes are in their order.
 ///
 /// # Errors
 /// A sentence: nothing could be run.
@@ -18,7 +21,14 @@ pub(super) fn run(folders: &Folders, cells: Vec<Cell>) -> Result<Vec<Outcome>, S
     }
     let root = &folders.root;
     let mut cases = cases::load(&root.join("compat-tests/cases/behaviour.yaml"))?;
-    cases.retain(|case| cells.iter().any(|cell| cell.value("case") == case.name));
+    cases.retain(|case| cells.iter().any(|cell| case_of(cell) == case.name));
+    let values = values::load(root)?;
+    for cell in cells.iter().filter(|cell| cell.suite == "traffic") {
+        let name = case_of(cell);
+        if !cases.iter().any(|case| case.name == name) {
+            cases.push(traffic(&values, cell, name)?);
+        }
+    }
     let mut pairs = Pair::all();
     pairs.retain(|pair| cells.iter().any(|cell| is_of(cell, *pair)));
     let schema = Schema::load(root)?;
@@ -27,21 +37,45 @@ pub(super) fn run(folders: &Folders, cells: Vec<Cell>) -> Result<Vec<Outcome>, S
     let mut came = runtime.block_on(runner::run(&programs, &schema, &cases, &pairs))?;
     let listed = known::load(&root.join("compat-tests/cases/known-failures.yaml"))?;
     known::apply(&listed, &mut came);
-    let outcome = |cell: Cell| {
-        let case = cell.value("case");
-        let of_cell = came.iter().find(|o| o.case == case && is_of(&cell, o.pair));
-        let ms = of_cell.map_or(0, |o| u64::try_from(o.took.as_millis()).unwrap_or(u64::MAX));
-        let failure = match of_cell {
-            Some(outcome) => outcome.failure.clone(),
-            None => Some("the runner of the behaviour cases has left it out".into()),
-        };
-        let known = of_cell.and_then(|o| o.known.clone());
-        Outcome {
+    Ok(cells.into_iter().map(|cell| outcome(cell, &came)).collect())
+}
+
+/// The name of a cell's case.
+fn case_of(cell: &Cell) -> String {
+    match cell.suite.as_str() {
+        "traffic" => format!("traffic {} {}", cell.value("kind"), cell.value("size")),
+        _ => cell.value("case").to_owned(),
+    }
+}
+
+fn traffic(values: &values::Values, cell: &Cell, name: String) -> Result<Case, String> {
+    let kind = cell.value("kind");
+    let steps = values.traffic.get(kind).ok_or(format!("no steps for {kind}"))?;
+    let size = cell.value("size").parse().map_err(|e| format!("a size: {e}"))?;
+    let steps: Vec<Step> =
+        serde_json::from_value(values::sized(steps, size)).map_err(|e| format!("the steps of {kind}: {e}"))?;
+    Ok(Case {
+        name,
+        only: Only::default(),
+        fresh: false,
+        steps,
+    })
+}
+
+fn outcome(cell: Cell, came: &[runner::Outcome]) -> Outcome {
+    let name = case_of(&cell);
+    let Some(outcome) = came.iter().find(|o| o.case == name && is_of(&cell, o.pair)) else {
+        return Outcome {
             cell,
-            failure,
-            known,
-            ms,
-        }
+            failure: Some("no such case was run over this pair".into()),
+            known: None,
+            ms: 0,
+        };
     };
-    Ok(cells.into_iter().map(outcome).collect())
+    Outcome {
+        cell,
+        failure: outcome.failure.clone(),
+        known: outcome.known.clone(),
+        ms: u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX),
+    }
 }

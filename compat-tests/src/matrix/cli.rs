@@ -7,7 +7,7 @@ use clap::Args;
 use super::axes::{self, Cell, Choice};
 use super::peers::{self, Peer};
 use super::report::{self, Run, Summary};
-use super::{Context, Folders, Outcome, behaviour, known, mutants, write_golden};
+use super::{Context, Folders, Outcome, behaviour, known, mutants, versions, write_golden};
 
 /// Cases that are worked on at once: a case waits for its peers, which are few.
 const WORKERS: usize = 4;
@@ -107,8 +107,12 @@ pub fn run(args: &RunArgs) -> Result<bool, String> {
     let skipped = before - cells.len();
     all.retain(|p| !args.left_out.has(&p.name));
     let folders = args.place.folders()?;
-    let (of_nodes, cells) = cells.into_iter().partition(|c| c.suite == "behaviour");
+    let (of_versions, cells): (Vec<Cell>, Vec<Cell>) = cells.into_iter().partition(|c| c.suite == "versions");
+    let (of_nodes, cells) = cells
+        .into_iter()
+        .partition(|c| matches!(c.suite.as_str(), "traffic" | "behaviour"));
     let mut outcomes = super::run(&Context::load(&folders, &all)?, cells, args.workers);
+    outcomes.extend(versions::run(&folders, of_versions)?);
     outcomes.extend(behaviour::run(&folders, of_nodes)?);
     if !args.smoke && args.filter.is_empty() {
         check_known(&known::load(root)?, &outcomes)?;

@@ -1,11 +1,14 @@
 //! The compat matrix: what each peer writes, each peer reads.
 //!
-//! - [`axes`]: the cells, from `matrix/axes.yaml`; `expand`: those that files and cases name. [`values`]: what is written in them. [`schemas`]: both versions of the
-//!   schema, by which the runner itself reads bytes. [`shown`]: the fields of a message, and how two differ.
+//! - [`axes`]: the cells, from `matrix/axes.yaml`; `expand`: those that files and cases name.
+//! - [`values`]: what is written in them. [`schemas`]: both versions of the schema, by which the runner itself reads bytes.
+//!   [`shown`]: the fields of a message, and how two differ.
 //! - [`peers`]: the programs of `matrix/peers.yaml`, and the conversation with them.
-//! - [`calls`]: what clients do at a node's remote door, and the nodes. `behaviour`: the behaviour cases as cells.
-//! - `suites`: what a cell of each suite does. [`run`]: all of them, in parallel.
-//! - [`cli`]: the commands. [`known`]: cells that are known to fail. [`mutants`]: planned mistakes. [`report`]: table, JSON, JUnit and HTML.
+//! - [`calls`]: what clients do at a node's remote door, and the nodes.
+//! - `suites`: what a cell of each suite does. [`run`](run()): all of them, in parallel. `behaviour`, `versions`: cells that
+//!   other programs of compat-tests run.
+//! - [`known`]: cells that are known to fail. [`mutants`]: planned mistakes.
+//! - [`report`]: table, JSON, JUnit and HTML. [`cli`]: the commands.
 
 pub mod axes;
 pub mod calls;
@@ -22,6 +25,7 @@ mod behaviour;
 mod expand;
 mod run;
 mod suites;
+mod versions;
 
 pub use run::{Context, Folders, run};
 pub use suites::golden::write_all as write_golden;

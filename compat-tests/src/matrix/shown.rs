@@ -69,6 +69,7 @@ impl Shown {
             .filter(|name| self.0.get(*name) != came.0.get(*name))
             .map(|name| {
                 let (meant, came) = (self.0.get(name), came.0.get(name));
+                let name = name.replace('?', "the unknown field ");
                 format!("{name} is {}, not {}", brief(came), brief(meant))
             })
             .collect();

@@ -22,6 +22,8 @@ pub struct Values {
     pub later: Later,
     /// Fields of a message, by type and set.
     pub messages: BTreeMap<String, BTreeMap<String, serde_json::Map<String, Json>>>,
+    /// Steps of a behaviour case, by kind; `{size}` is the size as a number.
+    pub traffic: BTreeMap<String, Json>,
 }
 
 /// Fields of a later minor version.
@@ -47,6 +49,17 @@ pub fn fill(size: usize) -> String {
     (0..size)
         .map(|i| char::from(b'a' + ((i + i / 26) % 26) as u8))
         .collect()
+}
+
+/// A value of a case file with the size and the text of that size in their places.
+pub fn sized(value: &Json, size: usize) -> Json {
+    match value {
+        Json::String(text) if text == "fill" => Json::String(fill(size)),
+        Json::String(text) if text == "{size}" => Json::from(size),
+        Json::Array(items) => items.iter().map(|v| sized(v, size)).collect(),
+        Json::Object(fields) => fields.iter().map(|(k, v)| (k.clone(), sized(v, size))).collect(),
+        other => other.clone(),
+    }
 }
 
 /// So many bytes, with all values in them.

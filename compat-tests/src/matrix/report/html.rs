@@ -9,16 +9,23 @@ use crate::matrix::Outcome;
 const STYLE: &str = "
 :root { color-scheme: light dark; --line: #8884; --good: #2e9e5b; --bad: #d43d3d; --known: #d9a400; }
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; padding: 0 1rem; max-width: 90rem; }
-h2 { margin: 2rem 0 .5rem; } .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 13px; }
-th { text-align: left; font-weight: 500; padding: 2px 8px; white-space: nowrap; }
-thead th { vertical-align: bottom; } thead .reader { writing-mode: vertical-rl; transform: rotate(180deg); padding: 6px 2px; }
+summary { font-size: 1.4rem; font-weight: 600; margin: 2rem 0 .5rem; cursor: pointer; } .scroll { overflow-x: auto; }
+summary small { font-size: 1rem; font-weight: 400; opacity: .7; margin-left: .5rem; }
+table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
+th { text-align: left; font-weight: 400; padding: 2px 8px; white-space: nowrap; }
+thead th { vertical-align: bottom; font-weight: 600; }
+thead .reader { writing-mode: vertical-rl; transform: rotate(180deg); padding: 6px 2px; font-weight: 400; }
 th.writer { border-bottom: 1px solid var(--line); text-align: center; }
 td { padding: 1px; border-left: 1px solid transparent; } td.first { border-left: 1px solid var(--line); }
-i { display: block; width: 14px; height: 14px; border-radius: 3px; }
+tbody tr:hover { background: #8881; }
+i { display: block; width: 14px; height: 14px; border-radius: 3px; box-sizing: border-box; }
 .passed { background: var(--good); } .failed { background: var(--bad); } .known { background: var(--known); }
+.none { border: 1px dotted #8888; }
 .key i { display: inline-block; vertical-align: -2px; margin: 0 4px 0 12px; }
-li { margin: .3rem 0; } code { font-size: 13px; }";
+li { margin: .3rem 0; white-space: pre-line; } code { font-size: 13px; }";
+
+/// Failures above the matrices.
+const MAX_FAILURES: usize = 20;
 
 /// The page, complete in itself.
 pub fn html(run: &Run<'_>) -> String {
@@ -33,7 +40,7 @@ pub fn html(run: &Run<'_>) -> String {
         out,
         "<p>{} cells: {} passed, {} failed, {} known to fail, {} skipped. Peers: {}.</p>\n\
          <p class=\"key\">A row is a case, a column a writer and a reader.\
-         <i class=\"passed\"></i>passed<i class=\"failed\"></i>failed<i class=\"known\"></i>known to fail</p>",
+         <i class=\"passed\"></i>passed<i class=\"failed\"></i>failed<i class=\"known\"></i>known to fail<i class=\"none\"></i>left out by a rule of axes.yaml</p>",
         run.outcomes.len(),
         summary.passed,
         summary.failed,
@@ -54,8 +61,8 @@ fn failures(out: &mut String, run: &Run<'_>) {
     if failed.is_empty() {
         return;
     }
-    out.push_str("<h2>What failed</h2>\n<ul>\n");
-    for outcome in failed {
+    out.push_str("<details open><summary>What failed</summary>\n<ul>\n");
+    for outcome in failed.iter().take(MAX_FAILURES) {
         let why = outcome.known.as_ref().or(outcome.failure.as_ref());
         let _ = writeln!(
             out,
@@ -64,35 +71,32 @@ fn failures(out: &mut String, run: &Run<'_>) {
             escaped(why.map_or("", String::as_str))
         );
     }
-    out.push_str("</ul>\n");
+    if failed.len() > MAX_FAILURES {
+        let more = failed.len() - MAX_FAILURES;
+        let _ = writeln!(out, "<li>and {more} more: each square below has its own sentence</li>");
+    }
+    out.push_str("</ul></details>\n");
 }
 
 fn matrix(out: &mut String, suite: &str, outcomes: &[&Outcome]) {
     let writers = each(outcomes, |o| o.cell.writer.clone());
     let readers = each(outcomes, |o| o.cell.reader.clone());
+    let failed = outcomes.iter().filter(|o| o.failure.is_some()).count();
     let _ = write!(
         out,
-        "<h2>{suite}</h2>\n<div class=\"scroll\"><table><thead><tr><th></th>"
+        "<details open><summary>{suite}<small>{} cells, {failed} failed</small></summary>\n\
+         <div class=\"scroll\"><table>",
+        outcomes.len()
     );
-    for writer in &writers {
-        let of = if writer.is_empty() { "committed bytes" } else { writer };
-        let _ = write!(
-            out,
-            "<th class=\"writer\" colspan=\"{}\">{}</th>",
-            readers.len(),
-            escaped(of)
-        );
-    }
-    out.push_str("</tr><tr><th></th>");
-    for _ in &writers {
-        for reader in &readers {
-            let _ = write!(out, "<th class=\"reader\">{}</th>", escaped(reader));
-        }
-    }
-    out.push_str("</tr></thead><tbody>\n");
+    let axes = axes(outcomes);
+    head(out, &axes, &writers, &readers);
     for case in each(outcomes, |o| o.cell.case_name()) {
         let of_case: Vec<&&Outcome> = outcomes.iter().filter(|o| o.cell.case_name() == case).collect();
-        let _ = write!(out, "<tr><th>{}</th>", escaped(&case));
+        out.push_str("<tr>");
+        for axis in &axes {
+            let value = of_case[0].cell.value(axis);
+            let _ = write!(out, "<th>{}</th>", escaped(&shown(axis, value)));
+        }
         for writer in &writers {
             for (column, reader) in readers.iter().enumerate() {
                 let found = of_case
@@ -103,12 +107,60 @@ fn matrix(out: &mut String, suite: &str, outcomes: &[&Outcome]) {
         }
         out.push_str("</tr>\n");
     }
-    out.push_str("</tbody></table></div>\n");
+    out.push_str("</tbody></table></div></details>\n");
+}
+
+/// The names of the axes that any of these cells has.
+fn axes(outcomes: &[&Outcome]) -> Vec<String> {
+    let mut axes: Vec<String> = Vec::new();
+    for (axis, _) in outcomes.iter().flat_map(|o| &o.cell.case) {
+        if !axes.contains(axis) {
+            axes.push(axis.clone());
+        }
+    }
+    axes
+}
+
+/// A column for each axis, then for each writer one for each reader.
+fn head(out: &mut String, axes: &[String], writers: &[String], readers: &[String]) {
+    let _ = write!(out, "<thead><tr><th colspan=\"{}\"></th>", axes.len());
+    for writer in writers {
+        let of = if writer.is_empty() { "committed bytes" } else { writer };
+        let _ = write!(
+            out,
+            "<th class=\"writer\" colspan=\"{}\">{}</th>",
+            readers.len(),
+            escaped(of)
+        );
+    }
+    out.push_str("</tr><tr>");
+    for axis in axes {
+        let _ = write!(out, "<th>{}</th>", escaped(axis));
+    }
+    for _ in writers {
+        for reader in readers {
+            let _ = write!(out, "<th class=\"reader\">{}</th>", escaped(reader));
+        }
+    }
+    out.push_str("</tr></thead><tbody>\n");
+}
+
+/// A value as people read it: a size with its unit.
+fn shown(axis: &str, value: &str) -> String {
+    match value.parse::<u64>() {
+        Ok(n) if axis == "size" && n >= 1 << 20 && n % (1 << 20) == 0 => format!("{} MiB", n >> 20),
+        Ok(n) if axis == "size" && n >= 1 << 10 && n % (1 << 10) == 0 => format!("{} KiB", n >> 10),
+        Ok(n) if axis == "size" => format!("{n} B"),
+        _ => value.to_owned(),
+    }
 }
 
 fn square(out: &mut String, outcome: Option<&Outcome>, first: bool) {
     out.push_str(if first { "<td class=\"first\">" } else { "<td>" });
-    let Some(outcome) = outcome else { return };
+    let Some(outcome) = outcome else {
+        out.push_str("<i class=\"none\"></i>");
+        return;
+    };
     let class = match (&outcome.failure, &outcome.known) {
         (None, _) => "passed",
         (Some(_), None) => "failed",
