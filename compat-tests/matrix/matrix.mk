@@ -11,7 +11,7 @@ BUILDS += matrix-peers
 RUNS += matrix-smoke
 
 ##@ Compat matrix
-.PHONY: matrix matrix-smoke matrix-peers matrix-go matrix-golden
+.PHONY: matrix matrix-smoke matrix-peers matrix-go matrix-c matrix-golden
 matrix: matrix-peers versions-build ## what each peer writes, each peer reads (ARGS="--html matrix.html --json matrix.json")
 	@$(MATRIX_RUN)
 
@@ -22,7 +22,7 @@ matrix-smoke: matrix-peers ## its smoke slice, and the planned mistakes of each 
 matrix-golden: matrix-peers ## the golden bytes of each peer anew, after a wanted change of its writer
 	@$(COMPAT) golden --out $(MATRIX)
 
-matrix-peers: compat-peers matrix-go $(MATRIX)/compat-matrix-c $(if $(MATRIX_HAS_PYTHON),$(MATRIX)/python/made) \
+matrix-peers: compat-peers matrix-go matrix-c $(if $(MATRIX_HAS_PYTHON),$(MATRIX)/python/made) \
 		$(if $(MATRIX_HAS_JAVA),$(MATRIX)/java/compat-matrix-java.jar)
 	@$(CARGO) build --quiet --profile $(PROFILE) -p compat-tests -p compat-matrix-rust
 	@ln -sf $(TARGET_DIR)/compat-matrix-rust $(MATRIX)/compat-matrix-rust
@@ -34,9 +34,10 @@ matrix-go:
 		$(GO) build -tags $$version -o $(MATRIX)/compat-matrix-go-$$version . && \
 		CGO_ENABLED=0 $(GO) build -tags $$version -o $(MATRIX)/compat-matrix-go-nocgo-$$version .; done
 
-$(MATRIX)/compat-matrix-c: $(wildcard compat-tests/matrix/c/*.[ch]) ffi/include/actorbridge.h | lib
+matrix-c: lib
 	@mkdir -p $(MATRIX)
-	@gcc -std=c99 -O1 $(C_FLAGS) compat-tests/matrix/c/peer.c "$(TARGET_DIR)/libactorbridge_lib.a" -lm -ldl -lpthread -o $@
+	@gcc -std=c99 -O1 $(C_FLAGS) compat-tests/matrix/c/peer.c "$(TARGET_DIR)/libactorbridge_lib.a" -lm -ldl -lpthread \
+		-o $(MATRIX)/compat-matrix-c
 
 $(MATRIX)/python/made: compat-tests/matrix/python/requirements.txt $(MATRIX_PROTO)
 	@rm -rf $(MATRIX)/python && mkdir -p $(MATRIX)/python

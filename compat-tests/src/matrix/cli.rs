@@ -87,7 +87,13 @@ pub struct RunArgs {
 pub fn run(args: &RunArgs) -> Result<bool, String> {
     let root = &args.place.root;
     let mut all = peers::load(root)?;
-    all.extend(args.peer.iter().map(|program| peers::brought(program)));
+    for program in &args.peer {
+        let peer = peers::brought(program);
+        if all.iter().any(|p| p.name == peer.name) {
+            return Err(format!("--peer {program}: there is a peer {} already", peer.name));
+        }
+        all.push(peer);
+    }
     args.left_out.check(&all)?;
     let choice = Choice {
         smoke: args.smoke,

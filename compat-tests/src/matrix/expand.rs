@@ -13,7 +13,7 @@ use crate::runner::pair::Pair;
 /// A sentence that names the file, or the folder.
 pub(super) fn expand(root: &Path, suite: &str, cells: Vec<Cell>) -> Result<Vec<Cell>, String> {
     match suite {
-        "corpus" => files(root, cells),
+        "corpus" | "limits" => files(root, cells),
         "call" => call_cases(root, cells),
         "behaviour" => behaviour_cases(root, cells),
         _ => Ok(cells),

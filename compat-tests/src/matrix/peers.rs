@@ -44,16 +44,14 @@ pub fn load(root: &Path) -> Result<Vec<Peer>, String> {
     super::load(&root.join("compat-tests/matrix/peers.yaml"))
 }
 
-/// A peer that someone brings: `PROGRAM v1` and `PROGRAM v2`.
+/// A peer that someone brings: `PROGRAM v1` and `PROGRAM v2`. It has written no golden bytes yet.
 pub fn brought(program: &str) -> Peer {
     let name = Path::new(program).file_name().unwrap_or_default();
     Peer {
         name: name.to_string_lossy().into_owned(),
         command: vec![program.to_owned(), "{schema}".into()],
         env: BTreeMap::new(),
-        does: ["envelope", "message", "corpus", "golden", "snapshot"]
-            .map(str::to_owned)
-            .into(),
+        does: ["envelope", "message", "corpus", "snapshot"].map(str::to_owned).into(),
         nodes: None,
     }
 }
@@ -156,7 +154,22 @@ impl Peers {
     pub fn write(&self, peer: &str, schema: Schema, order: order::Order) -> Result<Vec<u8>, String> {
         match self.order(peer, schema, order)? {
             Said::Written(bytes) => Ok(bytes.into()),
-            said => Err(format!("{peer} should have written bytes, and said {said:?}")),
+            said => Err(format!("{peer} should have written bytes, and {}", brief(&said))),
+        }
+    }
+}
+
+/// What a peer did, as the end of a sentence.
+pub(super) fn brief(said: &Said) -> String {
+    match said {
+        Said::Written(bytes) => format!("wrote {} bytes", bytes.len()),
+        Said::Refused(code) => format!("refused with {code}"),
+        Said::Unable(why) => format!("cannot: {why}"),
+        Said::Seen(seen) if seen.fields.is_empty() => "accepted it, without any field".into(),
+        Said::Seen(seen) => {
+            let mut names: Vec<&str> = seen.fields.iter().map(|f| f.name.as_str()).collect();
+            names.dedup();
+            format!("accepted it, with {}", names.join(", "))
         }
     }
 }

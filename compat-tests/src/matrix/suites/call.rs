@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::Written;
 use crate::matrix::axes::Cell;
 use crate::matrix::calls::{Nodes, Step};
-use crate::matrix::peers::Schema;
+use crate::matrix::peers::{Schema, brief};
 use crate::matrix::run::Context;
 use crate::matrix::values;
 use crate::runner::check;
@@ -91,7 +91,7 @@ impl Calls<'_> {
         let result = match self.context.peers.order(client, Schema::V1, Order::Call(order))? {
             Said::Seen(seen) => self.shown(&seen)?,
             Said::Refused(code) => json!({ "refused": code }),
-            said => return Err(format!("{client} said {said:?}")),
+            said => return Err(format!("{client} should have sent it, and {}", brief(&said))),
         };
         let expect = step.expect.as_ref().map_or(json!({}), |e| self.filled(e));
         if result.get("refused").is_some() && expect.get("refused").is_none() {

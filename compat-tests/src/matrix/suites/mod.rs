@@ -16,7 +16,7 @@ use compat_matrix_rust::peerpb::Seen;
 use compat_matrix_rust::peerpb::answer::Result as Said;
 
 use super::axes::Cell;
-use super::peers::Schema;
+use super::peers::{Schema, brief};
 use super::run::Context;
 use super::schemas::ENVELOPE;
 use super::shown::Shown;
@@ -35,7 +35,7 @@ pub(super) fn write(context: &Context, cell: &Cell) -> Result<Written, String> {
     match cell.suite.as_str() {
         "envelope" => envelope::write(context, cell),
         "message" => message::write(context, cell),
-        "corpus" => corpus::write(context, cell),
+        "corpus" | "limits" => corpus::write(context, cell),
         "golden" => golden::write(context, cell),
         "snapshot" => snapshot::write(context, cell),
         "call" => Ok(call::write()),
@@ -46,7 +46,7 @@ pub(super) fn write(context: &Context, cell: &Cell) -> Result<Written, String> {
 pub(super) fn read(context: &Context, cell: &Cell, written: &Written) -> Result<(), String> {
     match cell.suite.as_str() {
         "message" => message::read(context, cell, written),
-        "corpus" => corpus::read(context, cell, written),
+        "corpus" | "limits" => corpus::read(context, cell, written),
         "snapshot" => snapshot::read(context, cell, written),
         "golden" => golden::read(context, cell, written),
         "call" => call::read(context, cell),
@@ -74,7 +74,7 @@ fn seen(said: Said, reader: &str) -> Result<Seen, String> {
     match said {
         Said::Seen(seen) => Ok(seen),
         Said::Refused(code) => Err(format!("{reader} refused it with {code}")),
-        said => Err(format!("{reader} should have read it, and said {said:?}")),
+        said => Err(format!("{reader} should have read it, and {}", brief(&said))),
     }
 }
 

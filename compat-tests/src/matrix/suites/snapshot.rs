@@ -6,7 +6,7 @@ use compat_matrix_rust::peerpb::{Field, ReadSnapshot, WriteSnapshot, field::Valu
 
 use super::{Written, seen, size, versions};
 use crate::matrix::axes::Cell;
-use crate::matrix::peers::Schema;
+use crate::matrix::peers::{Schema, brief};
 use crate::matrix::run::Context;
 use crate::matrix::shown::Shown;
 use crate::matrix::values;
@@ -86,7 +86,8 @@ pub(super) fn read(context: &Context, cell: &Cell, written: &Written) -> Result<
     match (refused(cell), said) {
         (Some(code), Said::Refused(said)) if said == code => Ok(()),
         (Some(code), said) => Err(format!(
-            "{reader} should have refused it with {code}, and said {said:?}"
+            "{reader} should have refused it with {code}, and {}",
+            brief(&said)
         )),
         (None, said) => {
             let seen = seen(said, reader)?;
