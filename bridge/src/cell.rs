@@ -382,6 +382,7 @@ impl Cell {
         }
         state.actor = Some(actor);
         state.active = false;
+        state.mailbox.shrink();
         drop(state);
         self.idle.notify_waiters();
         None

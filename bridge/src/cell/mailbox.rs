@@ -21,6 +21,13 @@ impl Mailbox {
         self.0.is_empty()
     }
 
+    /// Gives the memory of an empty one back.
+    pub(crate) fn shrink(&mut self) {
+        if self.0.is_empty() {
+            self.0 = VecDeque::new();
+        }
+    }
+
     pub(crate) fn push(&mut self, message: Message) {
         self.0.push_back(Mail::One(message));
     }

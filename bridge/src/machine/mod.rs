@@ -10,6 +10,7 @@
 //! - [`supervisor`]: what to do about a panic.
 
 pub mod ask;
+mod few;
 pub mod link;
 pub mod mover;
 pub mod pool;

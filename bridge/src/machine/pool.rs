@@ -1,6 +1,8 @@
 //! One actor's mailbox permits, shared by local senders and by the credit of incoming streams.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
+
+use super::few::FewMap;
 
 /// Credit that a new stream may use before it has heard from the receiver.
 pub const INITIAL_CREDIT: u64 = 16;
@@ -74,7 +76,7 @@ pub struct Pool {
     /// Permits reserved by streams.
     promised: u64,
     frozen: bool,
-    streams: BTreeMap<StreamKey, Stream>,
+    streams: FewMap<StreamKey, Stream>,
     /// Streams that may have something to be told.
     dirty: BTreeSet<StreamKey>,
     /// The stream that was granted something last: where room is short, the others come first.
@@ -89,7 +91,7 @@ impl Pool {
             used: 0,
             promised: 0,
             frozen: false,
-            streams: BTreeMap::new(),
+            streams: FewMap::new(),
             dirty: BTreeSet::new(),
             turn: (0, 0),
         }
