@@ -355,21 +355,10 @@ impl LinkEnd {
     pub(super) fn fill_lane(&self) {
         let Some(node) = self.node.upgrade() else { return };
         let mut written = Written::default();
-        // The end of a drain is acted on under this lock. Who has it looks again when it is free.
-        let mut inbound = match lock(&self.state).machine.is_draining() {
-            false => None,
-            true => match self.inbound.try_lock() {
-                Ok(inbound) => Some(inbound),
-                Err(_) => return,
-            },
-        };
         let over = {
             let mut state = lock(&self.state);
             let state = &mut *state;
             let Some(lane) = &state.lane else { return };
-            if inbound.is_none() && state.machine.is_draining() {
-                return; // since a moment ago; who began it looks here next
-            }
             loop {
                 let next = state.unsent.take();
                 let next = next.or_else(|| state.machine.poll(node.now(), &mut written.actions));
@@ -385,10 +374,14 @@ impl LinkEnd {
             let over = state.machine.phase() == Phase::Down && state.unsent.is_none();
             over.then(|| lane.clone())
         };
-        if let Some(inbound) = &mut inbound {
-            self.drained(&node, inbound, written.actions);
+        // The end of a drain is acted on in a task: whoever writes here may hold its outlet's lock, and the end takes all of them.
+        let ends = written.actions.iter().any(|a| matches!(a, Action::Down { .. }));
+        if let Some(end) = node.link(self.id).filter(|_| ends) {
+            let (node, handle) = (node.clone(), node.handle.clone());
+            let tracked = node.clone();
+            let task = async move { end.drained(&node, &mut lock(&end.inbound), written.actions) };
+            tracked.tasks.spawn_on(task, &handle);
         }
-        drop(inbound);
         written.owners.iter().for_each(|o| o.owner.notify_waiters());
         if let Some(lane) = over {
             lane.close();

@@ -362,11 +362,6 @@ impl Link {
         limits.inline_bytes = limits.inline_bytes.min(max_frame_bytes / 2);
     }
 
-    /// Does it end when what is queued has left?
-    pub fn is_draining(&self) -> bool {
-        self.draining && self.phase != Phase::Down
-    }
-
     /// Does it take new messages? Not before the handshake is over, nor once it drains or is down.
     pub fn is_up(&self) -> bool {
         self.phase == Phase::Up && !self.draining
