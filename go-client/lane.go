@@ -20,6 +20,7 @@ const plainOverhead = 6
 func (l *linkEnd) carryLane(lane door.Lane) {
 	l.mu.Lock()
 	l.lane = lane
+	l.isShared.Store(true)
 	l.mu.Unlock()
 	l.ring() // a dialler says Hello
 	closed := make(chan struct{})
@@ -29,6 +30,7 @@ func (l *linkEnd) carryLane(lane door.Lane) {
 		l.lastWords()
 		l.mu.Lock()
 		l.lane = nil
+		l.isShared.Store(false)
 		l.mu.Unlock()
 		_ = lane.Close()
 	})

@@ -51,8 +51,10 @@ type linkEnd struct {
 	asker    door.Asker
 	carrying bool
 	// lane is the transport, if it is memory that both sides share, until it is closed; unsent a packet that found no room there.
-	lane   door.Lane
-	unsent *wire.Packet
+	lane door.Lane
+	// isShared is lane != nil, for one who does not hold the lock.
+	isShared atomic.Bool
+	unsent   *wire.Packet
 	// starved are the flows on which senders wait for credit, where the peer tells it only then.
 	starved map[uint32]struct{}
 	// reads is the highest version of each type that the peer says it reads.

@@ -117,6 +117,9 @@ func (n *Node) spawn(path string, f factory, options []SpawnOption) (Ref, error)
 // Nil: it will be handled, or dead-lettered with a reason. An error: it was certainly not handled. With the context of a
 // handler it is that handler's [Context.Tell], which never waits.
 func (n *Node) Tell(ctx context.Context, to Ref, message proto.Message) error {
+	if n.tellNow(ctx, to, message) {
+		return nil
+	}
 	out, err := newOutgoing(pb.Kind_KIND_TELL, message, wire.BodyFields{})
 	if err != nil {
 		return err

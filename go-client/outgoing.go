@@ -3,6 +3,7 @@ package actorbridge
 import (
 	"encoding/binary"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -99,6 +100,7 @@ func (out *outgoing) message(node *Node, who *wire.Who) *Message {
 
 // typeInfo is what a node has to know of a message type, made once.
 type typeInfo struct {
+	descriptor         protoreflect.MessageDescriptor // nil of an older version
 	name               string
 	version, minReader uint32
 	tell, ask, reply   *wire.What
@@ -118,18 +120,25 @@ const maxTypes = 4096
 var types = struct {
 	sync.RWMutex
 	known map[protoreflect.MessageDescriptor]*typeInfo
+	// last is the one that was looked for last.
+	last atomic.Pointer[typeInfo]
 }{known: make(map[protoreflect.MessageDescriptor]*typeInfo)}
 
 func infoOf(message proto.Message) *typeInfo {
 	descriptor := message.ProtoReflect().Descriptor()
+	if last := types.last.Load(); last != nil && last.descriptor == descriptor { // as often
+		return last
+	}
 	types.RLock()
 	info := types.known[descriptor]
 	types.RUnlock()
 	if info != nil {
+		types.last.Store(info)
 		return info
 	}
 	options := optionsOf(descriptor)
 	known := newTypeInfo(string(descriptor.FullName()), max(options.GetVersion(), 1), max(options.GetMinReader(), 1))
+	known.descriptor = descriptor
 	info = &known
 	if casts := castsOf(descriptor); casts != nil {
 		info.up = casts.up

@@ -222,6 +222,14 @@ func (o *outlet) toLink(out *outgoing) (placed, sent, error) {
 	return placed{}, 0, refusedError(o.target.text, result.Refusal)
 }
 
+// isShared says whether messages go by memory that the peer shares.
+func (o *outlet) isShared() bool {
+	o.mu.Lock()
+	l := o.link
+	o.mu.Unlock()
+	return l != nil && l.isShared.Load()
+}
+
 // sendRaw sends bytes by the link that they go by, past the packets; false: not sent.
 func (o *outlet) sendRaw(what *wire.What, payload []byte) bool {
 	o.mu.Lock()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"google.golang.org/protobuf/proto"
+
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
@@ -77,6 +79,26 @@ func (n *Node) tellRawsNow(ctx context.Context, to Ref, t *RawType, payloads [][
 		return 0
 	}
 	return o.sendRaws(t.tell, payloads)
+}
+
+// tellNow is tellRawNow for a message, which is encoded into memory that is used again. False: the usual way says more.
+func (n *Node) tellNow(ctx context.Context, to Ref, message proto.Message) bool {
+	o := n.outside.known(to)
+	if o == nil || message == nil || turnOf(ctx) != nil || !o.isShared() {
+		return false
+	}
+	info := infoOf(message)
+	if info.minReader > 1 { // the peer may read an older version only
+		return false
+	}
+	memory := scratches.Get().(*scratch)
+	defer scratches.Put(memory)
+	payload, err := proto.MarshalOptions{}.MarshalAppend(memory.body[:0], message)
+	if err != nil {
+		return false
+	}
+	memory.body = payload[:0]
+	return len(payload) > 0 && o.sendRaw(info.tell, payload)
 }
 
 // AskRaw is [Node.Ask] for a raw message whose reply is raw too. The reply is the caller's.
