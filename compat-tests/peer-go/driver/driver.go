@@ -7,10 +7,12 @@ package driver
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/actorbridge/actorbridge/compat-tests/peer-go/ops"
 	"github.com/actorbridge/actorbridge/go-client/door"
+	"github.com/actorbridge/actorbridge/go-client/sidecar"
 )
 
 // A Host starts nodes of another language in this process.
@@ -97,6 +99,9 @@ func (d *Driver) door(from *local, order *ops.Order) (door.Door, *ops.Fault) {
 	switch order.Door {
 	case "remote":
 		return from.remoteDoor(order.To), nil
+	case "sidecar":
+		name, program, _ := strings.Cut(order.To, " ")
+		return sidecar.Door(program, sidecar.Node(name)), nil
 	case "memory":
 		if other, ok := d.node(order.To).(*local); ok {
 			return other.door(), nil

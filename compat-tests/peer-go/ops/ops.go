@@ -17,7 +17,7 @@ type Order struct {
 	Certificates string `json:"certificates"`
 	// Native starts the node of the other language, in this process.
 	Native bool `json:"native"`
-	// Door is how to link: "memory", "native" or "remote".
+	// Door is how to link: "memory", "native", "remote" or "sidecar".
 	Door string `json:"door"`
 	// To is an actor's address; for links a remote address or a node's name.
 	To string `json:"to"`

@@ -72,6 +72,9 @@ impl Driver {
             Operation::Link { door: Door::Memory, to } => node.join(&self.node(&to)?).await.map_err(driver_error)?,
             Operation::Link { door: Door::Remote, to } => drop(node.dial(&to).await.map_err(driver_error)?),
             Operation::Link { door: Door::Native, .. } => return Err(driver_fault("a Go node opens native links")),
+            Operation::Link {
+                door: Door::Sidecar, ..
+            } => return Err(driver_fault("a Go node starts sidecars")),
             Operation::Unlink { to } => node.disconnect(&to),
             Operation::Tell {
                 to,

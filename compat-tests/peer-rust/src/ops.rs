@@ -38,7 +38,8 @@ pub enum Operation {
     Link {
         /// How.
         door: Door,
-        /// The address of a remote node; else the name of a node in this process.
+        /// The address of a remote node; the name and the program of a sidecar, with a space between; else the name of a node
+        /// in this process.
         to: String,
     },
     /// Close the link to the node of this name.
@@ -114,6 +115,8 @@ pub enum Door {
     Native,
     /// gRPC.
     Remote,
+    /// A child process (Go peers only).
+    Sidecar,
 }
 
 /// An encoded protobuf message.

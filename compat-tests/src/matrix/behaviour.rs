@@ -29,7 +29,7 @@ pub(super) fn run(folders: &Folders, cells: Vec<Cell>) -> Result<Vec<Outcome>, S
             cases.push(traffic(&values, cell, name)?);
         }
     }
-    let mut pairs = Pair::all();
+    let mut pairs = Pair::with_sidecar();
     pairs.retain(|pair| cells.iter().any(|cell| is_of(cell, *pair)));
     let schema = Schema::load(root)?;
     let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
@@ -56,7 +56,10 @@ fn traffic(values: &values::Values, cell: &Cell, name: String) -> Result<Case, S
         serde_json::from_value(values::sized(steps, size)).map_err(|e| format!("the steps of {kind}: {e}"))?;
     Ok(Case {
         name,
-        only: Only::default(),
+        only: Only {
+            doors: Pair::with_sidecar().iter().map(|p| p.joint.name().to_owned()).collect(),
+            ..Only::default()
+        },
         fresh: false,
         steps,
     })

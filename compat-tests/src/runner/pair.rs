@@ -22,6 +22,8 @@ pub enum Joint {
     Tls,
     /// gRPC over a Unix socket, two processes.
     Unix,
+    /// A Rust node that the Go node has started: nobody else gives it orders, so only what is asked by message runs here.
+    Sidecar,
 }
 
 /// A language that has a node.
@@ -53,6 +55,7 @@ impl Joint {
             Self::Tcp => "tcp",
             Self::Tls => "tls",
             Self::Unix => "unix",
+            Self::Sidecar => "sidecar",
         }
     }
 }
@@ -92,16 +95,29 @@ impl Pair {
         all
     }
 
+    /// Those of [`Pair::all`], and the sidecar, over which only the cases run that name it.
+    pub fn with_sidecar() -> Vec<Self> {
+        let mut all = Self::all();
+        all.push(Self {
+            joint: Joint::Sidecar,
+            here: Language::Go,
+            there: Language::Rust,
+        });
+        all
+    }
+
     /// Does a case with these bounds run over this pair?
     pub fn is_meant(&self, only: &Only) -> bool {
         let allows = |list: &[String], name: &str| list.is_empty() || list.iter().any(|l| l == name);
-        allows(&only.doors, self.joint.name())
-            && allows(&only.here, self.here.name())
-            && allows(&only.there, self.there.name())
+        let door = match self.joint {
+            Joint::Sidecar => only.doors.iter().any(|d| d == self.joint.name()),
+            _ => allows(&only.doors, self.joint.name()),
+        };
+        door && allows(&only.here, self.here.name()) && allows(&only.there, self.there.name())
     }
 
     fn one_process(&self) -> bool {
-        matches!(self.joint, Joint::Memory | Joint::Native)
+        matches!(self.joint, Joint::Memory | Joint::Native | Joint::Sidecar)
     }
 
     fn program<'a>(&self, programs: &'a Programs, language: Language) -> &'a PathBuf {
@@ -151,7 +167,12 @@ impl Nodes {
             Joint::Unix | Joint::Tls => Some(Folder::new()?),
             _ => None,
         };
-        let there_peer = Arc::new(Peer::start(pair.program(programs, pair.there))?);
+        // Whoever starts a sidecar has the only peer.
+        let first = match pair.joint {
+            Joint::Sidecar => pair.here,
+            _ => pair.there,
+        };
+        let there_peer = Arc::new(Peer::start(pair.program(programs, first))?);
         let here_peer = match pair.one_process() {
             true => there_peer.clone(),
             false => Arc::new(Peer::start(pair.program(programs, pair.here))?),
@@ -179,7 +200,10 @@ impl Nodes {
             certificates: certificates.clone(),
             native: native(language),
         };
-        let bound = nodes.must(Side::There, start(pair.there, listen)).await?;
+        let bound = match pair.joint {
+            Joint::Sidecar => Answer::default(),
+            _ => nodes.must(Side::There, start(pair.there, listen)).await?,
+        };
         nodes.must(Side::Here, start(pair.here, String::new())).await?;
         // A native link is always opened by the Go node.
         let there = nodes.there.1.clone();
@@ -188,6 +212,10 @@ impl Nodes {
             (Joint::Native, Language::Go) => (Side::Here, Door::Native, there),
             (Joint::Native, Language::Rust) => (Side::There, Door::Native, nodes.here.1.clone()),
             (Joint::Tcp | Joint::Tls | Joint::Unix, _) => (Side::Here, Door::Remote, bound.address),
+            (Joint::Sidecar, _) => {
+                let program = std::path::absolute(&programs.rust).map_err(|e| e.to_string())?;
+                (Side::Here, Door::Sidecar, format!("{there} {}", program.display()))
+            }
         };
         nodes.link().await?;
         Ok(nodes)
