@@ -3,7 +3,6 @@ package actorbridge
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -120,14 +119,18 @@ func (w *waiter) timerAt(until time.Time) *time.Timer {
 	return w.timer
 }
 
-var waiters = sync.Pool{New: func() any { return &waiter{caller: make(chan *Message, 1)} }}
+// newWaiter is one of this node's, used again: what is in it may belong to a bubble of testing/synctest that the node is in.
+func (n *Node) newWaiter() *waiter {
+	if w, ok := n.waiters.Get().(*waiter); ok {
+		return w
+	}
+	return &waiter{caller: make(chan *Message, 1)}
+}
 
-func newWaiter() *waiter { return waiters.Get().(*waiter) }
-
-// free is for a waiter that is in no table any more, and whose channel is empty.
-func (w *waiter) free() {
+// freeWaiter is for a waiter that is in no table any more, whose channel is empty, and whose timer is stopped.
+func (n *Node) freeWaiter(w *waiter) {
 	w.placed = placed{}
-	waiters.Put(w)
+	n.waiters.Put(w)
 }
 
 func (n *Node) beginAsk(deadline uint64, w *waiter, to Ref) (uint64, error) {
@@ -192,7 +195,7 @@ func (n *Node) askUntil(
 	ctx context.Context, until time.Time, from *sender, to Ref, message proto.Message, how asking,
 ) (*Message, error) {
 	deadline := max(millis(until.Sub(n.start)), n.now()+1)
-	w := newWaiter()
+	w := n.newWaiter()
 	// The caller's own timer says more of the end than the table's: that one is for a caller that is never scheduled.
 	correlation, err := n.beginAsk(deadline+lateEnd, w, to)
 	if err != nil {
@@ -215,7 +218,7 @@ func (n *Node) askUntil(
 		var answer *Message
 		if answer, taken = n.askNow(from, to, &out, w, how.wants); answer != nil {
 			if n.endAsk(correlation) != nil { // so nobody else answers it any more
-				w.free()
+				n.freeWaiter(w)
 			}
 			return readAnswer(to, answer)
 		}
@@ -239,7 +242,7 @@ func (n *Node) awaitAnswer(
 	select {
 	case answer := <-w.caller:
 		timer.Stop()
-		w.free()
+		n.freeWaiter(w)
 		return readAnswer(to, answer)
 	case <-ctx.Done():
 		timer.Stop()

@@ -117,7 +117,7 @@ func (n *Node) askRawNow(ctx context.Context, to Ref, t *RawType, payload []byte
 	if end, ok := ctx.Deadline(); ok && end.Before(until) {
 		until = end
 	}
-	w := newWaiter()
+	w := n.newWaiter()
 	w.placed = placed{link: b.link, flow: b.flow}
 	deadline := millis(until.Sub(n.start))
 	correlation, err := n.beginAsk(deadline+lateEnd, w, to)
@@ -131,7 +131,7 @@ func (n *Node) askRawNow(ctx context.Context, to Ref, t *RawType, payload []byte
 	switch {
 	case envelope != nil:
 		if n.endAsk(correlation) != nil { // so nobody else answers it any more
-			w.free()
+			n.freeWaiter(w)
 		}
 		reply, err = t.readReply(n, to, envelope)
 		return reply, true, err
@@ -144,7 +144,7 @@ func (n *Node) askRawNow(ctx context.Context, to Ref, t *RawType, payload []byte
 		return reply, true, err
 	}
 	if n.endAsk(correlation) != nil {
-		w.free()
+		n.freeWaiter(w)
 	}
 	return nil, false, nil
 }

@@ -59,8 +59,9 @@ type Node struct {
 	// has followed: what an earlier stay forwards must not slip between. It is taken behind cells' locks.
 	following sync.Mutex
 
-	asksMu sync.Mutex
-	asks   *machine.Asks[*waiter]
+	waiters sync.Pool
+	asksMu  sync.Mutex
+	asks    *machine.Asks[*waiter]
 }
 
 // Name is the node's name.
