@@ -1,149 +1,15 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
-	"runtime"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	ab "github.com/actorbridge/actorbridge/go-client"
 	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
-	"github.com/actorbridge/actorbridge/go-client/door"
-	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 	"github.com/actorbridge/actorbridge/go-client/native"
 )
-
-// patience is how long a test waits for what has to come.
-const patience = 30 * time.Second
-
-// lines is a slog.Handler that keeps what it gets.
-type lines struct {
-	slog.Handler
-	mu  sync.Mutex
-	all []string
-}
-
-func (l *lines) Enabled(context.Context, slog.Level) bool { return true }
-
-func (l *lines) WithAttrs([]slog.Attr) slog.Handler { return l }
-
-func (l *lines) Handle(_ context.Context, r slog.Record) error {
-	text := r.Level.String() + " " + r.Message
-	r.Attrs(func(a slog.Attr) bool {
-		text += " " + a.String()
-		return true
-	})
-	if age := time.Since(r.Time); age < 0 || age > 2*patience {
-		text += " at a wrong time"
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.all = append(l.all, text)
-	return nil
-}
-
-// with are the lines that have all of these in them.
-func (l *lines) with(parts ...string) (found []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, line := range l.all {
-		all := true
-		for _, part := range parts {
-			all = all && strings.Contains(line, part)
-		}
-		if all {
-			found = append(found, line)
-		}
-	}
-	return found
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Join(l.all[max(0, len(l.all)-30):], "\n")
-}
-
-// world is a Go node and its door to a Rust node.
-type world struct {
-	*testing.T
-	node *ab.Node
-	log  *lines
-}
-
-func newWorld(t *testing.T) *world {
-	w := &world{T: t, log: &lines{}}
-	var err error
-	if w.node, err = ab.Start(t.Context(), "go", ab.WithLogger(slog.New(w.log))); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { w.shutdown() })
-	return w
-}
-
-func (w *world) shutdown() {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if err := w.node.Shutdown(ctx); err != nil {
-		w.Error(err)
-	}
-}
-
-func (w *world) ref(address string) ab.Ref {
-	ref, err := w.node.Ref(address)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return ref
-}
-
-func ask[T proto.Message](w *world, to string, message proto.Message) (T, error) {
-	ctx, cancel := context.WithTimeout(w.Context(), patience)
-	defer cancel()
-	return ab.Ask[T](ctx, w.ref(to), message)
-}
-
-func (w *world) spawn(path string) {
-	w.Helper()
-	if _, err := ask[*pb.SpawnReply](w, "ab://rust/system", &pb.SpawnRequest{Path: path}); err != nil {
-		w.Fatal(err)
-	}
-}
-
-func (w *world) tell(to string, message proto.Message) {
-	w.Helper()
-	ctx, cancel := context.WithTimeout(w.Context(), patience)
-	defer cancel()
-	if err := w.node.Tell(ctx, w.ref(to), message); err != nil {
-		w.Fatal(err)
-	}
-}
-
-func (w *world) until(what string, holds func() bool) {
-	w.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			w.Fatalf("not in time: %s; the log ends with\n%s", what, w.log)
-		}
-	}
-}
-
-func (w *world) dial(d door.Door) {
-	w.Helper()
-	ctx, cancel := context.WithTimeout(w.Context(), patience)
-	defer cancel()
-	if peer, err := w.node.Dial(ctx, d); err != nil || peer != "rust" {
-		w.Fatalf("the link is to %q, %v", peer, err)
-	}
-}
 
 func TestARustPanicIsInTheGoNodesLog(t *testing.T) {
 	w := newWorld(t)
@@ -241,35 +107,4 @@ func (w *world) disconnectAtWork(round int) {
 	if err := w.node.Stop(w.Context(), mute, patience); err != nil {
 		w.Fatal(err)
 	}
-}
-
-// resources are what the process has of what nodes and links take.
-type resources struct{ threads, files, goroutines int }
-
-func (r resources) and(more int) resources {
-	return resources{r.threads + more, r.files + more, r.goroutines + more}
-}
-
-func (r resources) within(most resources) bool {
-	return r.threads <= most.threads && r.files <= most.files && r.goroutines <= most.goroutines
-}
-
-func held(t *testing.T) (r resources) {
-	t.Helper()
-	tasks, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, task := range tasks {
-		name, err := os.ReadFile("/proc/self/task/" + task.Name() + "/comm")
-		if err == nil && strings.HasPrefix(string(name), "actorbridge") {
-			r.threads++
-		}
-	}
-	files, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.files, r.goroutines = len(files), runtime.NumGoroutine()
-	return r
 }

@@ -1,5 +1,8 @@
 //! The Rust half of the native peer: the test actors, and the actor that takes the runner's orders for their node.
 
+mod ledger;
+mod teller;
+
 use std::sync::Once;
 
 use actorbridge::Module;
@@ -11,7 +14,10 @@ fn module() -> Module {
     static HOOK: Once = Once::new();
     HOOK.call_once(actors::hide_planned_panics);
     let told = |what: &str| std::env::var(what).unwrap_or_default();
-    let (module, socket) = (actors::module(&told("COMPAT_NODE")), told("COMPAT_ORDERS"));
+    let module = actors::module(&told("COMPAT_NODE"))
+        .actor("ledger/*", ledger::Ledger::default)
+        .actor("teller/*", teller::Teller::default);
+    let socket = told("COMPAT_ORDERS");
     match socket.is_empty() {
         true => module,
         false => module.actor("orders", move || lines::Orders(socket.clone())),
