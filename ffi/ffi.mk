@@ -21,11 +21,11 @@ endef
 
 CHECKS += c-header
 BUILDS += lib
-TESTS += c-abi c-install
+TESTS += c-abi c-install $(if $(filter linux,$(GOOS)),c-process)
 RUNS += c-hello c-rings
 
 ##@ Libraries
-.PHONY: lib install c-header c-abi c-hello c-rings c-install
+.PHONY: lib install c-header c-abi c-hello c-rings c-install c-process
 lib: ## the archive that go-client/native/lib links
 	$(call archive,actorbridge-lib,actorbridge_lib,go-client/native/lib/libactorbridge_$(GOOS)_$(GOARCH).a)
 
@@ -59,3 +59,11 @@ c-rings: ## the same by rings in shared memory (Linux: its doorbell is watched b
 
 c-install: lib ## `make install` into a folder of its own, and the C example built from there
 	@ffi/tests/install "$(TARGET_DIR)"
+
+# What else a process does: it forks while links open and close, and unloads the library. ROUNDS is how often, for each.
+c-process: lib
+	@mkdir -p target/c
+	@gcc -std=c99 $(C_FLAGS) ffi/tests/c/fork.c "$(TARGET_DIR)/libactorbridge_lib.a" -lm -ldl -lpthread -o target/c/fork
+	@gcc -std=c99 $(C_FLAGS) ffi/tests/c/reload.c -ldl -lpthread -o target/c/reload
+	@target/c/fork $(or $(ROUNDS),100)
+	@target/c/reload "$(TARGET_DIR)/libactorbridge_lib.$(SHARED)" $(or $(ROUNDS),100)

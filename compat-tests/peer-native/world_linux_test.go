@@ -272,7 +272,8 @@ func (r resources) within(most resources) bool {
 	return r.threads <= most.threads && r.files <= most.files && r.goroutines <= most.goroutines
 }
 
-func held(t *testing.T) (r resources) {
+// nodeThreads are the threads of Rust nodes.
+func nodeThreads(t *testing.T) (ids []int) {
 	t.Helper()
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
@@ -280,16 +281,38 @@ func held(t *testing.T) (r resources) {
 	}
 	for _, task := range tasks {
 		name, err := os.ReadFile("/proc/self/task/" + task.Name() + "/comm")
+		id, _ := strconv.Atoi(task.Name())
 		if err == nil && strings.HasPrefix(string(name), "actorbridge") {
-			r.threads++
+			ids = append(ids, id)
 		}
 	}
+	return ids
+}
+
+func held(t *testing.T) (r resources) {
+	t.Helper()
+	r.threads = len(nodeThreads(t))
 	files, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.files, r.goroutines = len(files), runtime.NumGoroutine()
 	return r
+}
+
+// untilWithin waits until the process has no more than that of what nodes and links take.
+func (w *world) untilWithin(most resources) {
+	w.Helper()
+	var now resources
+	defer func() {
+		if w.Failed() {
+			w.Logf("the process has %+v, and had %+v", now, most)
+		}
+	}()
+	w.until("nothing is left of the nodes before", func() bool {
+		now = held(w.T)
+		return now.within(most)
+	})
 }
 
 // status reads a number of /proc/self/status, such as Threads, or VmRSS in KiB.

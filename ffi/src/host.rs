@@ -141,6 +141,7 @@ fn runtime(workers: usize) -> Result<Runtime, Fail> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(if workers == 0 { cores.min(4) } else { workers })
         .thread_name_fn(move || format!("actorbridge-{}", number.fetch_add(1, SeqCst)))
+        .on_thread_start(signals::block_sigpipe)
         .enable_all()
         .build()
         .map_err(|e| Fail::os(AB_RESOURCES, "the node's threads could not be started", &e))

@@ -45,6 +45,18 @@ pub(crate) fn guard_and_say(node: &str) {
     }
 }
 
+/// Blocks SIGPIPE on this thread, which is one of a node's. Go hands the signal on where it is not raised by Go code, and so the
+/// process ends. Blocked, a write to a closed pipe fails with EPIPE, as in every Rust program.
+pub(crate) fn block_sigpipe() {
+    // SAFETY: a sigset_t is numbers, for which zeros are valid, and only `set` is written to.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGPIPE);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+    }
+}
+
 fn guard() -> u32 {
     (1..32)
         .filter(|signal| fix(*signal).unwrap_or(false))
