@@ -2,8 +2,6 @@
 
 mod common;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
 use actorbridge::{Actor, Cx, Fault, Message};
@@ -437,51 +435,4 @@ fn a_stop_says_goodbye_rings_and_shows_in_the_status() {
     assert_eq!(open_link(node, &[]).expect_err("no new links").0, AB_NODE_STOPPED);
     assert_eq!(ab_node_close(node), AB_OK);
     assert_eq!(ab_node_close(node), AB_CLOSED);
-}
-
-#[test]
-fn closing_is_safe_while_64_threads_are_inside() {
-    for whole_node in [false, true] {
-        let node = open_node();
-        let link = linked(node);
-        let (closed, inside) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
-        let threads: Vec<_> = (0..64)
-            .map(|n| {
-                let (closed, inside) = (closed.clone(), inside.clone());
-                std::thread::spawn(move || {
-                    let batch = Batch::default().opening("ab:///slow", FIND).item(1, 2, 0, b"x");
-                    inside.fetch_add(1, SeqCst);
-                    loop {
-                        let over = closed.load(SeqCst);
-                        let status = match n % 4 {
-                            0 => batch.send(link).0,
-                            1 => receive(link, 16, 4096).0,
-                            2 => ab_link_arm(link, 0),
-                            _ => {
-                                let mut fd = -1;
-                                // SAFETY: `fd` is valid.
-                                unsafe { ab_link_fd(link, 0, &mut fd) }
-                            }
-                        };
-                        assert_ne!(name(status), "AB_UNKNOWN_STATUS");
-                        assert_ne!(status, AB_PANIC);
-                        if over {
-                            assert_eq!(status, AB_CLOSED);
-                            return;
-                        }
-                    }
-                })
-            })
-            .collect();
-        until("all threads are inside", || inside.load(SeqCst) == 64);
-        let done = if whole_node {
-            ab_node_close(node)
-        } else {
-            ab_link_close(link)
-        };
-        assert_eq!(done, AB_OK);
-        closed.store(true, SeqCst);
-        threads.into_iter().for_each(|t| t.join().expect("no thread failed"));
-        ab_node_close(node);
-    }
 }

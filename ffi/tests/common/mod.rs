@@ -108,9 +108,14 @@ impl Batch {
 
     /// Opens flow 1 to an actor, with type 1 = ask and type 2 = tell of `type_name`.
     pub fn opening(self, target: &str, type_name: &str) -> Self {
+        self.opening_flow(1, target, type_name)
+    }
+
+    /// Opens a flow of this number to an actor; its types are twice that number, and the one before.
+    pub fn opening_flow(self, flow: u32, target: &str, type_name: &str) -> Self {
         let open = StreamOpen {
-            flow: 1,
-            stream: 7,
+            flow,
+            stream: 6 + u64::from(flow),
             epoch: 1,
             mode: v1::Mode::Flow as i32,
             prefix: writer::who("", target, "ab://c/main").bytes,
@@ -118,7 +123,7 @@ impl Batch {
             ..StreamOpen::default()
         };
         let kinds = [v1::Kind::Ask, v1::Kind::Tell];
-        let types = (1..).zip(kinds).map(|(id, kind)| TypeDef {
+        let types = (2 * flow - 1..).zip(kinds).map(|(id, kind)| TypeDef {
             id,
             prefix: writer::what(kind, type_name, 1, 1).bytes,
         });
@@ -287,4 +292,9 @@ pub fn document(call: impl Fn(*mut u8, usize, *mut usize) -> i32) -> String {
     assert_eq!(call(buffer.as_mut_ptr(), buffer.len(), &mut len), AB_OK);
     assert_eq!(len, buffer.len());
     String::from_utf8(buffer).expect("UTF-8")
+}
+
+/// A number from the environment.
+pub fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
 }
