@@ -181,7 +181,7 @@ impl RunHead {
 
     /// The head of the message that follows one of this head.
     fn next(self) -> Self {
-        let seq = self.seq + u64::from(self.flow != 0);
+        let seq = self.seq.wrapping_add(u64::from(self.flow != 0)); // a peer may have begun with any number
         Self { seq, ..self }
     }
 }
@@ -216,11 +216,16 @@ impl Writer {
     /// Is there room for records that take so many bytes together? The ring's end may cost one of them twice.
     fn has_room(&mut self, bytes: usize) -> bool {
         let needed = bytes as u64 + MAX_RECORD.min(bytes) as u64;
-        if RING as u64 - (self.tail - self.head) >= needed {
+        if self.free() >= needed {
             return true;
         }
         self.head = self.memory.control(self.way).head.load(Ordering::Acquire);
-        RING as u64 - (self.tail - self.head) >= needed
+        self.free() >= needed
+    }
+
+    /// The bytes that are free; none where the reader says that it has taken what was never written.
+    fn free(&self) -> u64 {
+        (RING as u64).saturating_sub(self.tail.wrapping_sub(self.head))
     }
 
     /// Is there room for a message, with a head of its own? If not, the reader is asked to tell when there may be.

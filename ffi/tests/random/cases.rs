@@ -8,7 +8,8 @@ use actorbridge_ffi::*;
 use prost::Message as _;
 
 use crate::arguments::{DESCS, Memory, Random, damage};
-use crate::common::{hello, linked, options, status_memory};
+use crate::common::{hello, linked, open_link, options, status_memory};
+use crate::rings::lane_memory;
 
 /// What the calls are about: a node and a link that stay, and others that calls open and close.
 pub(crate) struct World {
@@ -16,6 +17,8 @@ pub(crate) struct World {
     pub(crate) link: Link,
     other_node: Node,
     other_link: Link,
+    /// A lane's number.
+    map: u64,
 }
 
 /// A call, with its status.
@@ -38,6 +41,9 @@ pub(crate) const CASES: &[(&str, u64, Case)] = &[
     ("ab_link_open", 50, link_open),
     ("ab_link_fd", 40, link_fd),
     ("ab_link_arm", 80, link_arm),
+    ("ab_link_map", 30, link_map),
+    ("ab_link_unmap", 30, link_unmap),
+    ("ab_link_wake", 20, link_wake),
     ("ab_link_send", 250, link_send),
     ("ab_link_recv", 100, link_recv),
     ("ab_link_ask", 50, link_ask),
@@ -54,6 +60,7 @@ impl World {
             link: linked(node),
             other_node: 0,
             other_link: 0,
+            map: 0,
         }
     }
 
@@ -196,6 +203,42 @@ fn link_fd(world: &mut World, random: &mut Random, m: &mut Memory) -> i32 {
 
 fn link_arm(world: &mut World, random: &mut Random, _: &mut Memory) -> i32 {
     ab_link_arm(random.handle(world.link), u32::from(random.one_in(16)))
+}
+
+/// Maps the link that stays or another one, which is right only at its beginning.
+fn link_map(world: &mut World, random: &mut Random, _: &mut Memory) -> i32 {
+    let mut map = lane_memory();
+    map.struct_size ^= u32::from(random.one_in(8));
+    let mut fresh = 0;
+    let link = match random.below(4) {
+        0 => random.handle(world.link),
+        1 => random.handle(world.other_link),
+        _ => {
+            fresh = open_link(world.node, &[]).expect("a link");
+            fresh
+        }
+    };
+    let lane = u32::from(random.one_in(16));
+    // SAFETY: see above.
+    let status = unsafe { ab_link_map(link, lane, random.place(&mut map)) };
+    if status == AB_OK {
+        ab_link_unmap(world.map);
+        world.map = map.map;
+    }
+    if fresh != 0 {
+        ab_link_close(world.other_link);
+        world.other_link = fresh;
+    }
+    status
+}
+
+fn link_unmap(world: &mut World, random: &mut Random, _: &mut Memory) -> i32 {
+    ab_link_unmap(random.victim(world.map))
+}
+
+fn link_wake(world: &mut World, random: &mut Random, _: &mut Memory) -> i32 {
+    let link = [world.link, world.other_link][random.below(2) as usize];
+    ab_link_wake(random.handle(link), u32::from(random.one_in(16)))
 }
 
 fn link_send(world: &mut World, random: &mut Random, m: &mut Memory) -> i32 {

@@ -3,13 +3,14 @@
 //!
 //! `ACTORBRIDGE_RANDOM_CALLS=1000000000 ACTORBRIDGE_RANDOM_SEED=7` makes a longer run, and other calls.
 //!
-//! `arguments`: what is random. `cases`: one for each function of the header.
+//! `arguments`: what is random. `cases`: one for each function of the header. `rings`: random records in a mapped lane.
 
 #[path = "../common/mod.rs"]
 mod common;
 
 mod arguments;
 mod cases;
+mod rings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
