@@ -29,7 +29,7 @@ CODEGEN := $(CARGO) run --quiet --profile $(PROFILE) -p actorbridge-codegen --
 
 CHECKS := tools scripts-test tree-check fmt-check stale-check breaking-check clippy rustdoc go-vet deny
 BUILDS :=
-TESTS := test-rust test-go test-go-pure
+TESTS := test-rust test-go test-go-pure soak-smoke
 RUNS :=
 
 # $(call first-build,FILE,WHAT) says that a build takes a while, where the file that it makes is not there yet.
@@ -120,12 +120,16 @@ docs-run: ## run every command of the documents, compare their listings
 	@scripts/docs
 
 ##@ Longer
-.PHONY: bench soak fuzz clean
+.PHONY: bench soak soak-smoke fuzz clean
 bench: ## Go benchmarks of every module
 	@for module in $(GO_MODULES); do (cd $$module && $(GO) test -run '^$$' -bench . ./...); done
 
-soak: ## Go tests with -race and GOGC=1, SOAK times (default 20)
-	@for module in $(GO_MODULES); do (cd $$module && GOGC=1 $(GO) test -race -count $(or $(SOAK),20) ./...); done
+soak: ## hurts the native door for DURATION (default 1h), half of it with AddressSanitizer; HALF=plain or asan for one
+	@GO_MODULES="$(GO_MODULES)" GO="$(GO)" CARGO="$(CARGO)" scripts/soak $(or $(DURATION),1h) $(HALF)
+
+# A slice of it for `make test`: what bounds memory is looked at without the race detector, which has much of its own.
+soak-smoke: compat-rustcore
+	@cd compat-tests/peer-native && GOGC=1 GOEXPERIMENT=cgocheck2 $(GO) test -count 1 -v -run 'Everything|Flood' .
 
 fuzz: $(if $(shell command -v cargo-fuzz),,target/tools/bin/cargo-fuzz) ## every fuzz target, FUZZTIME seconds each (default 60); FUZZ=name for some
 	@PATH="$(CURDIR)/target/tools/bin:$$PATH" scripts/fuzz $(GO_MODULES)

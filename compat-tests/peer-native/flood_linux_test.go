@@ -52,7 +52,7 @@ func TestAFloodToAHeldRustActorTakesFewThreadsAndComesInOrder(t *testing.T) {
 	w.until("the flood runs", func() bool { return running.Load() == tellers+askers })
 	accepted := w.fill("ab:///ledger/flood", &testpb.Add{By: -1, N: 1})
 	w.refuse("ab:///ledger/flood")
-	if grown := resident(t) - before; grown > mostMemory && !raced {
+	if grown := resident(t) - before; grown > mostMemory && !instrumented {
 		t.Errorf("the flood to a held actor takes %d MiB", grown)
 	}
 
@@ -103,7 +103,7 @@ func (w *world) refuse(actor string) {
 			w.Fatalf("a full mailbox took a message: %v", err)
 		}
 	}
-	if grown := resident(w.T) - before; grown > tries*large>>22 && !raced {
+	if grown := resident(w.T) - before; grown > tries*large>>22 && !instrumented {
 		w.Errorf("%d messages that were refused take %d MiB", tries, grown)
 	}
 }

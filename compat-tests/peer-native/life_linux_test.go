@@ -44,7 +44,7 @@ func TestARustNodeEndsWithItsLastLinkAndComesAnewWithTheNext(t *testing.T) {
 	w.node.Disconnect("rust")
 	w.shutdown()
 	w.until("no thread is left", func() bool { return held(t).threads == 0 })
-	if grown := resident(t) - memory; grown > mostGrown && !raced {
+	if grown := resident(t) - memory; grown > mostGrown && !instrumented {
 		t.Errorf("nodes that came and went leave %d MiB", grown)
 	}
 }

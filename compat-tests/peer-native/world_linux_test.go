@@ -39,11 +39,12 @@ func rounds(t *testing.T, short int) int {
 	return short * times
 }
 
-// lines is a slog.Handler that keeps what it gets.
+// lines is a slog.Handler that keeps what it gets: all, or as many of the last as most says, and up to as many before.
 type lines struct {
 	slog.Handler
-	mu  sync.Mutex
-	all []string
+	most int
+	mu   sync.Mutex
+	all  []string
 }
 
 func (l *lines) Enabled(context.Context, slog.Level) bool { return true }
@@ -61,7 +62,9 @@ func (l *lines) Handle(_ context.Context, r slog.Record) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.all = append(l.all, text)
+	if l.all = append(l.all, text); l.most > 0 && len(l.all) > 2*l.most {
+		l.all = append([]string(nil), l.all[l.most:]...)
+	}
 	return nil
 }
 
@@ -130,7 +133,7 @@ func (w *world) ref(address string) ab.Ref {
 func ask[T proto.Message](w *world, to string, message proto.Message) (T, error) {
 	ctx, cancel := context.WithTimeout(w.Context(), patience)
 	defer cancel()
-	return ab.Ask[T](ctx, w.ref(to), message)
+	return ab.Ask[T](ctx, w.ref(to), message, ab.Timeout(patience))
 }
 
 func (w *world) spawn(path string) {
