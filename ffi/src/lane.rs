@@ -180,6 +180,8 @@ pub(crate) async fn pump(shared: Arc<Shared>, end: Arc<LinkEnd>, turn: u64) {
             end.lane_has_room();
         }
     }
+    // An older pump may have slept beside the one that took over, and have been woken in its place.
+    shared.wake();
 }
 
 /// Starts another pump when a handler that blocks its thread keeps the present one from running.
