@@ -279,21 +279,16 @@ func (l *linkEnd) fillLane() {
 		l.mu.Unlock()
 		return
 	}
-	if l.machine.IsDraining() {
-		// Its end is acted on under inboundMu. Who has that looks again when it is free.
-		l.mu.Unlock()
-		if !l.inboundMu.TryLock() {
-			return
-		}
-		defer l.inboundMu.Unlock()
-		l.mu.Lock()
-	}
 	actions, owners := l.fill()
 	l.mu.Unlock()
 	ringAll(owners)
 	for _, a := range actions {
 		if a.Kind == machine.ActionDown { // a drain ends with the packet that holds its Goodbye
-			l.onDown(a.Down)
+			l.node.tasks.run(func() { // of its own: a sender holds its outlet's lock here, and the end takes all of them
+				l.inboundMu.Lock()
+				defer l.inboundMu.Unlock()
+				l.onDown(a.Down)
+			})
 		}
 	}
 }

@@ -251,9 +251,6 @@ type inFlow struct {
 	credit     uint64
 }
 
-// IsDraining says whether it ends when what is queued has left.
-func (l *Link) IsDraining() bool { return l.draining && l.phase != PhaseDown }
-
 // Link is the machine of one lane: handshake, numbering, credit, and the end.
 type Link struct {
 	config     Config
