@@ -130,7 +130,8 @@ func TestABrokenPipeOnARustThreadDoesNotEndTheProcess(t *testing.T) {
 	w.dial(native.Door(native.Name("rust")))
 	sent := 0
 	for _, thread := range nodeThreads(t) {
-		if _, _, failed := syscall.Syscall(syscall.SYS_TGKILL, uintptr(os.Getpid()), uintptr(thread), uintptr(syscall.SIGPIPE)); failed == 0 {
+		process, signal := uintptr(os.Getpid()), uintptr(syscall.SIGPIPE)
+		if _, _, failed := syscall.Syscall(syscall.SYS_TGKILL, process, uintptr(thread), signal); failed == 0 {
 			sent++
 		}
 	}

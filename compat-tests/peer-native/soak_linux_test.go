@@ -50,8 +50,8 @@ const (
 	mostKept = 320
 )
 
-// soak is one process in which everything goes on at once. What may fail has its own nodes and links; what goes over the link
-// that stays must not.
+// soak is one process in which everything goes on at once. What may fail has its own nodes and links; what goes over the
+// link that stays must not.
 type soak struct {
 	*world
 	door door.Door
@@ -160,7 +160,8 @@ func (s *soak) account() {
 		s.Errorf("%d of %d tells were handled, %d out of order", count.Handled, s.done["tells"].Load(), count.Total)
 	}
 	if count := s.count("ab:///counter/moves"); count.Handled != s.moved || count.Digest != s.digest {
-		s.Errorf("the counter that moved has handled %d of %d messages, in order: %v", count.Handled, s.moved, count.Digest == s.digest)
+		s.Errorf("the counter that moved has handled %d of %d messages, in order: %v", count.Handled, s.moved,
+			count.Digest == s.digest)
 	}
 }
 
@@ -211,7 +212,8 @@ func (s *soak) panics(round int) error {
 	if err := replied(ask[*pb.SpawnReply](s.world, "ab://rust/system", &pb.SpawnRequest{Path: actor})); err != nil {
 		return err
 	}
-	if _, err := ask[*testpb.Count](s.world, "ab://rust/"+actor, &testpb.PanicNow{Text: "soak"}); !errors.Is(err, ab.ErrPanicked) {
+	err := replied(ask[*testpb.Count](s.world, "ab://rust/"+actor, &testpb.PanicNow{Text: "soak"}))
+	if !errors.Is(err, ab.ErrPanicked) {
 		return fmt.Errorf("a panic gave %w", err)
 	}
 	return replied(ask[*pb.StopReply](s.world, "ab://rust/system", &pb.StopRequest{Path: actor}))
