@@ -192,6 +192,20 @@ func (n *Node) isOther(l *linkEnd) bool {
 	return false
 }
 
+// twin says why a Hello cannot be answered: another node of the peer's name is linked already.
+func (l *linkEnd) twin(hello *pb.Hello) string {
+	if hello == nil {
+		return ""
+	}
+	for _, other := range l.node.upLinks() {
+		if other != l && other.peerName() == hello.Node && other.peerIncarnation() != hello.Incarnation {
+			return "node " + hello.Node + " is linked with " + l.node.name + " already, and this is another of that name; give each its " +
+				"own name, or disconnect the first"
+		}
+	}
+	return ""
+}
+
 // Accept implements door.Acceptor: it runs a link that another node dialled, until it ends.
 func (n *Node) Accept(transport door.Link) error {
 	l, err := n.newLink(machine.Acceptor, 0)
@@ -248,7 +262,13 @@ func (l *linkEnd) read(transport door.Link) {
 		var refusal *wire.Refusal
 		switch {
 		case err == nil:
-			l.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.Receive(packet, out) })
+			why := l.twin(packet.Head.GetHello())
+			l.drive(func(m *machine.Link, out []machine.Action) []machine.Action {
+				if why != "" {
+					return m.Refuse(why, out)
+				}
+				return m.Receive(packet, out)
+			})
 		case errors.As(err, &refusal):
 			l.drive(func(m *machine.Link, out []machine.Action) []machine.Action {
 				return m.BadFrame(refusal.Error(), out)

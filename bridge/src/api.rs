@@ -92,6 +92,20 @@ impl Builder {
         self
     }
 
+    /// How long a connection that comes in may be without a link, for all handshakes together. Default 10 s.
+    #[must_use]
+    pub fn set_up_time(mut self, time: Duration) -> Self {
+        self.remote.set_up_time = time;
+        self
+    }
+
+    /// Most connections that come in to one address; those beyond it are closed at once. Default 1,024.
+    #[must_use]
+    pub fn max_connections(mut self, most: usize) -> Self {
+        self.remote.max_connections = most;
+        self
+    }
+
     /// Starts the node. Blocks only to bind what it listens at; call it outside async code, or with `runtime` unset.
     ///
     /// The first node of a process puts a panic hook before the one that is there, which is called as before: the log says

@@ -61,6 +61,7 @@ pub struct LinkEnd {
     inbound: Mutex<HashMap<u32, Inbound>>,
     wake: Mutex<Option<Wake>>,
     peer: Mutex<Option<String>>,
+    incarnation: AtomicU64,
     /// What the peer may do by its certificate, if it showed one.
     identity: OnceLock<Identity>,
     /// The log has been told that a source was forbidden.
@@ -111,6 +112,7 @@ impl LinkEnd {
             inbound: Mutex::default(),
             wake: Mutex::default(),
             peer: Mutex::default(),
+            incarnation: AtomicU64::new(0),
             identity: OnceLock::new(),
             accused: AtomicBool::new(false),
             fate: Mutex::default(),
@@ -229,7 +231,30 @@ impl LinkEnd {
     /// A frame came.
     pub fn receive_packet(&self, packet: Packet) {
         let Some(node) = self.node.upgrade() else { return };
-        self.drive(&node, |machine, out| machine.receive(packet, out));
+        match self.twin(&node, &packet.head) {
+            None => self.drive(&node, |machine, out| machine.receive(packet, out)),
+            Some(why) => self.drive(&node, |machine, out| machine.refuse(&why, out)),
+        }
+    }
+
+    /// Why a handshake cannot go on: another node of the peer's name is linked already.
+    fn twin(&self, node: &Inner, head: &v1::Frame) -> Option<String> {
+        let (hello, welcome) = (head.hello.as_ref(), head.welcome.as_ref());
+        let said = hello.map(|h| (&h.node, h.incarnation));
+        let (name, incarnation) = said.or(welcome.map(|w| (&w.node, w.incarnation)))?;
+        let links = node.links.read().unwrap_or_else(|e| e.into_inner());
+        let twin = |other: &&Arc<Self>| other.id != self.id && other.is_up() && other.peer().as_ref() == Some(name);
+        let other = links
+            .values()
+            .filter(twin)
+            .any(|l| l.incarnation.load(Ordering::Relaxed) != incarnation);
+        other.then(|| {
+            format!(
+                "node {name} is linked with {} already, and this is another of that name; give each its own name, or disconnect the \
+                 first",
+                node.name
+            )
+        })
     }
 
     /// The next packet to carry, if there is one.
@@ -311,6 +336,7 @@ impl LinkEnd {
                 // The peer can have the Welcome from now on, and who hears from it that the link is up must find it up.
                 Action::Up {
                     peer,
+                    incarnation,
                     capabilities,
                     types,
                     ..
@@ -321,6 +347,7 @@ impl LinkEnd {
                     state.capabilities.clone_from(capabilities);
                     let version = |reads: &v1::Reads| (reads.r#type.clone(), reads.max_version.max(1));
                     state.reads = types.iter().map(version).collect();
+                    self.incarnation.store(*incarnation, Ordering::Relaxed);
                     *lock(&self.peer) = Some(peer.clone());
                 }
                 // A sender that finds its binding gone must find the reason too, before its next message.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
@@ -15,6 +16,8 @@ type Option func(*options)
 type options struct {
 	plainTCPBeyondLoopback bool
 	maxFrameBytes          int
+	setUpTime              time.Duration
+	maxConnections         int
 	tls                    *tlsSource
 }
 
@@ -30,8 +33,18 @@ func MaxFrameBytes(n int) Option {
 	return func(o *options) { o.maxFrameBytes = min(n, wire.MaxFrameBytes) }
 }
 
+// SetUpTime is how long a connection to a server may be without a link, for all handshakes together. Default 10 s.
+func SetUpTime(d time.Duration) Option {
+	return func(o *options) { o.setUpTime = d }
+}
+
+// MaxConnections is the most connections that a server has. Those beyond it are closed at once. Default 1,024.
+func MaxConnections(n int) Option {
+	return func(o *options) { o.maxConnections = n }
+}
+
 func optionsOf(opts []Option) options {
-	o := options{maxFrameBytes: 256 << 10}
+	o := options{maxFrameBytes: 256 << 10, setUpTime: 10 * time.Second, maxConnections: 1_024}
 	for _, set := range opts {
 		set(&o)
 	}

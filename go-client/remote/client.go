@@ -77,7 +77,7 @@ func (d *remoteDoor) Dial(ctx context.Context) (door.Link, error) {
 		return nil, errors.New(withAdvice(status.Convert(err).Message()))
 	}
 	var l *link
-	l = newLink(stream, who.Load(), d.options.maxFrameBytes, func() {
+	l = newLink(stream, who.Load(), d.options.maxFrameBytes, nil, func() {
 		_ = stream.CloseSend()
 		l.awaitEnd(closeGrace)
 		end()

@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -30,6 +31,9 @@ func identityOf(certificate *x509.Certificate) *door.Identity {
 
 // shownBy is who a connection's peer is; nil where it showed no certificate.
 func shownBy(info credentials.AuthInfo) *door.Identity {
+	if by, ok := info.(via); ok {
+		info = by.AuthInfo
+	}
 	secure, ok := info.(credentials.TLSInfo)
 	if !ok || len(secure.State.PeerCertificates) == 0 {
 		return nil
@@ -37,13 +41,13 @@ func shownBy(info credentials.AuthInfo) *door.Identity {
 	return identityOf(secure.State.PeerCertificates[0])
 }
 
+var errNotAccepted = errors.New("the connection has not been accepted here")
+
 // watched are credentials that tell what came of their handshakes.
 type watched struct {
 	credentials.TransportCredentials
 	// shown is told of each peer that was dialled.
 	shown func(*door.Identity)
-	// refused is told of each connection that came and is of no use: from where, and why.
-	refused func(from, why string)
 }
 
 // ClientHandshake implements credentials.TransportCredentials.
@@ -91,11 +95,17 @@ func (b *begun) Read(p []byte) (int, error) {
 
 // ServerHandshake implements credentials.TransportCredentials.
 func (w watched) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	conn, info, err := w.TransportCredentials.ServerHandshake(raw)
-	if err != nil {
-		w.refused(raw.RemoteAddr().String(), withAdvice(err.Error()))
+	came, ok := raw.(*conn)
+	if !ok {
+		return nil, nil, errNotAccepted
 	}
-	return conn, info, err
+	came.shake(true)
+	secure, info, err := w.TransportCredentials.ServerHandshake(raw)
+	if err != nil {
+		came.refuse(withAdvice(err.Error()))
+	}
+	came.shake(false)
+	return secure, via{info, came}, err
 }
 
 // Clone implements credentials.TransportCredentials.

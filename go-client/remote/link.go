@@ -26,6 +26,7 @@ type stream interface {
 type link struct {
 	stream  stream
 	who     *door.Identity
+	began   func() // called with the first packet
 	limit   int
 	packets chan received
 	closed  chan struct{}
@@ -40,9 +41,9 @@ type received struct {
 	err    error
 }
 
-func newLink(s stream, who *door.Identity, limit int, onClose func()) *link {
+func newLink(s stream, who *door.Identity, limit int, began, onClose func()) *link {
 	l := &link{
-		stream: s, who: who, limit: limit, onClose: onClose,
+		stream: s, who: who, limit: limit, began: began, onClose: onClose,
 		packets: make(chan received), closed: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go l.read()
@@ -57,6 +58,10 @@ func (l *link) read() {
 		var next received
 		if err == nil {
 			next.packet, next.err = in.packet()
+			if l.began != nil && next.err == nil {
+				l.began()
+				l.began = nil
+			}
 		} else {
 			next.err = readError(err)
 		}

@@ -19,6 +19,9 @@ import (
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
+// maxLinks is the most links that a connection may carry at once; a node makes one.
+const maxLinks = 16
+
 // A Server listens for links and hands each to its acceptor.
 type Server struct {
 	grpc     *grpc.Server
@@ -58,6 +61,7 @@ func Listen(acceptor door.Acceptor, addr string, opts ...Option) (*Server, error
 		grpc.Creds(secure),
 		grpc.ForceServerCodecV2(rawCodec{}),
 		grpc.MaxRecvMsgSize(wire.MaxFrameBytes),
+		grpc.MaxConcurrentStreams(maxLinks),
 		grpc.InitialWindowSize(streamWindow),
 		grpc.InitialConnWindowSize(connectionWindow))
 	s.grpc.RegisterService(&grpc.ServiceDesc{
@@ -68,22 +72,22 @@ func Listen(acceptor door.Acceptor, addr string, opts ...Option) (*Server, error
 			Handler: func(_ any, stream grpc.ServerStream) error { return s.serve(stream) },
 		}},
 	}, nil)
-	s.done.Go(func() { _ = s.grpc.Serve(listener) })
+	counted := &conns{
+		Listener: listener, most: o.maxConnections, setUpTime: o.setUpTime, refusals: &refusals{log: s.log, address: s.Addr},
+	}
+	s.done.Go(func() { _ = s.grpc.Serve(counted) })
 	return s, nil
 }
 
 func (s *Server) credentials(at address, o options) (credentials.TransportCredentials, error) {
 	if !at.tls {
-		return insecure.NewCredentials(), nil
+		return watched{TransportCredentials: insecure.NewCredentials()}, nil
 	}
 	conf, err := o.tls.forServer(func(why string) { s.log.Warn(why, "listener", s.address) })
 	if err != nil {
 		return nil, err
 	}
-	refused := func(from, why string) {
-		s.log.Warn("a connection was refused: "+why, "listener", s.address, "from", from)
-	}
-	return watched{TransportCredentials: credentials.NewTLS(conf), refused: refused}, nil
+	return watched{TransportCredentials: credentials.NewTLS(conf)}, nil
 }
 
 func listen(at address) (net.Listener, error) {
@@ -106,11 +110,14 @@ func listen(at address) (net.Listener, error) {
 
 // serve runs one link. When it returns, gRPC ends the stream, and so the link's reader.
 func (s *Server) serve(stream grpc.ServerStream) error {
-	var who *door.Identity
-	if p, ok := peer.FromContext(stream.Context()); ok {
-		who = shownBy(p.AuthInfo)
+	p, _ := peer.FromContext(stream.Context())
+	by, ok := p.AuthInfo.(via)
+	if !ok {
+		return errNotAccepted
 	}
-	l := newLink(stream, who, s.limit, func() {})
+	carried := &carried{by: by.conn}
+	l := newLink(stream, shownBy(by), s.limit, carried.begin, func() {})
+	defer carried.end()
 	defer l.Close()
 	return s.acceptor.Accept(l)
 }

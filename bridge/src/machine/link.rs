@@ -414,6 +414,14 @@ impl Link {
         }
     }
 
+    /// This side does not want the link, and says why. Before the handshake is over only.
+    pub fn refuse(&mut self, detail: &str, out: &mut Vec<Action>) {
+        if self.phase == Phase::Handshake {
+            self.say_goodbye(GoodbyeCode::GoodbyeForbidden, detail);
+            self.go_down(v1::Status::Protocol, detail.to_owned(), None, out);
+        }
+    }
+
     fn say_goodbye(&mut self, code: GoodbyeCode, detail: &str) {
         self.head.goodbye = Some(v1::Goodbye {
             code: code as i32,

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use actorbridge_proto::packet::MAX_FRAME_BYTES;
 
@@ -14,6 +15,10 @@ pub struct Options {
     pub plain_tcp_beyond_loopback: bool,
     /// Frames above this end the link before they are read into memory. At most 4 MiB; default 256 KiB.
     pub max_frame_bytes: usize,
+    /// How long a connection that comes in may be without a link, for all handshakes together. Default 10 s.
+    pub set_up_time: Duration,
+    /// Most connections that come in to one address. Those beyond it are closed at once. Default 1,024.
+    pub max_connections: usize,
     /// What `grpcs://` needs.
     pub tls: Option<TlsFiles>,
 }
@@ -23,6 +28,8 @@ impl Default for Options {
         Self {
             plain_tcp_beyond_loopback: false,
             max_frame_bytes: 256 << 10,
+            set_up_time: Duration::from_secs(10),
+            max_connections: 1_024,
             tls: None,
         }
     }

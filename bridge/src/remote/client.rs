@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use hyper_util::rt::TokioIo;
@@ -18,12 +19,14 @@ use tower::service_fn;
 use super::address::{Address, Options, bare_host};
 use super::advice::with_advice;
 use super::codec::RawCodec;
-use super::conn::SET_UP;
 use super::frames::{Frames, read_call};
 use super::identity::Identity;
 use super::tls::{Configs, TlsFiles};
 use super::{CONNECTION_WINDOW, LINK_PATH, STREAM_WINDOW};
 use crate::door::LinkEnd;
+
+/// How long a listener may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Connects `end` to the node at `address`. Returns when the stream is there, within 10 s; the nodes' handshake comes after
 /// it. `complain` is told of files for TLS that have been replaced by some that are not usable.
@@ -39,8 +42,8 @@ pub async fn connect(
 ) -> Result<(), String> {
     let address_of = Address::parse(address, options)?;
     let connecting = connect_to(end, address_of, complain, options);
-    let late = |_| Err(format!("no answer came within {} s", SET_UP.as_secs()));
-    let connected = tokio::time::timeout(SET_UP, connecting).await.unwrap_or_else(late);
+    let late = |_| Err(format!("no answer came within {} s", PATIENCE.as_secs()));
+    let connected = tokio::time::timeout(PATIENCE, connecting).await.unwrap_or_else(late);
     connected.map_err(|why| format!("{address}: {}", with_advice(&why)))
 }
 

@@ -16,19 +16,17 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
+use super::address::Options;
 use super::advice::with_advice;
 use super::identity::Identity;
+use super::refusals::Refusals;
 use super::tls::TlsFiles;
 
-/// Most connections that a listener has at once.
-const MAX_CONNECTIONS: usize = 1_024;
-/// How long a connection may be without a link: for the handshakes of TLS, HTTP/2 and the nodes together.
-pub(super) const SET_UP: Duration = Duration::from_secs(10);
 /// How long to wait after an accept that failed: for lack of descriptors, mostly.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Is told of a connection that becomes no link: from where, and why.
-pub(super) type Refused = Arc<dyn Fn(&str, &str) + Send + Sync>;
+/// Most links that a connection may carry at once; a node makes one.
+pub(super) const MAX_LINKS: u32 = 16;
 
 trait Io: AsyncRead + AsyncWrite + Send {}
 impl<T: AsyncRead + AsyncWrite + Send> Io for T {}
@@ -47,10 +45,21 @@ pub(super) struct Conn {
     io: Pin<Box<dyn Io>>,
     peer: Peer,
     from: String,
-    refused: Refused,
-    /// When it must carry a link; runs while it carries none.
+    refusals: Arc<Refusals>,
+    /// How long it may carry no link, and when that is over; runs while it carries none.
+    set_up_time: Duration,
     patience: Option<Pin<Box<Sleep>>>,
+    /// It has carried a link, or its refusal has been told.
+    accounted_for: bool,
     _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        if !self.accounted_for {
+            self.refusals.add(&self.from, "it ended before it carried a link");
+        }
+    }
 }
 
 impl Connected for Conn {
@@ -64,14 +73,14 @@ impl Connected for Conn {
 impl AsyncRead for Conn {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.peer.links.load(Ordering::Relaxed) > 0 {
-            self.patience = None;
+            (self.patience, self.accounted_for) = (None, true);
         } else {
-            let patience = self
-                .patience
-                .get_or_insert_with(|| Box::pin(tokio::time::sleep(SET_UP)));
+            let time = self.set_up_time;
+            let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
             if patience.as_mut().poll(cx).is_ready() {
-                let why = format!("it carried no link for {} s", SET_UP.as_secs());
-                (self.refused)(&self.from, &why);
+                let why = format!("it carried no link for {} s", time.as_secs_f32());
+                self.refusals.add(&self.from, &why);
+                self.accounted_for = true;
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
             }
         }
@@ -114,9 +123,15 @@ pub(super) enum Listener {
 
 impl Listener {
     /// Connections, each when it can carry requests, until `until` is cancelled.
-    pub(super) fn incoming(self, refused: Refused, until: CancellationToken) -> ReceiverStream<io::Result<Conn>> {
+    pub(super) fn incoming(
+        self,
+        options: &Options,
+        refusals: Arc<Refusals>,
+        until: CancellationToken,
+    ) -> ReceiverStream<io::Result<Conn>> {
         let (ready, incoming) = mpsc::channel(16);
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let (most, time) = (options.max_connections, options.set_up_time);
+        let places = Arc::new(Semaphore::new(most));
         tokio::spawn(async move {
             loop {
                 let accepted = tokio::select! {
@@ -126,16 +141,16 @@ impl Listener {
                 let (socket, from) = match accepted {
                     Ok(accepted) => accepted,
                     Err(e) => {
-                        refused("", &format!("a connection could not be accepted: {e}"));
+                        refusals.add("", &format!("a connection could not be accepted: {e}"));
                         tokio::time::sleep(PAUSE).await;
                         continue;
                     }
                 };
                 let Ok(place) = places.clone().try_acquire_owned() else {
-                    refused(&from, &format!("there are {MAX_CONNECTIONS} connections already"));
+                    refusals.add(&from, &format!("there are {most} connections already"));
                     continue;
                 };
-                let setting_up = self.set_up(socket, from, refused.clone(), place);
+                let setting_up = self.set_up(socket, from, (refusals.clone(), time), place);
                 let (ready, until) = (ready.clone(), until.clone());
                 tokio::spawn(async move {
                     tokio::select! {
@@ -169,7 +184,7 @@ impl Listener {
         &self,
         socket: Socket,
         from: String,
-        refused: Refused,
+        (refusals, time): (Arc<Refusals>, Duration),
         place: OwnedSemaphorePermit,
     ) -> impl Future<Output = Option<Conn>> + Send + use<> {
         let tls = match self {
@@ -177,13 +192,13 @@ impl Listener {
             _ => None,
         };
         async move {
-            let patience = Box::pin(tokio::time::sleep(SET_UP));
+            let patience = Box::pin(tokio::time::sleep(time));
             let shaken = match (socket, tls) {
                 (Socket::Tcp(socket), Some(files)) => {
-                    let shaking = shake_hands(socket, &files, &refused);
+                    let shaking = shake_hands(socket, &files, &refusals);
                     tokio::time::timeout_at(patience.deadline(), shaking)
                         .await
-                        .unwrap_or_else(|_| Err(format!("no TLS handshake came within {} s", SET_UP.as_secs())))
+                        .unwrap_or_else(|_| Err(format!("no TLS handshake came within {} s", time.as_secs_f32())))
                 }
                 (Socket::Tcp(socket), None) => Ok((Box::pin(socket) as Pin<Box<dyn Io>>, None)),
                 (Socket::Unix(socket), _) => Ok((socket, None)),
@@ -196,12 +211,14 @@ impl Listener {
                         links: Arc::default(),
                     },
                     from,
-                    refused,
+                    refusals,
+                    set_up_time: time,
                     patience: Some(patience),
+                    accounted_for: false,
                     _place: place,
                 }),
                 Err(why) => {
-                    refused(&from, &with_advice(&why));
+                    refusals.add(&from, &with_advice(&why));
                     None
                 }
             }
@@ -216,10 +233,10 @@ enum Socket {
 
 type Shaken = (Pin<Box<dyn Io>>, Option<Identity>);
 
-async fn shake_hands(socket: TcpStream, files: &TlsFiles, refused: &Refused) -> Result<Shaken, String> {
+async fn shake_hands(socket: TcpStream, files: &TlsFiles, refusals: &Refusals) -> Result<Shaken, String> {
     let configs = files.load().await?;
     if let Some(complaint) = &configs.complaint {
-        refused("", complaint);
+        refusals.add("", complaint);
     }
     let server = configs.server.ok_or("there is no certificate to listen with")?;
     let stream = TlsAcceptor::from(server)

@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,23 +21,6 @@ pub(super) struct Frames {
     end: Arc<LinkEnd>,
     bell: Arc<Doorbell>,
     gone: CancellationToken,
-    _linked: Option<Linked>,
-}
-
-/// Counts a link of a connection as long as it lives.
-pub(super) struct Linked(Arc<AtomicUsize>);
-
-impl Linked {
-    pub(super) fn of(links: Arc<AtomicUsize>) -> Self {
-        links.fetch_add(1, Ordering::Relaxed);
-        Self(links)
-    }
-}
-
-impl Drop for Linked {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl Frames {
@@ -50,14 +32,7 @@ impl Frames {
             end,
             bell,
             gone: CancellationToken::new(),
-            _linked: None,
         }
-    }
-
-    /// Counts the link as one of its connection's.
-    pub(super) fn on(mut self, linked: Linked) -> Self {
-        self._linked = Some(linked);
-        self
     }
 
     /// Trips when nothing can be written any more.

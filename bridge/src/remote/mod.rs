@@ -5,7 +5,7 @@
 //!
 //! - [`connect`] and [`listen`]: the two ends of a connection.
 //! - [`TlsFiles`]: certificates. `identity`: what a peer may do by its own. `advice`: what to do about a failed handshake.
-//! - `conn`: connections that come in, and their bounds.
+//! - `conn`: connections that come in, and their bounds. `refusals`: what is told of those that become no link.
 //! - `codec`: frames as raw bytes. `frames`: a link's outgoing packets as a stream.
 
 mod address;
@@ -15,6 +15,7 @@ mod codec;
 mod conn;
 mod frames;
 mod identity;
+mod refusals;
 mod server;
 mod tls;
 mod waker;

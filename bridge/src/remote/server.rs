@@ -5,6 +5,7 @@ use std::future::{Ready, ready};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -18,8 +19,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::address::{Address, Options};
 use super::codec::RawCodec;
-use super::conn::{Listener, Peer, Refused};
-use super::frames::{Frames, Linked, read};
+use super::conn::{Listener, MAX_LINKS, Peer};
+use super::frames::{Frames, read};
+use super::refusals::Refusals;
 use super::{CONNECTION_WINDOW, LINK_PATH, STREAM_WINDOW};
 use crate::door::LinkEnd;
 
@@ -56,13 +58,13 @@ where
     let router = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(MAX_LINKS)
         .add_service(service);
     let (listener, address, file) = bind(address, options).await.map_err(|e| match e.starts_with(address) {
         true => e,
         false => format!("{address}: {e}"),
     })?;
-    let refused: Refused = Arc::new(refused);
-    let incoming = listener.incoming(refused, until.clone());
+    let incoming = listener.incoming(options, Arc::new(Refusals::new(refused)), until.clone());
     let task = tokio::spawn(async move {
         let _ = router
             .serve_with_incoming_shutdown(incoming, until.cancelled_owned())
@@ -167,9 +169,9 @@ where
 
     fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
         let end = (self.0)();
-        let mut frames = Frames::of(end.clone());
+        let frames = Frames::of(end.clone());
         if let Some(peer) = self.1.take() {
-            frames = frames.on(Linked::of(peer.links));
+            tokio::spawn(count(end.clone(), peer.links));
             if let Some(identity) = peer.identity {
                 end.identify(identity);
             }
@@ -177,5 +179,15 @@ where
         let (gone, mut frames_in) = (frames.gone(), request.into_inner());
         tokio::spawn(async move { read(&end, &mut frames_in, gone).await });
         ready(Ok(Response::new(tokio_stream::StreamExt::map(frames, Ok))))
+    }
+}
+
+/// Counts a link of a connection from its handshake to its end.
+async fn count(end: Arc<LinkEnd>, links: Arc<AtomicUsize>) {
+    end.settled.cancelled().await;
+    if end.is_up() {
+        links.fetch_add(1, Ordering::Relaxed);
+        end.down.cancelled().await;
+        links.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -15,6 +15,9 @@ const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
+/// HTTP/2's initial window.
+const WINDOW: i64 = 65_535;
 
 /// One connection with one gRPC call on it.
 pub struct Raw {
@@ -29,6 +32,9 @@ pub struct Raw {
     /// The number of the last frame that was sent.
     pub number: u64,
     over: bool,
+    /// What the node lets this peer send yet: on the call, and on the connection. The peer itself grants nothing more.
+    call_room: i64,
+    room: i64,
 }
 
 fn http2(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -57,7 +63,10 @@ fn headers(path: &str) -> Vec<u8> {
 /// A TCP connection to a node's `tcp://` address.
 pub async fn socket(address: &str) -> TcpStream {
     let address = address.strip_prefix("tcp://").expect("a TCP address");
-    TcpStream::connect(address).await.expect("it listens")
+    let socket = TcpStream::connect(address).await.expect("it listens");
+    // What is written apart comes apart.
+    socket.set_nodelay(true).expect("set");
+    socket
 }
 
 impl Raw {
@@ -76,7 +85,15 @@ impl Raw {
             answers: VecDeque::new(),
             number: 0,
             over: false,
+            call_room: WINDOW,
+            room: WINDOW,
         }
+    }
+
+    /// Waits until the node has taken the connection: it says something of HTTP/2.
+    pub async fn settled(&mut self) {
+        let came = tokio::time::timeout(LONG, self.read()).await;
+        came.expect("the node speaks first");
     }
 
     /// Calls, and ends the handshake well.
@@ -95,6 +112,12 @@ impl Raw {
     /// Bytes of the call's body, whatever they are.
     pub async fn data(&mut self, bytes: &[u8]) {
         for chunk in bytes.chunks(16_000) {
+            let size = chunk.len() as i64;
+            while self.room.min(self.call_room) < size && !self.over {
+                self.read().await;
+            }
+            self.room -= size;
+            self.call_room -= size;
             // The node may have ended the connection meanwhile.
             let _ = self.socket.write_all(&http2(DATA, 0, 1, chunk)).await;
         }
@@ -250,6 +273,22 @@ impl Raw {
             match kind {
                 DATA => self.body.extend(payload),
                 RST_STREAM | GOAWAY => self.over = true,
+                SETTINGS if flags == 0 => {
+                    // They count for the node from this answer on.
+                    let _ = self.socket.write_all(&http2(SETTINGS, 1, 0, &[])).await;
+                    let initial = |field: &[u8]| field[..2] == [0, 4];
+                    if let Some(field) = payload.chunks(6).find(|field| initial(field)) {
+                        self.call_room +=
+                            i64::from(u32::from_be_bytes([field[2], field[3], field[4], field[5]])) - WINDOW;
+                    }
+                }
+                WINDOW_UPDATE => {
+                    let more = i64::from(u32::from_be_bytes([payload[0], payload[1], payload[2], payload[3]]));
+                    match frame[5..9] == [0; 4] {
+                        true => self.room += more,
+                        false => self.call_room += more,
+                    }
+                }
                 _ => {}
             }
             // A HEADERS frame that ends the stream holds the trailers.

@@ -365,6 +365,14 @@ func (l *Link) BadFrame(detail string, out []Action) []Action {
 	return l.goDown(pb.Status_STATUS_PROTOCOL, detail, LastFrame{}, out)
 }
 
+// Refuse says that this side does not want the link, and why. Before the handshake is over only.
+func (l *Link) Refuse(detail string, out []Action) []Action {
+	if l.phase != PhaseHandshake {
+		return out
+	}
+	return l.part(pb.GoodbyeCode_GOODBYE_FORBIDDEN, pb.Status_STATUS_PROTOCOL, detail, out)
+}
+
 func (l *Link) sayGoodbye(code pb.GoodbyeCode, detail string) {
 	l.frame().Goodbye = &pb.Goodbye{Code: code, Detail: short(detail), LastFrame: l.lastNumber}
 	l.goodbyeSaid = true

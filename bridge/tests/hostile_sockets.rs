@@ -1,0 +1,199 @@
+//! Peers that keep no rule, by real connections: each costs itself, the log says so, and the link of an innocent goes on.
+
+use std::time::Duration;
+
+use actorbridge::proto::v1;
+use actorbridge::{Builder, Level, Node, Options, TlsFiles};
+use bytes::Bytes;
+use common::certs::{Ca, Folder, params};
+use common::raw::{Raw, hello, socket};
+use common::test::{EchoReply, EchoRequest};
+use common::{LONG, eventually, node, worker};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+mod common;
+
+const SOON: Duration = Duration::from_millis(200);
+
+/// A node named `b` that listens, with an innocent peer named `a`.
+struct Scene {
+    innocent: Node,
+    there: Node,
+}
+
+impl Scene {
+    async fn new(with: impl FnOnce(Builder) -> Builder) -> Self {
+        let builder = Node::builder("b").runtime(tokio::runtime::Handle::current());
+        let builder = with(builder.factory("order/*", worker).listen("tcp://127.0.0.1:0"));
+        let started = tokio::task::spawn_blocking(|| builder.start()).await;
+        let there = started.expect("no panic").expect("it starts");
+        there.spawn("echo", worker, Options::default()).expect("spawned");
+        let innocent = node("a");
+        innocent.dial(&there.listening()[0]).await.expect("linked");
+        Self { innocent, there }
+    }
+
+    fn address(&self) -> String {
+        self.there.listening()[0].clone()
+    }
+
+    /// The log of `b` says this, and the innocent link works.
+    async fn says(&self, what: &str) {
+        let mut all = Vec::new();
+        eventually(&format!("a warning with \"{what}\""), || {
+            let lines = self.there.logs(usize::MAX).0.into_iter();
+            all.extend(lines.filter(|l| l.level == Level::Warn).map(|l| l.message));
+            all.iter().any(|line: &String| line.contains(what))
+        })
+        .await;
+        let echo = "ab:///echo".parse().expect("an address");
+        let asked = self.innocent.ask(&echo, &EchoRequest::default(), LONG).await;
+        let _: EchoReply = asked.expect("the innocent is unhurt");
+    }
+}
+
+/// Waits until the node closes the connection, whatever it sends before.
+async fn closed(mut socket: TcpStream) {
+    let all = async { while !matches!(socket.read(&mut [0; 1024]).await, Ok(0) | Err(_)) {} };
+    tokio::time::timeout(LONG, all).await.expect("it is closed");
+}
+
+#[tokio::test]
+async fn a_connection_that_becomes_no_link_is_closed_in_time() {
+    let scene = Scene::new(|builder| builder.set_up_time(SOON)).await;
+    let says = "it carried no link for 0.2 s";
+    closed(socket(&scene.address()).await).await;
+    scene.says(says).await;
+    let mut slow = socket(&scene.address()).await;
+    slow.write_all(b"PRI * HTTP/2.0\r\n").await.expect("written");
+    closed(slow).await;
+    scene.says(says).await;
+    Raw::call(&scene.address()).await.ended().await;
+    scene.says(says).await;
+    let mut half = Raw::call(&scene.address()).await;
+    half.data(&[0, 0, 0, 0, 200, 10]).await;
+    half.ended().await;
+    scene.says(says).await;
+}
+
+#[tokio::test]
+async fn a_tls_handshake_that_does_not_come_is_not_waited_for() {
+    let (ca, folder) = (Ca::new("one"), Folder::new());
+    folder.trust(&[&ca]);
+    ca.give(&folder, "b", &params(&["ab://b"]));
+    let files: TlsFiles = folder.files("b");
+    let scene = Scene::new(|builder| builder.set_up_time(SOON).tls(files).listen("grpcs://127.0.0.1:0")).await;
+    let listening = scene.there.listening();
+    let secure = listening.iter().find(|at| at.starts_with("grpcs")).expect("it listens");
+    let mut silent = socket(&secure.replace("grpcs", "tcp")).await;
+    silent.write_all(&[22, 3, 1, 2, 0, 1]).await.expect("written");
+    closed(silent).await;
+    scene.says("no TLS handshake came within 0.2 s").await;
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_early_is_told() {
+    let scene = Scene::new(|builder| builder).await;
+    drop(socket(&scene.address()).await);
+    scene.says("it ended before it carried a link").await;
+    let mut garbage = socket(&scene.address()).await;
+    garbage.write_all(&[0xfe; 4096]).await.expect("written");
+    closed(garbage).await;
+    scene.says("it ended before it carried a link").await;
+}
+
+#[tokio::test]
+async fn connections_beyond_the_bound_are_closed_at_once_and_a_place_is_free_again() {
+    let scene = Scene::new(|builder| builder.max_connections(4)).await;
+    let mut silent = Vec::new();
+    for _ in 0..3 {
+        let mut raw = Raw::call(&scene.address()).await;
+        raw.settled().await;
+        silent.push(raw);
+    }
+    closed(socket(&scene.address()).await).await;
+    scene.says("there are 4 connections already").await;
+    drop(silent);
+    let late = node("late");
+    let mut linked = false;
+    let until = tokio::time::Instant::now() + LONG;
+    while !linked && tokio::time::Instant::now() < until {
+        linked = late.dial(&scene.address()).await.is_ok();
+    }
+    assert!(linked, "there is room again");
+}
+
+#[tokio::test]
+async fn a_flood_of_streams_costs_its_link() {
+    let scene = Scene::new(|builder| builder).await;
+    let mut raw = Raw::link(&scene.address()).await;
+    for first in (1..=66_000_u32).step_by(1_000) {
+        let open = |flow| v1::StreamOpen {
+            flow,
+            stream: u64::from(flow),
+            mode: v1::Mode::Flow as i32,
+            prefix: actorbridge::proto::writer::who("", "ab:///nobody", "ab://raw/system").bytes,
+            first_seq: 1,
+            ..Default::default()
+        };
+        raw.head(v1::Frame {
+            open: (first..first + 1_000).map(open).collect(),
+            ..Default::default()
+        })
+        .await;
+    }
+    scene.says("flow 65537 is open already, or over the limit").await;
+    assert_eq!(scene.there.peers(), ["a"]);
+}
+
+#[tokio::test]
+async fn a_peer_that_never_reads_loses_its_link() {
+    let scene = Scene::new(|builder| builder).await;
+    let mut raw = Raw::link(&scene.address()).await;
+    raw.open(1, "ab:///echo").await;
+    // Each of them is refused, and the refusals wait for a reader.
+    let bad = vec![Bytes::new(); 4_000];
+    let mut seq = 1;
+    while scene.there.peers().len() > 1 && seq < 4_000_000 {
+        raw.run(1, seq, 0, &bad).await;
+        seq += 4_000;
+    }
+    scene.says("refusals wait; the peer sends and does not read").await;
+    assert_eq!(scene.there.peers(), ["a"]);
+}
+
+#[tokio::test]
+async fn a_second_node_of_a_linked_name_is_refused_and_the_first_stays() {
+    let scene = Scene::new(|builder| builder).await;
+    let says = "node a is linked with b already, and this is another of that name; give each its own name";
+    let error = node("a").dial(&scene.address()).await.expect_err("there is one");
+    assert!(error.to_string().contains(says), "{error}");
+    scene.says(says).await;
+    let mut raw = Raw::call(&scene.address()).await;
+    raw.head(v1::Frame {
+        hello: Some(v1::Hello {
+            node: "a".into(),
+            ..hello(1, 1)
+        }),
+        ..Default::default()
+    })
+    .await;
+    assert!(raw.goodbye().await.detail.contains(says));
+    // Who dials two nodes of one name keeps the first, too.
+    let (twin, dialler) = (common::listening("tcp://127.0.0.1:0").await, node("c"));
+    dialler.dial(&scene.address()).await.expect("linked");
+    let error = dialler.dial(&twin.listening()[0]).await.expect_err("there is one");
+    assert!(error.to_string().contains("node b is linked with c already"), "{error}");
+    assert_eq!(dialler.peers(), ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_says_nothing_is_not_waited_for() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+    let address = format!("tcp://{}", silent.local_addr().expect("bound"));
+    let builder = Node::builder("a").runtime(tokio::runtime::Handle::current());
+    let dialler = builder.start().expect("it starts");
+    let error = dialler.dial(&address).await.expect_err("nobody answers");
+    assert!(error.to_string().contains("no answer came within 10 s"), "{error}");
+}
