@@ -1,5 +1,6 @@
 """Calls: one message through a node's remote door, by grpcio, as proto/actorbridge/v1/frame.proto describes a link."""
 
+import os
 import queue
 import random
 import time
@@ -10,7 +11,9 @@ from actorbridge.compat.v1 import peer_pb2
 from actorbridge.v1 import envelope_pb2, errors_pb2, frame_pb2
 
 LINK = "/actorbridge.v1.Bridge/Link"
-NODE = "python-client"
+# A node's name is one process's, and its incarnation that process's start: another one of the name would be refused.
+NODE = f"python-client-{os.getpid()}"
+INCARNATION = random.getrandbits(64)
 FLOW = 1
 TYPE = 1
 CORRELATION = 1 << 20
@@ -70,7 +73,7 @@ def call(order) -> peer_pb2.Seen:
     link = Link(order.address)
     try:
         hello = frame_pb2.Hello(
-            min_protocol=1, max_protocol=1, node=NODE, incarnation=random.getrandbits(64), link_epoch=1, lanes=1
+            min_protocol=1, max_protocol=1, node=NODE, incarnation=INCARNATION, link_epoch=1, lanes=1
         )
         link.send(frame_pb2.Frame(hello=hello))
         while not link.receive().HasField("welcome"):

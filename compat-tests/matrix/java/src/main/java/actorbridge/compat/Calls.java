@@ -39,7 +39,9 @@ final class Calls implements AutoCloseable {
             .setRequestMarshaller(ProtoUtils.marshaller(Frame.getDefaultInstance()))
             .setResponseMarshaller(ProtoUtils.marshaller(Frame.getDefaultInstance()))
             .build();
-    private static final String NODE = "java-client";
+    // A node's name is one process's, and its incarnation that process's start: another one of the name would be refused.
+    private static final String NODE = "java-client-" + ProcessHandle.current().pid();
+    private static final long INCARNATION = ThreadLocalRandom.current().nextLong();
     private static final int FLOW = 1;
     private static final int TYPE = 1;
     private static final long CORRELATION = 1 << 20;
@@ -79,7 +81,7 @@ final class Calls implements AutoCloseable {
                     .setMinProtocol(1)
                     .setMaxProtocol(1)
                     .setNode(NODE)
-                    .setIncarnation(ThreadLocalRandom.current().nextLong())
+                    .setIncarnation(INCARNATION)
                     .setLinkEpoch(1)
                     .setLanes(1)));
             while (!link.receive().hasWelcome()) {
