@@ -1,7 +1,7 @@
 //! The C ABI of actorbridge: a Rust node inside a Go or C program. `docs/C_ABI.md` is its reference.
 //!
 //! Read in this order: [`module!`], what users write; `types`, the structs of the header; `border`, what stands between C
-//! and Rust; `handles`; `host`, a node in a foreign program; `link`, the native door; `ring` and `lane`, the door in shared memory;
+//! and Rust; `handles`; `host`, a node in a foreign program; `link`, the native door; `ring`, `lane` and `map`, the same in shared memory;
 //! `descriptor`, packets as C sees them. The other files have a few exports each.
 //!
 //! This crate declares `ab_module_v1` and never defines it: exactly one crate of a program does, with [`module!`].
@@ -17,6 +17,7 @@ mod info;
 mod lane;
 mod link;
 mod logs;
+mod map;
 mod node;
 mod pointers;
 mod ring;
@@ -31,10 +32,10 @@ pub use actorbridge::{Actor, Module};
 pub use envelope::{ab_envelope_decode, ab_envelope_encode};
 pub use info::{ab_abi_version, ab_build_info, ab_status_name};
 pub use link::{
-    ab_link_arm, ab_link_ask, ab_link_close, ab_link_fd, ab_link_frames, ab_link_map, ab_link_open, ab_link_recv,
-    ab_link_send, ab_link_unmap, ab_link_wake,
+    ab_link_arm, ab_link_ask, ab_link_close, ab_link_fd, ab_link_frames, ab_link_open, ab_link_recv, ab_link_send,
 };
 pub use logs::{ab_log_filter, ab_logs_drain};
+pub use map::{ab_link_map, ab_link_unmap, ab_link_wake};
 pub use node::{ab_node_close, ab_node_dump, ab_node_metrics, ab_node_open, ab_node_status_get, ab_node_stop};
 pub use signals::ab_signal_guard;
 pub use types::*;

@@ -18,17 +18,13 @@ use crate::descriptor;
 use crate::handles::Table;
 use crate::host::{Host, lock};
 use crate::lane::{self, Shared};
-use crate::node::{bad_size, host};
+use crate::node::host;
 use crate::pointers::{get, place, slice, slice_mut};
-use crate::ring::Memory;
 use crate::status::*;
-use crate::types::{AB_DESC_WHOLE, AB_STATE_RUNNING, Desc, Error, LaneMap, Link, Node};
+use crate::types::{AB_DESC_WHOLE, AB_STATE_RUNNING, Desc, Error, Link, Node};
 
 /// The open links.
 pub(crate) static LINKS: Table<Door> = Table::new(0xA2, 65_536);
-
-/// The lanes whose memory a caller has.
-static MAPS: Table<Memory> = Table::new(0xA3, 65_536);
 
 /// The most descriptors, and the most arena bytes, that one call takes.
 const MAX_DESCS: usize = 65_536;
@@ -36,22 +32,22 @@ const MAX_ARENA: usize = MAX_FRAME_BYTES;
 
 /// The library's side of one link.
 pub(crate) struct Door {
-    host: Arc<Host>,
-    end: Arc<LinkEnd>,
-    bell: Arc<Bell>,
+    pub(crate) host: Arc<Host>,
+    pub(crate) end: Arc<LinkEnd>,
+    pub(crate) bell: Arc<Bell>,
     /// The number of the last packet from C. Held while a packet is acted on, so that packets keep their order.
-    sent: Mutex<u64>,
+    pub(crate) sent: Mutex<u64>,
     /// A packet that was taken and did not fit into the caller's memory.
     waiting: Mutex<Option<Packet>>,
     /// The memory that it goes through since `ab_link_map`.
-    shared: OnceLock<Arc<Shared>>,
+    pub(crate) shared: OnceLock<Arc<Shared>>,
 }
 
-fn door(link: Link) -> Result<Arc<Door>, Fail> {
+pub(crate) fn door(link: Link) -> Result<Arc<Door>, Fail> {
     LINKS.get(link).ok_or_else(|| Fail::closed("link"))
 }
 
-fn lane_is_0(lane: u32) -> Result<(), Fail> {
+pub(crate) fn lane_is_0(lane: u32) -> Result<(), Fail> {
     match lane {
         0 => Ok(()),
         _ => Err(Fail::new(
@@ -107,22 +103,6 @@ impl Door {
                 "the link is mapped: what it carries goes through its rings",
             )),
         }
-    }
-
-    fn map(&self) -> Result<Arc<Shared>, Fail> {
-        let again = || Fail::new(AB_BAD_ARGUMENT, "a link is mapped once, before anything is sent");
-        let shared = Shared::new(self.bell.clone())
-            .map_err(|e| Fail::os(AB_RESOURCES, "the memory of the link's rings could not be mapped", &e))?;
-        if *lock(&self.sent) != 0 || self.shared.set(shared.clone()).is_err() {
-            return Err(again());
-        }
-        if !self.end.set_lane(shared.clone()) {
-            return Err(again());
-        }
-        let handle = self.host.node.handle();
-        handle.spawn(lane::pump(shared.clone(), self.end.clone(), 1));
-        handle.spawn(lane::watch(shared.clone(), self.end.clone()));
-        Ok(shared)
     }
 
     fn receive(&self, mut packet: Packet, sent: &mut u64) {
@@ -350,55 +330,6 @@ pub unsafe extern "C" fn ab_link_fd(link: Link, lane: u32, fd: *mut i32) -> i32 
         lane_is_0(lane)?;
         // SAFETY: the caller's promise.
         *unsafe { place(fd, "fd")? } = door.bell.fd();
-        Ok(AB_OK)
-    })
-}
-
-/// Maps a link's lane: from now on what it carries goes through two rings in memory that both sides use, as docs/C_ABI.md
-/// describes, and ab_link_send, ab_link_recv, ab_link_arm and ab_link_frames answer AB_BAD_ARGUMENT. Only right after ab_link_open,
-/// without a Hello. The memory stays until ab_link_unmap, also when the link is closed: then its flag `closed` is set.
-///
-/// AB_CLOSED, AB_BAD_ARGUMENT (not the first thing that is done with the link), AB_RESOURCES.
-///
-/// # Safety
-/// `out` is null or valid, and nobody else uses it meanwhile.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ab_link_map(link: Link, lane: u32, out: *mut LaneMap) -> i32 {
-    border(|| {
-        let door = door(link)?;
-        lane_is_0(lane)?;
-        // SAFETY: the caller's promise.
-        let out = unsafe { place(out, "out")? };
-        if out.struct_size as usize != size_of::<LaneMap>() {
-            return Err(bad_size("ab_lane", size_of::<LaneMap>()));
-        }
-        let shared = door.map()?;
-        out.base = shared.memory.base();
-        out.size = Memory::SIZE as u64;
-        out.map = MAPS
-            .open(shared.memory.clone())
-            .ok_or_else(|| Fail::new(AB_RESOURCES, "65,536 lanes are mapped; unmap one"))?;
-        Ok(AB_OK)
-    })
-}
-
-/// Lets go of a lane's memory: the caller does not touch it any more. AB_CLOSED for a number that is none.
-#[unsafe(no_mangle)]
-pub extern "C" fn ab_link_unmap(map: u64) -> i32 {
-    border(|| {
-        MAPS.close(map).ok_or_else(|| Fail::closed("lane"))?;
-        Ok(AB_OK)
-    })
-}
-
-/// Wakes the node's side of a mapped lane: something was written while it slept, or it waits for room and there is some.
-#[unsafe(no_mangle)]
-pub extern "C" fn ab_link_wake(link: Link, lane: u32) -> i32 {
-    border(|| {
-        let door = door(link)?;
-        lane_is_0(lane)?;
-        let not_mapped = || Fail::new(AB_BAD_ARGUMENT, "the link is not mapped");
-        door.shared.get().ok_or_else(not_mapped)?.wake();
         Ok(AB_OK)
     })
 }

@@ -483,32 +483,6 @@ typedef struct {
 typedef uint64_t ab_link;
 
 /**
- * The memory of a mapped lane.
- */
-typedef struct {
-    /**
-     * sizeof(ab_lane); set it before the call.
-     */
-    uint32_t struct_size;
-    /**
-     * 0.
-     */
-    uint32_t reserved;
-    /**
-     * Where it begins: a header, which says its layout, and the two rings.
-     */
-    uint8_t *base;
-    /**
-     * Bytes.
-     */
-    uint64_t size;
-    /**
-     * For ab_link_unmap.
-     */
-    uint64_t map;
-} ab_lane;
-
-/**
  * One message, or the head of a packet. 64 bytes. All offsets are into the arena of the call.
  */
 typedef struct {
@@ -565,6 +539,32 @@ typedef struct {
      */
     uint32_t attempt;
 } ab_desc;
+
+/**
+ * The memory of a mapped lane.
+ */
+typedef struct {
+    /**
+     * sizeof(ab_lane); set it before the call.
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Where it begins: a header, which says its layout, and the two rings.
+     */
+    uint8_t *base;
+    /**
+     * Bytes.
+     */
+    uint64_t size;
+    /**
+     * For ab_link_unmap.
+     */
+    uint64_t map;
+} ab_lane;
 
 #ifdef __cplusplus
 extern "C" {
@@ -702,30 +702,6 @@ int32_t ab_link_fd(ab_link link,
                    int32_t *fd);
 
 /**
- * Maps a link's lane: from now on what it carries goes through two rings in memory that both sides use, as docs/C_ABI.md
- * describes, and ab_link_send, ab_link_recv, ab_link_arm and ab_link_frames answer AB_BAD_ARGUMENT. Only right after ab_link_open,
- * without a Hello. The memory stays until ab_link_unmap, also when the link is closed: then its flag closed is set.
- *
- * AB_CLOSED, AB_BAD_ARGUMENT (not the first thing that is done with the link), AB_RESOURCES.
- *
- * Pointers: out is null or valid, and nobody else uses it meanwhile.
- */
-int32_t ab_link_map(ab_link link,
-                    uint32_t lane,
-                    ab_lane *out);
-
-/**
- * Lets go of a lane's memory: the caller does not touch it any more. AB_CLOSED for a number that is none.
- */
-int32_t ab_link_unmap(uint64_t map);
-
-/**
- * Wakes the node's side of a mapped lane: something was written while it slept, or it waits for room and there is some.
- */
-int32_t ab_link_wake(ab_link link,
-                     uint32_t lane);
-
-/**
  * Asks the doorbell to ring once. AB_OK: it will; wait for it. AB_MORE: do not wait, there is something to receive. When the
  * link is over: its last status (AB_LINK_DOWN, AB_PROTOCOL, ...), as ab_link_recv would answer.
  */
@@ -816,6 +792,30 @@ int32_t ab_link_frames(ab_link link,
  * are inside calls: theirs finish or return AB_CLOSED. Who waits for the doorbell is woken.
  */
 int32_t ab_link_close(ab_link link);
+
+/**
+ * Maps a link's lane: from now on what it carries goes through two rings in memory that both sides use, as docs/C_ABI.md
+ * describes, and ab_link_send, ab_link_recv, ab_link_arm and ab_link_frames answer AB_BAD_ARGUMENT. Only right after ab_link_open,
+ * without a Hello. The memory stays until ab_link_unmap, also when the link is closed: then its flag closed is set.
+ *
+ * AB_CLOSED, AB_BAD_ARGUMENT (not the first thing that is done with the link), AB_RESOURCES.
+ *
+ * Pointers: out is null or valid, and nobody else uses it meanwhile.
+ */
+int32_t ab_link_map(ab_link link,
+                    uint32_t lane,
+                    ab_lane *out);
+
+/**
+ * Lets go of a lane's memory: the caller does not touch it any more. AB_CLOSED for a number that is none.
+ */
+int32_t ab_link_unmap(uint64_t map);
+
+/**
+ * Wakes the node's side of a mapped lane: something was written while it slept, or it waits for room and there is some.
+ */
+int32_t ab_link_wake(ab_link link,
+                     uint32_t lane);
 
 /**
  * Writes the bytes of an envelope: kind, correlation and payload from the descriptor, all other fields from its ext. len is
