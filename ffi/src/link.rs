@@ -94,17 +94,6 @@ impl Door {
         self.bell.ring();
     }
 
-    /// The link, for calls that carry packets.
-    fn unmapped(&self) -> Result<(), Fail> {
-        match self.shared.get() {
-            None => Ok(()),
-            Some(_) => Err(Fail::new(
-                AB_BAD_ARGUMENT,
-                "the link is mapped: what it carries goes through its rings",
-            )),
-        }
-    }
-
     fn receive(&self, mut packet: Packet, sent: &mut u64) {
         // Nothing is lost or reordered on the way, so a caller may leave the counting to the library.
         if packet.head.number == 0 {

@@ -17,6 +17,17 @@ use crate::types::{LaneMap, Link};
 static MAPS: Table<Memory> = Table::new(0xA3, 65_536);
 
 impl Door {
+    /// The link, for calls that carry packets.
+    pub(crate) fn unmapped(&self) -> Result<(), Fail> {
+        match self.shared.get() {
+            None => Ok(()),
+            Some(_) => Err(Fail::new(
+                AB_BAD_ARGUMENT,
+                "the link is mapped: what it carries goes through its rings",
+            )),
+        }
+    }
+
     /// Makes the memory of the lane, and the pump that takes what comes by it.
     fn map(&self) -> Result<Arc<Shared>, Fail> {
         let again = || Fail::new(AB_BAD_ARGUMENT, "a link is mapped once, before anything is sent");
