@@ -51,7 +51,10 @@ const THEIRS: &[&str] = &[
     "go_chan_ask_64",
     "go_chan_ask_1024",
     "cgo_by_hand_protobuf",
+    WAZERO,
 ];
+/// It does what `ask_inline_typed` and cgo by hand do.
+const WAZERO: &str = "wazero_protobuf";
 
 /// Measures, and says what came out: theirs first.
 pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<Vec<Figure>, Box<dyn Error>> {
@@ -59,7 +62,10 @@ pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<
         .iter()
         .filter(|o| only.is_none_or(|text| o.case.contains(text)))
         .collect();
-    let theirs = THEIRS.iter().filter(|t| wanted.iter().any(|o| o.against == **t));
+    let inline_too = wanted.iter().any(|o| o.case == "ask_inline_typed");
+    let theirs = THEIRS
+        .iter()
+        .filter(|t| wanted.iter().any(|o| o.against == **t) || **t == WAZERO && inline_too);
     let cases: Vec<&'static str> = theirs.copied().chain(wanted.iter().map(|o| o.case)).collect();
     let idle = IDLE
         .iter()

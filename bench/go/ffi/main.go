@@ -65,7 +65,11 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	cases = slices.Concat(cases, idle(node), channels(), byHand())
+	wasm, err := inWasm(ctx)
+	if err != nil {
+		return err
+	}
+	cases = slices.Concat(cases, idle(node), channels(), byHand(), wasm)
 	answers := json.NewEncoder(os.Stdout)
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
