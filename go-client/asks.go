@@ -44,17 +44,26 @@ func ask[T proto.Message](ctx context.Context, to Ref, message proto.Message, op
 	if err != nil {
 		return none, err
 	}
-	how := asking{inline: inline}
-	if inline {
-		how.wants = infoOf(none).reply
-	}
-	reply, err := node.askWith(ctx, to, message, options, how)
-	if err != nil {
-		return none, err
-	}
 	answer, ok := none.ProtoReflect().New().Interface().(T)
 	if !ok {
 		return none, newError(CodeInvalidArgument, to.text, "the type of the reply has no messages of its own")
+	}
+	reply, done := (*Message)(nil), false
+	if inline && message != nil && isQuick(ctx, options) {
+		reply, done, err = node.askQuickly(ctx, to, message, answer)
+		if done && err == nil && reply == nil {
+			return answer, nil
+		}
+	}
+	if !done {
+		how := asking{inline: inline}
+		if inline {
+			how.wants = infoOf(none).reply
+		}
+		reply, err = node.askWith(ctx, to, message, options, how)
+	}
+	if err != nil {
+		return none, err
 	}
 	if err := reply.Decode(answer); err != nil {
 		return none, answerError(to, err)
@@ -182,13 +191,18 @@ func (n *Node) ask(ctx context.Context, from *sender, to Ref, message proto.Mess
 		until = end
 	}
 	answer, err := n.askUntil(ctx, until, from, to, message, how)
+	return answer, inTime(ctx, until, err)
+}
+
+// inTime is an error of an ask, with the end of its asker's time if that is over.
+func inTime(ctx context.Context, until time.Time, err error) error {
 	if e, ok := err.(*Error); ok && e.cause == nil {
 		// What ended first, the handler or the wait for it, is a race: the asker finds the end of its own time in both.
 		if e.ended = ctx.Err(); e.ended == nil && time.Until(until) <= earlyEnd {
 			e.ended = context.DeadlineExceeded
 		}
 	}
-	return answer, err
+	return err
 }
 
 func (n *Node) askUntil(

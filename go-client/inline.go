@@ -3,6 +3,7 @@ package actorbridge
 import (
 	"bytes"
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -106,9 +107,22 @@ func readReply(n *Node, wants *wire.What, envelope []byte) *Message {
 	return m
 }
 
-// askRawNow is askNow for raw messages of outside code, without a message in between. Not done: ask the usual way.
-func (n *Node) askRawNow(ctx context.Context, to Ref, t *RawType, payload []byte) (reply []byte, done bool, err error) {
-	b, ok := n.outside.beside(to, t.ask, len(payload)+plainOverhead+correlationOverhead)
+// correlationOverhead is what a correlation takes in a body, at most.
+const correlationOverhead = 11
+
+// A quick ask is one of outside code that is asked and answered in memory that is used again.
+type quick struct {
+	what, wants *wire.What
+	// size is the payload's; put appends so many bytes, and read is given those of the reply, which are not its to keep.
+	size int
+	put  func([]byte) ([]byte, error)
+	read func([]byte) error
+}
+
+// askQuick is askNow for a quick ask. Not done: ask the usual way. Done without an error: read was called, or the answer is another one
+// than it wants.
+func (n *Node) askQuick(ctx context.Context, to Ref, q quick) (other *Message, done bool, err error) {
+	b, ok := n.outside.beside(to, q.what, q.size+plainOverhead+correlationOverhead)
 	if !ok {
 		return nil, false, nil
 	}
@@ -119,56 +133,95 @@ func (n *Node) askRawNow(ctx context.Context, to Ref, t *RawType, payload []byte
 	}
 	w := n.newWaiter()
 	w.placed = placed{link: b.link, flow: b.flow}
-	deadline := millis(until.Sub(n.start))
-	correlation, err := n.beginAsk(deadline+lateEnd, w, to)
+	correlation, err := n.beginAsk(millis(until.Sub(n.start))+lateEnd, w, to)
 	if err != nil {
 		return nil, true, err
 	}
 	memory := scratches.Get().(*scratch)
 	defer scratches.Put(memory)
-	memory.body = wire.AppendBody(memory.body[:0], wire.BodyFields{Correlation: correlation}, payload)
-	envelope, taken := b.asker.Ask(b.flow, b.typeID, uint32(defaultTimeout/time.Millisecond), memory.body, memory.room[:])
-	switch {
-	case envelope != nil:
-		if n.endAsk(correlation) != nil { // so nobody else answers it any more
-			n.freeWaiter(w)
-		}
-		reply, err = t.readReply(n, to, envelope)
-		return reply, true, err
-	case taken:
-		answer, err := n.awaitAnswer(ctx, until, w, w.placed, n.outside, to, correlation)
-		if err != nil {
-			return nil, true, err
-		}
-		reply, err = t.read(to, answer)
-		return reply, true, err
+	var envelope []byte
+	taken := false
+	if err = memory.write(correlation, q); err == nil {
+		envelope, taken = b.asker.Ask(b.flow, b.typeID, uint32(defaultTimeout/time.Millisecond), memory.body, memory.room[:])
 	}
-	if n.endAsk(correlation) != nil {
+	if taken && envelope == nil {
+		other, err = n.awaitAnswer(ctx, until, w, w.placed, n.outside, to, correlation)
+		return other, true, inTime(ctx, until, err)
+	}
+	if n.endAsk(correlation) != nil { // so nobody else answers it any more
 		n.freeWaiter(w)
 	}
-	return nil, false, nil
+	if envelope == nil {
+		return nil, false, nil // also what does not encode: the usual way says so
+	}
+	other, err = q.readReply(n, to, envelope)
+	return other, true, inTime(ctx, until, err)
 }
 
-// correlationOverhead is what a correlation takes in a body, at most.
-const correlationOverhead = 11
+// write writes the body of an ask.
+func (m *scratch) write(correlation uint64, q quick) (err error) {
+	m.body = wire.AppendBody(m.body[:0], wire.BodyFields{Correlation: correlation}, nil)
+	if q.size > 0 {
+		m.body = wire.AppendPayloadHead(m.body, q.size)
+		end := len(m.body) + q.size
+		if m.body, err = q.put(m.body); err == nil && len(m.body) != end {
+			err = errChanged
+		}
+	}
+	return err
+}
 
-// readReply is the payload of a raw reply in an envelope, which is copied.
-func (t *RawType) readReply(n *Node, to Ref, envelope []byte) ([]byte, error) {
-	if bytes.HasPrefix(envelope, t.reply.Bytes) {
+var errChanged = errors.New("the message was changed while it was encoded")
+
+// readReply reads an answer that came at once; one that is not what is wanted is copied.
+func (q *quick) readReply(n *Node, to Ref, envelope []byte) (*Message, error) {
+	if bytes.HasPrefix(envelope, q.wants.Bytes) { // as nearly always
 		var e wire.Envelope
-		if e.ReadBody(envelope[len(t.reply.Bytes):], t.reply.Present) == nil {
-			return bytes.Clone(e.Payload), nil
+		if e.ReadBody(envelope[len(q.wants.Bytes):], q.wants.Present) == nil && q.read(e.Payload) == nil {
+			return nil, nil
 		}
 	}
 	m := readReply(n, noWhat, envelope)
 	if m == nil {
 		return nil, newError(CodeUndecodable, to.text, "the answer is no envelope")
 	}
-	m, err := readAnswer(to, m)
-	if err != nil {
-		return nil, err
+	return readAnswer(to, m)
+}
+
+// isQuick says whether an inline ask may be a quick one.
+func isQuick(ctx context.Context, options []AskOption) bool {
+	return len(options) == 0 && ctx.Err() == nil && turnOf(ctx) == nil
+}
+
+// askQuickly is an ask of a message whose reply is read into answer, if it can be a quick one.
+func (n *Node) askQuickly(ctx context.Context, to Ref, message, answer proto.Message) (other *Message, done bool, err error) {
+	info := infoOf(message)
+	if info.minReader > 1 { // the peer may read an older version only
+		return nil, false, nil
 	}
-	return t.read(to, m)
+	return n.askQuick(ctx, to, quick{
+		what: info.ask, wants: infoOf(answer).reply, size: proto.Size(message),
+		put: func(b []byte) ([]byte, error) {
+			return proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(b, message)
+		},
+		read: func(payload []byte) error { return proto.Unmarshal(payload, answer) },
+	})
+}
+
+// askRawNow is the same for raw messages.
+func (n *Node) askRawNow(ctx context.Context, to Ref, t *RawType, payload []byte) (reply []byte, done bool, err error) {
+	other, done, err := n.askQuick(ctx, to, quick{
+		what: t.ask, wants: t.reply, size: len(payload),
+		put: func(b []byte) ([]byte, error) { return append(b, payload...), nil },
+		read: func(answer []byte) error {
+			reply = bytes.Clone(answer)
+			return nil
+		},
+	})
+	if err == nil && other != nil {
+		reply, err = t.read(to, other)
+	}
+	return reply, done, err
 }
 
 // noWhat is of a message that says itself what it is.

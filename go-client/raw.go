@@ -108,7 +108,7 @@ func (n *Node) AskRaw(ctx context.Context, to Ref, t *RawType, payload []byte, o
 
 // AskRawInline is AskRaw for a type that the actor's protocol declares inline; see [AskInline].
 func (n *Node) AskRawInline(ctx context.Context, to Ref, t *RawType, payload []byte, options ...AskOption) ([]byte, error) {
-	if len(options) == 0 && ctx.Err() == nil && turnOf(ctx) == nil {
+	if isQuick(ctx, options) {
 		if reply, done, err := n.askRawNow(ctx, to, t, payload); done {
 			return reply, err
 		}

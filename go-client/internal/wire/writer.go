@@ -96,3 +96,8 @@ func IsPlain(body []byte, payload int) bool {
 	}
 	return len(body) == 1+varintLen(uint64(payload))+payload && body[0] == 2<<3|2
 }
+
+// AppendPayloadHead appends what comes before a payload of so many bytes.
+func AppendPayloadHead(body []byte, size int) []byte {
+	return binary.AppendUvarint(append(body, 2<<3|2), uint64(size))
+}
