@@ -1,5 +1,6 @@
 """Calls: one message through a node's remote door, by grpcio, as proto/actorbridge/v1/frame.proto describes a link."""
 
+import itertools
 import os
 import queue
 import random
@@ -14,6 +15,8 @@ LINK = "/actorbridge.v1.Bridge/Link"
 # A node's name is one process's, and its incarnation that process's start: another one of the name would be refused.
 NODE = f"python-client-{os.getpid()}"
 INCARNATION = random.getrandbits(64)
+# A link supersedes the one before it, which the node may not have seen the end of.
+LINK_EPOCHS = itertools.count(1)
 FLOW = 1
 TYPE = 1
 CORRELATION = 1 << 20
@@ -73,7 +76,12 @@ def call(order) -> peer_pb2.Seen:
     link = Link(order.address)
     try:
         hello = frame_pb2.Hello(
-            min_protocol=1, max_protocol=1, node=NODE, incarnation=INCARNATION, link_epoch=1, lanes=1
+            min_protocol=1,
+            max_protocol=1,
+            node=NODE,
+            incarnation=INCARNATION,
+            link_epoch=next(LINK_EPOCHS),
+            lanes=1,
         )
         link.send(frame_pb2.Frame(hello=hello))
         while not link.receive().HasField("welcome"):

@@ -30,6 +30,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** One message through a node's remote door, by grpc-java, as proto/actorbridge/v1/frame.proto describes a link. */
 final class Calls implements AutoCloseable {
@@ -42,6 +43,8 @@ final class Calls implements AutoCloseable {
     // A node's name is one process's, and its incarnation that process's start: another one of the name would be refused.
     private static final String NODE = "java-client-" + ProcessHandle.current().pid();
     private static final long INCARNATION = ThreadLocalRandom.current().nextLong();
+    // A link supersedes the one before it, which the node may not have seen the end of.
+    private static final AtomicLong LINK_EPOCHS = new AtomicLong();
     private static final int FLOW = 1;
     private static final int TYPE = 1;
     private static final long CORRELATION = 1 << 20;
@@ -82,7 +85,7 @@ final class Calls implements AutoCloseable {
                     .setMaxProtocol(1)
                     .setNode(NODE)
                     .setIncarnation(INCARNATION)
-                    .setLinkEpoch(1)
+                    .setLinkEpoch(LINK_EPOCHS.incrementAndGet())
                     .setLanes(1)));
             while (!link.receive().hasWelcome()) {
                 // What else comes before the Welcome is none of ours.
