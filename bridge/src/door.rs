@@ -159,11 +159,6 @@ impl LinkEnd {
         lock(&self.state).machine.phase() == Phase::Down
     }
 
-    /// Returns when the link is over.
-    pub async fn over(&self) {
-        self.down.cancelled().await;
-    }
-
     /// Does the link take new messages? Not before the handshake is over, nor once it drains or is down.
     pub(crate) fn is_up(&self) -> bool {
         lock(&self.state).machine.is_up()

@@ -1,12 +1,14 @@
 //! A link's lane in shared memory: what the node says is written to one ring, and a pump takes what comes by the other.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use actorbridge::door::{Lane, LaneItem, LaneRun, LinkEnd, pumping};
 use actorbridge_proto::Packet;
 use prost::Message as _;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::bell::Bell;
@@ -23,6 +25,8 @@ const FEW: usize = 16;
 const PAUSE: u32 = 8;
 /// How long the pump may be kept from running by a handler that blocks, before another one takes over.
 const STALLED: Duration = Duration::from_millis(2);
+/// How long nobody looks after a pump that sleeps.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the link writes to, and the pump reads from.
 pub(crate) struct Shared {
@@ -32,8 +36,8 @@ pub(crate) struct Shared {
     bell: Arc<Bell>,
     /// Rings when the peer has written while the pump slept.
     wake: Notify,
-    /// Rings when the pump begins to run.
-    busy: Notify,
+    /// The thread that looks after the pump.
+    watch: OnceLock<Thread>,
     /// Counts what the pump does. Odd: it sleeps.
     beat: AtomicU64,
     /// The number of the last frame that came.
@@ -51,7 +55,7 @@ impl Shared {
             memory,
             bell,
             wake: Notify::new(),
-            busy: Notify::new(),
+            watch: OnceLock::new(),
             beat: AtomicU64::new(0),
             frames: AtomicU64::new(0),
             turn: AtomicU64::new(1),
@@ -148,6 +152,7 @@ impl Lane for Shared {
         self.memory.close();
         self.rouse();
         self.wake();
+        self.watch.get().iter().for_each(|thread| thread.unpark());
     }
 }
 
@@ -176,7 +181,6 @@ pub(crate) async fn pump(shared: Arc<Shared>, end: Arc<LinkEnd>, turn: u64) {
             shared.beat.fetch_add(1, Ordering::SeqCst);
             shared.wake.notified().await;
             shared.beat.fetch_add(1, Ordering::SeqCst);
-            shared.busy.notify_one();
             end.lane_has_room();
         }
     }
@@ -184,24 +188,33 @@ pub(crate) async fn pump(shared: Arc<Shared>, end: Arc<LinkEnd>, turn: u64) {
     shared.wake();
 }
 
-/// Starts another pump when a handler that blocks its thread keeps the present one from running.
-pub(crate) async fn watch(shared: Arc<Shared>, end: Arc<LinkEnd>) {
-    let mut turn = 1;
+/// Starts a thread that starts another pump when a handler that blocks keeps the present one from running. It is no task: nobody may be
+/// left who looks at timers, while one worker is blocked and the others sleep.
+pub(crate) fn watch(shared: Arc<Shared>, end: Arc<LinkEnd>, handle: Handle) -> std::io::Result<()> {
+    let watched = shared.clone();
+    let thread = std::thread::Builder::new()
+        .name("actorbridge-watch".into())
+        .spawn(move || watch_now(&watched, &end, &handle))?;
+    let _ = shared.watch.set(thread.thread().clone());
+    Ok(())
+}
+
+fn watch_now(shared: &Arc<Shared>, end: &Arc<LinkEnd>, handle: &Handle) {
+    let (mut seen, mut turn, mut pause) = (0, 1, STALLED);
     while !end.is_down() {
-        let seen = shared.beat.load(Ordering::SeqCst);
-        if seen % 2 == 1 {
-            tokio::select! {
-                () = shared.busy.notified() => {}
-                () = end.over() => break,
-            }
-            continue;
-        }
-        tokio::time::sleep(STALLED).await;
-        if shared.beat.load(Ordering::SeqCst) == seen {
+        std::thread::park_timeout(pause);
+        let beat = shared.beat.load(Ordering::SeqCst);
+        let (moved, sleeps) = (beat != seen, beat % 2 == 1);
+        pause = match sleeps && !moved {
+            true => (2 * pause).min(LONGEST_PAUSE),
+            false => STALLED,
+        };
+        if !moved && !sleeps {
             turn += 1;
             shared.turn.store(turn, Ordering::SeqCst);
-            tokio::spawn(pump(shared.clone(), end.clone(), turn));
+            handle.spawn(pump(shared.clone(), end.clone(), turn));
         }
+        seen = beat;
     }
     shared.wake(); // the pump sees that it is over
 }

@@ -41,7 +41,13 @@ impl Door {
         }
         let handle = self.host.node.handle();
         handle.spawn(lane::pump(shared.clone(), self.end.clone(), 1));
-        handle.spawn(lane::watch(shared.clone(), self.end.clone()));
+        lane::watch(shared.clone(), self.end.clone(), handle.clone()).map_err(|e| {
+            Fail::os(
+                AB_RESOURCES,
+                "the thread that looks after the link could not be started",
+                &e,
+            )
+        })?;
         Ok(shared)
     }
 }
