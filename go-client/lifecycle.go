@@ -20,6 +20,8 @@ const (
 	maxWatchers = 65_536
 	// watchTime is how long another node may take to confirm a watch.
 	watchTime = 5 * time.Second
+	// stoppedBefore is why a message that an actor held is refused when it stops.
+	stoppedBefore = "it stopped before it came to this message"
 	// maxFallen is the most actors of which a node remembers that they panicked too often.
 	maxFallen = 1024
 )
@@ -220,7 +222,7 @@ func (n *Node) endCell(ctx context.Context, c *cell, grace time.Duration) bool {
 	c.children = nil
 	c.mu.Unlock()
 	for _, m := range mail {
-		n.refuse(m, CodeStopped, EffectNone, "it stopped before it came to this message")
+		n.refuse(m, CodeStopped, EffectNone, stoppedBefore)
 		c.release(m.permit)
 	}
 	for _, child := range children {

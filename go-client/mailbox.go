@@ -152,12 +152,22 @@ func (c *cell) offerRun(r *mailRun) (rest []Message) {
 	return nil
 }
 
-// putBack takes back what is left of a run.
+// putBack takes back what is left of a run. If the actor has been buried nobody comes to it any more, and it is refused.
 func (c *cell) putBack(r *mailRun) {
 	if len(r.ends) == 0 {
 		return
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.mailbox.putBack(r)
+	buried := c.phase == phaseDone
+	if !buried {
+		c.mailbox.putBack(r)
+	}
+	c.mu.Unlock()
+	if !buried {
+		return
+	}
+	left := r.messages()
+	for i := range left {
+		c.node.refuse(&left[i], CodeStopped, EffectNone, stoppedBefore)
+	}
 }

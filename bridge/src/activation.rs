@@ -1,10 +1,7 @@
 //! One activation: handles what is in a cell's mailbox, then ends.
 
-use std::cell::RefCell;
-use std::future::Future as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Waker};
 use std::time::Duration;
 
 use actorbridge_proto::v1::{ActorPanic, Code, Effect, Kind};
@@ -13,6 +10,7 @@ use crate::actor::{Actor, DynActor};
 use crate::cell::{Cell, Done, Next};
 use crate::context::Cx;
 use crate::error::Fault;
+use crate::lifecycle::STOPPED_BEFORE;
 use crate::machine::supervisor::Directive;
 use crate::message::{Message, Outgoing};
 use crate::node::Inner;
@@ -53,46 +51,6 @@ pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
     drive(actor, work).await;
 }
 
-/// The actor that a thread runs when its pump has returned.
-enum UpNext {
-    NoPump,
-    Free,
-    Taken(Arc<Cell>, Arc<Inner>),
-}
-
-thread_local! {
-    /// Where the pump of a lane keeps an actor that it wakes.
-    static UP_NEXT: RefCell<UpNext> = const { RefCell::new(UpNext::NoPump) };
-}
-
-/// Runs an actor that has just got a message: where a pump runs on this thread, after it, if it is the first; else as a task.
-pub(crate) fn start(cell: Arc<Cell>, node: &Arc<Inner>) {
-    let is_next = UP_NEXT.with_borrow_mut(|next| {
-        let free = matches!(next, UpNext::Free);
-        if free {
-            *next = UpNext::Taken(cell.clone(), node.clone());
-        }
-        free
-    });
-    if !is_next {
-        node.tasks.spawn_on(run(cell, node.clone()), &node.handle);
-    }
-}
-
-/// Calls `pump`, then runs the first actor that it woke on this thread: until it waits, or has nothing to do. It saves a task.
-pub(crate) fn after_pump<T>(pump: impl FnOnce() -> T) -> T {
-    UP_NEXT.set(UpNext::Free);
-    let result = pump();
-    if let UpNext::Taken(cell, node) = UP_NEXT.replace(UpNext::NoPump) {
-        let mut activation = Box::pin(run(cell, node.clone()));
-        let polled = activation.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        if polled.is_pending() {
-            node.tasks.spawn_on(activation, &node.handle);
-        }
-    }
-    result
-}
-
 /// Goes on with an activation whose first message was handled elsewhere.
 pub(crate) async fn go_on(actor: Box<dyn DynActor>, mut work: Work, handled: Result<(), End>) {
     let actor = match handled {
@@ -112,7 +70,7 @@ async fn drive(mut actor: Option<Box<dyn DynActor>>, mut work: Work) {
     loop {
         let mut running = match actor.take() {
             Some(actor) => actor,
-            None => match make(&cell, &node, &work.cx).await {
+            None => match start(&cell, &node, &work.cx).await {
                 Some(actor) => actor,
                 None => {
                     work.cx.flush(&Flush::Last).await;
@@ -219,7 +177,9 @@ async fn work_off<A: Actor>(actor: &mut A, work: &mut Work, mut run: Box<Run>) -
         first_seq: first_seq.get(),
         count: now.get() + 1 - first_seq.get(),
     });
-    cell.put_back(run);
+    for message in cell.put_back(run).into_iter().flat_map(|run| *run) {
+        node.refuse(&message, Code::Stopped, Effect::None, STOPPED_BEFORE);
+    }
     concluded(work, handled)
 }
 
@@ -322,7 +282,7 @@ impl Work {
 }
 
 /// Makes the actor and runs its start hook; `None` = it stops, or could not be started and will.
-async fn make(cell: &Arc<Cell>, node: &Arc<Inner>, cx: &Cx) -> Option<Box<dyn DynActor>> {
+async fn start(cell: &Arc<Cell>, node: &Arc<Inner>, cx: &Cx) -> Option<Box<dyn DynActor>> {
     while cell.is_running() {
         let panic = match catching_now(|| cell.factory.make()) {
             Ok(actor) => match run_start_hook(actor, cx).await {

@@ -278,7 +278,8 @@ impl Cell {
             self.wake.notify_one();
         } else if !state.frozen && state.phase == Phase::Running {
             state.active = true;
-            crate::activation::start(self.clone(), node);
+            let (cell, node2) = (self.clone(), node.clone());
+            node.tasks.spawn_on(crate::activation::run(cell, node2), &node.handle);
         }
     }
 
@@ -338,11 +339,17 @@ impl Cell {
         self.attention.load(Ordering::Relaxed)
     }
 
-    /// Takes back what is left of a run.
-    pub(crate) fn put_back(&self, run: Box<Run>) {
-        if run.len() > 0 {
-            self.lock().mailbox.put_back(run);
+    /// Takes back what is left of a run. If the actor has been buried nobody comes to it any more, and the caller refuses it.
+    pub(crate) fn put_back(&self, run: Box<Run>) -> Option<Box<Run>> {
+        if run.len() == 0 {
+            return None;
         }
+        let mut state = self.lock();
+        if state.phase == Phase::Done {
+            return Some(run);
+        }
+        state.mailbox.put_back(run);
+        None
     }
 
     /// Gives back the permit of a message that was not handled.

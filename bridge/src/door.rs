@@ -26,7 +26,7 @@ mod lane;
 
 use inbound::Inbound;
 pub use inline::Inline;
-pub use lane::{Lane, LaneItem, LaneRun, pumping};
+pub use lane::{Lane, LaneItem, LaneRun};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 

@@ -19,6 +19,8 @@ use crate::snapshot::Snapshot;
 const MAX_WATCHERS: usize = 65_536;
 /// Most actors of which a node remembers that they panicked too often.
 const MAX_FALLEN: usize = 1024;
+/// Why a message that an actor held is refused when it stops.
+pub(crate) const STOPPED_BEFORE: &str = "it stopped before it came to this message";
 /// How long a watch waits for an actor on its way.
 const WATCH: Duration = Duration::from_secs(5);
 
@@ -189,12 +191,7 @@ impl Inner {
     pub(crate) fn end_cell<'a>(self: &'a Arc<Self>, cell: &'a Arc<Cell>, grace: Duration) -> Boxed<'a, bool> {
         Box::pin(async move {
             for message in cell.drain_mail() {
-                self.refuse(
-                    &message,
-                    Code::Stopped,
-                    Effect::None,
-                    "it stopped before it came to this message",
-                );
+                self.refuse(&message, Code::Stopped, Effect::None, STOPPED_BEFORE);
                 cell.release(self, message.permit);
             }
             let children = std::mem::take(&mut cell.lock().children);

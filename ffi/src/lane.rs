@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use actorbridge::door::{Lane, LaneItem, LaneRun, LinkEnd, pumping};
+use actorbridge::door::{Lane, LaneItem, LaneRun, LinkEnd};
 use actorbridge_proto::Packet;
 use prost::Message as _;
 use tokio::runtime::Handle;
@@ -160,7 +160,7 @@ impl Lane for Shared {
 pub(crate) async fn pump(shared: Arc<Shared>, end: Arc<LinkEnd>, turn: u64) {
     let (mut quiet, mut paid) = (None, false);
     while shared.turn.load(Ordering::SeqCst) == turn && !end.is_down() {
-        let taken = pumping(|| drain(&shared, &end));
+        let taken = drain(&shared, &end);
         shared.beat.fetch_add(2, Ordering::Relaxed);
         if taken > 0 {
             if let Some(since) = quiet.take() {

@@ -10,7 +10,6 @@ use bytes::Bytes;
 
 use super::inbound::Inbound;
 use super::{LinkEnd, State};
-use crate::activation;
 use crate::machine::link::{self, Action, Phase};
 use crate::message::{Message, Outgoing, Permit};
 use crate::node::{Inner, lock};
@@ -18,12 +17,6 @@ use crate::outlet::Outlet;
 
 /// What a payload's tag and length take, at most.
 const PLAIN_OVERHEAD: usize = 6;
-
-/// Calls `pump`, which brings messages to links, then runs the first actor that it woke on this thread, until that waits or has nothing
-/// to do. A handler that blocks blocks its caller.
-pub fn pumping<T>(pump: impl FnOnce() -> T) -> T {
-    activation::after_pump(pump)
-}
 
 /// One message on its way out.
 #[derive(Debug, Clone, Copy)]
