@@ -97,17 +97,17 @@ type world struct {
 	log  *lines
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, options ...ab.Option) *world {
 	t.Helper()
-	return newWorldOf(t, "go")
+	return newWorldOf(t, "go", options...)
 }
 
 // newWorldOf is a Go node of this name.
-func newWorldOf(t *testing.T, name string) *world {
+func newWorldOf(t *testing.T, name string, options ...ab.Option) *world {
 	t.Helper()
 	w := &world{T: t, log: &lines{}}
 	var err error
-	if w.node, err = ab.Start(t.Context(), name, ab.WithLogger(slog.New(w.log))); err != nil {
+	if w.node, err = ab.Start(t.Context(), name, append(options, ab.WithLogger(slog.New(w.log)))...); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.shutdown() })

@@ -1,6 +1,7 @@
 //! The Rust half of the native peer: the test actors, and the actor that takes the runner's orders for their node.
 
 mod ledger;
+mod runs;
 mod teller;
 
 use std::sync::Once;
@@ -16,7 +17,10 @@ fn module() -> Module {
     let told = |what: &str| std::env::var(what).unwrap_or_default();
     let module = actors::module(&told("COMPAT_NODE"))
         .actor("ledger/*", ledger::Ledger::default)
-        .actor("teller/*", teller::Teller::default);
+        .actor("teller/*", teller::Teller::default)
+        .actor("steps/*", runs::Steps::new)
+        .actor("bursts/*", || runs::Bursts)
+        .actor("clerk", || runs::Clerk);
     let socket = told("COMPAT_ORDERS");
     match socket.is_empty() {
         true => module,
