@@ -271,7 +271,7 @@ fn receive_frame(shared: &Shared, end: &LinkEnd, frame: &bytes::Bytes) {
     match Packet::read(frame, end.limits().max_frame_bytes as usize) {
         Ok(mut packet) if packet.runs.is_empty() => {
             // Nothing is lost or reordered on the way, so a caller may leave the counting to the library.
-            let next = shared.frames.load(Ordering::Relaxed) + 1;
+            let next = shared.frames.load(Ordering::Relaxed).wrapping_add(1);
             packet.head.number = if packet.head.number == 0 {
                 next
             } else {

@@ -97,7 +97,7 @@ impl Door {
     fn receive(&self, mut packet: Packet, sent: &mut u64) {
         // Nothing is lost or reordered on the way, so a caller may leave the counting to the library.
         if packet.head.number == 0 {
-            packet.head.number = *sent + 1;
+            packet.head.number = sent.wrapping_add(1); // a caller may have counted to anything before
         }
         *sent = packet.head.number;
         self.end.receive_packet(packet);
