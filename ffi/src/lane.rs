@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use crate::bell::Bell;
 use crate::host::lock;
 use crate::ring::{MAX_RECORD, Memory, Reader, RunHead, Taken, Way, Writer};
+use crate::signals;
 
 /// How long the pump looks for more before it sleeps, if that paid the last time: waking a core takes tens of microseconds.
 const SPIN: Duration = Duration::from_micros(100);
@@ -194,7 +195,10 @@ pub(crate) fn watch(shared: Arc<Shared>, end: Arc<LinkEnd>, handle: Handle) -> s
     let watched = shared.clone();
     let thread = std::thread::Builder::new()
         .name("actorbridge-watch".into())
-        .spawn(move || watch_now(&watched, &end, &handle))?;
+        .spawn(move || {
+            signals::block_sigpipe();
+            watch_now(&watched, &end, &handle);
+        })?;
     let _ = shared.watch.set(thread.thread().clone());
     Ok(())
 }
