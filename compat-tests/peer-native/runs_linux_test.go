@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -344,33 +343,6 @@ func TestAPanicInARunToGoCostsItsMessageOnly(t *testing.T) {
 	r.burst(r.inGo(r.path("panics"), d), inChunks, 1, 1, 3000)
 	r.expectLog(d.all, 1, 3000, 1, 64, 1000, 1001)
 	r.expectDead(ab.CodePanicked, 3)
-}
-
-func TestWhatAStopLeavesOfARunInGoIsStopped(t *testing.T) {
-	for name, grace := range map[string]time.Duration{"in time": patience, "too late": time.Millisecond} {
-		t.Run(name, func(t *testing.T) {
-			r := newRuns(t)
-			d := newDesk(map[uint32]byte{300: stepWait})
-			to := r.inGo(r.path("stops"), d)
-			r.burst(to, inChunks, 1, 1, 900)
-			<-d.entered
-			stopped := make(chan error, 1)
-			go func() { stopped <- r.node.Stop(r.ctx(), to, grace) }()
-			if grace == patience {
-				r.until("the stop begins", func() bool { return r.node.DeadLetterCounts()["STOPPED"] > 0 })
-			} else if err := <-stopped; !errors.Is(err, ab.ErrHandlerTimeout) {
-				t.Fatalf("the stop of a handler that does not end is %v", err)
-			}
-			close(d.gate)
-			r.expectLog(d.all, 1, 300, 1)
-			r.expectDead(ab.CodeStopped, 600)
-			if grace == patience {
-				if err := <-stopped; err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
 }
 
 func TestAnActorThatMovesThereAndBackInTheMiddleOfBurstsHandlesAllOfThem(t *testing.T) {
