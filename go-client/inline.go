@@ -40,8 +40,8 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// besider has an ask handled on this goroutine.
-type besider struct {
+// inlinePath is the way of an ask whose handler runs on this goroutine.
+type inlinePath struct {
 	link   *linkEnd
 	asker  door.Asker
 	flow   uint32
@@ -49,7 +49,7 @@ type besider struct {
 }
 
 // beside is how an ask of a type goes beside the packets of the link that it goes by, if that can be now. It is to be done with end.
-func (s *sender) beside(to Ref, what *wire.What, size int) (b besider, ok bool) {
+func (s *sender) beside(to Ref, what *wire.What, size int) (b inlinePath, ok bool) {
 	if b.link, b.flow = s.outlet(to).flowNow(); b.link == nil {
 		return b, false
 	}
@@ -63,7 +63,7 @@ func (s *sender) beside(to Ref, what *wire.What, size int) (b besider, ok bool) 
 	return b, true
 }
 
-func (besider) end() { inlineAsks.Add(-1) }
+func (inlinePath) end() { inlineAsks.Add(-1) }
 
 // askNow has an ask handled on this goroutine, if that can be. The answer is nil if it was not handled; taken: it was all the
 // same, and its answer comes.

@@ -22,7 +22,7 @@ const SPIN: Duration = Duration::from_micros(100);
 const BATCH: usize = 64;
 /// Messages below which the pump pauses: who takes each message as it comes moves a cache line for each.
 const FEW: usize = 16;
-/// The length of that pause, in instructions that do nothing: below a microsecond.
+/// The length of that pause, in instructions that do nothing.
 const PAUSE: u32 = 8;
 /// How long the pump may be kept from running by a handler that blocks, before another one takes over.
 const STALLED: Duration = Duration::from_millis(2);
