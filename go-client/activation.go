@@ -67,7 +67,7 @@ func (a *activation) loop() {
 		if next.message != nil || next.run != nil {
 			c.lingers.came()
 			if m := next.message; m != nil {
-				a.done = permits{m.permit, 1}
+				a.done = permits{m.permit(), 1}
 				a.handle(m)
 				a.handled++
 			} else {
@@ -228,7 +228,7 @@ func (a *activation) handleRun(r *mailRun) {
 	c := a.cell
 	left := r.messages()
 	share := min(max(int(c.options.mailbox)/16, 1), batch)
-	a.done = permits{first: r.first}
+	a.done = permits{first: r.first()}
 	for {
 		n := a.handleSome(r, left[:min(share, len(left))])
 		left = left[n:]
@@ -236,7 +236,7 @@ func (a *activation) handleRun(r *mailRun) {
 			break
 		}
 		c.releaseAll(a.done, a.done.count)
-		a.done = permits{first: r.first}
+		a.done = permits{first: r.first()}
 	}
 	c.putBack(r)
 }

@@ -208,7 +208,7 @@ func (c *cell) endHold(h *hold) {
 	c.node.grant(grants)
 	for m, code := range refused {
 		if code == CodeDeadlock {
-			c.release(m.permit)
+			c.release(m.permit())
 		}
 		c.node.refuse(m, code, EffectNone, "")
 	}
@@ -243,7 +243,7 @@ func (c *cell) offerForwarded(m *Message) Code {
 	case !c.pool.TakeForwarded():
 		return CodeMailboxFull
 	}
-	m.permit = permit{}
+	m.takeLocal()
 	c.mailbox.push(m)
 	c.schedule()
 	return CodeOK

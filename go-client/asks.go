@@ -305,7 +305,7 @@ func (n *Node) withdraw(
 			return m.correlation == correlation && m.who.ReplyTo == from.replyTo
 		})
 		if m != nil {
-			where.cell.release(m.permit)
+			where.cell.release(m.permit())
 			return nil, gaveUp(to, cause, "it was still in the mailbox")
 		}
 	} else {

@@ -139,7 +139,7 @@ func (c *cell) offerForced(m *Message) offer {
 	case c.phase != phaseRunning:
 		return offerStopped
 	}
-	m.permit = permit{}
+	m.takeLocal()
 	c.pool.ForceLocal()
 	c.mailbox.push(m)
 	c.schedule()
@@ -152,14 +152,14 @@ func (c *cell) offerStream(m *Message) Code {
 	code := c.arrive(m)
 	c.mu.Unlock()
 	if code == CodeDeadlock {
-		c.release(m.permit)
+		c.release(m.permit())
 	}
 	return code
 }
 
 // arrive takes a message of an incoming stream. The caller holds the lock, and gives the permit back after CodeDeadlock.
 func (c *cell) arrive(m *Message) Code {
-	key := streamKey(m.permit)
+	key := streamKey(m.permit())
 	if h := c.arrival.holds[key]; h != nil {
 		h.queue = append(h.queue, m) // within the initial credit
 		return CodeOK
@@ -170,7 +170,7 @@ func (c *cell) arrive(m *Message) Code {
 	if c.phase != phaseRunning {
 		return CodeStopped
 	}
-	switch c.pool.Arrive(key, m.permit.seq) {
+	switch c.pool.Arrive(key, m.seq) {
 	case machine.Full:
 		return CodeMailboxFull
 	case machine.NotBound:

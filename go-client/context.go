@@ -3,7 +3,7 @@ package actorbridge
 import (
 	"context"
 	"log/slog"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -56,12 +56,22 @@ type turn struct {
 	cell    *cell
 	message *Message // nil in a hook or a loop
 
-	mu     sync.Mutex
-	inner  context.Context
-	cancel context.CancelFunc
-	ended  bool // the asker has stopped waiting
-	over   bool // the handler has returned
+	// inner is nil until then.
+	inner atomic.Pointer[inner]
+	state atomic.Uint32
 }
+
+// inner is the real context behind a turn.
+type inner struct {
+	context.Context
+	cancel context.CancelFunc
+}
+
+// The bits of a turn's state.
+const (
+	turnEnded uint32 = 1 << iota // the asker has stopped waiting
+	turnOver                     // the handler has returned
+)
 
 // turnKey finds the turn below a derived context.
 type turnKey struct{}
@@ -96,47 +106,46 @@ func (t *turn) Value(key any) any {
 }
 
 func (t *turn) real() context.Context {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.inner == nil {
-		if deadline, ok := t.Deadline(); ok {
-			t.inner, t.cancel = context.WithDeadline(t.cell.ctx, deadline)
-		} else {
-			t.inner, t.cancel = context.WithCancel(t.cell.ctx)
-		}
-		if t.ended || t.over {
-			t.cancel()
-		}
+	if made := t.inner.Load(); made != nil {
+		return made
 	}
-	return t.inner
+	made := new(inner)
+	if deadline, ok := t.Deadline(); ok {
+		made.Context, made.cancel = context.WithDeadline(t.cell.ctx, deadline)
+	} else {
+		made.Context, made.cancel = context.WithCancel(t.cell.ctx)
+	}
+	if !t.inner.CompareAndSwap(nil, made) {
+		made.cancel() // another goroutine was faster
+		return t.inner.Load()
+	}
+	if t.state.Load() != 0 {
+		made.cancel()
+	}
+	return made
 }
 
 // end: the asker has stopped waiting.
 func (t *turn) end() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.ended = true
-	if t.cancel != nil {
-		t.cancel()
-	}
+	t.set(turnEnded)
 }
 
 // finish: the handler has returned.
 func (t *turn) finish() {
-	t.mu.Lock()
-	t.over = true
-	cancel := t.cancel
-	t.mu.Unlock()
-	if cancel != nil {
-		cancel()
+	t.set(turnOver)
+}
+
+// set: who makes the real context afterwards sees the state, and whoever has made it before is seen here.
+func (t *turn) set(bit uint32) {
+	t.state.Or(bit)
+	if made := t.inner.Load(); made != nil {
+		made.cancel()
 	}
 }
 
 // stages says whether a tell by this turn is staged. The error: the handler has returned.
 func (t *turn) stages() (bool, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.over {
+	if t.state.Load()&turnOver != 0 {
 		return false, newError(CodeInvalidArgument, t.cell.ref.text,
 			"the handler that this context belongs to has returned; use the node's own calls with another context")
 	}

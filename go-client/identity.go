@@ -48,7 +48,7 @@ func (l *linkEnd) refusesSource(stream *inbound, m *Message) bool {
 	}
 	l.accuse(why)
 	if stream != nil && stream.cell != nil {
-		stream.cell.refusedStream(l.key(m.permit.flow), m.permit.seq)
+		stream.cell.refusedStream(l.key(m.flow), m.seq)
 	}
 	l.node.refuse(m, CodeForbidden, EffectNone, why)
 	return true

@@ -223,7 +223,7 @@ func (n *Node) endCell(ctx context.Context, c *cell, grace time.Duration) bool {
 	c.mu.Unlock()
 	for _, m := range mail {
 		n.refuse(m, CodeStopped, EffectNone, stoppedBefore)
-		c.release(m.permit)
+		c.release(m.permit())
 	}
 	for _, child := range children {
 		n.stopCell(ctx, child, grace)

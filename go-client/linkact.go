@@ -149,7 +149,7 @@ func (l *linkEnd) deliver(d *machine.Delivery) {
 	}
 	m.hops, m.deadline = d.Hops, l.node.deadlineIn(d.TTLMs)
 	if stream != nil {
-		m.permit = permit{l.id, d.Flow, d.Seq}
+		m.link, m.flow, m.seq = l.id, d.Flow, d.Seq
 	}
 	// Where its stream says nothing of the source, or there is none, a message may name its own.
 	if m.who != who && l.refusesSource(stream, m) {
@@ -224,7 +224,7 @@ func (l *linkEnd) skipped(flow uint32, seq uint64) {
 		return
 	}
 	p := permit{l.id, flow, seq}
-	if m := stream.cell.cancelAsk(func(m *Message) bool { return m.permit == p }); m != nil {
+	if m := stream.cell.cancelAsk(func(m *Message) bool { return m.permit() == p }); m != nil {
 		l.node.outcome(m, CodeCancelled, EffectNone, "")
 		stream.cell.release(p)
 	}

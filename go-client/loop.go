@@ -61,7 +61,7 @@ func (in *Inbox) finish() (done permits) {
 	if r := m.takeDuty(); r != nil {
 		r.Fail(handlerSilent(m))
 	}
-	return permits{m.permit, 1}
+	return permits{m.permit(), 1}
 }
 
 // runLoop is the goroutine of a loop actor. It ends when the loop returns.

@@ -1,44 +1,42 @@
 package actorbridge
 
 import (
+	"slices"
+
 	"github.com/actorbridge/actorbridge/go-client/door"
 	"github.com/actorbridge/actorbridge/go-client/internal/machine"
-	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
 // A mailRun is tells of one stream that came together. It is put into a mailbox, handled and given back as a whole, so that a
 // message costs little more than its bytes.
 type mailRun struct {
-	node     *Node
-	who      *wire.Who
-	what     *wire.What
-	first    permit // of the first message that is left
-	deadline uint64
-	hops     uint32
-	block    []byte
-	ends     []uint32 // in block, of the messages that are left
-	start    uint32   // of the first of them
+	head
+	seq   uint64 // of the first message that is left
+	block []byte
+	ends  []uint32 // in block, of the messages that are left
+	start uint32   // of the first of them
 }
 
 func newRun(l *linkEnd, stream *inbound, run *door.LaneRun) *mailRun {
 	return &mailRun{
-		node: l.node, who: stream.who, what: l.what(run.TypeID), first: permit{l.id, run.Flow, run.FirstSeq},
-		deadline: l.node.deadlineIn(run.TTLMs), hops: run.Hops, block: run.Block, ends: append([]uint32(nil), run.Ends...),
+		head: head{
+			node: l.node, who: stream.who, what: l.what(run.TypeID), link: l.id, flow: run.Flow,
+			deadline: l.node.deadlineIn(run.TTLMs), hops: run.Hops, isShared: true,
+		},
+		seq: run.FirstSeq, block: run.Block, ends: slices.Clone(run.Ends),
 	}
 }
 
-func (r *mailRun) key() machine.StreamKey { return streamKey(r.first) }
+func (r *mailRun) first() permit { return permit{r.link, r.flow, r.seq} }
 
 // messages makes what is left, in one piece of memory.
 func (r *mailRun) messages() []Message {
 	all := make([]Message, len(r.ends))
-	start, p := r.start, r.first
+	start := r.start
 	for i, end := range r.ends {
 		m := &all[i]
-		m.node, m.who, m.what, m.payload = r.node, r.who, r.what, r.block[start:end:end]
-		m.permit, m.hops, m.deadline = p, r.hops, r.deadline
+		m.head, m.payload, m.seq = &r.head, r.block[start:end:end], r.seq+uint64(i)
 		start = end
-		p.seq++
 	}
 	return all
 }
@@ -47,7 +45,7 @@ func (r *mailRun) messages() []Message {
 func (r *mailRun) drop(n int) {
 	if n > 0 {
 		r.start, r.ends = r.ends[n-1], r.ends[n:]
-		r.first.seq += uint64(n)
+		r.seq += uint64(n)
 	}
 }
 
@@ -144,7 +142,7 @@ func (c *cell) offerRun(r *mailRun) (rest []Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	special := c.factory.loop != nil || c.frozen || c.moved != nil || c.phase != phaseRunning || len(c.arrival.holds) > 0
-	if special || c.pool.ArriveRun(r.key(), r.first.seq, uint64(len(r.ends))) != machine.Accepted {
+	if special || c.pool.ArriveRun(streamKey(r.first()), r.seq, uint64(len(r.ends))) != machine.Accepted {
 		return r.messages()
 	}
 	c.mailbox.pushRun(r)

@@ -24,20 +24,61 @@ type permit struct {
 // A Message is one message as an actor gets it. It is always encoded, so that nothing is shared between two actors: who ++
 // what ++ body are the bytes that its sender wrote.
 type Message struct {
-	node        *Node
-	who         *wire.Who
-	what        *wire.What
-	body        []byte // nothing: the payload is all there is
-	payload     []byte
-	correlation uint64
-	deadline    uint64 // milliseconds of the node's clock; 0 = none
-	hops        uint32
+	*head
+	payload []byte
+	seq     uint64      // in its stream
+	owed    atomic.Bool // an answer is owed
+	turn    turn        // while it is handled
+}
+
+// head is what is known of a message beside its payload. The messages of a run have one together, so that each is small.
+type head struct {
+	node *Node
+	who  *wire.Who
+	what *wire.What
+	// link and flow are those of its stream; without link it has none.
+	link     uint64
+	flow     uint32
+	hops     uint32
+	deadline uint64 // milliseconds of the node's clock; 0 = none
+	// isShared: it is of more than one message, which have nothing of what follows.
+	isShared    bool
 	asks        uint32 // entries of the ask path
-	permit      permit
+	correlation uint64
+	body        []byte // nothing: the payload is all there is
 	note        []byte
-	slot        string      // of an answer to a request: the node that made it
-	owed        atomic.Bool // an answer is owed
-	turn        turn        // while it is handled
+	slot        string // of an answer to a request: the node that made it
+}
+
+// newMessage is a message with a head of its own, made at once.
+func newMessage(h head, payload []byte) *Message {
+	m := &struct {
+		Message
+		own head
+	}{own: h}
+	m.head, m.payload = &m.own, payload
+	return &m.Message
+}
+
+// ownHead is its head, to be changed: it is of this message alone.
+func (m *Message) ownHead() *head {
+	if m.isShared {
+		h := *m.head
+		h.isShared = false
+		m.head = &h
+	}
+	return m.head
+}
+
+// permit is its place in a mailbox.
+func (m *Message) permit() permit { return permit{m.link, m.flow, m.seq} }
+
+// takeLocal: its place is a local one.
+func (m *Message) takeLocal() {
+	if m.link != 0 {
+		h := m.ownHead()
+		h.link, h.flow, m.seq = 0, 0, 0
+	}
 }
 
 // The fields that a who and a what may have.
@@ -62,9 +103,9 @@ func readMessage(node *Node, who *wire.Who, what *wire.What, body []byte) (*Mess
 	if inBody&whatFields != 0 {
 		what = mergedWhat(what, wire.WhatOf(&e, nil))
 	}
-	return &Message{
-		node: node, who: who, what: what, body: body, payload: e.Payload, correlation: e.Correlation, asks: e.AskPathLen,
-	}, nil
+	return newMessage(head{
+		node: node, who: who, what: what, body: body, correlation: e.Correlation, asks: e.AskPathLen,
+	}, e.Payload), nil
 }
 
 // mergedWhat is what a message is when its body says part of it. The prefix stays as it was: the body is written after it.

@@ -310,7 +310,7 @@ func (n *Node) leave(c *cell, link *linkEnd, f *forwarder) {
 	n.following.Lock()
 	link = n.linkBehind(f, link)
 	for _, m := range behind {
-		m.who = c.whoOf(m)
+		m.ownHead().who = c.whoOf(m)
 		n.passOnInOrder(f, m)
 	}
 	for stream, d := range c.arrival.drained { // those that came after the cut; twice does no harm

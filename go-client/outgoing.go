@@ -92,10 +92,10 @@ func (out *outgoing) isPlain() bool {
 
 // message is what an actor of this node gets.
 func (out *outgoing) message(node *Node, who *wire.Who) *Message {
-	return &Message{
-		node: node, who: who, what: out.what, body: out.body, payload: out.payload, correlation: out.correlation,
+	return newMessage(head{
+		node: node, who: who, what: out.what, body: out.body, correlation: out.correlation,
 		asks: out.asks, deadline: out.deadline, hops: out.hops,
-	}
+	}, out.payload)
 }
 
 // typeInfo is what a node has to know of a message type, made once.

@@ -229,9 +229,9 @@ func (n *Node) refuse(m *Message, code Code, effect Effect, detail string) {
 
 // outcome tells the node of a message's sender what became of it.
 func (n *Node) outcome(m *Message, code Code, effect Effect, detail string) {
-	if link := n.link(m.permit.link); link != nil {
-		link.outcome(m.permit.flow, &pb.Outcome{
-			Seq: m.permit.seq, Code: pb.Code(code), Effect: pb.Effect(effect), Detail: valid(detail),
+	if link := n.link(m.link); link != nil {
+		link.outcome(m.flow, &pb.Outcome{
+			Seq: m.seq, Code: pb.Code(code), Effect: pb.Effect(effect), Detail: valid(detail),
 		})
 	}
 }
