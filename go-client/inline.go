@@ -113,15 +113,33 @@ const correlationOverhead = 11
 // A quick ask is one of outside code that is asked and answered in memory that is used again.
 type quick struct {
 	what, wants *wire.What
-	// size is the payload's; put appends so many bytes, and read is given those of the reply, which are not its to keep.
+	// size is the payload's.
 	size int
-	put  func([]byte) ([]byte, error)
-	read func([]byte) error
+	// A message is asked, and its reply is read into answer; or, without one, raw is asked, and reply is the reply.
+	message, answer proto.Message
+	raw, reply      []byte
+}
+
+// put appends the payload.
+func (q *quick) put(b []byte) ([]byte, error) {
+	if q.message == nil {
+		return append(b, q.raw...), nil
+	}
+	return proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(b, q.message)
+}
+
+// read reads the reply's payload, which is not its to keep.
+func (q *quick) read(payload []byte) error {
+	if q.message == nil {
+		q.reply = bytes.Clone(payload)
+		return nil
+	}
+	return proto.Unmarshal(payload, q.answer)
 }
 
 // askQuick is askNow for a quick ask. Not done: ask the usual way. Done without an error: read was called, or the answer is another one
 // than it wants.
-func (n *Node) askQuick(ctx context.Context, to Ref, q quick) (other *Message, done bool, err error) {
+func (n *Node) askQuick(ctx context.Context, to Ref, q *quick) (other *Message, done bool, err error) {
 	b, ok := n.outside.beside(to, q.what, q.size+plainOverhead+correlationOverhead)
 	if !ok {
 		return nil, false, nil
@@ -159,7 +177,7 @@ func (n *Node) askQuick(ctx context.Context, to Ref, q quick) (other *Message, d
 }
 
 // write writes the body of an ask.
-func (m *scratch) write(correlation uint64, q quick) (err error) {
+func (m *scratch) write(correlation uint64, q *quick) (err error) {
 	m.body = wire.AppendBody(m.body[:0], wire.BodyFields{Correlation: correlation}, nil)
 	if q.size > 0 {
 		m.body = wire.AppendPayloadHead(m.body, q.size)
@@ -199,29 +217,19 @@ func (n *Node) askQuickly(ctx context.Context, to Ref, message, answer proto.Mes
 	if info.minReader > 1 { // the peer may read an older version only
 		return nil, false, nil
 	}
-	return n.askQuick(ctx, to, quick{
-		what: info.ask, wants: infoOf(answer).reply, size: proto.Size(message),
-		put: func(b []byte) ([]byte, error) {
-			return proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(b, message)
-		},
-		read: func(payload []byte) error { return proto.Unmarshal(payload, answer) },
+	return n.askQuick(ctx, to, &quick{
+		what: info.ask, wants: infoOf(answer).reply, size: proto.Size(message), message: message, answer: answer,
 	})
 }
 
 // askRawNow is the same for raw messages.
 func (n *Node) askRawNow(ctx context.Context, to Ref, t *RawType, payload []byte) (reply []byte, done bool, err error) {
-	other, done, err := n.askQuick(ctx, to, quick{
-		what: t.ask, wants: t.reply, size: len(payload),
-		put: func(b []byte) ([]byte, error) { return append(b, payload...), nil },
-		read: func(answer []byte) error {
-			reply = bytes.Clone(answer)
-			return nil
-		},
-	})
+	q := quick{what: t.ask, wants: t.reply, size: len(payload), raw: payload}
+	other, done, err := n.askQuick(ctx, to, &q)
 	if err == nil && other != nil {
-		reply, err = t.read(to, other)
+		q.reply, err = t.read(to, other)
 	}
-	return reply, done, err
+	return q.reply, done, err
 }
 
 // noWhat is of a message that says itself what it is.
