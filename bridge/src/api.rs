@@ -20,7 +20,8 @@ use crate::node::{Inner, lock};
 use crate::outlet::Sent;
 use crate::protocol::Reads;
 use crate::remote::TlsFiles;
-use crate::rings::{DeadLetter, Level, LogLine};
+use crate::rings::{DeadLetter, LogLine};
+use crate::status::Heard;
 use crate::system::System;
 
 mod moves;
@@ -237,18 +238,7 @@ impl Node {
         let accepting = inner.clone();
         let until = inner.closing.child_token();
         let remote = inner.remote.clone();
-        // A connection's task may outlive the node.
-        let (logging, at) = (Arc::downgrade(&self.inner), address.to_owned());
-        let refused = move |from: &str, why: &str| {
-            if let Some(node) = logging.upgrade() {
-                let of = if from.is_empty() {
-                    String::new()
-                } else {
-                    format!("a connection from {from} was refused: ")
-                };
-                node.log(Level::Warn, &at, format!("{of}{why}"));
-            }
-        };
+        let refused = Heard::new(&self.inner, address);
         let task = async move {
             let accept = move || LinkEnd::new(&accepting, Role::Acceptor);
             match crate::remote::listen(&text, accept, refused, until, &remote).await {
@@ -441,11 +431,8 @@ impl Node {
     pub async fn dial(&self, address: &str) -> Result<String, Error> {
         let end = self.dialler();
         let (link, text, remote) = (end.clone(), address.to_owned(), self.inner.remote.clone());
-        let logging = self.inner.clone();
-        let connect = async move {
-            let complain = |why: &str| logging.log(Level::Warn, &text, why.to_owned());
-            crate::remote::connect(link, &text, complain, &remote).await
-        };
+        let heard = Heard::new(&self.inner, address);
+        let connect = async move { crate::remote::connect(link, &text, &heard, &remote).await };
         let connected = self
             .inner
             .handle

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actorbridge_proto::v1::{Code, Failure, Kind};
+use actorbridge_proto::v1::{self, Code, Failure, Kind};
 use actorbridge_proto::writer::{self, BodyFields};
 use prost::Message as _;
 use tokio::sync::oneshot;
@@ -18,9 +18,13 @@ use crate::message::{Message, Outgoing, Payload};
 use crate::node::{Inner, lock};
 use crate::outlet::{Placed, Sender};
 use crate::rings::Level;
+use crate::status::Counted;
 
 /// The longest that an ask or a timer may wait, so that adding it to the time cannot overflow.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Most asks that wait that a status tells of.
+const MAX_TOLD: usize = 64;
 
 /// Where on which link an ask went. A flow's number may stand for another stream later.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +39,9 @@ pub(crate) struct Place {
 pub(crate) struct Waiter {
     pub(crate) placed: Option<Place>,
     to: Wanted,
+    /// For people: whom it asks, and since when.
+    asked: Address,
+    since: Millis,
 }
 
 enum Wanted {
@@ -43,10 +50,12 @@ enum Wanted {
 }
 
 impl Waiter {
-    pub(crate) fn request(path: String) -> Self {
+    pub(crate) fn request(path: String, asked: Address, since: Millis) -> Self {
         Self {
             placed: None,
             to: Wanted::Actor(path),
+            asked,
+            since,
         }
     }
 }
@@ -118,13 +127,33 @@ impl Inner {
         ask_path: &[u64],
         cancel: Option<&CancellationToken>,
     ) -> Result<Message, Error> {
+        // Dropped before its end: nobody wants to know it any more.
+        let (counters, code) = (&self.counters, Code::Cancelled);
+        let mut counted = Counted { counters, code };
+        let answer = self.ask_until(from, to, make, within, ask_path, cancel).await;
+        counted.code = answer.as_ref().map_or_else(Error::code, |_| Code::Ok);
+        answer
+    }
+
+    async fn ask_until(
+        self: &Arc<Self>,
+        from: &Sender,
+        to: &Address,
+        make: impl FnOnce(BodyFields<'_>) -> Outgoing,
+        within: Duration,
+        ask_path: &[u64],
+        cancel: Option<&CancellationToken>,
+    ) -> Result<Message, Error> {
         let within = within.min(LONGEST);
         let until = tokio::time::Instant::now() + within;
-        let deadline = self.now() + u64::try_from(within.as_millis()).unwrap_or(u64::MAX / 2);
+        let since = self.now();
+        let deadline = since + u64::try_from(within.as_millis()).unwrap_or(u64::MAX / 2);
         let (tx, mut rx) = oneshot::channel();
         let waiter = Waiter {
             placed: None,
             to: Wanted::Caller(tx),
+            asked: to.clone(),
+            since,
         };
         let correlation = self.begin_ask(deadline, waiter, to)?;
         let mut pending = Pending {
@@ -237,6 +266,11 @@ impl Inner {
     }
 
     fn hand_over(self: &Arc<Self>, waiter: Waiter, message: Message) {
+        if matches!(waiter.to, Wanted::Actor(_))
+            && let Some(failure) = message.failure()
+        {
+            self.counters.ask_failed(Code::from_wire(failure.code));
+        }
         match waiter.to {
             Wanted::Caller(tx) => drop(tx.send(message)),
             // Where it is, or was last: it forwards what is for an actor that has moved.
@@ -251,6 +285,27 @@ impl Inner {
         if let Some(message) = failure(correlation, code, detail) {
             self.hand_over(waiter, message);
         }
+    }
+
+    /// How many asks wait, how many have ended, and those that wait.
+    pub(crate) fn asks_now(&self, now: Millis) -> (u32, u64, Vec<v1::AskStatus>) {
+        let asks = lock(&self.asks);
+        let (waiting, ended) = (asks.waiting(), asks.ended());
+        let mut oldest: Vec<_> = asks.iter().collect();
+        if oldest.len() > MAX_TOLD {
+            oldest.select_nth_unstable_by_key(MAX_TOLD, |waiter| waiter.since);
+            oldest.truncate(MAX_TOLD);
+        }
+        oldest.sort_by_key(|waiter| waiter.since);
+        let oldest: Vec<_> = oldest.iter().map(|w| (w.asked.clone(), w.placed, w.since)).collect();
+        drop(asks);
+        let told = |(asked, placed, since): (Address, Option<Place>, Millis)| v1::AskStatus {
+            target: asked.as_str().to_owned(),
+            peer: placed.and_then(|p| self.link(p.link)?.peer()).unwrap_or_default(),
+            age_ms: now.saturating_sub(since),
+        };
+        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
+        (waiting, ended, oldest.into_iter().map(told).collect())
     }
 
     /// Time passes: requests expire.

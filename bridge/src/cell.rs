@@ -476,6 +476,7 @@ impl Cell {
             restarts: state.supervisor.restarts(),
             epoch: state.epoch,
             language: "rust".into(),
+            dispatcher: "pool".into(),
         }
     }
 

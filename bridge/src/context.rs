@@ -237,8 +237,9 @@ impl Cx {
     /// As [`Cx::tell`].
     pub fn request<M: Payload>(&self, to: &Ref, message: &M, within: Duration, context: Bytes) -> Result<(), Error> {
         let within = u64::try_from(within.min(LONGEST).as_millis()).unwrap_or(u64::MAX / 2);
-        let deadline = self.node.now() + within;
-        let waiter = Waiter::request(self.cell.path.clone());
+        let now = self.node.now();
+        let deadline = now + within;
+        let waiter = Waiter::request(self.cell.path.clone(), to.clone(), now);
         let correlation = self.node.begin_ask(deadline, waiter, to)?;
         let fields = BodyFields {
             correlation,
@@ -251,8 +252,9 @@ impl Cx {
             .lock()
             .requests
             .insert(key.clone(), Request { context, deadline });
-        self.outbox.stage(to.clone(), out).inspect_err(|_| {
+        self.outbox.stage(to.clone(), out).inspect_err(|error| {
             self.node.end_ask(correlation);
+            self.node.counters.ask_failed(error.code());
             self.cell.lock().requests.remove(&key);
         })
     }

@@ -1,6 +1,6 @@
 //! A node's end of a link: what doors feed with packets and take packets from.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
@@ -13,16 +13,19 @@ use tokio_util::sync::CancellationToken;
 use crate::actor::State as ActorState;
 use crate::asks::Place;
 use crate::error::Fault;
+use crate::machine::Millis;
 use crate::machine::link::{Action, BindingNumber, Config, Link, PROTOCOL, Phase, Role, Send};
 use crate::message::{Message, Outgoing};
 use crate::node::{Inner, lock};
 use crate::outlet::Outlet;
 use crate::remote::Identity;
+use crate::status::{Meter, SOFTWARE};
 use crate::versions;
 
 mod inbound;
 pub(crate) mod inline;
 mod lane;
+mod told;
 
 use inbound::Inbound;
 pub use inline::Inline;
@@ -48,6 +51,8 @@ struct State {
     unsent: Option<Packet>,
     /// Flows that wait for credit, and what rings for who waits.
     starved: HashMap<u32, Arc<Notify>>,
+    /// Flows that have used up their credit since they were last given some.
+    stalled: HashSet<u32>,
 }
 
 /// One end of a link. A door brings it what the peer sends and carries what it has to say; it knows nothing else.
@@ -66,6 +71,11 @@ pub struct LinkEnd {
     identity: OnceLock<Identity>,
     /// The log has been told that a source was forbidden.
     accused: AtomicBool,
+    /// What goes by it before its handshake is over, and then.
+    early: Arc<Meter>,
+    meter: OnceLock<Arc<Meter>>,
+    dialled: bool,
+    since: Millis,
     fate: Mutex<Option<(v1::Status, String)>>,
     /// Trips when the handshake is over, or the link is.
     pub(crate) settled: CancellationToken,
@@ -91,7 +101,7 @@ impl LinkEnd {
             capabilities: vec![v1::Capability::Move as u32],
             required: Vec::new(),
             limits: v1::Limits::default(),
-            software: concat!("actorbridge-rust ", env!("CARGO_PKG_VERSION")).into(),
+            software: SOFTWARE.into(),
             types: node.reads(),
         };
         let machine = Link::new(config, node.now());
@@ -108,6 +118,7 @@ impl LinkEnd {
                 lane: None,
                 unsent: None,
                 starved: HashMap::new(),
+                stalled: HashSet::new(),
             }),
             inbound: Mutex::default(),
             wake: Mutex::default(),
@@ -115,6 +126,10 @@ impl LinkEnd {
             incarnation: AtomicU64::new(0),
             identity: OnceLock::new(),
             accused: AtomicBool::new(false),
+            early: node.counters.early(),
+            meter: OnceLock::new(),
+            dialled: role == Role::Dialer,
+            since: node.now(),
             fate: Mutex::default(),
             settled: CancellationToken::new(),
             down: CancellationToken::new(),
@@ -216,9 +231,11 @@ impl LinkEnd {
 
     /// The bytes of a frame came. A frame that does not parse ends the link.
     pub fn receive_frame(&self, frame: Bytes) {
+        self.meter().received(frame.len());
         let limit = lock(&self.state).machine.limits().max_frame_bytes as usize;
         match Packet::read(&frame, limit) {
             Ok(packet) => self.receive_packet(packet),
+            Err(refusal) if refusal.code == Code::TooLarge => self.oversized_frame(&refusal.to_string()),
             Err(refusal) => self.bad_frame(&refusal.to_string()),
         }
     }
@@ -301,6 +318,13 @@ impl LinkEnd {
         }
     }
 
+    /// As [`Self::bad_frame`], for a frame over the limit.
+    pub fn oversized_frame(&self, detail: &str) {
+        if let Some(node) = self.node.upgrade() {
+            self.drive(&node, |machine, out| machine.oversized_frame(detail, out));
+        }
+    }
+
     pub(crate) fn drain(&self, node: &Arc<Inner>) {
         self.drive(node, |machine, _| machine.drain());
     }
@@ -343,6 +367,7 @@ impl LinkEnd {
                     let version = |reads: &v1::Reads| (reads.r#type.clone(), reads.max_version.max(1));
                     state.reads = types.iter().map(version).collect();
                     self.incarnation.store(*incarnation, Ordering::Relaxed);
+                    self.count_up(peer);
                     *lock(&self.peer) = Some(peer.clone());
                 }
                 // A sender that finds its binding gone must find the reason too, before its next message.
@@ -397,6 +422,9 @@ impl LinkEnd {
         let mut sent = state.machine.send(flow, what, out.deadline, out.hops, body);
         if sent == Send::NoCredit && Self::starves(&mut state, flow) {
             sent = state.machine.send(flow, what, out.deadline, out.hops, body);
+        }
+        if sent == Send::NoCredit && state.stalled.insert(flow) {
+            self.meter().stalled();
         }
         drop(state);
         self.ring();
@@ -486,6 +514,7 @@ impl LinkEnd {
     pub(crate) fn close_flow(&self, flow: u32) {
         let mut state = lock(&self.state);
         Self::feed(&mut state, flow);
+        state.stalled.remove(&flow);
         state.outlets.remove(&flow);
         state.machine.close(flow);
         drop(state);
@@ -536,8 +565,8 @@ pub(crate) async fn join_in_memory(near: Arc<LinkEnd>, far: Arc<LinkEnd>) {
         let ring = bell.clone();
         from.set_wake(Box::new(move || ring.notify_one()));
         loop {
-            while let Some(packet) = from.take_packet() {
-                to.receive_frame(packet.to_bytes());
+            while let Some(frame) = from.take_frame() {
+                to.receive_frame(frame);
                 tokio::task::yield_now().await;
             }
             // A node that is gone has nothing more to say, not even Goodbye.

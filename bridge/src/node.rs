@@ -24,6 +24,7 @@ use crate::message::{Message, Outgoing, Permit};
 use crate::outlet::{Placed, Sender, Sent};
 use crate::protocol::{Known, Protocol, Reads};
 use crate::rings::{DeadLetter, DeadLetters, Level, Logs};
+use crate::status::Counters;
 
 /// How long another node may take to say whether it hosts an actor.
 /// How often a sender looks for credit before it waits to be told.
@@ -65,6 +66,7 @@ pub(crate) struct Inner {
     owners: Mutex<HashMap<String, String>>,
     pub(crate) asks: Mutex<Asks<Waiter>>,
     pub(crate) dead: Mutex<DeadLetters>,
+    pub(crate) counters: Counters,
     logs: Mutex<Logs>,
     pub(crate) moves: crate::moves::Moves,
     /// (watched address, watcher) of actors on other nodes, by link.
@@ -99,6 +101,7 @@ impl Inner {
             owners: Mutex::default(),
             asks: Mutex::default(),
             dead: Mutex::default(),
+            counters: Counters::default(),
             logs: Mutex::default(),
             moves: crate::moves::Moves::default(),
             watches: Mutex::default(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use actorbridge_proto::v1::{Code, Effect};
+use actorbridge_proto::v1::{Code, CodeCount, Effect};
 use bytes::Bytes;
 
 /// A message that was refused, lost or not handled.
@@ -25,7 +25,7 @@ pub struct DeadLetter {
 pub(crate) struct DeadLetters {
     letters: VecDeque<DeadLetter>,
     bytes: usize,
-    counts: BTreeMap<&'static str, u64>,
+    counts: BTreeMap<i32, u64>,
     /// Answers that came after their asker had stopped waiting.
     pub(crate) late_replies: u64,
 }
@@ -39,7 +39,7 @@ fn size(letter: &DeadLetter) -> usize {
 
 impl DeadLetters {
     pub(crate) fn push(&mut self, letter: DeadLetter) {
-        *self.counts.entry(letter.code.as_str_name()).or_default() += 1;
+        *self.counts.entry(letter.code as i32).or_default() += 1;
         // A copy: a slice would keep the whole frame that it came in.
         let envelope = Bytes::copy_from_slice(&letter.envelope);
         self.bytes += size(&letter);
@@ -54,11 +54,20 @@ impl DeadLetters {
     }
 
     pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
-        let mut counts = self.counts.clone();
+        let named = |(&code, &count): (&i32, &u64)| (Code::from_wire(code).as_str_name(), count);
+        let mut counts: BTreeMap<_, _> = self.counts.iter().map(named).collect();
         if self.late_replies > 0 {
             counts.insert("LATE_REPLY", self.late_replies);
         }
         counts
+    }
+}
+
+impl DeadLetters {
+    /// How many there were of each code.
+    pub(crate) fn by_code(&self) -> Vec<CodeCount> {
+        let count = |(&code, &count): (&i32, &u64)| CodeCount { code, count };
+        self.counts.iter().map(count).collect()
     }
 }
 

@@ -20,6 +20,9 @@ const HELP: &str = "options:
   --any-client            with grpcs://, take links also from nodes that show no certificate
   --plain-tcp-beyond-loopback
                           allow tcp:// to other machines: anyone on the way can read and forge messages
+  --metrics HOST:PORT     answer GET http://HOST:PORT/metrics, for Prometheus, on this machine's own addresses only
+  --metrics-beyond-loopback
+                          allow --metrics on an address that other machines can reach
   --until-stdin-closes    also end when standard input is closed: for a child process
   --help                  this text";
 /// How often the log is looked at.
@@ -33,6 +36,8 @@ struct Arguments {
     ca: Option<String>,
     any_client: bool,
     plain_tcp_beyond_loopback: bool,
+    metrics: Option<String>,
+    metrics_beyond_loopback: bool,
     until_stdin_closes: bool,
 }
 
@@ -60,6 +65,8 @@ fn parse(module: &Module, given: impl Iterator<Item = String>) -> Result<Option<
         ca: None,
         any_client: false,
         plain_tcp_beyond_loopback: false,
+        metrics: None,
+        metrics_beyond_loopback: false,
         until_stdin_closes: false,
     };
     let mut given = given;
@@ -73,6 +80,8 @@ fn parse(module: &Module, given: impl Iterator<Item = String>) -> Result<Option<
             "--ca" => arguments.ca = Some(value()?),
             "--any-client" => arguments.any_client = true,
             "--plain-tcp-beyond-loopback" => arguments.plain_tcp_beyond_loopback = true,
+            "--metrics" => arguments.metrics = Some(value()?),
+            "--metrics-beyond-loopback" => arguments.metrics_beyond_loopback = true,
             "--until-stdin-closes" => arguments.until_stdin_closes = true,
             "--help" => return Ok(None),
             _ => return Err(format!("{option} is not an option")),
@@ -86,7 +95,7 @@ fn parse(module: &Module, given: impl Iterator<Item = String>) -> Result<Option<
 }
 
 /// Runs a module's node until SIGTERM or SIGINT, as the program's arguments say (`--help` lists them). Prints
-/// `listening ADDRESS` on standard output, a line for each address, and on standard error what its log has of warnings and
+/// `metrics URL`, if there are any, and `listening ADDRESS` on standard output, a line for each address, and on standard error what its log has of warnings and
 /// errors. Blocks.
 pub fn serve(module: Module) -> ExitCode {
     match parse(&module, std::env::args().skip(1)) {
@@ -123,6 +132,14 @@ fn run(module: Module, arguments: &Arguments) -> Result<(), String> {
     let ended = outside.block_on(async {
         let mut term = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
         let mut int = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
+        if let Some(address) = &arguments.metrics {
+            let at = node.handle().spawn(metrics(
+                node.clone(),
+                address.clone(),
+                arguments.metrics_beyond_loopback,
+            ));
+            println!("metrics http://{}/metrics", at.await.map_err(|e| e.to_string())??);
+        }
         node.listening()
             .iter()
             .for_each(|address| println!("listening {address}"));
@@ -137,6 +154,24 @@ fn run(module: Module, arguments: &Arguments) -> Result<(), String> {
     // A read of standard input cannot be interrupted: do not wait for its thread.
     outside.shutdown_background();
     ended
+}
+
+/// Where the node's metrics are to be had.
+#[cfg(feature = "prometheus")]
+async fn metrics(node: Node, address: String, beyond_loopback: bool) -> Result<std::net::SocketAddr, String> {
+    let options = crate::prometheus::Options {
+        address,
+        beyond_loopback,
+    };
+    let at = crate::prometheus::listen(&node, &options).await;
+    at.map_err(|e| e.to_string())
+}
+
+#[cfg(not(feature = "prometheus"))]
+async fn metrics(_: Node, address: String, _: bool) -> Result<std::net::SocketAddr, String> {
+    Err(format!(
+        "--metrics {address}: this program is built without metrics; enable the feature `prometheus` of the crate actorbridge"
+    ))
 }
 
 /// Never ends.

@@ -102,6 +102,7 @@ impl Actor for System {
                 let actors = cells.iter().take(MAX_LISTED).map(|c| c.info()).collect();
                 cx.reply(&v1::ListReply { actors })
             }
+            "StatusRequest" => cx.reply(&node.status(&message.decode()?)),
             "FindRequest" => {
                 let request: v1::FindRequest = message.decode()?;
                 let (owner, epoch) = node.owner_of(&request.path).ok_or_else(|| missing(&request.path))?;

@@ -5,13 +5,13 @@ mod common;
 
 use std::future::Future;
 
-use actorbridge::proto::v1::{self, Code, GoodbyeCode};
+use actorbridge::proto::v1::{self, Code, GoodbyeCode, RefusalReason};
 use actorbridge::proto::wire::{put_bytes, put_uint};
 use actorbridge::proto::{Packet, Run};
 use actorbridge::{Node, Options, Ref};
 use common::raw::{Raw, hello, socket};
 use common::test::{EchoReply, EchoRequest};
-use common::{LONG, SECOND, eventually, listening, node, worker};
+use common::{LONG, SECOND, eventually, listening, node, refusals, worker};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A node that listens, and an innocent link to it.
@@ -49,6 +49,10 @@ impl Scene {
 
 /// A good link sends this, and the node says Goodbye with the code and a sentence that holds the text.
 async fn costs_the_link<F: Future<Output = Raw>>(code: GoodbyeCode, says: &[&str], bad: impl FnOnce(Raw) -> F) {
+    let reason = match says {
+        ["limit"] => RefusalReason::OversizedFrame,
+        _ => RefusalReason::BadFrame,
+    };
     let scene = Scene::new().await;
     let mut raw = bad(Raw::link(&scene.address()).await).await;
     let goodbye = raw.goodbye().await;
@@ -56,6 +60,7 @@ async fn costs_the_link<F: Future<Output = Raw>>(code: GoodbyeCode, says: &[&str
     for part in says {
         assert!(goodbye.detail.contains(part), "{part:?} is not in {goodbye:?}");
     }
+    assert_eq!(refusals(&scene.there, reason), 1, "{reason:?}");
     scene.stays_unhurt().await;
 }
 

@@ -3,7 +3,7 @@
 
 mod common;
 
-use actorbridge::proto::v1::{Code, Effect, Failure, Kind};
+use actorbridge::proto::v1::{Code, Effect, Failure, Kind, RefusalReason};
 use actorbridge::proto::wire::{put_bytes, put_uint};
 use actorbridge::proto::writer::{self, BodyFields};
 use actorbridge::proto::{EnvelopeView, What};
@@ -11,7 +11,7 @@ use actorbridge::{DeadLetter, Node, Options};
 use bytes::Bytes;
 use common::raw::Raw;
 use common::test::{EchoReply, EchoRequest, Hold};
-use common::{SECOND, eventually, listening, worker};
+use common::{SECOND, eventually, listening, refusals, worker};
 use prost::{Message as _, Name as _};
 
 const FLOW: u32 = 1;
@@ -175,6 +175,7 @@ async fn a_message_beyond_the_credit_is_refused_and_its_number_is_not_used_up() 
     let failure = scene.failure(7).await;
     assert_eq!((failure.code(), failure.effect()), (Code::MailboxFull, Effect::None));
     assert!(failure.detail.contains("beyond its credit"), "{failure:?}");
+    assert_eq!(refusals(&scene.there, RefusalReason::CreditViolation), 1);
     scene.dead_letter(Code::MailboxFull).await;
     scene.goes_on().await;
 }

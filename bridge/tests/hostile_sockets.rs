@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use actorbridge::proto::v1;
+use actorbridge::proto::v1::{self, RefusalReason};
 use actorbridge::{Builder, Level, Node, Options, TlsFiles};
 use bytes::Bytes;
 use common::certs::{Ca, Folder, params};
 use common::raw::{Raw, hello, socket};
 use common::test::{EchoReply, EchoRequest};
-use common::{LONG, eventually, node, worker};
+use common::{LONG, eventually, node, refusals, worker};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -38,8 +38,8 @@ impl Scene {
         self.there.listening()[0].clone()
     }
 
-    /// The log of `b` says this, and the innocent link works.
-    async fn says(&self, what: &str) {
+    /// The log of `b` says this, it is counted as the `n`th refusal of its kind, and the innocent link works.
+    async fn says(&self, what: &str, (reason, n): (RefusalReason, u64)) {
         let mut all = Vec::new();
         eventually(&format!("a warning with \"{what}\""), || {
             let lines = self.there.logs(usize::MAX).0.into_iter();
@@ -47,6 +47,7 @@ impl Scene {
             all.iter().any(|line: &String| line.contains(what))
         })
         .await;
+        assert_eq!(refusals(&self.there, reason), n, "{reason:?}");
         let echo = "ab:///echo".parse().expect("an address");
         let asked = self.innocent.ask(&echo, &EchoRequest::default(), LONG).await;
         let _: EchoReply = asked.expect("the innocent is unhurt");
@@ -64,17 +65,17 @@ async fn a_connection_that_becomes_no_link_is_closed_in_time() {
     let scene = Scene::new(|builder| builder.set_up_time(SOON)).await;
     let says = "it carried no link for 0.2 s";
     closed(socket(&scene.address()).await).await;
-    scene.says(says).await;
+    scene.says(says, (RefusalReason::SlowHandshake, 1)).await;
     let mut slow = socket(&scene.address()).await;
     slow.write_all(b"PRI * HTTP/2.0\r\n").await.expect("written");
     closed(slow).await;
-    scene.says(says).await;
+    scene.says(says, (RefusalReason::SlowHandshake, 2)).await;
     Raw::call(&scene.address()).await.ended().await;
-    scene.says(says).await;
+    scene.says(says, (RefusalReason::SlowHandshake, 3)).await;
     let mut half = Raw::call(&scene.address()).await;
     half.data(&[0, 0, 0, 0, 200, 10]).await;
     half.ended().await;
-    scene.says(says).await;
+    scene.says(says, (RefusalReason::SlowHandshake, 4)).await;
 }
 
 #[tokio::test]
@@ -89,18 +90,24 @@ async fn a_tls_handshake_that_does_not_come_is_not_waited_for() {
     let mut silent = socket(&secure.replace("grpcs", "tcp")).await;
     silent.write_all(&[22, 3, 1, 2, 0, 1]).await.expect("written");
     closed(silent).await;
-    scene.says("no TLS handshake came within 0.2 s").await;
+    scene
+        .says("no TLS handshake came within 0.2 s", (RefusalReason::SlowHandshake, 1))
+        .await;
 }
 
 #[tokio::test]
 async fn a_connection_that_ends_early_is_told() {
     let scene = Scene::new(|builder| builder).await;
     drop(socket(&scene.address()).await);
-    scene.says("it ended before it carried a link").await;
+    scene
+        .says("it ended before it carried a link", (RefusalReason::NoLink, 1))
+        .await;
     let mut garbage = socket(&scene.address()).await;
     garbage.write_all(&[0xfe; 4096]).await.expect("written");
     closed(garbage).await;
-    scene.says("it ended before it carried a link").await;
+    scene
+        .says("it ended before it carried a link", (RefusalReason::NoLink, 2))
+        .await;
 }
 
 #[tokio::test]
@@ -113,7 +120,12 @@ async fn connections_beyond_the_bound_are_closed_at_once_and_a_place_is_free_aga
         silent.push(raw);
     }
     closed(socket(&scene.address()).await).await;
-    scene.says("there are 4 connections already").await;
+    scene
+        .says(
+            "there are 4 connections already",
+            (RefusalReason::TooManyConnections, 1),
+        )
+        .await;
     drop(silent);
     let late = node("late");
     let mut linked = false;
@@ -143,7 +155,12 @@ async fn a_flood_of_streams_costs_its_link() {
         })
         .await;
     }
-    scene.says("flow 65537 is open already, or over the limit").await;
+    scene
+        .says(
+            "flow 65537 is open already, or over the limit",
+            (RefusalReason::BadFrame, 1),
+        )
+        .await;
     assert_eq!(scene.there.peers(), ["a"]);
 }
 
@@ -159,7 +176,12 @@ async fn a_peer_that_never_reads_loses_its_link() {
         raw.run(1, seq, 0, &bad).await;
         seq += 4_000;
     }
-    scene.says("refusals wait; the peer sends and does not read").await;
+    scene
+        .says(
+            "refusals wait; the peer sends and does not read",
+            (RefusalReason::NeverReads, 1),
+        )
+        .await;
     assert_eq!(scene.there.peers(), ["a"]);
 }
 
@@ -169,7 +191,7 @@ async fn a_second_node_of_a_linked_name_is_refused_and_the_first_stays() {
     let says = "node a is linked with b already, and this is another of that name; give each its own name";
     let error = node("a").dial(&scene.address()).await.expect_err("there is one");
     assert!(error.to_string().contains(says), "{error}");
-    scene.says(says).await;
+    scene.says(says, (RefusalReason::DuplicateName, 1)).await;
     let mut raw = Raw::call(&scene.address()).await;
     raw.head(v1::Frame {
         hello: Some(v1::Hello {
@@ -180,12 +202,14 @@ async fn a_second_node_of_a_linked_name_is_refused_and_the_first_stays() {
     })
     .await;
     assert!(raw.goodbye().await.detail.contains(says));
+    assert_eq!(refusals(&scene.there, RefusalReason::DuplicateName), 2);
     // Who dials two nodes of one name keeps the first, too.
     let (twin, dialler) = (common::listening("tcp://127.0.0.1:0").await, node("c"));
     dialler.dial(&scene.address()).await.expect("linked");
     let error = dialler.dial(&twin.listening()[0]).await.expect_err("there is one");
     assert!(error.to_string().contains("node b is linked with c already"), "{error}");
     assert_eq!(dialler.peers(), ["b"]);
+    assert_eq!(refusals(&dialler, RefusalReason::DuplicateName), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,12 +1,15 @@
 //! Links with TLS: who may link, under which name, and as which actors it may send.
 
+use actorbridge::proto::v1::RefusalReason::{
+    self, Expired, ForgedSource, NoCertificate, NoTls, RefusedByPeer, UnknownCa, WrongHost, WrongName,
+};
 use actorbridge::proto::v1::{self, Code};
 use actorbridge::proto::{Item, Packet, Run, writer};
 use actorbridge::remote::Identity;
 use actorbridge::{Builder, Level, Node, TlsFiles};
 use common::certs::{Ca, Folder, expired, params, replace};
 use common::test::{Add, Count, EchoReply, EchoRequest, GetCount};
-use common::{LONG, digest, eventually, worker};
+use common::{LONG, digest, eventually, refusals, worker};
 use prost::{Message as _, Name as _};
 
 mod common;
@@ -82,7 +85,11 @@ async fn nodes_with_certificates_of_one_ca_are_linked() {
 }
 
 /// Who of the two is told what, when `a` with one folder's files dials `b` with another's.
-async fn refused(a: TlsFiles, b: TlsFiles, told: &str, logged: &str) {
+/// What `a` and `b` have counted, each.
+type Counted = (Option<RefusalReason>, Option<RefusalReason>);
+
+/// No link is made; `a` is told why, it is in the log of `b`, and both have counted it.
+async fn refused(a: TlsFiles, b: TlsFiles, (told, logged): (&str, &str), counted: Counted) {
     let (b, address) = listening("b", b).await;
     let a = start(Node::builder("a").tls(a)).await;
     let error = a.dial(&address).await.expect_err("no link");
@@ -90,6 +97,11 @@ async fn refused(a: TlsFiles, b: TlsFiles, told: &str, logged: &str) {
     assert!(error.to_string().contains(told), "{error}");
     warns(&b, logged).await;
     assert!(b.peers().is_empty() && a.peers().is_empty());
+    for (node, reason) in [(&a, counted.0), (&b, counted.1)] {
+        let all = node.status(&v1::StatusRequest::default()).refusals;
+        let told: Vec<_> = all.iter().map(|r| (r.reason(), r.count)).collect();
+        assert_eq!(told, Vec::from_iter(reason.map(|r| (r, 1))), "{}", node.name());
+    }
 }
 
 #[tokio::test]
@@ -100,10 +112,12 @@ async fn a_certificate_of_another_ca_is_refused_and_both_are_told() {
     for name in ["two", "one"] {
         let (_, folder) = two();
         let (other, strange) = two_by(name);
-        refused(strange.files("a"), folder.files("b"), is_not, does_not).await;
+        let counted = (Some(UnknownCa), Some(RefusedByPeer));
+        refused(strange.files("a"), folder.files("b"), (is_not, does_not), counted).await;
         // The dialler trusts the listener, but not the other way round.
         other.give(&folder, "a", &params(&["ab://a"]));
-        refused(folder.files("a"), folder.files("b"), does_not, is_not).await;
+        let counted = (Some(RefusedByPeer), Some(UnknownCa));
+        refused(folder.files("a"), folder.files("b"), (does_not, is_not), counted).await;
     }
 }
 
@@ -113,10 +127,12 @@ async fn a_certificate_that_has_expired_is_refused_and_both_are_told() {
     let theirs = "the peer's certificate is out of its time: give the peer a new one";
     let ours = "this node's certificate is out of its time: put a new one into its file";
     ca.give(&folder, "a", &expired(&["ab://a"]));
-    refused(folder.files("a"), folder.files("b"), ours, theirs).await;
+    let counted = (Some(RefusedByPeer), Some(Expired));
+    refused(folder.files("a"), folder.files("b"), (ours, theirs), counted).await;
     ca.give(&folder, "a", &params(&["ab://a"]));
     ca.give(&folder, "b", &expired(&["ab://b"]));
-    refused(folder.files("a"), folder.files("b"), theirs, ours).await;
+    let counted = (Some(Expired), Some(RefusedByPeer));
+    refused(folder.files("a"), folder.files("b"), (theirs, ours), counted).await;
 }
 
 #[tokio::test]
@@ -140,7 +156,12 @@ async fn a_node_must_have_a_name_of_its_certificate() {
     ] {
         let (ca, folder) = two();
         ca.give(&folder, node, &params(uris));
-        refused(folder.files("a"), folder.files("b"), says, says).await;
+        // Who is named wrongly hears it by a Goodbye.
+        let counted = match node {
+            "a" => (None, Some(WrongName)),
+            _ => (Some(WrongName), None),
+        };
+        refused(folder.files("a"), folder.files("b"), (says, says), counted).await;
     }
 }
 
@@ -149,7 +170,14 @@ async fn a_listener_must_have_a_certificate_for_the_host_that_was_dialled() {
     let (_, folder) = two();
     let says = "is not for the host that was dialled: give it one with that DNS name or IP address";
     let log = "the peer refused this node's certificate";
-    refused(folder.files("a").server_name("rust-core"), folder.files("b"), says, log).await;
+    let counted = (Some(WrongHost), Some(RefusedByPeer));
+    refused(
+        folder.files("a").server_name("rust-core"),
+        folder.files("b"),
+        (says, log),
+        counted,
+    )
+    .await;
     let (_b, address) = listening("b", folder.files("b")).await;
     let a = start(Node::builder("a").tls(folder.files("a").server_name("127.0.0.1"))).await;
     a.dial(&address).await.expect("linked");
@@ -159,11 +187,17 @@ async fn a_listener_must_have_a_certificate_for_the_host_that_was_dialled() {
 async fn a_node_without_certificate_is_linked_only_where_that_is_allowed() {
     let (_, folder) = two();
     let bare = || TlsFiles::without_certificate(folder.path("ca.pem"));
-    let (told, logged) = (
+    let says = (
         "takes links only from nodes that show a certificate: give this node one",
         "the peer showed no certificate: give it one",
     );
-    refused(bare(), folder.files("b"), told, logged).await;
+    refused(
+        bare(),
+        folder.files("b"),
+        says,
+        (Some(RefusedByPeer), Some(NoCertificate)),
+    )
+    .await;
     let (b, address) = listening("b", folder.files("b").any_client()).await;
     let a = start(Node::builder("anyone").tls(bare())).await;
     a.dial(&address).await.expect("linked");
@@ -181,6 +215,7 @@ async fn tls_and_plain_tcp_do_not_meet_and_say_so() {
     let error = a.dial(&secure.replace("grpcs", "tcp")).await.expect_err("no link");
     assert_eq!(error.code(), Code::Unavailable, "{error}");
     warns(&b, "one side speaks no TLS").await;
+    assert_eq!(refusals(&b, NoTls), 1);
     let error = a
         .dial(&plain.listening()[0].replace("tcp", "grpcs"))
         .await
@@ -253,6 +288,7 @@ async fn a_forged_source_is_refused_with_a_reason_at_both_ends() {
         "{:?}",
         b.dead_letter_counts()
     );
+    assert_eq!(refusals(&b, ForgedSource), 1);
     echo(&a, "ab:///counter")
         .await
         .expect("outside code is no actor, and may send");
@@ -334,6 +370,7 @@ async fn a_source_cannot_be_forged_on_any_way() {
     let counter = "ab:///counter".parse().expect("an address");
     let count: Count = b.ask(&counter, &GetCount {}, LONG).await.expect("counted");
     assert_eq!(count.handled, 0);
+    assert_eq!(refusals(&b, ForgedSource), 3);
 }
 
 #[tokio::test]

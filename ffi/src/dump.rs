@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use actorbridge::metrics::{self, FAMILIES, Kind};
+use actorbridge::proto::v1::StatusRequest;
 use serde_json::json;
 
 use crate::border::Fail;
@@ -53,36 +55,46 @@ pub(crate) fn json(host: &Host, what: u32) -> Result<String, Fail> {
     Ok(document.to_string())
 }
 
+/// The most actors whose mailboxes have a series each.
+const MAILBOXES: u32 = 200;
+
 pub(crate) fn metrics(host: &Host) -> String {
-    let (node, name) = (&host.node, host.node.name());
-    let mut out = String::new();
-    let mut gauge = |metric: &str, help: &str, value: u64| {
-        let _ = writeln!(
-            out,
-            "# TYPE {metric} gauge\n# HELP {metric} {help}\n{metric}{{node=\"{name}\"}} {value}"
-        );
+    let request = StatusRequest {
+        most_actors: MAILBOXES,
+        ..Default::default()
     };
-    gauge("actorbridge_actors", "Actors that run.", node.actors() as u64);
-    gauge("actorbridge_links", "Links that are up.", node.peers().len() as u64);
-    gauge(
-        "actorbridge_running",
-        "1 while the node takes messages.",
-        u64::from(host.state() == AB_STATE_RUNNING),
-    );
-    out.push_str("# TYPE actorbridge_dead_letters counter\n");
-    out.push_str("# HELP actorbridge_dead_letters Messages that were refused, lost or not handled.\n");
-    for (code, count) in node.dead_letter_counts() {
-        let _ = writeln!(
-            out,
-            "actorbridge_dead_letters_total{{node=\"{name}\",code=\"{code}\"}} {count}"
-        );
+    let status = host.node.status(&request);
+    let mut out = String::new();
+    for family in FAMILIES {
+        let kind = match family.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+        };
+        // A family is named without the end of its counters' names.
+        let name = family.name.trim_end_matches("_total");
+        let _ = writeln!(out, "# TYPE {name} {kind}\n# HELP {name} {}", family.help);
+        for sample in metrics::samples(family, &status) {
+            let _ = write!(out, "{}{{system=\"{}\"", family.name, status.node);
+            for (label, value) in family.labels.iter().zip(&sample.labels) {
+                let _ = write!(out, ",{label}=\"{}\"", escaped(value));
+            }
+            let _ = writeln!(out, "}} {}", sample.value);
+        }
     }
-    out.push_str("# TYPE actorbridge_log_lines_dropped counter\n");
-    out.push_str("# HELP actorbridge_log_lines_dropped Log lines that nobody drained in time.\n");
-    let _ = writeln!(
+    let dropped = host.logs_dropped();
+    let _ = write!(
         out,
-        "actorbridge_log_lines_dropped_total{{node=\"{name}\"}} {}\n# EOF",
-        host.logs_dropped()
+        "# TYPE actorbridge_running gauge\n# HELP actorbridge_running 1 while the node takes messages\n\
+         actorbridge_running{{system=\"{node}\"}} {running}\n\
+         # TYPE actorbridge_log_lines_dropped counter\n# HELP actorbridge_log_lines_dropped Log lines that nobody drained in time\n\
+         actorbridge_log_lines_dropped_total{{system=\"{node}\"}} {dropped}\n# EOF\n",
+        node = status.node,
+        running = u32::from(host.state() == AB_STATE_RUNNING),
     );
     out
+}
+
+/// A label's value as it is written.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

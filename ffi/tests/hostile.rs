@@ -297,7 +297,15 @@ fn the_library_and_its_nodes_describe_themselves() {
     let letters = document(|buf, cap, len| unsafe { ab_node_dump(node, AB_DUMP_DEAD_LETTERS, buf, cap, len) });
     assert_eq!(letters, r#"{"latest":[],"node":"rust"}"#);
     let metrics = document(|buf, cap, len| unsafe { ab_node_metrics(node, buf, cap, len) });
-    assert!(metrics.contains("actorbridge_links{node=\"rust\"} 1\n"), "{metrics}");
+    assert!(
+        metrics.contains("\nactorbridge_links{system=\"rust\"} 1\n"),
+        "{metrics}"
+    );
+    assert!(metrics.contains("\n# TYPE actorbridge_refusals counter\n"), "{metrics}");
+    assert!(
+        metrics.contains("\nactorbridge_refusals_total{system=\"rust\",reason=\"silent\"} 0\n"),
+        "{metrics}"
+    );
     assert!(metrics.ends_with("# EOF\n"), "{metrics}");
     for (status, expected) in [
         (AB_OK, "AB_OK"),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use actorbridge_proto::v1::{self, Code, Effect};
+use actorbridge_proto::v1::{self, Code, Effect, RefusalReason};
 use actorbridge_proto::{Refusal, What, Who};
 use bytes::Bytes;
 
@@ -68,12 +68,16 @@ impl LinkEnd {
             }
             Action::Skipped { flow, seq } => self.skipped(node, inbound, flow, seq),
             Action::Credit { flow } => {
-                Self::feed(&mut lock(&self.state), flow);
+                let mut state = lock(&self.state);
+                state.stalled.remove(&flow);
+                Self::feed(&mut state, flow);
+                drop(state);
                 self.outlet(flow).iter().for_each(|o| o.owner.notify_waiters());
             }
             Action::Refused { flow, outcome } => self.refused(node, flow, outcome),
             Action::Rebind { flow, code, moved, .. } => {
                 let mut state = lock(&self.state);
+                state.stalled.remove(&flow);
                 Self::feed(&mut state, flow);
                 let outlet = state.outlets.remove(&flow).and_then(|o| o.upgrade());
                 drop(state);
@@ -112,6 +116,7 @@ impl LinkEnd {
             None => self.host(node, &who.target, binding),
             Some(why) => {
                 self.reset(binding.key.1, Code::Forbidden, None);
+                node.counters.refused(RefusalReason::ForgedSource);
                 self.accuse(node, &why);
                 Host::None(Code::Forbidden, why)
             }
@@ -152,6 +157,9 @@ impl LinkEnd {
         refusal: Refusal,
         body: Bytes,
     ) {
+        if refusal.code == Code::MailboxFull {
+            node.counters.refused(RefusalReason::CreditViolation);
+        }
         let stream = inbound.get(&flow);
         if let Some(Host::Cell(cell)) = stream.map(|s| &s.host) {
             cell.lock().pool.refused((self.id, flow), seq);
@@ -233,6 +241,7 @@ impl LinkEnd {
             if let Some(Host::Cell(cell)) = stream.map(|s| &s.host) {
                 cell.lock().pool.refused((self.id, flow), seq);
             }
+            node.counters.refused(RefusalReason::ForgedSource);
             self.accuse(node, &why);
             return node.refuse(&message, Code::Forbidden, Effect::None, &why);
         }
@@ -322,6 +331,10 @@ impl LinkEnd {
         let (unknown, outlets) = {
             let mut state = lock(&self.state);
             self.last_credit(&mut state);
+            state
+                .machine
+                .refused_for()
+                .inspect(|reason| node.counters.refused(*reason));
             (state.machine.unknown(), std::mem::take(&mut state.outlets))
         };
         for (flow, lost) in inbound.drain() {

@@ -151,6 +151,7 @@ impl LinkEnd {
     /// Messages came by the lane.
     pub fn receive_run(&self, mut run: LaneRun) {
         let Some(node) = self.node.upgrade() else { return };
+        self.meter().received(run.block.len());
         if run.flow != 0 {
             let inbound = lock(&self.inbound);
             if self.take_run(&node, &inbound, &mut run) {

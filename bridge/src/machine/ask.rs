@@ -24,6 +24,7 @@ pub struct Asks<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
     deadlines: BinaryHeap<Reverse<(Millis, u64)>>,
+    begun: u64,
 }
 
 impl<T> Default for Asks<T> {
@@ -32,6 +33,7 @@ impl<T> Default for Asks<T> {
             slots: Vec::new(),
             free: Vec::new(),
             deadlines: BinaryHeap::new(),
+            begun: 0,
         }
     }
 }
@@ -58,6 +60,7 @@ impl<T> Asks<T> {
         entry.generation = (entry.generation + 1) % GENERATIONS;
         entry.generation += u64::from(entry.generation == 0);
         entry.waiter = Some(waiter);
+        self.begun += 1;
         let correlation = u64::from(slot) | entry.generation << SLOT_BITS;
         self.forget_ended();
         self.deadlines.push(Reverse((deadline, correlation)));
@@ -121,6 +124,16 @@ impl<T> Asks<T> {
             .map(|(slot, s)| slot | s.generation << SLOT_BITS)
             .collect();
         picked.into_iter().filter_map(|c| self.end(c).map(|w| (c, w))).collect()
+    }
+
+    /// Asks that have ended since the start.
+    pub fn ended(&self) -> u64 {
+        self.begun - self.waiting() as u64
+    }
+
+    /// The waiters of the asks that wait, in slot order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().filter_map(|slot| slot.waiter.as_ref())
     }
 
     /// Asks that wait.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use actorbridge_proto::v1::{self, Code, Effect, GoodbyeCode, Kind};
+use actorbridge_proto::v1::{self, Code, Effect, GoodbyeCode, Kind, RefusalReason};
 use actorbridge_proto::view::MAX_WHO_BYTES;
 use actorbridge_proto::{EnvelopeView, Item, Packet, Refusal, Run, What, Who, writer};
 use bytes::Bytes;
@@ -306,6 +306,8 @@ pub struct Link {
     silent_pings: u32,
     goodbye_said: bool,
     draining: bool,
+    /// What of the peer ended the link.
+    refused_for: Option<RefusalReason>,
 }
 
 impl Link {
@@ -337,6 +339,7 @@ impl Link {
             silent_pings: 0,
             goodbye_said: false,
             draining: false,
+            refused_for: None,
             config,
         };
         if link.config.role == Role::Dialer {
@@ -374,6 +377,7 @@ impl Link {
         }
         self.next_ping = now + u64::from(handshake::with_defaults(&self.config.limits).ping_ms);
         if self.silent_pings == MAX_SILENT_PINGS {
+            self.refused_for = Some(RefusalReason::Silent);
             self.go_down(
                 v1::Status::LinkDown,
                 "the peer answered no ping three times in a row".into(),
@@ -409,17 +413,40 @@ impl Link {
     /// The peer broke the protocol: a frame did not parse, or made no sense.
     pub fn bad_frame(&mut self, detail: &str, out: &mut Vec<Action>) {
         if self.phase != Phase::Down {
+            self.refused_for.get_or_insert(RefusalReason::BadFrame);
             self.say_goodbye(GoodbyeCode::GoodbyeProtocol, detail);
             self.go_down(v1::Status::Protocol, detail.to_owned(), None, out);
         }
     }
 
-    /// This side does not want the link, and says why. Before the handshake is over only.
+    /// The peer sent a frame over the limit.
+    pub fn oversized_frame(&mut self, detail: &str, out: &mut Vec<Action>) {
+        self.refused_for.get_or_insert(RefusalReason::OversizedFrame);
+        self.bad_frame(detail, out);
+    }
+
+    /// Why this side ended the link, if the peer is to blame.
+    pub fn refused_for(&self) -> Option<RefusalReason> {
+        self.refused_for.filter(|_| self.phase == Phase::Down)
+    }
+
+    /// Another node of the peer's name is linked already: this side does not want the link, and says so. Before the handshake is
+    /// over only.
     pub fn refuse(&mut self, detail: &str, out: &mut Vec<Action>) {
         if self.phase == Phase::Handshake {
-            self.say_goodbye(GoodbyeCode::GoodbyeForbidden, detail);
-            self.go_down(v1::Status::Protocol, detail.to_owned(), None, out);
+            self.part(RefusalReason::DuplicateName, detail.to_owned(), out);
         }
+    }
+
+    /// Ends a link that cannot be, with words for both sides.
+    fn part(&mut self, reason: RefusalReason, detail: String, out: &mut Vec<Action>) {
+        let (code, status) = match reason {
+            RefusalReason::Incompatible => (GoodbyeCode::GoodbyeCapability, v1::Status::Capability),
+            _ => (GoodbyeCode::GoodbyeForbidden, v1::Status::Protocol),
+        };
+        self.refused_for = Some(reason);
+        self.say_goodbye(code, &detail);
+        self.go_down(status, detail, None, out);
     }
 
     fn say_goodbye(&mut self, code: GoodbyeCode, detail: &str) {

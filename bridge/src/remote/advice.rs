@@ -1,52 +1,72 @@
-//! What to do about a TLS handshake that failed.
+//! What to do about a TLS handshake that failed, and what it is counted as.
+
+use actorbridge_proto::v1::RefusalReason;
 
 /// What the TLS library says, of here (`invalid peer certificate`) or of the peer (`fatal alert`), and what to do.
 ///
 /// A CA that was made anew under its old name is found by its signatures.
-const ADVICE: &[(&[&str], &str)] = &[
+const ADVICE: &[(&[&str], RefusalReason, &str)] = &[
     (
         &["UnknownIssuer", "BadSignature"],
+        RefusalReason::UnknownCa,
         "the peer's certificate is of a CA that this node does not trust: give both nodes certificates of one CA, or add the \
          peer's to this node's CA file",
     ),
     (
         &["certificate expired", "certificate not valid yet"],
+        RefusalReason::Expired,
         "the peer's certificate is out of its time: give the peer a new one, and compare the clocks",
     ),
     (
         &["certificate not valid for name"],
+        RefusalReason::WrongHost,
         "the peer's certificate is not for the host that was dialled: give it one with that DNS name or IP address, or set the \
          server name here",
     ),
     (
         &["peer sent no certificates"],
+        RefusalReason::NoCertificate,
         "the peer showed no certificate: give it one",
     ),
     (
         &["alert: UnknownCA", "alert: DecryptError"],
+        RefusalReason::RefusedByPeer,
         "the peer does not trust the CA of this node's certificate: give both nodes certificates of one CA, or add this node's to \
          the peer's CA file",
     ),
     (
         &["alert: CertificateExpired"],
+        RefusalReason::RefusedByPeer,
         "this node's certificate is out of its time: put a new one into its file, and compare the clocks",
     ),
     (
         &["alert: CertificateRequired"],
+        RefusalReason::RefusedByPeer,
         "the peer takes links only from nodes that show a certificate: give this node one",
     ),
     (
         &["fatal alert"],
+        RefusalReason::RefusedByPeer,
         "the peer refused this node's certificate, and says why in its log",
     ),
     (
         &["corrupt message"],
+        RefusalReason::NoTls,
         "one side speaks no TLS: use grpcs:// at both, or tcp:// at both",
     ),
 ];
 
 /// A reason with what to do about it, where that is known.
 pub(super) fn with_advice(why: &str) -> String {
-    let known = ADVICE.iter().find(|(says, _)| says.iter().any(|s| why.contains(s)));
-    known.map_or_else(|| why.to_owned(), |(_, advice)| format!("{why}; {advice}"))
+    known(why).map_or_else(|| why.to_owned(), |(_, advice)| format!("{why}; {advice}"))
+}
+
+/// What a handshake is counted as that failed for this; `None` = it failed for another reason than a certificate.
+pub(super) fn reason_of(why: &str) -> Option<RefusalReason> {
+    known(why).map(|(reason, _)| reason)
+}
+
+fn known(why: &str) -> Option<(RefusalReason, &'static str)> {
+    let known = ADVICE.iter().find(|(says, ..)| says.iter().any(|s| why.contains(s)));
+    known.map(|(_, reason, advice)| (*reason, *advice))
 }

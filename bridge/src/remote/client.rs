@@ -17,10 +17,11 @@ use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
 use super::address::{Address, Options, bare_host};
-use super::advice::with_advice;
+use super::advice::{reason_of, with_advice};
 use super::codec::RawCodec;
 use super::frames::{Frames, read_call};
 use super::identity::Identity;
+use super::refusals::Refused;
 use super::tls::{Configs, TlsFiles};
 use super::{CONNECTION_WINDOW, LINK_PATH, STREAM_WINDOW};
 use crate::door::LinkEnd;
@@ -29,30 +30,25 @@ use crate::door::LinkEnd;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Connects `end` to the node at `address`. Returns when the stream is there, within 10 s; the nodes' handshake comes after
-/// it. `complain` is told of files for TLS that have been replaced by some that are not usable.
+/// it. `said` is told of files for TLS that have been
+/// replaced by some that are not usable, and of a certificate that is refused.
 ///
 /// # Errors
 /// A sentence that names the address: it is not valid, nobody listens there, one side refuses the other's certificate, or it
 /// is not a bridge.
-pub async fn connect(
-    end: Arc<LinkEnd>,
-    address: &str,
-    complain: impl Fn(&str) + Send + Sync,
-    options: &Options,
-) -> Result<(), String> {
+pub async fn connect(end: Arc<LinkEnd>, address: &str, said: &impl Refused, options: &Options) -> Result<(), String> {
     let address_of = Address::parse(address, options)?;
-    let connecting = connect_to(end, address_of, complain, options);
+    let connecting = connect_to(end, address_of, said, options);
     let late = |_| Err(format!("no answer came within {} s", PATIENCE.as_secs()));
     let connected = tokio::time::timeout(PATIENCE, connecting).await.unwrap_or_else(late);
-    connected.map_err(|why| format!("{address}: {}", with_advice(&why)))
+    connected.map_err(|why| {
+        let reason = reason_of(&why).filter(|_| address.starts_with("grpcs"));
+        reason.into_iter().for_each(|reason| said.count(reason));
+        format!("{address}: {}", with_advice(&why))
+    })
 }
 
-async fn connect_to(
-    end: Arc<LinkEnd>,
-    address: Address,
-    complain: impl Fn(&str),
-    options: &Options,
-) -> Result<(), String> {
+async fn connect_to(end: Arc<LinkEnd>, address: Address, said: &impl Refused, options: &Options) -> Result<(), String> {
     let mut grpc: Grpc<Channel> = match address {
         Address::Tcp(host) => Grpc::new(
             endpoint(&format!("http://{host}"))
@@ -71,7 +67,7 @@ async fn connect_to(
         }
         Address::Tls(host, files) => {
             let configs = files.load().await?;
-            configs.complaint.iter().for_each(|why| complain(why));
+            configs.complaint.iter().for_each(|why| said.tell("", why));
             let (channel, identity) = connect_tls(&host, &files, configs).await?;
             end.identify(identity);
             Grpc::new(channel)

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use actorbridge_proto::v1::RefusalReason;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -17,13 +18,15 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
 use super::address::Options;
-use super::advice::with_advice;
+use super::advice::{reason_of, with_advice};
 use super::identity::Identity;
 use super::refusals::Refusals;
 use super::tls::TlsFiles;
 
 /// How long to wait after an accept that failed: for lack of descriptors, mostly.
 const PAUSE: Duration = Duration::from_millis(100);
+
+const NO_HANDSHAKE: &str = "no TLS handshake came";
 
 /// Most links that a connection may carry at once; a node makes one.
 pub(super) const MAX_LINKS: u32 = 16;
@@ -57,7 +60,8 @@ pub(super) struct Conn {
 impl Drop for Conn {
     fn drop(&mut self) {
         if !self.accounted_for {
-            self.refusals.add(&self.from, "it ended before it carried a link");
+            self.refusals
+                .add(&self.from, RefusalReason::NoLink, "it ended before it carried a link");
         }
     }
 }
@@ -79,7 +83,7 @@ impl AsyncRead for Conn {
             let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
             if patience.as_mut().poll(cx).is_ready() {
                 let why = format!("it carried no link for {} s", time.as_secs_f32());
-                self.refusals.add(&self.from, &why);
+                self.refusals.add(&self.from, RefusalReason::SlowHandshake, &why);
                 self.accounted_for = true;
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
             }
@@ -141,13 +145,14 @@ impl Listener {
                 let (socket, from) = match accepted {
                     Ok(accepted) => accepted,
                     Err(e) => {
-                        refusals.add("", &format!("a connection could not be accepted: {e}"));
+                        refusals.tell("", &format!("a connection could not be accepted: {e}"));
                         tokio::time::sleep(PAUSE).await;
                         continue;
                     }
                 };
                 let Ok(place) = places.clone().try_acquire_owned() else {
-                    refusals.add(&from, &format!("there are {most} connections already"));
+                    let why = format!("there are {most} connections already");
+                    refusals.add(&from, RefusalReason::TooManyConnections, &why);
                     continue;
                 };
                 let setting_up = self.set_up(socket, from, (refusals.clone(), time), place);
@@ -198,7 +203,7 @@ impl Listener {
                     let shaking = shake_hands(socket, &files, &refusals);
                     tokio::time::timeout_at(patience.deadline(), shaking)
                         .await
-                        .unwrap_or_else(|_| Err(format!("no TLS handshake came within {} s", time.as_secs_f32())))
+                        .unwrap_or_else(|_| Err(format!("{NO_HANDSHAKE} within {} s", time.as_secs_f32())))
                 }
                 (Socket::Tcp(socket), None) => Ok((Box::pin(socket) as Pin<Box<dyn Io>>, None)),
                 (Socket::Unix(socket), _) => Ok((socket, None)),
@@ -218,7 +223,9 @@ impl Listener {
                     _place: place,
                 }),
                 Err(why) => {
-                    refusals.add(&from, &with_advice(&why));
+                    let slow = why.starts_with(NO_HANDSHAKE).then_some(RefusalReason::SlowHandshake);
+                    let reason = slow.or_else(|| reason_of(&why)).unwrap_or(RefusalReason::NoLink);
+                    refusals.add(&from, reason, &with_advice(&why));
                     None
                 }
             }
@@ -236,7 +243,7 @@ type Shaken = (Pin<Box<dyn Io>>, Option<Identity>);
 async fn shake_hands(socket: TcpStream, files: &TlsFiles, refusals: &Refusals) -> Result<Shaken, String> {
     let configs = files.load().await?;
     if let Some(complaint) = &configs.complaint {
-        refusals.add("", complaint);
+        refusals.tell("", complaint);
     }
     let server = configs.server.ok_or("there is no certificate to listen with")?;
     let stream = TlsAcceptor::from(server)

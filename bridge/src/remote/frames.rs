@@ -43,8 +43,8 @@ impl Frames {
     fn next_frame(&self) -> Poll<Option<Bytes>> {
         // Down is read first: a packet that was queued before the end is still taken.
         let down = self.end.is_down();
-        match self.end.take_packet() {
-            Some(packet) => Poll::Ready(Some(packet.to_bytes())),
+        match self.end.take_frame() {
+            Some(frame) => Poll::Ready(Some(frame)),
             None if down => Poll::Ready(None),
             None => Poll::Pending,
         }
@@ -87,7 +87,7 @@ pub(super) async fn read(end: &LinkEnd, frames: &mut Streaming<Bytes>, gone: Can
         match came {
             Ok(Some(frame)) => end.receive_frame(frame),
             Ok(None) => return end.lost("the peer closed the link"),
-            Err(status) if is_oversized(&status) => return end.bad_frame(status.message()),
+            Err(status) if is_oversized(&status) => return end.oversized_frame(status.message()),
             Err(status) => return end.lost(&format!("the connection was lost: {}", status.message())),
         }
         if end.is_down() {

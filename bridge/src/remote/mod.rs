@@ -24,6 +24,7 @@ pub use address::Options;
 pub(crate) use address::is_valid;
 pub use client::connect;
 pub use identity::Identity;
+pub use refusals::Refused;
 pub use server::{Bound, listen};
 pub use tls::TlsFiles;
 

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use actorbridge_proto::v1::RefusalReason;
 use tokio::time::Instant;
 
 use crate::node::lock;
@@ -11,12 +12,17 @@ use crate::node::lock;
 const TOLD: u32 = 16;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Is told from where a connection is, nothing if it is about none, and why.
-type Tell = dyn Fn(&str, &str) + Send + Sync;
+/// What is told of connections that become no link.
+pub trait Refused: Send + Sync + 'static {
+    /// A connection, or a link, is refused: each is counted.
+    fn count(&self, reason: RefusalReason);
+    /// From where a connection is, nothing if it is about none, and why it is refused: not each is told.
+    fn tell(&self, from: &str, why: &str);
+}
 
 /// Tells of connections that become no link.
 pub(super) struct Refusals {
-    tell: Box<Tell>,
+    to: Box<dyn Refused>,
     state: Mutex<State>,
 }
 
@@ -27,9 +33,9 @@ struct State {
 }
 
 impl Refusals {
-    pub(super) fn new(tell: impl Fn(&str, &str) + Send + Sync + 'static) -> Self {
+    pub(super) fn new(to: impl Refused) -> Self {
         Self {
-            tell: Box::new(tell),
+            to: Box::new(to),
             state: Mutex::new(State {
                 since: Instant::now(),
                 told: 0,
@@ -38,7 +44,14 @@ impl Refusals {
         }
     }
 
-    pub(super) fn add(&self, from: &str, why: &str) {
+    /// A connection is refused.
+    pub(super) fn add(&self, from: &str, reason: RefusalReason, why: &str) {
+        self.to.count(reason);
+        self.tell(from, why);
+    }
+
+    /// Something is to be told that refuses no connection by itself.
+    pub(super) fn tell(&self, from: &str, why: &str) {
         let untold = {
             let mut state = lock(&self.state);
             if state.since.elapsed() >= MINUTE {
@@ -52,8 +65,8 @@ impl Refusals {
             std::mem::take(&mut state.untold)
         };
         match untold {
-            0 => (self.tell)(from, why),
-            more => (self.tell)(from, &format!("{why}; {more} more were not told")),
+            0 => self.to.tell(from, why),
+            more => self.to.tell(from, &format!("{why}; {more} more were not told")),
         }
     }
 }
@@ -61,21 +74,35 @@ impl Refusals {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
     use super::*;
 
+    struct Heard(Arc<Mutex<Vec<String>>>, Arc<AtomicU64>);
+
+    impl Refused for Heard {
+        fn count(&self, _: RefusalReason) {
+            self.1.fetch_add(1, Relaxed);
+        }
+
+        fn tell(&self, from: &str, why: &str) {
+            lock(&self.0).push(format!("{from}: {why}"));
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_minute_has_sixteen_lines_and_the_next_says_what_was_left_out() {
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let told = lines.clone();
-        let refusals = Refusals::new(move |from, why| lock(&told).push(format!("{from}: {why}")));
-        (0..20).for_each(|_| refusals.add("here", "no"));
+        let (lines, count) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicU64::new(0)));
+        let refusals = Refusals::new(Heard(lines.clone(), count.clone()));
+        let add = || refusals.add("here", RefusalReason::NoTls, "no");
+        (0..20).for_each(|_| add());
         assert_eq!(lock(&lines).len(), 16);
         tokio::time::advance(MINUTE).await;
-        refusals.add("here", "no");
+        add();
         assert_eq!(
             lock(&lines).last().map(String::as_str),
             Some("here: no; 4 more were not told")
         );
+        assert_eq!(count.load(Relaxed), 21, "each is counted");
     }
 }

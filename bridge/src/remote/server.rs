@@ -21,7 +21,7 @@ use super::address::{Address, Options};
 use super::codec::RawCodec;
 use super::conn::{Listener, MAX_LINKS, Peer};
 use super::frames::{Frames, read};
-use super::refusals::Refusals;
+use super::refusals::{Refusals, Refused};
 use super::{CONNECTION_WINDOW, LINK_PATH, STREAM_WINDOW};
 use crate::door::LinkEnd;
 
@@ -34,8 +34,8 @@ pub struct Bound {
     pub task: JoinHandle<()>,
 }
 
-/// Listens at `address`; `accept` makes the node's end of each link that is dialled, `refused` is told of each connection
-/// that becomes none, from where and why. Ends when `until` is cancelled.
+/// Listens at `address`; `accept` makes the node's end of each link that is dialled, `refused` is told of connections
+/// that become none. Ends when `until` is cancelled.
 ///
 /// A Unix socket that nobody listens on any more is replaced; its file is removed at the end.
 ///
@@ -44,7 +44,7 @@ pub struct Bound {
 pub async fn listen<A>(
     address: &str,
     accept: A,
-    refused: impl Fn(&str, &str) + Send + Sync + 'static,
+    refused: impl Refused,
     until: CancellationToken,
     options: &Options,
 ) -> Result<Bound, String>

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use actorbridge::proto::v1::RefusalReason;
 use actorbridge::{Actor, Builder, Cx, Fault, Message, Node};
 pub use actorbridge_test::eventually;
 use actorbridge_test::{builder, joined, start};
@@ -94,6 +95,13 @@ fn with_orders(name: &str) -> Builder {
 
 pub fn node(name: &str) -> Node {
     start(with_orders(name))
+}
+
+/// How many refusals a node has counted for a reason.
+pub fn refusals(node: &Node, reason: RefusalReason) -> u64 {
+    let status = node.status(&Default::default());
+    let counted = status.refusals.iter().find(|r| r.reason() == reason);
+    counted.map_or(0, |r| r.count)
 }
 
 /// Two nodes joined in memory.

@@ -5,11 +5,12 @@ use std::path::Path;
 use actorbridge_gen::{Config, Rust};
 
 /// The project's own schema: the one whose changes are watched, and the source of the error tables.
-const OWN: [&str; 5] = [
+const OWN: [&str; 6] = [
     "actorbridge/v1/envelope.proto",
     "actorbridge/v1/errors.proto",
     "actorbridge/v1/frame.proto",
     "actorbridge/v1/options.proto",
+    "actorbridge/v1/status.proto",
     "actorbridge/v1/system.proto",
 ];
 

@@ -1723,6 +1723,9 @@ pub struct ActorInfo {
     /// "go" or "rust".
     #[prost(string, tag = "8")]
     pub language: ::prost::alloc::string::String,
+    /// What runs it: "pool" takes it when there are messages; "loop" is a goroutine of its own.
+    #[prost(string, tag = "9")]
+    pub dispatcher: ::prost::alloc::string::String,
 }
 impl ::prost::Name for ActorInfo {
     const NAME: &'static str = "ActorInfo";
@@ -2036,6 +2039,311 @@ impl Phase {
         }
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StatusRequest {
+    /// Only actors whose path has this prefix.
+    #[prost(string, tag = "1")]
+    pub prefix: ::prost::alloc::string::String,
+    /// Most actors in the answer: those with the most messages in their mailboxes. 0 = 100; at most 200.
+    #[prost(uint32, tag = "2")]
+    pub most_actors: u32,
+}
+impl ::prost::Name for StatusRequest {
+    const NAME: &'static str = "StatusRequest";
+    const PACKAGE: &'static str = "actorbridge.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.v1.StatusRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.v1.StatusRequest".into()
+    }
+}
+/// Lists are bounded so that a status fits into one message.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NodeStatus {
+    #[prost(string, tag = "1")]
+    pub node: ::prost::alloc::string::String,
+    #[prost(fixed64, tag = "2")]
+    pub incarnation: u64,
+    /// Such as "actorbridge-go 0.1.0".
+    #[prost(string, tag = "3")]
+    pub software: ::prost::alloc::string::String,
+    /// "go" or "rust".
+    #[prost(string, tag = "4")]
+    pub language: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "5")]
+    pub uptime_ms: u64,
+    /// Actors that run here, /system not counted.
+    #[prost(uint32, tag = "6")]
+    pub actors: u32,
+    /// Those with the most messages in their mailboxes, the fullest first.
+    #[prost(message, repeated, tag = "7")]
+    pub fullest: ::prost::alloc::vec::Vec<ActorInfo>,
+    /// Messages in the mailboxes of the others that were asked for.
+    #[prost(uint64, tag = "8")]
+    pub others_depth: u64,
+    /// Links that are up.
+    #[prost(uint32, tag = "9")]
+    pub links_up: u32,
+    /// Links, also those whose handshake is not over: at most 64, the oldest first.
+    #[prost(message, repeated, tag = "10")]
+    pub links: ::prost::alloc::vec::Vec<LinkStatus>,
+    /// What went by links since the start, by peer: at most 128 peers. Those beyond are one entry, whose peer is "*".
+    #[prost(message, repeated, tag = "11")]
+    pub traffic: ::prost::alloc::vec::Vec<Traffic>,
+    /// Asks that wait for their answer.
+    #[prost(uint32, tag = "12")]
+    pub asks_waiting: u32,
+    /// Those that have waited longest: at most 64, the oldest first.
+    #[prost(message, repeated, tag = "13")]
+    pub oldest_asks: ::prost::alloc::vec::Vec<AskStatus>,
+    /// Asks that have ended, by how.
+    #[prost(message, repeated, tag = "14")]
+    pub asks: ::prost::alloc::vec::Vec<CodeCount>,
+    /// Dead letters, by why.
+    #[prost(message, repeated, tag = "15")]
+    pub dead_letters: ::prost::alloc::vec::Vec<CodeCount>,
+    /// Answers that came after their asker had stopped waiting.
+    #[prost(uint64, tag = "16")]
+    pub late_replies: u64,
+    /// Connections, links, streams and messages that were refused, by why.
+    #[prost(message, repeated, tag = "17")]
+    pub refusals: ::prost::alloc::vec::Vec<RefusalCount>,
+}
+impl ::prost::Name for NodeStatus {
+    const NAME: &'static str = "NodeStatus";
+    const PACKAGE: &'static str = "actorbridge.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.v1.NodeStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.v1.NodeStatus".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LinkStatus {
+    /// The peer's name; empty until the handshake is over.
+    #[prost(string, tag = "1")]
+    pub peer: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub up: bool,
+    /// This node dialled it.
+    #[prost(bool, tag = "3")]
+    pub dialled: bool,
+    /// By memory that both nodes share: they are in one process.
+    #[prost(bool, tag = "4")]
+    pub shared_memory: bool,
+    #[prost(uint64, tag = "5")]
+    pub age_ms: u64,
+    /// Streams from here to the peer, and messages that they may still send.
+    #[prost(uint32, tag = "6")]
+    pub streams_out: u32,
+    #[prost(uint64, tag = "7")]
+    pub credit: u64,
+    /// Streams that have used up their credit since they were last given some.
+    #[prost(uint32, tag = "8")]
+    pub stalled: u32,
+    /// Streams from the peer to here.
+    #[prost(uint32, tag = "9")]
+    pub streams_in: u32,
+    /// Bytes of messages that wait for the writer.
+    #[prost(uint64, tag = "10")]
+    pub queued_bytes: u64,
+}
+impl ::prost::Name for LinkStatus {
+    const NAME: &'static str = "LinkStatus";
+    const PACKAGE: &'static str = "actorbridge.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.v1.LinkStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.v1.LinkStatus".into()
+    }
+}
+/// What went by the links with one peer since the node started, also by those that have ended. By shared memory only what comes is
+/// counted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Traffic {
+    /// Empty: by links whose handshake did not succeed.
+    #[prost(string, tag = "1")]
+    pub peer: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub frames_sent: u64,
+    #[prost(uint64, tag = "3")]
+    pub bytes_sent: u64,
+    #[prost(uint64, tag = "4")]
+    pub frames_received: u64,
+    #[prost(uint64, tag = "5")]
+    pub bytes_received: u64,
+    /// How often a stream used up its credit, and a sender had to wait.
+    #[prost(uint64, tag = "6")]
+    pub credit_stalls: u64,
+    /// How often a link came up after another one with the same peer.
+    #[prost(uint64, tag = "7")]
+    pub reconnects: u64,
+}
+impl ::prost::Name for Traffic {
+    const NAME: &'static str = "Traffic";
+    const PACKAGE: &'static str = "actorbridge.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.v1.Traffic".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.v1.Traffic".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AskStatus {
+    /// Whom it asks.
+    #[prost(string, tag = "1")]
+    pub target: ::prost::alloc::string::String,
+    /// The node that it went to; empty = this one, or none yet.
+    #[prost(string, tag = "2")]
+    pub peer: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub age_ms: u64,
+}
+impl ::prost::Name for AskStatus {
+    const NAME: &'static str = "AskStatus";
+    const PACKAGE: &'static str = "actorbridge.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.v1.AskStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.v1.AskStatus".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CodeCount {
+    #[prost(enumeration = "Code", tag = "1")]
+    pub code: i32,
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+}
+impl ::prost::Name for CodeCount {
+    const NAME: &'static str = "CodeCount";
+    const PACKAGE: &'static str = "actorbridge.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.v1.CodeCount".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.v1.CodeCount".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefusalCount {
+    #[prost(enumeration = "RefusalReason", tag = "1")]
+    pub reason: i32,
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+}
+impl ::prost::Name for RefusalCount {
+    const NAME: &'static str = "RefusalCount";
+    const PACKAGE: &'static str = "actorbridge.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.v1.RefusalCount".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.v1.RefusalCount".into()
+    }
+}
+/// Why a node would not have a connection, a link, a stream or a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RefusalReason {
+    /// Another one; the log says which.
+    Unspecified = 0,
+    /// The peer's certificate is of a CA that is not trusted here.
+    UnknownCa = 1,
+    /// The peer's certificate has expired, or is not valid yet.
+    Expired = 2,
+    /// The peer showed no certificate.
+    NoCertificate = 3,
+    /// The peer's certificate is not for the host that was dialled.
+    WrongHost = 4,
+    /// The peer has a name that its certificate does not have.
+    WrongName = 5,
+    /// A message, or a stream, of a source that the peer's certificate does not have.
+    ForgedSource = 6,
+    /// The peer refused this node's certificate.
+    RefusedByPeer = 7,
+    /// What came is no TLS.
+    NoTls = 8,
+    /// A connection carried no link in time.
+    SlowHandshake = 9,
+    /// There are as many connections as there may be.
+    TooManyConnections = 10,
+    /// A connection ended before it carried a link.
+    NoLink = 11,
+    /// A node of the peer's name is linked already.
+    DuplicateName = 12,
+    /// The nodes have no protocol version in common, or one requires what the other lacks.
+    Incompatible = 13,
+    /// A frame over the limit.
+    OversizedFrame = 14,
+    /// A frame that does not parse, or makes no sense.
+    BadFrame = 15,
+    /// A message beyond the credit of its stream.
+    CreditViolation = 16,
+    /// A peer that sends and does not read.
+    NeverReads = 17,
+    /// A peer that answers no pings.
+    Silent = 18,
+}
+impl RefusalReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REFUSAL_REASON_UNSPECIFIED",
+            Self::UnknownCa => "REFUSAL_REASON_UNKNOWN_CA",
+            Self::Expired => "REFUSAL_REASON_EXPIRED",
+            Self::NoCertificate => "REFUSAL_REASON_NO_CERTIFICATE",
+            Self::WrongHost => "REFUSAL_REASON_WRONG_HOST",
+            Self::WrongName => "REFUSAL_REASON_WRONG_NAME",
+            Self::ForgedSource => "REFUSAL_REASON_FORGED_SOURCE",
+            Self::RefusedByPeer => "REFUSAL_REASON_REFUSED_BY_PEER",
+            Self::NoTls => "REFUSAL_REASON_NO_TLS",
+            Self::SlowHandshake => "REFUSAL_REASON_SLOW_HANDSHAKE",
+            Self::TooManyConnections => "REFUSAL_REASON_TOO_MANY_CONNECTIONS",
+            Self::NoLink => "REFUSAL_REASON_NO_LINK",
+            Self::DuplicateName => "REFUSAL_REASON_DUPLICATE_NAME",
+            Self::Incompatible => "REFUSAL_REASON_INCOMPATIBLE",
+            Self::OversizedFrame => "REFUSAL_REASON_OVERSIZED_FRAME",
+            Self::BadFrame => "REFUSAL_REASON_BAD_FRAME",
+            Self::CreditViolation => "REFUSAL_REASON_CREDIT_VIOLATION",
+            Self::NeverReads => "REFUSAL_REASON_NEVER_READS",
+            Self::Silent => "REFUSAL_REASON_SILENT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REFUSAL_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "REFUSAL_REASON_UNKNOWN_CA" => Some(Self::UnknownCa),
+            "REFUSAL_REASON_EXPIRED" => Some(Self::Expired),
+            "REFUSAL_REASON_NO_CERTIFICATE" => Some(Self::NoCertificate),
+            "REFUSAL_REASON_WRONG_HOST" => Some(Self::WrongHost),
+            "REFUSAL_REASON_WRONG_NAME" => Some(Self::WrongName),
+            "REFUSAL_REASON_FORGED_SOURCE" => Some(Self::ForgedSource),
+            "REFUSAL_REASON_REFUSED_BY_PEER" => Some(Self::RefusedByPeer),
+            "REFUSAL_REASON_NO_TLS" => Some(Self::NoTls),
+            "REFUSAL_REASON_SLOW_HANDSHAKE" => Some(Self::SlowHandshake),
+            "REFUSAL_REASON_TOO_MANY_CONNECTIONS" => Some(Self::TooManyConnections),
+            "REFUSAL_REASON_NO_LINK" => Some(Self::NoLink),
+            "REFUSAL_REASON_DUPLICATE_NAME" => Some(Self::DuplicateName),
+            "REFUSAL_REASON_INCOMPATIBLE" => Some(Self::Incompatible),
+            "REFUSAL_REASON_OVERSIZED_FRAME" => Some(Self::OversizedFrame),
+            "REFUSAL_REASON_BAD_FRAME" => Some(Self::BadFrame),
+            "REFUSAL_REASON_CREDIT_VIOLATION" => Some(Self::CreditViolation),
+            "REFUSAL_REASON_NEVER_READS" => Some(Self::NeverReads),
+            "REFUSAL_REASON_SILENT" => Some(Self::Silent),
+            _ => None,
+        }
+    }
+}
 impl crate::Versioned for Envelope {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
@@ -2189,6 +2497,34 @@ impl crate::Versioned for ActorOptions {
     const MIN_READER: u32 = 1;
 }
 impl crate::Versioned for CallOptions {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl crate::Versioned for StatusRequest {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl crate::Versioned for NodeStatus {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl crate::Versioned for LinkStatus {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl crate::Versioned for Traffic {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl crate::Versioned for AskStatus {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl crate::Versioned for CodeCount {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+}
+impl crate::Versioned for RefusalCount {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
 }

@@ -2,7 +2,7 @@
 
 use actorbridge_proto::packet::MAX_FRAME_BYTES;
 
-use super::{Action, GoodbyeCode, Link, MAX_NODE_NAME, MAX_READS, Phase, READS_BYTES, Role, short, v1};
+use super::{Action, GoodbyeCode, Link, MAX_NODE_NAME, MAX_READS, Phase, READS_BYTES, RefusalReason, Role, short, v1};
 
 /// The least `max_frame_bytes` of a peer: a packet of states, and one state more with as many outcomes as there may be.
 const MIN_FRAME: u32 = 144 << 10;
@@ -104,16 +104,18 @@ impl Link {
                 "no protocol version in common: {} speaks {} to {}, {} speaks {low} to {high}",
                 hello.node, hello.min_protocol, hello.max_protocol, self.config.node
             );
+            self.refused_for = Some(RefusalReason::Incompatible);
             self.say_goodbye(GoodbyeCode::GoodbyeVersion, &detail);
             return self.go_down(v1::Status::Version, detail, None, out);
         }
-        if let Some(detail) = self.bad_name(&hello.node).or_else(|| self.forged_name(&hello.node)) {
-            self.say_goodbye(GoodbyeCode::GoodbyeForbidden, &detail);
-            return self.go_down(v1::Status::Protocol, detail, None, out);
+        if let Some(detail) = self.bad_name(&hello.node) {
+            return self.part(RefusalReason::DuplicateName, detail, out);
+        }
+        if let Some(detail) = self.forged_name(&hello.node) {
+            return self.part(RefusalReason::WrongName, detail, out);
         }
         if let Some(detail) = self.missing(&hello.required, &hello.capabilities, &hello.node) {
-            self.say_goodbye(GoodbyeCode::GoodbyeCapability, &detail);
-            return self.go_down(v1::Status::Capability, detail, None, out);
+            return self.part(RefusalReason::Incompatible, detail, out);
         }
         if let Err(detail) = self.adopt_limits(hello.limits) {
             return self.bad_frame(&detail, out);
@@ -155,12 +157,10 @@ impl Link {
             return self.bad_frame(&detail, out);
         }
         if let Some(detail) = self.forged_name(&welcome.node) {
-            self.say_goodbye(GoodbyeCode::GoodbyeForbidden, &detail);
-            return self.go_down(v1::Status::Protocol, detail, None, out);
+            return self.part(RefusalReason::WrongName, detail, out);
         }
         if let Some(detail) = self.missing(&[], &welcome.capabilities, &welcome.node) {
-            self.say_goodbye(GoodbyeCode::GoodbyeCapability, &detail);
-            return self.go_down(v1::Status::Capability, detail, None, out);
+            return self.part(RefusalReason::Incompatible, detail, out);
         }
         if let Err(detail) = self.adopt_limits(welcome.limits) {
             return self.bad_frame(&detail, out);

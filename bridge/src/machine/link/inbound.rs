@@ -4,8 +4,8 @@ use actorbridge_proto::wire::Value;
 
 use super::{
     Action, BindingNumber, Bytes, Code, Delivery, Effect, EnvelopeView, InFlow, Item, Kind, Link, MAX_CONTROLS,
-    MAX_HOPS, MAX_OUTCOMES, MAX_SEQ, MAX_TYPES, MAX_WINDOW, OUTCOMES_IN_STATE, Packet, Phase, Queued, Refusal, Run,
-    Send, What, Who, short, v1, writer,
+    MAX_HOPS, MAX_OUTCOMES, MAX_SEQ, MAX_TYPES, MAX_WINDOW, OUTCOMES_IN_STATE, Packet, Phase, Queued, Refusal,
+    RefusalReason, Run, Send, What, Who, short, v1, writer,
 };
 
 /// Most seqs that the Skips of one frame may withdraw: each is acted on by itself.
@@ -83,6 +83,7 @@ impl Link {
             return Err("a Fragment came, and fragments were not negotiated".into());
         }
         if self.controls > MAX_CONTROLS {
+            self.refused_for = Some(RefusalReason::NeverReads);
             return Err(format!(
                 "more than {MAX_CONTROLS} answers wait; the peer binds streams and does not read"
             ));
@@ -198,6 +199,11 @@ impl Link {
     /// The highest seq that the peer may send on a flow; `None` = the flow is not open.
     pub fn granted(&self, flow: u32) -> Option<u64> {
         self.in_flows.get(&flow).map(|inbound| inbound.credit)
+    }
+
+    /// How many flows the peer has open.
+    pub fn flows_in(&self) -> usize {
+        self.in_flows.len()
     }
 
     /// The `what` of a delivery's type id.
@@ -333,6 +339,7 @@ impl Link {
             }
         }
         if self.outcomes > MAX_OUTCOMES {
+            self.refused_for = Some(RefusalReason::NeverReads);
             return Err(format!(
                 "more than {MAX_OUTCOMES} refusals wait; the peer sends and does not read"
             ));

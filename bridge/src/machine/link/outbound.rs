@@ -152,6 +152,19 @@ impl Link {
         flows.filter_map(|(flow, out)| out.as_ref().map(|_| flow)).collect()
     }
 
+    /// The open flows to the peer, and how many messages they may still send in all.
+    pub fn flows_out(&self) -> (usize, u64) {
+        let open = self.flows.iter().flatten().filter(|out| !out.closing);
+        open.fold((0, 0), |(flows, credit), out| {
+            (flows + 1, credit + (out.credit + 1).saturating_sub(out.next_seq))
+        })
+    }
+
+    /// Bytes of messages that wait for the writer.
+    pub fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
     /// Raises the credit of an incoming flow, which its sender is told past the packets; `false` = say it by a state.
     pub fn state_at_once(&mut self, flow: u32, credit: u64) -> bool {
         if self.states.contains_key(&flow) {

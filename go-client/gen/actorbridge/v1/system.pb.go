@@ -393,7 +393,9 @@ type ActorInfo struct {
 	Restarts uint32 `protobuf:"varint,6,opt,name=restarts,proto3" json:"restarts,omitempty"`
 	Epoch    uint64 `protobuf:"varint,7,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	// "go" or "rust".
-	Language      string `protobuf:"bytes,8,opt,name=language,proto3" json:"language,omitempty"`
+	Language string `protobuf:"bytes,8,opt,name=language,proto3" json:"language,omitempty"`
+	// What runs it: "pool" takes it when there are messages; "loop" is a goroutine of its own.
+	Dispatcher    string `protobuf:"bytes,9,opt,name=dispatcher,proto3" json:"dispatcher,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -480,6 +482,13 @@ func (x *ActorInfo) GetEpoch() uint64 {
 func (x *ActorInfo) GetLanguage() string {
 	if x != nil {
 		return x.Language
+	}
+	return ""
+}
+
+func (x *ActorInfo) GetDispatcher() string {
+	if x != nil {
+		return x.Dispatcher
 	}
 	return ""
 }
@@ -1312,7 +1321,7 @@ const file_actorbridge_v1_system_proto_rawDesc = "" +
 	"\vListRequest\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\">\n" +
 	"\tListReply\x121\n" +
-	"\x06actors\x18\x01 \x03(\v2\x19.actorbridge.v1.ActorInfoR\x06actors\"\xe4\x01\n" +
+	"\x06actors\x18\x01 \x03(\v2\x19.actorbridge.v1.ActorInfoR\x06actors\"\x84\x02\n" +
 	"\tActorInfo\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12+\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x15.actorbridge.v1.PhaseR\x05phase\x12\x14\n" +
@@ -1321,7 +1330,10 @@ const file_actorbridge_v1_system_proto_rawDesc = "" +
 	"\ahandled\x18\x05 \x01(\x04R\ahandled\x12\x1a\n" +
 	"\brestarts\x18\x06 \x01(\rR\brestarts\x12\x14\n" +
 	"\x05epoch\x18\a \x01(\x04R\x05epoch\x12\x1a\n" +
-	"\blanguage\x18\b \x01(\tR\blanguage\"!\n" +
+	"\blanguage\x18\b \x01(\tR\blanguage\x12\x1e\n" +
+	"\n" +
+	"dispatcher\x18\t \x01(\tR\n" +
+	"dispatcher\"!\n" +
 	"\vFindRequest\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\"7\n" +
 	"\tFindReply\x12\x14\n" +

@@ -1,0 +1,50 @@
+//! What is counted, and told, of a link.
+
+use std::sync::Arc;
+
+use actorbridge_proto::v1;
+use bytes::Bytes;
+
+use super::LinkEnd;
+use crate::machine::Millis;
+use crate::node::lock;
+use crate::status::Meter;
+
+impl LinkEnd {
+    pub(super) fn meter(&self) -> &Arc<Meter> {
+        self.meter.get().unwrap_or(&self.early)
+    }
+
+    /// The handshake is over: what goes by the link is its peer's from now on.
+    pub(super) fn count_up(&self, peer: &str) {
+        if let Some(node) = self.node.upgrade() {
+            let _ = self.meter.set(node.counters.up(peer));
+        }
+    }
+
+    /// The next packet to carry, as the bytes of a frame.
+    pub fn take_frame(&self) -> Option<Bytes> {
+        let frame = self.take_packet()?.to_bytes();
+        self.meter().sent(frame.len());
+        Some(frame)
+    }
+
+    pub(crate) fn status(&self, now: Millis) -> v1::LinkStatus {
+        let peer = self.peer().unwrap_or_default();
+        let state = lock(&self.state);
+        let (streams_out, credit) = state.machine.flows_out();
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        v1::LinkStatus {
+            peer,
+            up: state.machine.is_up(),
+            dialled: self.dialled,
+            shared_memory: state.lane.is_some(),
+            age_ms: now.saturating_sub(self.since),
+            streams_out: count(streams_out),
+            credit,
+            stalled: count(state.stalled.len()),
+            streams_in: count(state.machine.flows_in()),
+            queued_bytes: state.machine.queued_bytes() as u64,
+        }
+    }
+}
