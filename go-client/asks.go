@@ -115,6 +115,8 @@ type waiter struct {
 	placed placed
 	caller chan *Message // or
 	actor  string        // its path
+	asked  string        // whom it asks, for people, and
+	since  uint64        // when: milliseconds of the node
 	timer  *time.Timer   // of a caller, used again
 }
 
@@ -142,7 +144,8 @@ func (n *Node) freeWaiter(w *waiter) {
 	n.waiters.Put(w)
 }
 
-func (n *Node) beginAsk(deadline uint64, w *waiter, to Ref) (uint64, error) {
+func (n *Node) beginAsk(now, deadline uint64, w *waiter, to Ref) (uint64, error) {
+	w.asked, w.since = to.text, now
 	n.asksMu.Lock()
 	defer n.asksMu.Unlock()
 	correlation, ok := n.asks.Begin(deadline, w)
@@ -157,6 +160,13 @@ func (n *Node) endAsk(correlation uint64) *waiter {
 	defer n.asksMu.Unlock()
 	w, _ := n.asks.End(correlation)
 	return w
+}
+
+// uncountAsk is for an ask that has ended and is made in another way.
+func (n *Node) uncountAsk() {
+	n.asksMu.Lock()
+	defer n.asksMu.Unlock()
+	n.asks.Uncount()
 }
 
 // notePlaced remembers where an ask went: what a lost link says of it depends on it.
@@ -191,6 +201,7 @@ func (n *Node) ask(ctx context.Context, from *sender, to Ref, message proto.Mess
 		until = end
 	}
 	answer, err := n.askUntil(ctx, until, from, to, message, how)
+	n.countAsk(err)
 	return answer, inTime(ctx, until, err)
 }
 
@@ -208,10 +219,11 @@ func inTime(ctx context.Context, until time.Time, err error) error {
 func (n *Node) askUntil(
 	ctx context.Context, until time.Time, from *sender, to Ref, message proto.Message, how asking,
 ) (*Message, error) {
-	deadline := max(millis(until.Sub(n.start)), n.now()+1)
+	now := n.now()
+	deadline := max(millis(until.Sub(n.start)), now+1)
 	w := n.newWaiter()
 	// The caller's own timer says more of the end than the table's: that one is for a caller that is never scheduled.
-	correlation, err := n.beginAsk(deadline+lateEnd, w, to)
+	correlation, err := n.beginAsk(now, deadline+lateEnd, w, to)
 	if err != nil {
 		return nil, err
 	}
@@ -368,6 +380,9 @@ func (n *Node) handOver(w *waiter, answer *Message) {
 	if w.caller != nil {
 		w.caller <- answer
 		return
+	}
+	if failure := answer.failure(w.asked); failure != nil {
+		n.countAsk(failure)
 	}
 	n.answerMoved(w.actor, requestKey{n.name, answer.correlation}, answer)
 }

@@ -215,6 +215,7 @@ func TestABadMessageCostsItselfAndIsAnsweredWithItsCodeAndASentence(t *testing.T
 			return last.Code == bad.code && last.Effect == ab.EffectNone && len(last.Envelope) > 0
 		})
 	}
+	hasRefused(t, node, once(actorbridgev1.RefusalReason_REFUSAL_REASON_CREDIT_VIOLATION))
 	s.sends(1, seq+1, 0, asking(99, echo, nil))
 	s.until("the answer to a good ask", func(p *wire.Packet) (answered bool) {
 		s.answers(p, func(e *wire.Envelope) { answered = answered || e.Correlation == 99 && !e.Present.Has(21) })
@@ -345,10 +346,12 @@ func TestANodeThatDialsSaysWhatItRefusedToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	_, err = start(t, "a").Dial(t.Context(), remote.Door(server.Addr()))
+	a := start(t, "a")
+	_, err = a.Dial(t.Context(), remote.Door(server.Addr()))
 	if !errors.Is(err, ab.ErrUnavailable) || !strings.Contains(err.Error(), "over the limit of 262144") {
 		t.Errorf("it fails with %v", err)
 	}
+	hasRefused(t, a, once(actorbridgev1.RefusalReason_REFUSAL_REASON_OVERSIZED_FRAME))
 	for !isGoodbyeOfBothSizes(receive(t, "the Goodbye of both sizes", b.heard)) {
 	}
 }

@@ -398,8 +398,12 @@ func (c *cell) epochNow() uint64 {
 func (c *cell) info() *pb.ActorInfo {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	dispatcher := "pool"
+	if c.factory.loop != nil {
+		dispatcher = "loop"
+	}
 	return &pb.ActorInfo{
 		Path: c.path, Phase: c.phase, Depth: uint32(c.pool.Used()), Mailbox: c.options.mailbox, Handled: c.handled,
-		Restarts: c.restarts.Restarts(), Epoch: c.epoch, Language: "go",
+		Restarts: c.restarts.Restarts(), Epoch: c.epoch, Language: "go", Dispatcher: dispatcher,
 	}
 }

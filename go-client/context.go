@@ -199,8 +199,9 @@ func (t *turn) Request(to Ref, message proto.Message, within time.Duration, note
 		return err
 	}
 	c, node := t.cell, t.cell.node
-	deadline := node.now() + millis(min(within, longest))
-	correlation, err := node.beginAsk(deadline, &waiter{actor: c.path}, to)
+	now := node.now()
+	deadline := now + millis(min(within, longest))
+	correlation, err := node.beginAsk(now, deadline, &waiter{actor: c.path}, to)
 	if err != nil {
 		return err
 	}
@@ -221,6 +222,7 @@ func (t *turn) Request(to Ref, message proto.Message, within time.Duration, note
 	}
 	if err != nil {
 		node.endAsk(correlation)
+		node.countAsk(err)
 		c.takeRequest(requestKey{node.name, correlation})
 	}
 	return err

@@ -30,13 +30,17 @@ type deadLetters struct {
 	letters []DeadLetter
 	head    int
 	bytes   int
-	counts  map[string]uint64
+	counts  map[Code]uint64
+	late    uint64 // answers that came after their asker had stopped waiting
 }
 
 func (d *deadLetters) push(letter DeadLetter) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.count(letter.Code.String())
+	if d.counts == nil {
+		d.counts = make(map[Code]uint64)
+	}
+	d.counts[letter.Code]++
 	d.bytes += letter.size()
 	d.letters = append(d.letters, letter)
 	for len(d.letters)-d.head > maxLetters || d.bytes > maxLetterBytes {
@@ -49,19 +53,11 @@ func (d *deadLetters) push(letter DeadLetter) {
 	}
 }
 
-// count counts what is kept nowhere. The caller holds the lock.
-func (d *deadLetters) count(name string) {
-	if d.counts == nil {
-		d.counts = make(map[string]uint64)
-	}
-	d.counts[name]++
-}
-
 // lateReply counts an answer that came after its asker had stopped waiting.
 func (d *deadLetters) lateReply() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.count("LATE_REPLY")
+	d.late++
 }
 
 // DeadLetters gives the latest messages that were refused, lost or not handled: at most 10,000, at most 16 MiB.
@@ -76,8 +72,11 @@ func (n *Node) DeadLetterCounts() map[string]uint64 {
 	n.dead.mu.Lock()
 	defer n.dead.mu.Unlock()
 	counts := make(map[string]uint64, len(n.dead.counts))
-	for name, count := range n.dead.counts {
-		counts[name] = count
+	for code, count := range n.dead.counts {
+		counts[code.String()] = count
+	}
+	if n.dead.late > 0 {
+		counts["LATE_REPLY"] = n.dead.late
 	}
 	return counts
 }

@@ -48,10 +48,19 @@ func besiege(t *testing.T, address string, options ...remote.Option) *besieged {
 	return s
 }
 
-// says: the log of b says this, and the innocent link works.
-func (s *besieged) says(t *testing.T, what string) {
+// says: the log of b says this, b has counted it so many times, and the innocent link works.
+func (s *besieged) says(t *testing.T, what string, reason string, n uint64) {
 	t.Helper()
 	s.log.has(t, what)
+	counted := uint64(0)
+	for _, r := range s.there.Status(nil).Refusals {
+		if r.Reason.String() == "REFUSAL_REASON_"+reason {
+			counted = r.Count
+		}
+	}
+	if counted != n {
+		t.Errorf("%d are counted as %s", counted, reason)
+	}
 	if s.innocent != nil {
 		if _, err := ab.Ask[*testpb.EchoReply](t.Context(), s.echo, &testpb.EchoRequest{}); err != nil {
 			t.Errorf("the innocent is hurt: %v", err)
@@ -116,34 +125,34 @@ func TestAConnectionThatBecomesNoLinkIsClosedInTime(t *testing.T) {
 		s := besiege(t, "tcp://127.0.0.1:0", remote.SetUpTime(soon))
 		closed(t, s.socket(t, bytes))
 		t.Log(name)
-		s.says(t, "it carried no link for 200ms")
+		s.says(t, "it carried no link for 200ms", "SLOW_HANDSHAKE", 1)
 	}
 	s := besiege(t, "tcp://127.0.0.1:0", remote.SetUpTime(soon))
 	over(t, s.silent(t))
-	s.says(t, "it carried no link for 200ms")
+	s.says(t, "it carried no link for 200ms", "SLOW_HANDSHAKE", 1)
 }
 
 func TestATLSHandshakeThatDoesNotComeIsNotWaitedFor(t *testing.T) {
 	_, f := twoBy(t, "one")
 	s := besiege(t, nowhere, remote.SetUpTime(soon), remote.TLSFiles(f.files("b")))
 	closed(t, s.socket(t, "\x16\x03\x01\x02\x00\x01"))
-	s.says(t, "it carried no link for 200ms")
+	s.says(t, "it carried no link for 200ms", "SLOW_HANDSHAKE", 1)
 }
 
 func TestAConnectionThatEndsEarlyIsTold(t *testing.T) {
 	s := besiege(t, "tcp://127.0.0.1:0")
 	s.socket(t, "").Close()
-	s.says(t, "it ended before it carried a link")
+	s.says(t, "it ended before it carried a link", "NO_LINK", 1)
 	s = besiege(t, "tcp://127.0.0.1:0")
 	closed(t, s.socket(t, strings.Repeat("\xfe", 4096)))
-	s.says(t, "it ended before it carried a link")
+	s.says(t, "it ended before it carried a link", "NO_LINK", 1)
 }
 
 func TestConnectionsBeyondTheBoundAreClosedAtOnceAndAPlaceIsFreeAgain(t *testing.T) {
 	s := besiege(t, "tcp://127.0.0.1:0", remote.MaxConnections(4))
 	held := []door.Link{s.silent(t), s.silent(t), s.silent(t)}
 	closed(t, s.socket(t, ""))
-	s.says(t, "there are 4 connections already")
+	s.says(t, "there are 4 connections already", "TOO_MANY_CONNECTIONS", 1)
 	for _, link := range held {
 		link.Close()
 	}
@@ -172,7 +181,7 @@ func TestAFloodOfStreamsCostsItsLink(t *testing.T) {
 		}
 		head = &actorbridgev1.Frame{Number: head.Number}
 	}
-	s.says(t, "flow 65537 is open already, or over the limit")
+	s.says(t, "flow 65537 is open already, or over the limit", "BAD_FRAME", 1)
 	if peers := s.there.Peers(); !slices.Equal(peers, []string{"a"}) {
 		t.Errorf("b is linked with %v", peers)
 	}
@@ -196,7 +205,7 @@ func TestAPeerThatNeverReadsLosesItsLink(t *testing.T) {
 		run.FirstSeq += 4_000
 		head = &actorbridgev1.Frame{Number: head.Number}
 	}
-	s.says(t, "refusals wait; the peer sends and does not read")
+	s.says(t, "refusals wait; the peer sends and does not read", "NEVER_READS", 1)
 	if peers := s.there.Peers(); !slices.Equal(peers, []string{"a"}) {
 		t.Errorf("b is linked with %v", peers)
 	}
@@ -209,5 +218,5 @@ func TestASecondNodeOfALinkedNameIsRefusedAndTheFirstStays(t *testing.T) {
 	if !errors.Is(err, ab.ErrUnavailable) || !strings.Contains(err.Error(), says) {
 		t.Errorf("another a is %v", err)
 	}
-	s.says(t, says)
+	s.says(t, says, "DUPLICATE_NAME", 1)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/actorbridge/actorbridge/go-client/door"
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 )
 
 // identify holds the peer to what its certificate says, if the transport has seen one. It is called before anything comes.
@@ -46,6 +47,7 @@ func (l *linkEnd) refusesSource(stream *inbound, m *Message) bool {
 	if why == "" {
 		return false
 	}
+	l.node.counters.refused(pb.RefusalReason_REFUSAL_REASON_FORGED_SOURCE)
 	l.accuse(why)
 	if stream != nil && stream.cell != nil {
 		stream.cell.refusedStream(l.key(m.flow), m.seq)

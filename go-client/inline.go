@@ -145,13 +145,14 @@ func (n *Node) askQuick(ctx context.Context, to Ref, q *quick) (other *Message, 
 		return nil, false, nil
 	}
 	defer b.end()
-	until := time.Now().Add(defaultTimeout)
+	now := time.Now()
+	until := now.Add(defaultTimeout)
 	if end, ok := ctx.Deadline(); ok && end.Before(until) {
 		until = end
 	}
 	w := n.newWaiter()
 	w.placed = placed{link: b.link, flow: b.flow}
-	correlation, err := n.beginAsk(millis(until.Sub(n.start))+lateEnd, w, to)
+	correlation, err := n.beginAsk(millis(now.Sub(n.start)), millis(until.Sub(n.start))+lateEnd, w, to)
 	if err != nil {
 		return nil, true, err
 	}
@@ -164,15 +165,18 @@ func (n *Node) askQuick(ctx context.Context, to Ref, q *quick) (other *Message, 
 	}
 	if taken && envelope == nil {
 		other, err = n.awaitAnswer(ctx, until, w, w.placed, n.outside, to, correlation)
+		n.countAsk(err)
 		return other, true, inTime(ctx, until, err)
 	}
 	if n.endAsk(correlation) != nil { // so nobody else answers it any more
 		n.freeWaiter(w)
 	}
 	if envelope == nil {
+		n.uncountAsk()
 		return nil, false, nil // also what does not encode: the usual way says so
 	}
 	other, err = q.readReply(n, to, envelope)
+	n.countAsk(err)
 	return other, true, inTime(ctx, until, err)
 }
 

@@ -69,7 +69,11 @@ type linkEnd struct {
 	// capabilities are those that both sides have.
 	capabilities []uint32
 	fate         string // why it is down
-	watches      map[watch]struct{}
+	// stalled are the flows that have used up their credit since they were last given some.
+	stalled map[uint32]struct{}
+	since   uint64 // milliseconds of the node
+	meter   atomic.Pointer[meter]
+	watches map[watch]struct{}
 
 	// identity is what the peer may do by its certificate, nil where it showed none; accused: the log has been told that a
 	// source was forbidden. Both are settled, or used, under inboundMu.
@@ -97,13 +101,14 @@ func (n *Node) newLink(role machine.Role, epoch uint64) (*linkEnd, error) {
 		id: lastLinkID.Add(1), node: n, epoch: epoch, wake: make(chan struct{}, 1),
 		settled: make(chan struct{}), down: make(chan struct{}),
 		inbound: make(map[uint32]*inbound), types: make(map[uint32]*wire.What), outlets: make(map[uint32]*outlet),
-		watches: make(map[watch]struct{}), starved: make(map[uint32]struct{}),
+		watches: make(map[watch]struct{}), starved: make(map[uint32]struct{}), stalled: make(map[uint32]struct{}), since: n.now(),
 		machine: machine.NewLink(machine.Config{
 			Role: role, Node: n.name, Incarnation: n.incarnation, LinkEpoch: epoch,
 			MinProtocol: machine.MinProtocol, MaxProtocol: machine.MaxProtocol, Software: software,
 			Capabilities: []uint32{uint32(pb.Capability_CAPABILITY_MOVE)}, Types: reads,
 		}, n.now()),
 	}
+	l.meter.Store(n.counters.early())
 	if left := len(reads) - l.machine.TypesTold(); left > 0 {
 		n.log.Warn("a peer is not told of all types that are read here: there are too many; it writes them as it does, and what "+
 			"cannot be read is refused here", "types", len(reads), "untold", left, "first", reads[len(reads)-left].Type)
@@ -139,6 +144,10 @@ func (n *Node) dial(
 	unavailable := func(why string, cause error) error { return notLinked(d, CodeUnavailable, why, cause) }
 	transport, err := open(door.WithLogger(ctx, n.log))
 	var setup *door.SetupError
+	var refused *door.RefusedError
+	if errors.As(err, &refused) {
+		n.counters.refused(refused.Reason)
+	}
 	switch {
 	case errors.As(err, &setup):
 		return nil, notLinked(d, CodeInvalidArgument, "", err)
@@ -262,6 +271,7 @@ func (l *linkEnd) read(transport door.Link) {
 		var refusal *wire.Refusal
 		switch {
 		case err == nil:
+			l.meterNow().received(packet.FrameBytes)
 			why := l.twin(packet.Head.GetHello())
 			l.drive(func(m *machine.Link, out []machine.Action) []machine.Action {
 				if why != "" {
@@ -271,6 +281,9 @@ func (l *linkEnd) read(transport door.Link) {
 			})
 		case errors.As(err, &refusal):
 			l.drive(func(m *machine.Link, out []machine.Action) []machine.Action {
+				if refusal.Code == pb.Code_CODE_TOO_LARGE {
+					return m.OversizedFrame(refusal.Error(), out)
+				}
 				return m.BadFrame(refusal.Error(), out)
 			})
 		default:
@@ -297,6 +310,7 @@ func (l *linkEnd) write(transport door.Link) {
 				}
 				return
 			}
+			l.meterNow().sent(packet.FrameBytes)
 		}
 		if last {
 			return
@@ -339,6 +353,7 @@ func (l *linkEnd) drive(event func(m *machine.Link, out []machine.Action) []mach
 		// The peer can have the Welcome from now on, and who hears from it that the link is up must find it up.
 		up := actions[0].Up
 		l.peer, l.incarnation, l.capabilities, l.reads = up.Peer, up.Incarnation, up.Capabilities, versionsOf(up.Types)
+		l.meter.Store(l.node.counters.up(up.Peer))
 	}
 	l.mu.Unlock()
 	for i := range actions {
@@ -443,6 +458,9 @@ func (l *linkEnd) send(flow uint32, out *outgoing) (sent machine.Sent) {
 	if sent.Result == machine.SendNoCredit && l.starves(flow) {
 		sent = l.machine.Send(flow, out.what, out.deadline, out.hops, out.body)
 	}
+	if sent.Result == machine.SendNoCredit {
+		l.stall(flow)
+	}
 	l.mu.Unlock()
 	l.ring()
 	return sent
@@ -514,6 +532,7 @@ func (l *linkEnd) resetMoved(flow uint32, moved *pb.Moved) {
 func (l *linkEnd) closeFlow(flow uint32) {
 	l.with(func(m *machine.Link) {
 		l.feed(flow)
+		delete(l.stalled, flow)
 		delete(l.outlets, flow)
 		m.Close(flow)
 	})

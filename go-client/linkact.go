@@ -35,6 +35,7 @@ func (l *linkEnd) act(a *machine.Action) {
 		l.skipped(a.Flow, a.Seq)
 	case machine.ActionCredit:
 		l.mu.Lock()
+		delete(l.stalled, a.Flow)
 		l.feed(a.Flow)
 		l.mu.Unlock()
 		if o := l.outlet(a.Flow); o != nil {
@@ -45,6 +46,7 @@ func (l *linkEnd) act(a *machine.Action) {
 	case machine.ActionRebind:
 		l.mu.Lock()
 		o := l.outlets[a.Flow]
+		delete(l.stalled, a.Flow)
 		l.feed(a.Flow)
 		delete(l.outlets, a.Flow)
 		l.mu.Unlock()
@@ -81,6 +83,7 @@ func (l *linkEnd) outlet(flow uint32) *outlet {
 func (l *linkEnd) host(a *machine.Action) *inbound {
 	stream := &inbound{id: a.Stream, binding: a.Binding.Number, who: a.Who, code: CodeNoSuchActor}
 	if why := l.forbids(a.Who.Source); why != "" {
+		l.node.counters.refused(pb.RefusalReason_REFUSAL_REASON_FORGED_SOURCE)
 		l.accuse(why)
 		stream.code, stream.detail = CodeForbidden, why
 		l.reset(a.Flow, stream.code)
@@ -244,6 +247,9 @@ func (l *linkEnd) refused(a *machine.Action) {
 
 // badItem: an item was refused here, and the peer has been answered.
 func (l *linkEnd) badItem(a *machine.Action) {
+	if a.Refusal.Code == pb.Code_CODE_MAILBOX_FULL {
+		l.node.counters.refused(pb.RefusalReason_REFUSAL_REASON_CREDIT_VIOLATION)
+	}
 	target := ""
 	if stream := l.inbound[a.Flow]; stream != nil {
 		target = stream.who.Target
@@ -261,6 +267,9 @@ func (l *linkEnd) onDown(down *machine.Down) {
 	l.mu.Lock()
 	l.fate = down.Detail
 	l.lastCredit()
+	if reason := l.machine.RefusedFor(); reason != 0 {
+		l.node.counters.refused(reason)
+	}
 	unknown := l.machine.Unknown()
 	outlets, watches := l.outlets, l.watches
 	l.outlets, l.watches = make(map[uint32]*outlet), make(map[watch]struct{})

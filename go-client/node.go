@@ -33,6 +33,7 @@ type Node struct {
 	closing     chan struct{} // closed when the shutdown begins
 	ended       chan struct{} // closed when its actors have ended
 	dead        deadLetters
+	counters    counters
 
 	mu    sync.RWMutex
 	cells map[string]*cell

@@ -36,6 +36,8 @@ func (s system) Receive(ctx Context, m *Message) error {
 		return s.stop(m, r)
 	case *pb.ListRequest:
 		return m.Reply(s.list(r))
+	case *pb.StatusRequest:
+		return m.Reply(s.node.Status(r))
 	case *pb.FindRequest:
 		return s.owner(m, r)
 	case *pb.WatchRequest:

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -96,8 +97,42 @@ func TestAConfigurationOfTheProgramsOwnHoldsThePeerToItsCertificate(t *testing.T
 	}
 }
 
-// refused has a dial b, and looks at what the two are told.
-func refused(t *testing.T, a, b remote.Files, told, logged string) {
+// Why connections are refused.
+const (
+	unknownCA     = actorbridgev1.RefusalReason_REFUSAL_REASON_UNKNOWN_CA
+	outOfTime     = actorbridgev1.RefusalReason_REFUSAL_REASON_EXPIRED
+	noCertificate = actorbridgev1.RefusalReason_REFUSAL_REASON_NO_CERTIFICATE
+	wrongHost     = actorbridgev1.RefusalReason_REFUSAL_REASON_WRONG_HOST
+	wrongName     = actorbridgev1.RefusalReason_REFUSAL_REASON_WRONG_NAME
+	forgedSource  = actorbridgev1.RefusalReason_REFUSAL_REASON_FORGED_SOURCE
+	refusedByPeer = actorbridgev1.RefusalReason_REFUSAL_REASON_REFUSED_BY_PEER
+	noTLS         = actorbridgev1.RefusalReason_REFUSAL_REASON_NO_TLS
+)
+
+// hasRefused holds a node to what it has counted of refusals.
+func hasRefused(t *testing.T, node *ab.Node, want map[actorbridgev1.RefusalReason]uint64) {
+	t.Helper()
+	counted := make(map[actorbridgev1.RefusalReason]uint64)
+	for _, r := range node.Status(nil).Refusals {
+		counted[r.Reason] = r.Count
+	}
+	if !maps.Equal(counted, want) {
+		t.Errorf("node %s has counted %v, not %v", node.Name(), counted, want)
+	}
+}
+
+// once is one refusal; of the reason 0, none.
+func once(reason actorbridgev1.RefusalReason) map[actorbridgev1.RefusalReason]uint64 {
+	if reason == 0 {
+		return nil
+	}
+	return map[actorbridgev1.RefusalReason]uint64{reason: 1}
+}
+
+// refused has a dial b, and looks at what the two are told, and count.
+func refused(
+	t *testing.T, a, b remote.Files, told, logged string, countedHere, countedThere actorbridgev1.RefusalReason,
+) {
 	t.Helper()
 	there, address, log := secure(t, "b", remote.TLSFiles(b))
 	here := start(t, "a")
@@ -109,6 +144,8 @@ func refused(t *testing.T, a, b remote.Files, told, logged string) {
 	if len(there.Peers())+len(here.Peers()) != 0 {
 		t.Error("they are linked")
 	}
+	hasRefused(t, here, once(countedHere))
+	hasRefused(t, there, once(countedThere))
 }
 
 func TestACertificateOfAnotherCAIsRefusedAndBothAreTold(t *testing.T) {
@@ -121,10 +158,10 @@ func TestACertificateOfAnotherCAIsRefusedAndBothAreTold(t *testing.T) {
 	for _, name := range []string{"one", "two"} {
 		_, f := twoBy(t, "one")
 		other, strange := twoBy(t, name)
-		refused(t, strange.files("a"), f.files("b"), isNot, asked)
+		refused(t, strange.files("a"), f.files("b"), isNot, asked, unknownCA, refusedByPeer)
 		// The dialler trusts the listener, but not the other way round.
 		other.give(f, "a", valid(t, "ab://a"))
-		refused(t, f.files("a"), f.files("b"), doesNot, isNot)
+		refused(t, f.files("a"), f.files("b"), doesNot, isNot, refusedByPeer, unknownCA)
 	}
 }
 
@@ -132,10 +169,11 @@ func TestACertificateThatHasExpiredIsRefusedAndBothAreTold(t *testing.T) {
 	const theirs = "the peer's certificate is out of its time: give the peer a new one"
 	c, f := twoBy(t, "one")
 	c.give(f, "a", expired(t, "ab://a"))
-	refused(t, f.files("a"), f.files("b"), "this node's certificate is out of its time: put a new one into its file", theirs)
+	refused(t, f.files("a"), f.files("b"), "this node's certificate is out of its time: put a new one into its file", theirs,
+		refusedByPeer, outOfTime)
 	c.give(f, "a", valid(t, "ab://a"))
 	c.give(f, "b", expired(t, "ab://b"))
-	refused(t, f.files("a"), f.files("b"), theirs, "the peer refused this node's certificate")
+	refused(t, f.files("a"), f.files("b"), theirs, "the peer refused this node's certificate", outOfTime, refusedByPeer)
 }
 
 func TestANodeMustHaveANameOfItsCertificate(t *testing.T) {
@@ -150,7 +188,12 @@ func TestANodeMustHaveANameOfItsCertificate(t *testing.T) {
 	} {
 		c, f := twoBy(t, "one")
 		c.give(f, wrong.node, valid(t, wrong.uris...))
-		refused(t, f.files("a"), f.files("b"), wrong.says, wrong.says)
+		// Who is named wrongly hears it by a Goodbye.
+		here, there := actorbridgev1.RefusalReason(0), wrongName
+		if wrong.node == "b" {
+			here, there = there, here
+		}
+		refused(t, f.files("a"), f.files("b"), wrong.says, wrong.says, here, there)
 	}
 }
 
@@ -159,7 +202,7 @@ func TestAListenerMustHaveACertificateForTheHostThatWasDialled(t *testing.T) {
 	files := f.files("a")
 	files.ServerName = "rust-core"
 	refused(t, files, f.files("b"), "is not for the host that was dialled: give it one with that DNS name or IP address",
-		"the peer refused this node's certificate")
+		"the peer refused this node's certificate", wrongHost, refusedByPeer)
 	_, address, _ := secure(t, "b", remote.TLSFiles(f.files("b")))
 	files.ServerName = "127.0.0.1"
 	start(t, "a", ab.WithLink(remote.Door(address, remote.TLSFiles(files))))
@@ -169,7 +212,7 @@ func TestANodeWithoutCertificateIsLinkedOnlyWhereThatIsAllowed(t *testing.T) {
 	_, f := twoBy(t, "one")
 	bare, open := remote.Files{CA: f.files("a").CA}, f.files("b")
 	refused(t, bare, open, "takes links only from nodes that show a certificate: give this node one",
-		"the peer showed no certificate: give it one")
+		"the peer showed no certificate: give it one", refusedByPeer, noCertificate)
 	open.AnyClient = true
 	b, address, _ := secure(t, "b", remote.TLSFiles(open))
 	start(t, "anyone", ab.WithLink(remote.Door(address, remote.TLSFiles(bare))))
@@ -181,12 +224,13 @@ func TestANodeWithoutCertificateIsLinkedOnlyWhereThatIsAllowed(t *testing.T) {
 func TestTLSAndPlainTCPDoNotMeetAndSaySo(t *testing.T) {
 	_, f := twoBy(t, "one")
 	files := remote.TLSFiles(f.files("a"))
-	_, address, log := secure(t, "b", remote.TLSFiles(f.files("b")))
+	b, address, log := secure(t, "b", remote.TLSFiles(f.files("b")))
 	plain := remote.Door(strings.Replace(address, "grpcs", "tcp", 1))
 	if _, err := start(t, "a").Dial(t.Context(), plain); !errors.Is(err, ab.ErrUnavailable) {
 		t.Errorf("without TLS it is %v", err)
 	}
 	log.has(t, "one side speaks no TLS")
+	hasRefused(t, b, once(noTLS))
 	_, address = listening(t, "tcp://127.0.0.1:0")
 	_, err := start(t, "a").Dial(t.Context(), remote.Door(strings.Replace(address, "tcp", "grpcs", 1), files))
 	if err == nil || !strings.Contains(err.Error(), "one side speaks no TLS") {
@@ -239,6 +283,7 @@ func TestAForgedSourceIsRefusedWithAReasonAtBothEnds(t *testing.T) {
 	}
 	there.has(t, says)
 	here.has(t, "it refuses messages of ab:///porter: this node's certificate does not allow them")
+	hasRefused(t, b, once(forgedSource))
 	if n := b.DeadLetterCounts()["FORBIDDEN"]; n != 1 {
 		t.Errorf("%d dead letters", n)
 	}

@@ -74,7 +74,12 @@ func (d *remoteDoor) Dial(ctx context.Context) (door.Link, error) {
 	if err != nil {
 		end()
 		_ = conn.Close()
-		return nil, errors.New(withAdvice(status.Convert(err).Message()))
+		why := status.Convert(err).Message()
+		err = errors.New(withAdvice(why))
+		if reason, known := reasonOf(why); known && at.tls {
+			err = &door.RefusedError{Reason: reason, Err: err}
+		}
+		return nil, err
 	}
 	var l *link
 	l = newLink(stream, who.Load(), d.options.maxFrameBytes, nil, func() {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/credentials"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 )
 
 // conns is a listener whose connections are counted, and must become links.
@@ -32,7 +34,8 @@ func (c *conns) Accept() (net.Conn, error) {
 			return conn, nil
 		}
 		c.open.Add(-1)
-		c.refusals.add(nameOf(raw), fmt.Sprintf("there are %d connections already", c.most))
+		c.refusals.add(nameOf(raw), pb.RefusalReason_REFUSAL_REASON_TOO_MANY_CONNECTIONS,
+			fmt.Sprintf("there are %d connections already", c.most))
 		_ = raw.Close()
 	}
 }
@@ -57,19 +60,19 @@ func (c *conn) runOut() {
 	idle := c.links == 0
 	c.mu.Unlock()
 	if idle {
-		c.refuse(fmt.Sprintf("it carried no link for %v", c.of.setUpTime))
+		c.refuse(pb.RefusalReason_REFUSAL_REASON_SLOW_HANDSHAKE, fmt.Sprintf("it carried no link for %v", c.of.setUpTime))
 		_ = c.Close()
 	}
 }
 
 // refuse tells why the connection is of no use, once.
-func (c *conn) refuse(why string) {
+func (c *conn) refuse(reason pb.RefusalReason, why string) {
 	c.mu.Lock()
 	told := c.accountedFor
 	c.accountedFor = true
 	c.mu.Unlock()
 	if !told {
-		c.of.refusals.add(nameOf(c.Conn), why)
+		c.of.refusals.add(nameOf(c.Conn), reason, why)
 	}
 }
 
@@ -109,7 +112,7 @@ func (c *conn) Close() error {
 		shaking := c.shaking
 		c.mu.Unlock()
 		if !shaking {
-			c.refuse("it ended before it carried a link")
+			c.refuse(pb.RefusalReason_REFUSAL_REASON_NO_LINK, "it ended before it carried a link")
 		}
 		c.patience.Stop()
 		c.of.open.Add(-1)

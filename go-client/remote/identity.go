@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/actorbridge/actorbridge/go-client/door"
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 )
 
 // identityOf reads a certificate that has been verified.
@@ -102,7 +103,11 @@ func (w watched) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, 
 	came.shake(true)
 	secure, info, err := w.TransportCredentials.ServerHandshake(raw)
 	if err != nil {
-		came.refuse(withAdvice(err.Error()))
+		reason, known := reasonOf(err.Error())
+		if !known {
+			reason = pb.RefusalReason_REFUSAL_REASON_NO_LINK
+		}
+		came.refuse(reason, withAdvice(err.Error()))
 	}
 	came.shake(false)
 	return secure, via{info, came}, err

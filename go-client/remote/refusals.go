@@ -5,16 +5,19 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 )
 
 // toldInAMinute is the most refused connections that are told in a minute; the next one that is told says how many there were
 // beside. So no peer can fill a log.
 const toldInAMinute = 16
 
-// refusals tells of connections that become no link.
+// refusals tells of connections that become no link, and has each counted.
 type refusals struct {
 	log     *slog.Logger
 	address func() string
+	count   func(pb.RefusalReason)
 
 	mu     sync.Mutex
 	since  time.Time
@@ -22,7 +25,8 @@ type refusals struct {
 	untold int
 }
 
-func (r *refusals) add(from, why string) {
+func (r *refusals) add(from string, reason pb.RefusalReason, why string) {
+	r.count(reason)
 	r.mu.Lock()
 	if now := time.Now(); now.Sub(r.since) >= time.Minute {
 		r.since, r.told = now, 0

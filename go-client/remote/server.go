@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"github.com/actorbridge/actorbridge/go-client/door"
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
@@ -73,7 +74,11 @@ func Listen(acceptor door.Acceptor, addr string, opts ...Option) (*Server, error
 		}},
 	}, nil)
 	counted := &conns{
-		Listener: listener, most: o.maxConnections, setUpTime: o.setUpTime, refusals: &refusals{log: s.log, address: s.Addr},
+		Listener: listener, most: o.maxConnections, setUpTime: o.setUpTime,
+		refusals: &refusals{log: s.log, address: s.Addr, count: func(pb.RefusalReason) {}},
+	}
+	if counter, ok := acceptor.(door.RefusalCounter); ok {
+		counted.refusals.count = counter.CountRefusal
 	}
 	s.done.Go(func() { _ = s.grpc.Serve(counted) })
 	return s, nil

@@ -15,6 +15,7 @@ type Asks[T any] struct {
 	slots     []slot[T]
 	free      []uint32
 	deadlines []deadline // a heap, earliest first
+	begun     uint64
 }
 
 type slot[T any] struct {
@@ -59,6 +60,7 @@ func (a *Asks[T]) Begin(at Millis, waiter T) (correlation uint64, ok bool) {
 		s.generation = 1
 	}
 	s.taken, s.waiter = true, waiter
+	a.begun++
 	correlation = uint64(number) | s.generation<<slotBits
 	a.forgetEnded()
 	a.deadlines = append(a.deadlines, deadline{at, correlation})
@@ -144,6 +146,21 @@ func (a *Asks[T]) EndWhere(which func(*T) bool, out []Ended[T]) []Ended[T] {
 		}
 	}
 	return out
+}
+
+// Ended counts the asks that have ended since the start.
+func (a *Asks[T]) Ended() uint64 { return a.begun - uint64(a.Waiting()) }
+
+// Uncount makes an ask that has ended one that never was: it is made in another way.
+func (a *Asks[T]) Uncount() { a.begun-- }
+
+// Each is called with the waiter of each ask that waits.
+func (a *Asks[T]) Each(call func(*T)) {
+	for i := range a.slots {
+		if a.slots[i].taken {
+			call(&a.slots[i].waiter)
+		}
+	}
 }
 
 // Waiting counts the asks that wait.

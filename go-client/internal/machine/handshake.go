@@ -95,7 +95,12 @@ func (l *Link) adoptLimits(limits *pb.Limits) (wrong string) {
 }
 
 // part ends a link that cannot be, with words for both sides.
-func (l *Link) part(code pb.GoodbyeCode, status pb.Status, detail string, out []Action) []Action {
+func (l *Link) part(reason pb.RefusalReason, detail string, out []Action) []Action {
+	code, status := pb.GoodbyeCode_GOODBYE_FORBIDDEN, pb.Status_STATUS_PROTOCOL
+	if reason == pb.RefusalReason_REFUSAL_REASON_INCOMPATIBLE {
+		code, status = pb.GoodbyeCode_GOODBYE_CAPABILITY, pb.Status_STATUS_CAPABILITY
+	}
+	l.refusedFor = reason
 	l.sayGoodbye(code, detail)
 	return l.goDown(status, detail, LastFrame{}, out)
 }
@@ -107,15 +112,20 @@ func (l *Link) onHello(hello *pb.Hello, out []Action) []Action {
 	low, high := l.config.MinProtocol, l.config.MaxProtocol
 	version := min(high, hello.MaxProtocol)
 	if version < max(low, hello.MinProtocol) {
-		return l.part(pb.GoodbyeCode_GOODBYE_VERSION, pb.Status_STATUS_VERSION, fmt.Sprintf(
-			"no protocol version in common: %s speaks %d to %d, %s speaks %d to %d",
-			hello.Node, hello.MinProtocol, hello.MaxProtocol, l.config.Node, low, high), out)
+		detail := fmt.Sprintf("no protocol version in common: %s speaks %d to %d, %s speaks %d to %d",
+			hello.Node, hello.MinProtocol, hello.MaxProtocol, l.config.Node, low, high)
+		l.refusedFor = pb.RefusalReason_REFUSAL_REASON_INCOMPATIBLE
+		l.sayGoodbye(pb.GoodbyeCode_GOODBYE_VERSION, detail)
+		return l.goDown(pb.Status_STATUS_VERSION, detail, LastFrame{}, out)
 	}
-	if wrong := cmp.Or(l.badName(hello.Node), l.forgedName(hello.Node)); wrong != "" {
-		return l.part(pb.GoodbyeCode_GOODBYE_FORBIDDEN, pb.Status_STATUS_PROTOCOL, wrong, out)
+	if wrong := l.badName(hello.Node); wrong != "" {
+		return l.part(pb.RefusalReason_REFUSAL_REASON_DUPLICATE_NAME, wrong, out)
+	}
+	if wrong := l.forgedName(hello.Node); wrong != "" {
+		return l.part(pb.RefusalReason_REFUSAL_REASON_WRONG_NAME, wrong, out)
 	}
 	if lacking := l.missing(hello.Required, hello.Capabilities, hello.Node); lacking != "" {
-		return l.part(pb.GoodbyeCode_GOODBYE_CAPABILITY, pb.Status_STATUS_CAPABILITY, lacking, out)
+		return l.part(pb.RefusalReason_REFUSAL_REASON_INCOMPATIBLE, lacking, out)
 	}
 	if wrong := cmp.Or(l.adoptLimits(hello.Limits), tooMany(hello.Types)); wrong != "" {
 		return l.BadFrame(wrong, out)
@@ -140,10 +150,10 @@ func (l *Link) onWelcome(welcome *pb.Welcome, out []Action) []Action {
 		return l.BadFrame(wrong, out)
 	}
 	if wrong := l.forgedName(welcome.Node); wrong != "" {
-		return l.part(pb.GoodbyeCode_GOODBYE_FORBIDDEN, pb.Status_STATUS_PROTOCOL, wrong, out)
+		return l.part(pb.RefusalReason_REFUSAL_REASON_WRONG_NAME, wrong, out)
 	}
 	if lacking := l.missing(nil, welcome.Capabilities, welcome.Node); lacking != "" {
-		return l.part(pb.GoodbyeCode_GOODBYE_CAPABILITY, pb.Status_STATUS_CAPABILITY, lacking, out)
+		return l.part(pb.RefusalReason_REFUSAL_REASON_INCOMPATIBLE, lacking, out)
 	}
 	if wrong := cmp.Or(l.adoptLimits(welcome.Limits), tooMany(welcome.Types)); wrong != "" {
 		return l.BadFrame(wrong, out)

@@ -101,6 +101,7 @@ func (l *Link) receiveUp(head *pb.Frame, out []Action) (_ []Action, err error) {
 		return out, errors.New("a Fragment came, and fragments were not negotiated")
 	}
 	if l.controls > MaxControls {
+		l.refusedFor = pb.RefusalReason_REFUSAL_REASON_NEVER_READS
 		return out, fmt.Errorf("more than %d answers wait; the peer binds streams and does not read", MaxControls)
 	}
 	return out, nil
@@ -317,6 +318,7 @@ func (l *Link) receiveRun(run *wire.Run, out []Action) ([]Action, error) {
 		}
 	}
 	if l.outcomes > MaxOutcomes {
+		l.refusedFor = pb.RefusalReason_REFUSAL_REASON_NEVER_READS
 		return out, fmt.Errorf("more than %d refusals wait; the peer sends and does not read", MaxOutcomes)
 	}
 	return out, nil

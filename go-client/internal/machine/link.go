@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"strings"
 	"unicode/utf8"
 
@@ -295,6 +296,8 @@ type Link struct {
 	silentPings uint32
 	goodbyeSaid bool
 	draining    bool
+	// refusedFor is what of the peer ended the link; 0 = nothing.
+	refusedFor pb.RefusalReason
 }
 
 // NewLink makes a machine at the beginning of its handshake. A dialer has a Hello to poll.
@@ -331,6 +334,7 @@ func (l *Link) Tick(now Millis, out []Action) []Action {
 	}
 	l.nextPing = now + uint64(l.limits.PingMs)
 	if l.silentPings == maxSilentPings {
+		l.refusedFor = pb.RefusalReason_REFUSAL_REASON_SILENT
 		return l.goDown(pb.Status_STATUS_LINK_DOWN, "the peer answered no ping three times in a row", LastFrame{}, out)
 	}
 	l.silentPings++
@@ -361,16 +365,32 @@ func (l *Link) BadFrame(detail string, out []Action) []Action {
 	if l.phase == PhaseDown {
 		return out
 	}
+	l.refusedFor = cmp.Or(l.refusedFor, pb.RefusalReason_REFUSAL_REASON_BAD_FRAME)
 	l.sayGoodbye(pb.GoodbyeCode_GOODBYE_PROTOCOL, detail)
 	return l.goDown(pb.Status_STATUS_PROTOCOL, detail, LastFrame{}, out)
 }
 
-// Refuse says that this side does not want the link, and why. Before the handshake is over only.
+// OversizedFrame says that the peer sent a frame over the limit.
+func (l *Link) OversizedFrame(detail string, out []Action) []Action {
+	l.refusedFor = cmp.Or(l.refusedFor, pb.RefusalReason_REFUSAL_REASON_OVERSIZED_FRAME)
+	return l.BadFrame(detail, out)
+}
+
+// RefusedFor is why this side ended the link, if the peer is to blame; 0 = it is not.
+func (l *Link) RefusedFor() pb.RefusalReason {
+	if l.phase != PhaseDown {
+		return 0
+	}
+	return l.refusedFor
+}
+
+// Refuse says that another node of the peer's name is linked already: this side does not want the link, and says so. Before the
+// handshake is over only.
 func (l *Link) Refuse(detail string, out []Action) []Action {
 	if l.phase != PhaseHandshake {
 		return out
 	}
-	return l.part(pb.GoodbyeCode_GOODBYE_FORBIDDEN, pb.Status_STATUS_PROTOCOL, detail, out)
+	return l.part(pb.RefusalReason_REFUSAL_REASON_DUPLICATE_NAME, detail, out)
 }
 
 func (l *Link) sayGoodbye(code pb.GoodbyeCode, detail string) {

@@ -199,6 +199,23 @@ func (l *Link) typeAtOnce(what *wire.What) (typeID uint32, ok bool) {
 	return typeID, ok
 }
 
+// FlowsOut counts the open flows to the peer, and the messages that they may still send.
+func (l *Link) FlowsOut() (open int, credit uint64) {
+	for _, out := range l.flows {
+		if out != nil && !out.closing {
+			open++
+			credit += out.credit + 1 - min(out.credit+1, out.nextSeq)
+		}
+	}
+	return open, credit
+}
+
+// FlowsIn counts the flows that the peer has open.
+func (l *Link) FlowsIn() int { return len(l.inFlows) }
+
+// QueuedBytes are those of messages that wait for the writer.
+func (l *Link) QueuedBytes() int { return l.queuedBytes }
+
 // Beside says whether a message of a flow may go to the peer beside the packets: nothing waits to be sent, and the peer knows the
 // flow and the type, whose number is returned; 0 = it may not.
 func (l *Link) Beside(flow uint32, what *wire.What, size int) (typeID uint32) {

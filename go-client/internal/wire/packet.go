@@ -23,6 +23,8 @@ type Packet struct {
 	Head *pb.Frame
 	// Runs are the messages.
 	Runs []Run
+	// FrameBytes is how large the frame is that it came in, or was written to last; 0 = none.
+	FrameBytes int
 }
 
 // Run is consecutive messages of one flow.
@@ -74,7 +76,7 @@ func readPacket(frame []byte, maxBytes int) (*Packet, *Refusal) {
 	if refusal := FrameTooLarge(len(frame), maxBytes); refusal != nil {
 		return nil, refusal
 	}
-	p := &Packet{Head: new(pb.Frame)}
+	p := &Packet{Head: new(pb.Frame), FrameBytes: len(frame)}
 	var head []byte
 	budget := frameBudget{}
 	r := fields{all: frame}
@@ -254,6 +256,7 @@ func (run *Run) spread(list []uint32, name string, set func(*Item, uint32)) *Ref
 
 // Append appends the frame's bytes. It panics if the head holds a string that is not UTF-8, which only a bug can put there.
 func (p *Packet) Append(out []byte) []byte {
+	start := len(out)
 	if p.Head != nil {
 		var err error
 		if out, err = (proto.MarshalOptions{Deterministic: true}).MarshalAppend(out, p.Head); err != nil {
@@ -275,6 +278,7 @@ func (p *Packet) Append(out []byte) []byte {
 			out = appendBytes(out, 15, item.Body)
 		}
 	}
+	p.FrameBytes = len(out) - start
 	return out
 }
 
