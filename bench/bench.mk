@@ -1,8 +1,10 @@
 # Figures beside those of what one would use instead.
 RUNS += bench-smoke
 
+BENCH := $(CARGO) run --quiet --profile $(PROFILE) -p actorbridge-bench --
+
 ##@ Longer
-.PHONY: bench-programs bench-ffi bench-smoke
+.PHONY: bench-programs bench-ffi bench-link-programs bench-link bench-smoke
 bench-programs: cli
 	@target/bin/actorbridge build --project bench/go/ffi --profile $(PROFILE)
 	@cd bench/go/ffi && $(GO) build -o "$(TARGET_DIR)/bench-ffi" .
@@ -11,6 +13,18 @@ bench-ffi: ## the native door against a Go channel and cgo by hand; QUICK=1 for 
 	@$(MAKE) PROFILE=release bench-programs
 	@$(CARGO) run --quiet --release -p actorbridge-bench -- ffi $(if $(QUICK),--quick) --json target/bench-ffi.json
 
+# The peers are modules of their own, so that nobody else downloads what they are made of.
+bench-link-programs:
+	@$(CARGO) build --quiet --profile $(PROFILE) -p actorbridge-bench-link
+	@cd bench/go/link && $(GO) build -o "$(TARGET_DIR)/bench-link" .
+	@for peer in protoactor hollywood; do (cd bench/peers/$$peer && $(GO) build -o "$(TARGET_DIR)/bench-$$peer" .); done
+
+bench-link: ## the remote door against other actor systems and bare gRPC; QUICK=1 for a short run
+	@$(MAKE) PROFILE=release bench-link-programs
+	@$(CARGO) run --quiet --release -p actorbridge-bench -- link $(if $(QUICK),--quick) \
+		--json target/bench-link.json --html target/bench-link.html
+
 # The figures of a debug build mean nothing; that each case runs does.
-bench-smoke: bench-programs
-	@$(CARGO) run --quiet --profile $(PROFILE) -p actorbridge-bench -- ffi --quick --rounds 1 --actors 1000 --program "$(TARGET_DIR)/bench-ffi"
+bench-smoke: bench-programs bench-link-programs
+	@$(BENCH) ffi --quick --rounds 1 --actors 1000 --program "$(TARGET_DIR)/bench-ffi"
+	@$(BENCH) link --quick --rounds 1 --turn 20 --programs "$(TARGET_DIR)"

@@ -2,11 +2,10 @@
 
 use std::error::Error;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 
-use crate::figure::Figure;
+use crate::figure::{Better, Figure};
 use crate::process::Program;
 use crate::rounds::{self, Plan, Taken, median, spread};
 
@@ -80,8 +79,9 @@ pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<
     if wanted.is_empty() {
         return Ok(figures);
     }
-    let mut program = Program::start(&options.program)?;
-    let taken = rounds::take_turns(&mut program, &cases, plan)?;
+    let mut program = [Program::start(&options.program, &[])?];
+    let turns: Vec<_> = cases.iter().map(|case| (0, *case)).collect();
+    let taken = rounds::take_turns(&mut program, &turns, plan)?;
     let of = |case: &str| &taken[cases.iter().position(|c| *c == case).unwrap_or_default()];
     let figure = |case: &'static str| {
         let own = wanted.iter().find(|o| o.case == case);
@@ -96,7 +96,7 @@ fn memory(options: &Options, plan: &Plan, (case, goal): &(&'static str, f64)) ->
     let mut bytes = Vec::new();
     for round in 1..=plan.rounds {
         rounds::progress(&format!("round {round} of {}: {case}", plan.rounds));
-        let measured = Program::start(&options.program)?.measure(case, options.actors)?;
+        let measured = Program::start(&options.program, &[])?.measure(case, options.actors)?;
         bytes.push(measured.bytes / options.actors as f64);
     }
     rounds::progress("");
@@ -113,22 +113,10 @@ fn memory(options: &Options, plan: &Plan, (case, goal): &(&'static str, f64)) ->
 
 fn empty(case: &'static str) -> Figure {
     Figure {
-        suite: "ffi",
-        case,
         side: "theirs",
         unit: "ns",
-        value: 0.0,
-        rounds: 0,
-        spread: 0.0,
-        cpu_ns: None,
-        go_allocs: None,
-        noisy: 0,
-        against: None,
-        ratio: None,
-        cpu_ratio: None,
-        goal: None,
-        versions: format!("actorbridge {}", env!("CARGO_PKG_VERSION")),
-        when: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+        better: Better::Lower,
+        ..Figure::of("ffi", case)
     }
 }
 

@@ -1,15 +1,31 @@
 //! A figure, as it is printed and as it is written.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde::Serialize;
 
+/// Which values are better.
+#[derive(Serialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Better {
+    Lower,
+    Higher,
+}
+
 /// One case: the median of its rounds, and what it is compared with.
-#[derive(Serialize)]
+#[derive(Serialize, Clone)]
 pub(crate) struct Figure {
     pub(crate) suite: &'static str,
     pub(crate) case: &'static str,
     /// `ours`, or who it is that ours are compared with.
     pub(crate) side: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) door: Option<&'static str>,
+    /// Bytes of a message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) payload: Option<u32>,
     pub(crate) unit: &'static str,
+    pub(crate) better: Better,
     pub(crate) value: f64,
     pub(crate) rounds: usize,
     /// Half the distance between the quartiles, as a part of the median.
@@ -17,9 +33,15 @@ pub(crate) struct Figure {
     /// What all threads of the process used, per message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cpu_ns: Option<f64>,
+    /// The same at the other end, where that is another process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) peer_cpu_ns: Option<f64>,
     /// Go's heap allocations per message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) go_allocs: Option<f64>,
+    /// Times: parts of all messages, and how many microseconds those took at most.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) quantiles: Vec<(f64, f64)>,
     /// Rounds in which others used the cores.
     pub(crate) noisy: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,7 +51,7 @@ pub(crate) struct Figure {
     pub(crate) ratio: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cpu_ratio: Option<f64>,
-    /// What is wanted, at most: a ratio, or a value where nothing is compared.
+    /// What is wanted at most, or at least where higher is better: a ratio, or a value where nothing is compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) goal: Option<f64>,
     pub(crate) versions: String,
@@ -37,31 +59,97 @@ pub(crate) struct Figure {
     pub(crate) when: u64,
 }
 
+impl Figure {
+    /// One without a value yet.
+    pub(crate) fn of(suite: &'static str, case: &'static str) -> Self {
+        Self {
+            suite,
+            case,
+            side: "ours",
+            door: None,
+            payload: None,
+            unit: "",
+            better: Better::Lower,
+            value: 0.0,
+            rounds: 0,
+            spread: 0.0,
+            cpu_ns: None,
+            peer_cpu_ns: None,
+            go_allocs: None,
+            quantiles: Vec::new(),
+            noisy: 0,
+            against: None,
+            ratio: None,
+            cpu_ratio: None,
+            goal: None,
+            versions: format!("actorbridge {}", env!("CARGO_PKG_VERSION")),
+            when: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+        }
+    }
+
+    /// Has it reached its goal? `None` = it has none.
+    pub(crate) fn is_reached(&self) -> Option<bool> {
+        let (goal, reached) = (self.goal?, self.ratio.unwrap_or(self.value));
+        Some(match self.better {
+            Better::Lower => reached <= goal,
+            Better::Higher => reached >= goal,
+        })
+    }
+
+    /// The goal in words.
+    pub(crate) fn goal_text(&self) -> String {
+        let sign = if self.better == Better::Lower { "≤" } else { "≥" };
+        self.goal.map_or(String::new(), |goal| format!("{sign} {goal:.2}"))
+    }
+}
+
 /// Prints a table.
 pub(crate) fn print(figures: &[Figure]) {
     println!(
-        "{:<22} {:>10}    {:>7} {:>10} {:>7}  {:<22} {:>6} {:>6} {:>6}",
-        "case", "value", "spread", "cpu ns", "allocs", "against", "ratio", "cpu", "goal"
+        "{:<22} {:<14} {:>12}       {:>6} {:>9} {:>9} {:>7}  {:<20} {:>7} {:>6} {:>8}",
+        "case", "side", "value", "spread", "cpu ns", "peer cpu", "allocs", "against", "ratio", "cpu", "goal"
     );
     for f in figures {
         let optional = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.2}"));
-        println!(
-            "{:<22} {:>10.1} {:<2} {:>6.0}% {:>10} {:>7}  {:<22} {:>6} {:>6} {:>6}{}",
+        let line = format!(
+            "{:<22} {:<14} {:>12.1} {:<5} {:>6.0}% {:>9} {:>9} {:>7}  {:<20} {:>7} {:>6} {:>8}{}{}",
             f.case,
+            f.side,
             f.value,
             f.unit,
             f.spread * 100.0,
             optional(f.cpu_ns),
+            optional(f.peer_cpu_ns),
             optional(f.go_allocs),
             f.against.unwrap_or(""),
             optional(f.ratio),
             optional(f.cpu_ratio),
-            optional(f.goal),
-            if f.noisy > 0 {
-                format!("  {} of {} rounds noisy", f.noisy, f.rounds)
-            } else {
-                String::new()
+            f.goal_text(),
+            if f.is_reached() == Some(false) { "  missed" } else { "" },
+            match f.noisy {
+                0 => String::new(),
+                noisy => format!("  {noisy} of {} rounds noisy", f.rounds),
             },
         );
+        println!("{}", line.trim_end());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Better, Figure};
+
+    #[test]
+    fn a_goal_is_at_most_or_at_least_by_what_is_better() {
+        let of = |better, ratio, goal| Figure {
+            better,
+            ratio: Some(ratio),
+            goal: Some(goal),
+            ..Figure::of("link", "tell_64")
+        };
+        assert_eq!(of(Better::Higher, 6.1, 6.0).is_reached(), Some(true));
+        assert_eq!(of(Better::Higher, 5.9, 6.0).is_reached(), Some(false));
+        assert_eq!(of(Better::Lower, 5.9, 6.0).is_reached(), Some(true));
+        assert_eq!(Figure::of("link", "tell_64").is_reached(), None);
     }
 }

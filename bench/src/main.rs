@@ -5,6 +5,8 @@
 
 mod ffi;
 mod figure;
+mod html;
+mod link;
 mod noise;
 mod process;
 mod rounds;
@@ -36,18 +38,26 @@ struct Arguments {
     /// Rounds of each case
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: Option<u32>,
+    /// How long a case is measured in each round, about, in milliseconds
+    #[arg(long, global = true, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    turn: Option<u64>,
     /// Only cases whose name holds this; what they are compared with runs too
     #[arg(long, global = true, value_name = "TEXT")]
     only: Option<String>,
     /// Also write the figures to a file, one JSON object a line
     #[arg(long, global = true, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Also write a page with plots, in one file
+    #[arg(long, global = true, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 enum Suite {
     /// The native door against a Go channel and against cgo written by hand, in one process
     Ffi(ffi::Options),
+    /// The remote door against other actor systems and against bare gRPC and TCP, between two processes
+    Link(link::Options),
 }
 
 fn main() -> ExitCode {
@@ -61,13 +71,22 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let plan = Plan::new(arguments.quick, arguments.rounds);
+    // What takes microseconds each, and has its slowest percent looked at, wants more of them.
+    let turn = match (&arguments.suite, arguments.turn) {
+        (Suite::Link(_), None) => Some(if arguments.quick { 250 } else { 1_000 }),
+        (_, turn) => turn,
+    };
+    let plan = Plan::new(arguments.quick, arguments.rounds, turn);
     let figures = match &arguments.suite {
         Suite::Ffi(options) => ffi::run(options, &plan, arguments.only.as_deref())?,
+        Suite::Link(options) => link::run(options, &plan, arguments.only.as_deref())?,
     };
     figure::print(&figures);
     if let Some(path) = &arguments.json {
         write_json(path, &figures).map_err(|e| format!("{}: {e}", path.display()))?;
+    }
+    if let Some(path) = &arguments.html {
+        std::fs::write(path, html::page(&figures)).map_err(|e| format!("{}: {e}", path.display()))?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! A program that measures: it gets a line of JSON for each measurement, and answers with one.
 
 use std::error::Error;
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -19,8 +20,13 @@ pub(crate) struct Measured {
     pub(crate) n: u64,
     pub(crate) ns: f64,
     pub(crate) cpu_ns: f64,
+    /// Of the process at the other end, where there is one.
+    pub(crate) peer_cpu_ns: f64,
     pub(crate) allocs: f64,
     pub(crate) bytes: f64,
+    /// Of how long each took, at the parts [`crate::rounds::QUANTILES`], in ns; empty where that was not measured.
+    #[serde(default)]
+    pub(crate) quantiles: Vec<f64>,
     #[serde(default)]
     error: String,
 }
@@ -33,8 +39,9 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    pub(crate) fn start(path: &Path) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn start(path: &Path, arguments: &[&OsStr]) -> Result<Self, Box<dyn Error>> {
         let mut child = Command::new(path)
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -16,20 +16,28 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(quick: bool, rounds: Option<u32>) -> Self {
+    /// `turn` is in milliseconds.
+    pub(crate) fn new(quick: bool, rounds: Option<u32>, turn: Option<u64>) -> Self {
         Self {
             rounds: rounds.unwrap_or(if quick { 3 } else { 7 }),
-            turn: Duration::from_millis(if quick { 60 } else { 250 }),
+            turn: Duration::from_millis(turn.unwrap_or(if quick { 60 } else { 250 })),
             waits: !quick,
         }
     }
 }
+
+/// The parts of which programs tell the quantiles (`bench/go/meter/times.go` knows them too).
+pub(crate) const QUANTILES: [f64; 11] = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 1.0];
 
 /// What the rounds of one case took, per message.
 #[derive(Default)]
 pub(crate) struct Taken {
     pub(crate) ns: Vec<f64>,
     pub(crate) cpu_ns: Vec<f64>,
+    pub(crate) peer_cpu_ns: Vec<f64>,
+    pub(crate) bytes: Vec<f64>,
+    /// Each round's [`QUANTILES`].
+    pub(crate) quantiles: Vec<Vec<f64>>,
     pub(crate) allocs: Vec<f64>,
     pub(crate) noisy: usize,
 }
@@ -39,6 +47,9 @@ impl Taken {
         let per = |all: f64| all / m.n as f64;
         self.ns.push(per(m.ns));
         self.cpu_ns.push(per(m.cpu_ns));
+        self.peer_cpu_ns.push(per(m.peer_cpu_ns));
+        self.bytes.push(per(m.bytes));
+        self.quantiles.push(m.quantiles.clone());
         self.allocs.push(per(m.allocs));
         self.noisy += usize::from(noisy);
     }
@@ -65,12 +76,16 @@ fn quantile(values: &[f64], at: f64) -> f64 {
     }
 }
 
-/// Round by round, each case once, in one process.
-pub(crate) fn take_turns(program: &mut Program, cases: &[&str], plan: &Plan) -> Result<Vec<Taken>, Box<dyn Error>> {
+/// Round by round, each case once, in the program of this number.
+pub(crate) fn take_turns(
+    programs: &mut [Program],
+    cases: &[(usize, &str)],
+    plan: &Plan,
+) -> Result<Vec<Taken>, Box<dyn Error>> {
     let mut sizes = Vec::new();
-    for case in cases {
+    for (program, case) in cases {
         progress(&format!("warming up: {case}"));
-        sizes.push(size_of_turn(program, case, plan.turn)?);
+        sizes.push(size_of_turn(&mut programs[*program], case, plan.turn)?);
     }
     if plan.waits {
         progress("waiting for a quiet machine");
@@ -81,11 +96,12 @@ pub(crate) fn take_turns(program: &mut Program, cases: &[&str], plan: &Plan) -> 
     }
     let mut taken: Vec<Taken> = cases.iter().map(|_| Taken::default()).collect();
     for round in 1..=plan.rounds {
-        for (at, case) in cases.iter().enumerate() {
+        for (at, (program, case)) in cases.iter().enumerate() {
             progress(&format!("round {round} of {}: {case}", plan.rounds));
             let watch = Watch::start();
-            let measured = program.measure(case, sizes[at])?;
-            taken[at].add(&measured, watch.is_noisy(measured.cpu_ns / 1e9));
+            let measured = programs[*program].measure(case, sizes[at])?;
+            let ours = (measured.cpu_ns + measured.peer_cpu_ns) / 1e9;
+            taken[at].add(&measured, watch.is_noisy(ours));
         }
     }
     progress("");

@@ -16,11 +16,12 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	benchv1 "github.com/actorbridge/actorbridge/bench/go/ffi/gen/bench/v1"
+	"github.com/actorbridge/actorbridge/bench/go/meter"
 )
 
 // byHand is a C function called with protobuf both ways, as teams write it.
-func byHand() []benchCase {
-	return []benchCase{{"cgo_by_hand_protobuf", byHandEcho}}
+func byHand() []meter.Case {
+	return []meter.Case{meter.Of("cgo_by_hand_protobuf", byHandEcho)}
 }
 
 func byHandEcho(_ context.Context, n int) error {

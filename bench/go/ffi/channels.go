@@ -1,17 +1,21 @@
 package main
 
-import "context"
+import (
+	"context"
+
+	"github.com/actorbridge/actorbridge/bench/go/meter"
+)
 
 // size is how many bytes a small message has.
 const size = 64
 
 // channels is what Go itself offers: a goroutine that gets copied slices by a channel, and one that answers on a fresh channel
 // for each question.
-func channels() []benchCase {
-	return []benchCase{
-		{"go_chan_tell", chanTell},
-		{"go_chan_ask_64", func(ctx context.Context, n int) error { return chanAsk(ctx, n, 64) }},
-		{"go_chan_ask_1024", func(ctx context.Context, n int) error { return chanAsk(ctx, n, 1024) }},
+func channels() []meter.Case {
+	return []meter.Case{
+		meter.Of("go_chan_tell", chanTell),
+		meter.Of("go_chan_ask_64", func(ctx context.Context, n int) error { return chanAsk(ctx, n, 64) }),
+		meter.Of("go_chan_ask_1024", func(ctx context.Context, n int) error { return chanAsk(ctx, n, 1024) }),
 	}
 }
 

@@ -3,6 +3,7 @@ module github.com/actorbridge/actorbridge/bench/go/ffi
 go 1.26.0
 
 require (
+	github.com/actorbridge/actorbridge/bench/go/meter v0.0.0
 	github.com/actorbridge/actorbridge/go-client v0.0.0
 	github.com/actorbridge/actorbridge/go-client/native v0.0.0
 	github.com/tetratelabs/wazero v1.12.0
@@ -10,6 +11,8 @@ require (
 )
 
 require golang.org/x/sys v0.48.0 // indirect
+
+replace github.com/actorbridge/actorbridge/bench/go/meter => ../meter
 
 replace github.com/actorbridge/actorbridge/go-client => ../../../go-client
 

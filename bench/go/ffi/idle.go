@@ -13,12 +13,13 @@ import (
 
 	benchv1 "github.com/actorbridge/actorbridge/bench/go/ffi/gen/bench/v1"
 	"github.com/actorbridge/actorbridge/bench/go/ffi/gen/bench/v1/benchv1ab"
+	"github.com/actorbridge/actorbridge/bench/go/meter"
 )
 
 // idle has n actors made that each get one message and then nothing. They stay: each case wants a process of its own.
-func idle(node *ab.Node) []benchCase {
-	return []benchCase{
-		{"idle_bytes_go", func(ctx context.Context, n int) error {
+func idle(node *ab.Node) []meter.Case {
+	return []meter.Case{
+		{Name: "idle_bytes_go", Bytes: resident, Run: func(ctx context.Context, n int) error {
 			return eachOf(n, func(i int) error {
 				actor, err := benchv1ab.SpawnCounter(node, fmt.Sprint("idle/", i), func() benchv1ab.Counter { return new(counter) })
 				if err != nil {
@@ -27,7 +28,7 @@ func idle(node *ab.Node) []benchCase {
 				return actor.Take(ctx, &benchv1.Note{Data: []byte{1}})
 			})
 		}},
-		{"idle_bytes_rust", func(ctx context.Context, n int) error {
+		{Name: "idle_bytes_rust", Bytes: resident, Run: func(ctx context.Context, n int) error {
 			system := node.RefAt("ab://bench-rust/system")
 			return eachOf(n, func(i int) error {
 				path := fmt.Sprint("counter/", i)

@@ -2,4 +2,6 @@
 
 package main
 
-func byHand() []benchCase { return nil }
+import "github.com/actorbridge/actorbridge/bench/go/meter"
+
+func byHand() []meter.Case { return nil }

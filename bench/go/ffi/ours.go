@@ -3,17 +3,17 @@ package main
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	ab "github.com/actorbridge/actorbridge/go-client"
 
 	benchv1 "github.com/actorbridge/actorbridge/bench/go/ffi/gen/bench/v1"
 	"github.com/actorbridge/actorbridge/bench/go/ffi/gen/bench/v1/benchv1ab"
+	"github.com/actorbridge/actorbridge/bench/go/meter"
 )
 
 // ours is the native door: tells and asks from Go to Rust, and tells from Rust to Go.
-func ours(ctx context.Context, node *ab.Node) ([]benchCase, error) {
+func ours(ctx context.Context, node *ab.Node) ([]meter.Case, error) {
 	o := &bridge{
 		node: node, raw: node.RefAt("ab:///raw"),
 		counter: benchv1ab.CounterAt(node, "ab:///counter"),
@@ -31,18 +31,20 @@ func ours(ctx context.Context, node *ab.Node) ([]benchCase, error) {
 		return nil, err
 	}
 	small, large := make([]byte, size), make([]byte, 1024)
-	return []benchCase{
-		{"tell_batch64", o.tellBatch},
-		{"tell_single", o.tellSingle},
-		{"tell_typed_single", o.tellTyped},
-		{"tell_to_go", func(ctx context.Context, n int) error { return o.tellToGo(ctx, n, true, batch) }},
-		{"tell_to_go_single", func(ctx context.Context, n int) error { return o.tellToGo(ctx, n, true, 0) }},
-		{"tell_to_go_typed_single", func(ctx context.Context, n int) error { return o.tellToGo(ctx, n, false, 0) }},
-		{"ask_inline_64", func(ctx context.Context, n int) error { return o.askInline(ctx, n, small) }},
-		{"ask_inline_1024", func(ctx context.Context, n int) error { return o.askInline(ctx, n, large) }},
-		{"ask_inline_typed", func(ctx context.Context, n int) error { return o.askInlineTyped(ctx, n, small) }},
-		{"ask_async_seq", func(ctx context.Context, n int) error { return o.ask(ctx, n, small) }},
-		{"ask_async_c64", func(ctx context.Context, n int) error { return o.askAtOnce(ctx, n, 64, small) }},
+	return []meter.Case{
+		meter.Of("tell_batch64", o.tellBatch),
+		meter.Of("tell_single", o.tellSingle),
+		meter.Of("tell_typed_single", o.tellTyped),
+		meter.Of("tell_to_go", func(ctx context.Context, n int) error { return o.tellToGo(ctx, n, true, batch) }),
+		meter.Of("tell_to_go_single", func(ctx context.Context, n int) error { return o.tellToGo(ctx, n, true, 0) }),
+		meter.Of("tell_to_go_typed_single", func(ctx context.Context, n int) error { return o.tellToGo(ctx, n, false, 0) }),
+		meter.Of("ask_inline_64", func(ctx context.Context, n int) error { return o.askInline(ctx, n, small) }),
+		meter.Of("ask_inline_1024", func(ctx context.Context, n int) error { return o.askInline(ctx, n, large) }),
+		meter.Of("ask_inline_typed", func(ctx context.Context, n int) error { return o.askInlineTyped(ctx, n, small) }),
+		meter.Of("ask_async_seq", func(ctx context.Context, n int) error { return o.ask(ctx, n, small) }),
+		meter.Of("ask_async_c64", func(ctx context.Context, n int) error {
+			return meter.AtOnce(64, n, func(n int) error { return o.ask(ctx, n, small) })
+		}),
 	}, nil
 }
 
@@ -167,26 +169,6 @@ func (o *bridge) askInlineTyped(ctx context.Context, n int, data []byte) error {
 		}
 	}
 	return nil
-}
-
-// askAtOnce has so many goroutines ask.
-func (o *bridge) askAtOnce(ctx context.Context, n, many int, data []byte) error {
-	var all sync.WaitGroup
-	failed := make(chan error, many)
-	for i := range many {
-		all.Go(func() {
-			if err := o.ask(ctx, (n+i)/many, data); err != nil {
-				failed <- err
-			}
-		})
-	}
-	all.Wait()
-	select {
-	case err := <-failed:
-		return err
-	default:
-		return nil
-	}
 }
 
 // counter is a counter in Go.

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	benchv1 "github.com/actorbridge/actorbridge/bench/go/ffi/gen/bench/v1"
+	"github.com/actorbridge/actorbridge/bench/go/meter"
 )
 
 // echoWasm is echo.wat: what byhand_echo does, as WebAssembly. There is no target for it among what builds the rest, so it is written
@@ -19,14 +20,14 @@ import (
 var echoWasm []byte
 
 // inWasm is the function that byHand calls, in a WebAssembly runtime without cgo.
-func inWasm(ctx context.Context) ([]benchCase, error) {
+func inWasm(ctx context.Context) ([]meter.Case, error) {
 	runtime := wazero.NewRuntime(ctx)
 	module, err := runtime.Instantiate(ctx, echoWasm)
 	if err != nil {
 		return nil, err
 	}
 	w := wasmEcho{module.Memory(), module.ExportedFunction("echo")}
-	return []benchCase{{"wazero_protobuf", w.ask}}, nil
+	return []meter.Case{meter.Of("wazero_protobuf", w.ask)}, nil
 }
 
 type wasmEcho struct {
