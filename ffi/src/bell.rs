@@ -1,31 +1,23 @@
 //! The doorbell of a link: a file descriptor that becomes readable when there is something to receive.
-//!
-//! Arm and ring are a Dekker: each side writes its own flag, then looks at the other's, so that no ring is lost.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+use crate::control::Arming;
 
 pub(crate) struct Bell {
     /// What pollers watch.
     read: OwnedFd,
     /// The other end of the pipe, where there is no eventfd.
     write: Option<OwnedFd>,
-    armed: AtomicBool,
-    /// Something is in the descriptor.
-    rung: AtomicBool,
+    arming: Arming,
 }
 
 impl Bell {
     pub(crate) fn new() -> io::Result<Self> {
         let (read, write) = open()?;
-        let (armed, rung) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Self {
-            read,
-            write,
-            armed,
-            rung,
-        })
+        let arming = Arming::default();
+        Ok(Self { read, write, arming })
     }
 
     pub(crate) fn fd(&self) -> RawFd {
@@ -34,24 +26,17 @@ impl Bell {
 
     /// From now on the next `ring` rings; look for data again after it.
     pub(crate) fn arm(&self) {
-        if self.rung.swap(false, SeqCst) {
-            self.drain();
-        }
-        self.armed.store(true, SeqCst);
+        self.arming.arm(|| self.drain());
     }
 
     /// There was data: nobody is going to wait.
     pub(crate) fn disarm(&self) {
-        self.armed.store(false, SeqCst);
+        self.arming.disarm();
     }
 
     /// There is data. Rings once for each time that it was armed.
     pub(crate) fn ring(&self) {
-        if self.armed.swap(false, SeqCst) {
-            self.write_one();
-            // After the write: the other way round, an arm between the two would leave the descriptor readable for good.
-            self.rung.store(true, SeqCst);
-        }
+        self.arming.ring(|| self.write_one());
     }
 
     /// Rings, for one who sleeps and was found so elsewhere.

@@ -8,6 +8,7 @@
 
 mod bell;
 mod border;
+mod control;
 mod descriptor;
 mod dump;
 mod envelope;
@@ -25,6 +26,11 @@ mod signals;
 #[path = "generated/status.rs"]
 pub mod status;
 mod types;
+
+/// The atomics of `control`, which tests/model.rs gives its own.
+mod sync {
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+}
 
 #[doc(hidden)] // For `module!`: the crate that uses it may not depend on actorbridge itself.
 pub use actorbridge;

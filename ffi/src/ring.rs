@@ -1,16 +1,15 @@
 //! A ring of bytes in memory that two languages share: one side writes records, the other takes them out. docs/C_ABI.md has the
 //! layout, for those who write the other side.
 //!
-//! `tail` and `head` count all bytes that were ever written and taken; the difference is what waits. Who has written looks
-//! whether the other one sleeps, and who goes to sleep looks once more whether something was written: a Dekker, so that
-//! nobody sleeps on data.
+//! `tail` and `head` count all bytes that were ever written and taken; the difference is what waits.
 
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use crate::control::{Control, Granted};
 use crate::types::{AB_LANE_LAYOUT, AB_RECORD_FRAME, AB_RECORD_ITEM, AB_RECORD_PAD, AB_RECORD_PAYLOAD, AB_RECORD_RUN};
 
 /// "ABL1".
@@ -32,30 +31,6 @@ struct Header {
     layout: u32,
     ring_bytes: u64,
     closed: AtomicU32,
-}
-
-/// What both sides know of a ring; each line is written by one side.
-#[repr(C)]
-struct Control {
-    tail: AtomicU64,
-    _writer: [u64; 15],
-    head: AtomicU64,
-    _reader: [u64; 15],
-    /// The reader sleeps.
-    asleep: AtomicU32,
-    _sleeper: [u32; 31],
-    /// The writer waits for room.
-    wants_room: AtomicU32,
-    /// Flows on which the writer waits for credit.
-    want_credit: AtomicU32,
-    _waiter: [u32; 30],
-}
-
-/// What the reader of a ring grants on a flow.
-#[repr(C)]
-struct Granted {
-    processed: AtomicU64,
-    credit: AtomicU64,
 }
 
 const _: () = assert!(size_of::<Control>() == CONTROL && size_of::<Header>() <= CONTROL);
@@ -219,7 +194,7 @@ impl Writer {
         if self.free() >= needed {
             return true;
         }
-        self.head = self.memory.control(self.way).head.load(Ordering::Acquire);
+        self.head = self.memory.control(self.way).head();
         self.free() >= needed
     }
 
@@ -240,7 +215,7 @@ impl Writer {
 
     /// Asks for room, and looks once more.
     fn waits(&mut self, bytes: usize) -> bool {
-        self.memory.control(self.way).wants_room.store(1, Ordering::SeqCst);
+        self.memory.control(self.way).want_room();
         self.has_room(bytes)
     }
 
@@ -278,30 +253,22 @@ impl Writer {
 
     /// Shows the reader what was written; `true` = it sleeps, and has to be woken.
     pub(crate) fn publish(&self) -> bool {
-        let control = self.memory.control(self.way);
-        control.tail.store(self.tail, Ordering::SeqCst);
-        control.asleep.load(Ordering::SeqCst) != 0 && control.asleep.swap(0, Ordering::SeqCst) != 0
+        self.memory.control(self.way).publish(self.tail)
     }
 
     /// What the reader has granted on a flow since it was opened: processed, and credit. 0 = nothing by this way.
     pub(crate) fn granted(&self, flow: u32) -> (u64, u64) {
-        let granted = self.memory.granted(self.way, flow);
-        granted.map_or((0, 0), |g| {
-            (g.processed.load(Ordering::Relaxed), g.credit.load(Ordering::SeqCst))
-        })
+        self.memory.granted(self.way, flow).map_or((0, 0), Granted::get)
     }
 
     /// How many flows wait for credit: while there are any, the reader tells of what it grants.
     pub(crate) fn want_credit(&self, flows: usize) {
-        let control = self.memory.control(self.way);
-        control
-            .want_credit
-            .store(u32::try_from(flows).unwrap_or(u32::MAX), Ordering::SeqCst);
+        self.memory.control(self.way).want_credit(flows);
     }
 
     /// Wakes a reader that sleeps, whatever there is to read.
     pub(crate) fn rouse(&self) -> bool {
-        self.memory.control(self.way).asleep.swap(0, Ordering::SeqCst) != 0
+        self.memory.control(self.way).rouse()
     }
 }
 
@@ -316,12 +283,8 @@ unsafe fn write_header(at: *mut u8, len: usize, tag: u32) {
 impl Memory {
     /// Grants credit to the writer of a ring; `true` = it looks there by itself, and need not be told.
     pub(crate) fn grant(&self, way: Way, flow: u32, processed: u64, credit: u64) -> bool {
-        let Some(granted) = self.granted(way, flow) else {
-            return false;
-        };
-        granted.processed.store(processed, Ordering::Relaxed);
-        granted.credit.store(credit, Ordering::SeqCst);
-        self.control(way).want_credit.load(Ordering::SeqCst) == 0
+        self.granted(way, flow)
+            .is_some_and(|on| self.control(way).grant(on, processed, credit))
     }
 }
 
@@ -378,7 +341,7 @@ impl Reader {
     }
 
     fn look(&mut self) -> u64 {
-        self.tail = self.memory.control(self.way).tail.load(Ordering::Acquire);
+        self.tail = self.memory.control(self.way).tail();
         self.tail.wrapping_sub(self.head)
     }
 
@@ -469,19 +432,11 @@ impl Reader {
 
     /// Gives the room of what was taken back; `true` = the writer waits for it, and has to be told.
     pub(crate) fn free(&self) -> bool {
-        let control = self.memory.control(self.way);
-        control.head.store(self.head, Ordering::SeqCst);
-        control.wants_room.load(Ordering::SeqCst) != 0 && control.wants_room.swap(0, Ordering::SeqCst) != 0
+        self.memory.control(self.way).free(self.head)
     }
 
     /// From now on who writes wakes the reader; `false` = something waits already, and it should not sleep.
     pub(crate) fn sleep(&mut self) -> bool {
-        let control = self.memory.control(self.way);
-        control.asleep.store(1, Ordering::SeqCst);
-        if control.tail.load(Ordering::SeqCst) == self.head {
-            return true;
-        }
-        control.asleep.store(0, Ordering::SeqCst);
-        false
+        self.memory.control(self.way).sleep(self.head)
     }
 }

@@ -8,7 +8,15 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 #[path = "../src/ring.rs"]
 mod ring;
 
-/// What ring.rs finds in the library.
+#[allow(dead_code, unreachable_pub)]
+#[path = "../src/control.rs"]
+mod control;
+
+/// What ring.rs and control.rs find in the library.
+mod sync {
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+}
+
 mod types {
     pub(crate) use actorbridge_ffi::{
         AB_LANE_LAYOUT, AB_RECORD_FRAME, AB_RECORD_ITEM, AB_RECORD_PAD, AB_RECORD_PAYLOAD, AB_RECORD_RUN,

@@ -1,0 +1,236 @@
+//! The words that two sides of a ring tell each other, in every order in which two threads may run them: loom tries them all, and
+//! finds who sleeps for ever, and who reads what has not been written. The functions are those of the library.
+//!
+//! A peer in another language does the same with the same words; docs/C_ABI.md says how.
+
+use loom::cell::UnsafeCell;
+use loom::sync::Notify;
+use loom::thread;
+use std::rc::Rc; // threads of loom take turns on one
+
+use control::{Arming, Control, Granted};
+use sync::{AtomicU32, Ordering};
+
+#[path = "../src/control.rs"]
+mod control;
+
+/// Atomics of loom, which takes `SeqCst` for less than it is. Operations that read and write see what was written last, in one order
+/// of all threads, so they stand for it.
+mod sync {
+    use loom::sync::atomic;
+
+    pub(crate) use loom::sync::atomic::Ordering;
+    use loom::sync::atomic::Ordering::{AcqRel, SeqCst};
+
+    macro_rules! atomic {
+        ($name:ident, $value:ty) => {
+            #[derive(Default)]
+            pub(crate) struct $name(atomic::$name);
+
+            #[allow(dead_code)] // not each of them uses all three
+            impl $name {
+                pub(crate) fn load(&self, order: Ordering) -> $value {
+                    match order {
+                        SeqCst => self.0.fetch_or(<$value>::default(), AcqRel),
+                        order => self.0.load(order),
+                    }
+                }
+
+                pub(crate) fn store(&self, value: $value, order: Ordering) {
+                    match order {
+                        SeqCst => _ = self.0.swap(value, AcqRel),
+                        order => self.0.store(value, order),
+                    }
+                }
+
+                pub(crate) fn swap(&self, value: $value, _: Ordering) -> $value {
+                    self.0.swap(value, AcqRel)
+                }
+            }
+        };
+    }
+    atomic!(AtomicBool, bool);
+    atomic!(AtomicU32, u32);
+    atomic!(AtomicU64, u64);
+}
+
+/// A ring with room for one record of 8 bytes, and what wakes its sides.
+struct Ring {
+    control: Control,
+    granted: Granted,
+    closed: AtomicU32,
+    record: UnsafeCell<u64>,
+    reader: Notify,
+    writer: Notify,
+}
+
+const RECORD: u64 = 8;
+
+/// Runs it in all orders that differ by at most so many changes of the thread that runs.
+fn model(run: impl Fn() + Send + Sync + 'static) {
+    let mut orders = loom::model::Builder::new();
+    orders.preemption_bound = Some(4);
+    orders.check(run);
+}
+
+impl Ring {
+    fn new() -> Rc<Self> {
+        Rc::new(Self {
+            control: Control::default(),
+            granted: Granted::default(),
+            closed: AtomicU32::default(),
+            record: UnsafeCell::new(0),
+            reader: Notify::new(),
+            writer: Notify::new(),
+        })
+    }
+
+    /// Writes the record that ends at `tail`.
+    fn write(&self, tail: u64) {
+        // SAFETY: loom checks that nobody reads it meanwhile.
+        self.record.with_mut(|record| unsafe { *record = tail });
+        if self.control.publish(tail) {
+            self.reader.notify();
+        }
+    }
+
+    /// Waits for the record that begins at `head`, as a pump does, and reads it; `false` = the ring was closed.
+    fn read(&self, head: u64, sleep: impl Fn(&Control, u64) -> bool) -> bool {
+        while self.control.tail() == head {
+            if sleep(&self.control, head) {
+                if self.closed.load(Ordering::SeqCst) == 0 {
+                    self.reader.wait();
+                } else if self.control.tail() == head {
+                    return false;
+                }
+            }
+        }
+        // SAFETY: loom checks that nobody writes it meanwhile.
+        self.record
+            .with(|record| assert_eq!(unsafe { *record }, head + RECORD, "what was published last"));
+        if self.control.free(head + RECORD) {
+            self.writer.notify();
+        }
+        true
+    }
+}
+
+#[test]
+fn a_reader_that_goes_to_sleep_is_woken_by_what_is_written() {
+    model(|| {
+        let ring = Ring::new();
+        let writes = ring.clone();
+        let writer = thread::spawn(move || writes.write(RECORD));
+        assert!(ring.read(0, Control::sleep));
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn a_reader_that_does_not_look_once_more_before_it_sleeps_is_found() {
+    model(|| {
+        let ring = Ring::new();
+        let writes = ring.clone();
+        let writer = thread::spawn(move || writes.write(RECORD));
+        // It says that it sleeps, and does not look: as if its position were another one.
+        let hasty = |control: &Control, _| control.sleep(0) || control.sleep(RECORD);
+        ring.read(0, hasty);
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_writer_that_waits_for_room_is_told_of_it() {
+    model(|| {
+        let ring = Ring::new();
+        let writes = ring.clone();
+        let writer = thread::spawn(move || {
+            writes.write(RECORD);
+            let full = || writes.control.head() != RECORD;
+            while full() {
+                writes.control.want_room();
+                if full() {
+                    writes.writer.wait();
+                }
+            }
+            writes.write(2 * RECORD);
+        });
+        assert!(ring.read(0, Control::sleep));
+        assert!(ring.read(RECORD, Control::sleep));
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_sender_out_of_credit_finds_it_or_is_told_of_it() {
+    model(|| {
+        let ring = Ring::new();
+        let grants = ring.clone();
+        let receiver = thread::spawn(move || {
+            if !grants.control.grant(&grants.granted, 1, 5) {
+                grants.writer.notify();
+            }
+        });
+        let spent = || ring.granted.get().1 < 5;
+        while spent() {
+            ring.control.want_credit(1);
+            if spent() {
+                ring.writer.wait();
+            }
+        }
+        assert_eq!(ring.granted.get(), (1, 5));
+        receiver.join().unwrap();
+    });
+}
+
+#[test]
+fn a_reader_hears_that_the_ring_was_closed_after_it_has_read_all() {
+    model(|| {
+        let ring = Ring::new();
+        let closes = ring.clone();
+        let writer = thread::spawn(move || {
+            closes.write(RECORD);
+            closes.closed.store(1, Ordering::SeqCst);
+            if closes.control.rouse() {
+                closes.reader.notify();
+            }
+        });
+        assert!(
+            ring.read(0, Control::sleep),
+            "what was written before the close is read"
+        );
+        assert!(!ring.read(RECORD, Control::sleep));
+        writer.join().unwrap();
+    });
+}
+
+/// A doorbell: a descriptor that is readable while something is in it.
+#[derive(Default)]
+struct Doorbell {
+    arming: Arming,
+    readable: AtomicU32,
+    data: AtomicU32,
+}
+
+#[test]
+fn a_doorbell_that_was_armed_rings_for_data_that_was_not_seen() {
+    model(|| {
+        let bell = Rc::new(Doorbell::default());
+        let rings = bell.clone();
+        let sender = thread::spawn(move || {
+            rings.data.store(1, Ordering::SeqCst);
+            rings.arming.ring(|| rings.readable.store(1, Ordering::SeqCst));
+        });
+        bell.arming.arm(|| bell.readable.store(0, Ordering::SeqCst));
+        let seen = bell.data.load(Ordering::SeqCst) == 1;
+        if seen {
+            bell.arming.disarm();
+        }
+        sender.join().unwrap();
+        let readable = || bell.readable.load(Ordering::SeqCst) == 1;
+        assert!(seen || readable(), "who polls now would sleep on data");
+        bell.arming.arm(|| bell.readable.store(0, Ordering::SeqCst));
+        assert!(!readable(), "it does not stay readable for nothing");
+    });
+}
