@@ -29,7 +29,7 @@ CODEGEN := $(CARGO) run --quiet --profile $(PROFILE) -p actorbridge-codegen --
 
 CHECKS := tools scripts-test tree-check fmt-check stale-check breaking-check clippy rustdoc go-vet deny
 BUILDS :=
-TESTS := test-rust test-go test-go-pure soak-smoke
+TESTS := test-rust test-go test-go-pure test-abdebug soak-smoke
 RUNS :=
 
 # $(call first-build,FILE,WHAT) says that a build takes a while, where the file that it makes is not there yet.
@@ -106,7 +106,7 @@ scripts-test:
 	@scripts/test
 
 ##@ Tests, one by one
-.PHONY: test-rust test-go test-go-pure docs-run
+.PHONY: test-rust test-go test-go-pure test-abdebug docs-run
 test-rust: ## cargo test
 	@$(CARGO) test --profile $(PROFILE) --workspace
 
@@ -115,6 +115,10 @@ test-go: ## go test -race in every module
 
 test-go-pure: ## every module also builds without cgo
 	@for module in $(GO_MODULES); do (cd $$module && echo "CGO_ENABLED=0 go build: $$module" && CGO_ENABLED=0 $(GO) build -o /dev/null ./...); done
+
+test-abdebug: ## the rings again, with what the feature and build tag abdebug checks
+	@$(CARGO) test --quiet --profile $(PROFILE) -p actorbridge-ffi --features abdebug --test ring --test envelopes --test link
+	@cd go-client/native && $(GO) test -tags abdebug .
 
 docs-run: ## run every command of the documents, compare their listings
 	@scripts/docs

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::bell::Bell;
+use crate::debug;
 use crate::host::lock;
 use crate::ring::{MAX_RECORD, Memory, Reader, RunHead, Taken, Way, Writer};
 use crate::signals;
@@ -86,6 +87,9 @@ impl Lane for Shared {
     }
 
     fn put(&self, item: LaneItem<'_>) {
+        if cfg!(feature = "abdebug") {
+            debug::check(item.flow, item.seq, item.plain, item.bytes);
+        }
         let head = RunHead {
             seq: item.seq,
             flow: item.flow,
@@ -139,6 +143,9 @@ impl Lane for Shared {
                     hops: run.hops,
                     reserved: 0,
                 };
+                if cfg!(feature = "abdebug") {
+                    debug::check(run.flow, seq, false, &item.body);
+                }
                 writer.put_message(head, false, &item.body);
                 seq += u64::from(run.flow != 0);
             }

@@ -9,6 +9,7 @@
 mod bell;
 mod border;
 mod control;
+mod debug;
 mod descriptor;
 mod dump;
 mod envelope;

@@ -161,6 +161,9 @@ impl RunHead {
     }
 }
 
+/// What the room of records that were read is filled with, in a build with the feature `abdebug`.
+pub(crate) const POISON: u8 = 0xdb;
+
 /// The bytes that a record takes.
 const fn space(len: usize) -> usize {
     8 + len.next_multiple_of(8)
@@ -327,6 +330,8 @@ pub(crate) struct Reader {
     /// The writer's `tail` as it was seen last.
     tail: u64,
     next: RunHead,
+    /// How far the room was given back.
+    freed: u64,
 }
 
 impl Reader {
@@ -337,6 +342,7 @@ impl Reader {
             head: 0,
             tail: 0,
             next: RunHead::default(),
+            freed: 0,
         }
     }
 
@@ -431,8 +437,21 @@ impl Reader {
     }
 
     /// Gives the room of what was taken back; `true` = the writer waits for it, and has to be told.
-    pub(crate) fn free(&self) -> bool {
+    pub(crate) fn free(&mut self) -> bool {
+        if cfg!(feature = "abdebug") {
+            self.poison();
+        }
+        self.freed = self.head;
         self.memory.control(self.way).free(self.head)
+    }
+
+    /// Makes what was read unreadable, for whoever still looks at it.
+    fn poison(&self) {
+        let data = self.memory.data(self.way);
+        for at in self.freed..self.head {
+            // SAFETY: inside the ring, and not the writer's before `head` is stored.
+            unsafe { data.add(at as usize & (RING - 1)).write(POISON) };
+        }
     }
 
     /// From now on who writes wakes the reader; `false` = something waits already, and it should not sleep.

@@ -289,6 +289,29 @@ fn what_is_no_record_is_an_error_and_nothing_is_read_beyond_the_ring() {
     }
 }
 
+#[cfg(feature = "abdebug")]
+#[test]
+fn what_was_read_is_poisoned_once_its_room_is_given_back() {
+    let (memory, mut writer, mut reader) = pair();
+    let head = RunHead {
+        seq: 1,
+        flow: 1,
+        type_id: 7,
+        ..RunHead::default()
+    };
+    writer.put_message(head, true, b"a payload of 24 bytes...");
+    writer.publish();
+    let poisoned = u64::from_ne_bytes([ring::POISON; 8]);
+    assert_eq!(take_all(&mut reader).len(), 1);
+    assert_ne!(word(&memory, DATA).load(Ordering::SeqCst), poisoned);
+    reader.free();
+    let written = word(&memory, TAIL).load(Ordering::SeqCst) as usize;
+    for at in (0..written).step_by(8) {
+        let left = word(&memory, DATA + at).load(Ordering::SeqCst);
+        assert_eq!(left, poisoned, "byte {at} of {written}");
+    }
+}
+
 #[test]
 fn the_last_seq_that_there_is_does_no_harm() {
     let (_memory, mut writer, mut reader) = pair();

@@ -137,6 +137,9 @@ func (l *link) HasRoom(bytes int) bool { return l.out.hasRoom(space(bytes) + spa
 
 // Put implements door.Lane.
 func (l *link) Put(m door.LaneItem) {
+	if debugging {
+		checkItem(m.Flow, m.Seq, m.Plain, m.Bytes)
+	}
 	l.out.putMessage(runHead{seq: m.Seq, flow: m.Flow, typeID: m.TypeID, ttlMs: m.TTLMs, hops: m.Hops}, m.Plain, m.Bytes)
 }
 
@@ -199,6 +202,9 @@ func (l *link) TrySend(p *wire.Packet) bool {
 		for j := range run.Items {
 			item := &run.Items[j]
 			h.typeID, h.ttlMs = item.TypeID, item.TTLMs
+			if debugging {
+				checkItem(h.flow, h.seq, false, item.Body)
+			}
 			l.out.putMessage(h, false, item.Body)
 			h = h.next()
 		}

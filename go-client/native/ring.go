@@ -171,11 +171,12 @@ const (
 // ringReader takes records. One goroutine at a time.
 type ringReader struct {
 	ring
-	head uint64
-	tail uint64 // the writer's, as it was seen last
-	then runHead
-	run  door.LaneRun
-	ends [runMessages]uint32
+	head  uint64
+	tail  uint64 // the writer's, as it was seen last
+	freed uint64 // how far the room was given back
+	then  runHead
+	run   door.LaneRun
+	ends  [runMessages]uint32
 }
 
 // record is the bytes and the tag of the record that is next; a tag of 0: nothing waits. The bytes are in the ring.
@@ -276,6 +277,10 @@ func (r *ringReader) end(from uint64, n int) *door.LaneRun {
 
 // free gives the room of what was taken back; true = the writer waits for it, and has to be told.
 func (r *ringReader) free() bool {
+	if debugging {
+		r.poisonRead()
+	}
+	r.freed = r.head
 	atomic.StoreUint64(r.ring.head, r.head)
 	return atomic.LoadUint32(r.wantsRoom) != 0 && atomic.SwapUint32(r.wantsRoom, 0) != 0
 }
