@@ -13,6 +13,7 @@ mod cases;
 mod rings;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use actorbridge_ffi::ab_link_close;
 use actorbridge_ffi::ab_node_close;
@@ -27,6 +28,12 @@ actorbridge_ffi::module! {
 }
 
 const CALLS: u64 = 50_000;
+
+/// The tests take turns: a handle that one of them makes up may be another's link.
+fn my_turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The functions that a header declares: what is before a parenthesis, outside comments.
 fn functions(header: &str) -> BTreeSet<&str> {
@@ -53,6 +60,7 @@ fn every_function_of_the_header_is_called_with_random_arguments() {
 
 #[test]
 fn random_calls_get_a_status_that_is_one_and_leave_the_library_working() {
+    let _turn = my_turn();
     let mut random = Random(setting("ACTORBRIDGE_RANDOM_SEED", 1));
     let mut memory = Memory::new();
     let node = open_node();

@@ -180,6 +180,7 @@ fn count_panics() {
 
 #[test]
 fn random_records_in_a_ring_cost_their_link_and_no_other() {
+    let _turn = crate::my_turn();
     count_panics();
     let mut random = Random(setting("ACTORBRIDGE_RANDOM_SEED", 1));
     let node = open_node();
@@ -199,6 +200,7 @@ fn random_records_in_a_ring_cost_their_link_and_no_other() {
 
 #[test]
 fn a_peer_that_claims_to_have_read_what_was_never_written_costs_its_link_and_no_other() {
+    let _turn = crate::my_turn();
     count_panics();
     let node = open_node();
     let mut lane = Lane::open(node);
