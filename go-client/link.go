@@ -299,6 +299,7 @@ func (l *linkEnd) write(transport door.Link) {
 		// Who sends now and has not yet come to it goes with the same packet.
 		runtime.Gosched()
 		for packet := l.takePacket(); packet != nil; packet = l.takePacket() {
+			counted := l.meterNow() // the answer to a Hello may be there before it is counted
 			if err := transport.Send(packet); err != nil {
 				// A peer that ended the link has said why, which the reader brings.
 				timer := time.NewTimer(goodbyeTime)
@@ -310,7 +311,7 @@ func (l *linkEnd) write(transport door.Link) {
 				}
 				return
 			}
-			l.meterNow().sent(packet.FrameBytes)
+			counted.sent(packet.FrameBytes)
 		}
 		if last {
 			return
