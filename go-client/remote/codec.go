@@ -1,22 +1,24 @@
 package remote
 
 import (
-	"fmt"
-
+	"google.golang.org/grpc/encoding"
+	_ "google.golang.org/grpc/encoding/proto" // the codec of that name
 	"google.golang.org/grpc/mem"
 
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
-// rawCodec hands frames to gRPC as the bytes they are, and takes them so.
+// rawCodec hands frames to gRPC as the bytes they are, and takes them so. The messages of other methods are protobuf.
 type rawCodec struct{}
+
+var protobuf = encoding.GetCodecV2("proto")
 
 func (rawCodec) Name() string { return "proto" }
 
 func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
 	frame, ok := v.([]byte)
 	if !ok {
-		return nil, fmt.Errorf("remote: a frame is []byte, not %T", v)
+		return protobuf.Marshal(v)
 	}
 	return mem.BufferSlice{mem.SliceBuffer(frame)}, nil
 }
@@ -24,7 +26,7 @@ func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
 func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	in, ok := v.(*incoming)
 	if !ok {
-		return fmt.Errorf("remote: a frame is read into *incoming, not %T", v)
+		return protobuf.Unmarshal(data, v)
 	}
 	if in.refusal = wire.FrameTooLarge(data.Len(), in.limit); in.refusal == nil {
 		// gRPC takes its buffers back when this returns; the items of a packet stay.

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/reflection"
 
 	"github.com/actorbridge/actorbridge/go-client/door"
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
@@ -31,6 +32,8 @@ type Server struct {
 	limit    int
 	log      *slog.Logger
 	done     sync.WaitGroup
+	closed   chan struct{}
+	once     sync.Once
 }
 
 // logging is an acceptor that has a log; *actorbridge.Node is one.
@@ -45,7 +48,7 @@ func Listen(acceptor door.Acceptor, addr string, opts ...Option) (*Server, error
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", addr, err)
 	}
-	s := &Server{acceptor: acceptor, limit: o.maxFrameBytes, log: slog.Default()}
+	s := &Server{acceptor: acceptor, limit: o.maxFrameBytes, log: slog.Default(), closed: make(chan struct{})}
 	if of, ok := acceptor.(logging); ok {
 		s.log = of.Logger()
 	}
@@ -63,16 +66,22 @@ func Listen(acceptor door.Acceptor, addr string, opts ...Option) (*Server, error
 		grpc.ForceServerCodecV2(rawCodec{}),
 		grpc.MaxRecvMsgSize(wire.MaxFrameBytes),
 		grpc.MaxConcurrentStreams(maxLinks),
+		grpc.UnaryInterceptor(carryCall),
+		grpc.StreamInterceptor(carryStream),
 		grpc.InitialWindowSize(streamWindow),
 		grpc.InitialConnWindowSize(connectionWindow))
 	s.grpc.RegisterService(&grpc.ServiceDesc{
-		ServiceName: "actorbridge.v1.Bridge",
+		ServiceName: service,
 		HandlerType: (*any)(nil),
 		Streams: []grpc.StreamDesc{{
 			StreamName: "Link", ServerStreams: true, ClientStreams: true,
 			Handler: func(_ any, stream grpc.ServerStream) error { return s.serve(stream) },
 		}},
+		Methods:  s.calls(),
+		Metadata: "actorbridge/v1/frame.proto",
 	}, nil)
+	s.tellHealth()
+	reflection.Register(s.grpc)
 	counted := &conns{
 		Listener: listener, most: o.maxConnections, setUpTime: o.setUpTime,
 		refusals: &refusals{log: s.log, address: s.Addr, count: func(pb.RefusalReason) {}},
@@ -115,13 +124,12 @@ func listen(at address) (net.Listener, error) {
 
 // serve runs one link. When it returns, gRPC ends the stream, and so the link's reader.
 func (s *Server) serve(stream grpc.ServerStream) error {
-	p, _ := peer.FromContext(stream.Context())
-	by, ok := p.AuthInfo.(via)
-	if !ok {
-		return errNotAccepted
+	carried, err := carriedBy(stream.Context())
+	if err != nil {
+		return err
 	}
-	carried := &carried{by: by.conn}
-	l := newLink(stream, shownBy(by), s.limit, carried.begin, func() {})
+	p, _ := peer.FromContext(stream.Context())
+	l := newLink(stream, shownBy(p.AuthInfo), s.limit, carried.begin, func() {})
 	defer carried.end()
 	defer l.Close()
 	return s.acceptor.Accept(l)
@@ -132,6 +140,7 @@ func (s *Server) Addr() string { return s.address }
 
 // Close stops listening and ends every link. Shut the node down first, so that its peers hear a Goodbye.
 func (s *Server) Close() {
+	s.once.Do(func() { close(s.closed) })
 	s.grpc.Stop()
 	s.done.Wait()
 }

@@ -1,0 +1,86 @@
+package actorbridge
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/actorbridge/actorbridge/go-client/door"
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+// lastOwnField is the last field of an envelope, by number, that a node writes itself when it asks for a client: kind, payload,
+// correlation, source, target, type with its versions, content type, reply_to.
+const lastOwnField = 10
+
+// AskEnvelope implements [door.Answerer]: it asks for a client that is no node, and no actor.
+func (n *Node) AskEnvelope(ctx context.Context, envelope []byte) (reply []byte, refused *door.AskError) {
+	reply, err := n.askEnvelope(ctx, envelope)
+	if e, ok := err.(*Error); ok {
+		f := e.failure()
+		return nil, &door.AskError{
+			Failure: &pb.Failure{Code: pb.Code(f.code), Effect: pb.Effect(f.effect), Detail: valid(f.detail), ReaderVersion: f.reader},
+			GRPC:    f.code.GRPC(), Text: e.Error(),
+		}
+	}
+	return reply, nil
+}
+
+func (n *Node) askEnvelope(ctx context.Context, envelope []byte) ([]byte, error) {
+	refuse := func(code Code, detail string) ([]byte, error) { return nil, newError(code, "an envelope", detail) }
+	if len(envelope) > maxMessage {
+		return refuse(CodeTooLarge, fmt.Sprintf("it has %d bytes; at most %d", len(envelope), maxMessage))
+	}
+	e, refusal := wire.ReadEnvelope(envelope)
+	switch {
+	case refusal != nil:
+		return nil, refusedError("an envelope", refusal)
+	case e.Kind != uint32(pb.Kind_KIND_ASK):
+		return refuse(CodeUnsupportedKind, "only a KIND_ASK is taken from a client that is no node")
+	case len(e.Source)+len(e.ReplyTo) > 0 || e.Correlation != 0:
+		return refuse(CodeInvalidArgument, "a client that is no node has no source, reply_to and correlation: leave them out")
+	case e.Compression != 0:
+		return refuse(CodeUnsupportedCodec, "it is compressed")
+	}
+	to, err := n.Ref(string(e.Target))
+	if err != nil {
+		return nil, err
+	}
+	rest := otherFields(envelope)
+	what := wire.NewWhat(pb.Kind_KIND_ASK, string(e.TypeName), max(e.TypeVersion, 1), max(e.MinReaderVersion, 1), pb.ContentType(e.ContentType))
+	how := asking{within: longest, encode: func(fields wire.BodyFields) (outgoing, error) {
+		body := append(wire.AppendBody(nil, wire.BodyFields{Correlation: fields.Correlation}, nil), rest...)
+		body = append(body, wire.AppendBody(nil, wire.BodyFields{}, e.Payload)...)
+		return outgoing{
+			what: what, body: body, payload: body[len(body)-len(e.Payload):], correlation: fields.Correlation, asks: e.AskPathLen,
+		}, nil
+	}}
+	if _, ok := ctx.Deadline(); !ok {
+		how.within = defaultTimeout
+	}
+	answer, err := n.ask(ctx, n.outside, to, nil, how)
+	if err != nil {
+		return nil, err
+	}
+	return answer.envelope(), nil
+}
+
+// otherFields are the fields of an envelope that nobody rewrites: also those that this build does not know.
+func otherFields(envelope []byte) (rest []byte) {
+	for left := envelope; len(left) > 0; {
+		number, _, size := protowire.ConsumeField(left)
+		if size < 0 {
+			return rest // it has been read before: it cannot fail here
+		}
+		if number > lastOwnField {
+			rest = append(rest, left[:size]...)
+		}
+		left = left[size:]
+	}
+	return rest
+}
+
+// Closing is closed when the node begins to shut down.
+func (n *Node) Closing() <-chan struct{} { return n.closing }
