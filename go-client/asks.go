@@ -49,7 +49,8 @@ func ask[T proto.Message](ctx context.Context, to Ref, message proto.Message, op
 		return none, newError(CodeInvalidArgument, to.text, "the type of the reply has no messages of its own")
 	}
 	reply, done := (*Message)(nil), false
-	if inline && message != nil && isQuick(ctx, options) {
+	codec := node.codecOf(to)
+	if inline && message != nil && isQuick(ctx, options) && codec == Protobuf {
 		reply, done, err = node.askQuickly(ctx, to, message, answer)
 		if done && err == nil && reply == nil {
 			return answer, nil
@@ -58,7 +59,7 @@ func ask[T proto.Message](ctx context.Context, to Ref, message proto.Message, op
 	if !done {
 		how := asking{inline: inline}
 		if inline {
-			how.wants = infoOf(none).reply
+			how.wants = infoOf(none).what(pb.Kind_KIND_REPLY, codec)
 		}
 		reply, err = node.askWith(ctx, to, message, options, how)
 	}
@@ -106,7 +107,7 @@ func (n *Node) askWith(
 		t.flushBefore(ctx)
 		from, how.path = t.cell.sender, t.askPath()
 	}
-	how.within = o.within
+	how.within, how.codec = o.within, n.codecOf(to)
 	return n.ask(ctx, from, to, message, how)
 }
 
@@ -187,6 +188,7 @@ type asking struct {
 	path   []uint64 // of the asks that wait for it
 	inline bool     // it is declared so, and this is what its reply is
 	wants  *wire.What
+	codec  Codec
 	// encode makes what is sent, where it is no message.
 	encode func(wire.BodyFields) (outgoing, error)
 }
@@ -232,7 +234,7 @@ func (n *Node) askUntil(
 	if how.encode != nil {
 		out, err = how.encode(fields)
 	} else {
-		out, err = newOutgoing(pb.Kind_KIND_ASK, message, fields)
+		out, err = newOutgoingIn(how.codec, pb.Kind_KIND_ASK, message, fields)
 	}
 	if err != nil {
 		n.endAsk(correlation)

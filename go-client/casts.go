@@ -130,13 +130,13 @@ func (t *typeInfo) upcast(message proto.Message, from uint32) error {
 
 // encodeOlder adds the older encodings of a message. One that cannot be made ends them: it is missed only by a peer that
 // needs it, and that is told why.
-func (t *typeInfo) encodeOlder(out *outgoing, kind pb.Kind, message proto.Message, fields wire.BodyFields) {
+func (t *typeInfo) encodeOlder(out *outgoing, codec Codec, kind pb.Kind, message proto.Message, fields wire.BodyFields) {
 	message = proto.Clone(message)
 	for _, o := range t.older {
 		err := o.cast(message)
 		var older outgoing
 		if err == nil {
-			older, err = o.encode(kind, message, fields)
+			older, err = o.encode(codec, kind, message, fields)
 		}
 		if err != nil {
 			out.missing = notWritten(o.version, err)

@@ -205,7 +205,8 @@ func (t *turn) Request(to Ref, message proto.Message, within time.Duration, note
 	if err != nil {
 		return err
 	}
-	out, err := newOutgoing(pb.Kind_KIND_ASK, message, wire.BodyFields{Correlation: correlation})
+	fields := wire.BodyFields{Correlation: correlation}
+	out, err := newOutgoingIn(node.codecOf(to), pb.Kind_KIND_ASK, message, fields)
 	if err == nil {
 		out.deadline = deadline
 		key := requestKey{node.name, correlation}

@@ -199,7 +199,8 @@ var errChanged = errors.New("the message was changed while it was encoded")
 func (q *quick) readReply(n *Node, to Ref, envelope []byte) (*Message, error) {
 	if bytes.HasPrefix(envelope, q.wants.Bytes) { // as nearly always
 		var e wire.Envelope
-		if e.ReadBody(envelope[len(q.wants.Bytes):], q.wants.Present) == nil && q.read(e.Payload) == nil {
+		refusal := e.ReadBody(envelope[len(q.wants.Bytes):], q.wants.Present)
+		if refusal == nil && e.ContentType == 0 && q.read(e.Payload) == nil { // else it is in another codec than it wants
 			return nil, nil
 		}
 	}

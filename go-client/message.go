@@ -137,7 +137,7 @@ func (m *Message) Sender() Ref {
 	return ref
 }
 
-// Payload is the encoded payload. It must not be changed.
+// Payload is the encoded payload, in whatever codec it came. It must not be changed.
 func (m *Message) Payload() []byte { return m.payload }
 
 // IsAsk says whether the sender waits for an answer.
@@ -194,11 +194,12 @@ func (m *Message) Decode(into proto.Message) error {
 			info.name, m.what.Version, m.what.MinReader, info.version))
 		e.ReaderVersion = info.version
 		return e
-	case m.what.ContentType != 0 || m.what.Compression != 0:
-		return refuse(CodeUnsupportedCodec, "only protobuf without compression is read here")
+	case m.what.ContentType > uint32(MessagePack) || m.what.Compression != 0:
+		return refuse(CodeUnsupportedCodec, fmt.Sprintf("it came with content type %d and compression %d; protobuf, JSON and "+
+			"MessagePack without compression are read here", m.what.ContentType, m.what.Compression))
 	}
-	if err := proto.Unmarshal(m.payload, into); err != nil {
-		return refuse(CodeUndecodable, fmt.Sprintf("%s does not decode: %v", info.name, err))
+	if err := m.codec().unmarshal(m.payload, into); err != nil {
+		return refuse(CodeUndecodable, undecodable(info.name, m.codec(), err))
 	}
 	if err := info.upcast(into, m.what.Version); err != nil {
 		return refuse(CodeUndecodable, err.Error())
@@ -269,7 +270,7 @@ func (m *Message) takeDuty() *Responder {
 	if !m.owed.CompareAndSwap(true, false) {
 		return nil
 	}
-	return &Responder{node: m.node, replyTo: m.who.ReplyTo, correlation: m.correlation}
+	return &Responder{node: m.node, replyTo: m.who.ReplyTo, correlation: m.correlation, codec: m.codec()}
 }
 
 // Forward passes the message on, its payload untouched. An ask is answered by the other actor. It waits for room; what a
@@ -290,13 +291,14 @@ type Responder struct {
 	node        *Node
 	replyTo     string
 	correlation uint64
+	codec       Codec // the ask's
 	used        atomic.Bool
 }
 
 // Reply answers the ask. It fails with INVALID_ARGUMENT if it has been answered, or the message does not encode; with
 // TOO_LARGE for a message over 64 KiB.
 func (r *Responder) Reply(message proto.Message) error {
-	out, err := newOutgoing(pb.Kind_KIND_REPLY, message, wire.BodyFields{Correlation: r.correlation})
+	out, err := newOutgoingIn(r.codec, pb.Kind_KIND_REPLY, message, wire.BodyFields{Correlation: r.correlation})
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 // Locks are taken in this order, and none is held while a handler runs: sender, outlet, node, parent cell, cell; below
 // them all a link's.
 type Node struct {
+	codec       Codec // of what it sends, where a Ref says nothing
 	name        string
 	incarnation uint64
 	log         *slog.Logger
@@ -122,7 +123,7 @@ func (n *Node) Tell(ctx context.Context, to Ref, message proto.Message) error {
 	if n.tellNow(ctx, to, message) {
 		return nil
 	}
-	out, err := newOutgoing(pb.Kind_KIND_TELL, message, wire.BodyFields{})
+	out, err := newOutgoingIn(n.codecOf(to), pb.Kind_KIND_TELL, message, wire.BodyFields{})
 	if err != nil {
 		return err
 	}
@@ -150,7 +151,7 @@ func (n *Node) tellOut(ctx context.Context, to Ref, out *outgoing) error {
 // TryTell sends a message if that is possible at once, and never waits. The error is an *Error with the message in it:
 // MAILBOX_FULL, or another reason.
 func (n *Node) TryTell(to Ref, message proto.Message) error {
-	out, err := newOutgoing(pb.Kind_KIND_TELL, message, wire.BodyFields{})
+	out, err := newOutgoingIn(n.codecOf(to), pb.Kind_KIND_TELL, message, wire.BodyFields{})
 	if err == nil {
 		var done bool
 		_, done, err = n.tryPlace(context.Background(), n.outside, to, &out, false)

@@ -25,21 +25,31 @@ type outgoing struct {
 	missing     error      // why there are not more of them
 }
 
-// newOutgoing encodes a message. It fails with INVALID_ARGUMENT for one that does not encode.
+// newOutgoing encodes a message as protobuf. It fails with INVALID_ARGUMENT for one that does not encode.
 func newOutgoing(kind pb.Kind, message proto.Message, fields wire.BodyFields) (outgoing, error) {
+	return newOutgoingIn(Protobuf, kind, message, fields)
+}
+
+// newOutgoingIn is newOutgoing in any codec.
+func newOutgoingIn(codec Codec, kind pb.Kind, message proto.Message, fields wire.BodyFields) (outgoing, error) {
 	if message == nil {
 		return outgoing{}, newError(CodeInvalidArgument, "", "the message is nil")
 	}
 	info := infoOf(message)
-	out, err := info.encode(kind, message, fields)
+	out, err := info.encode(codec, kind, message, fields)
 	if err == nil && len(info.older) > 0 {
-		info.encodeOlder(&out, kind, message, fields)
+		info.encodeOlder(&out, codec, kind, message, fields)
 	}
 	return out, err
 }
 
 // encode encodes a message as one of this version.
-func (t *typeInfo) encode(kind pb.Kind, message proto.Message, fields wire.BodyFields) (outgoing, error) {
+func (t *typeInfo) encode(
+	codec Codec, kind pb.Kind, message proto.Message, fields wire.BodyFields,
+) (outgoing, error) {
+	if codec != Protobuf {
+		return t.encodeIn(codec, kind, message, fields)
+	}
 	size := proto.Size(message)
 	body := make([]byte, 0, size+40+len(fields.Failure)+8*len(fields.AskPath))
 	body = wire.AppendBody(body, fields, nil)
@@ -57,7 +67,22 @@ func (t *typeInfo) encode(kind pb.Kind, message proto.Message, fields wire.BodyF
 		}
 	}
 	return outgoing{
-		what: t.what(kind), body: body, payload: body[start:], correlation: fields.Correlation,
+		what: t.what(kind, codec), body: body, payload: body[start:], correlation: fields.Correlation,
+		asks: uint32(len(fields.AskPath)),
+	}, nil
+}
+
+// encodeIn is encode where the size shows only when it is written.
+func (t *typeInfo) encodeIn(
+	codec Codec, kind pb.Kind, message proto.Message, fields wire.BodyFields,
+) (outgoing, error) {
+	payload, err := codec.Marshal(message)
+	if err != nil {
+		return outgoing{}, err
+	}
+	body := wire.AppendBody(make([]byte, 0, len(payload)+40+8*len(fields.AskPath)), fields, payload)
+	return outgoing{
+		what: t.what(kind, codec), body: body, payload: body[len(body)-len(payload):], correlation: fields.Correlation,
 		asks: uint32(len(fields.AskPath)),
 	}, nil
 }
@@ -103,10 +128,14 @@ type typeInfo struct {
 	descriptor         protoreflect.MessageDescriptor // nil of an older version
 	name               string
 	version, minReader uint32
-	tell, ask, reply   *wire.What
+	whats                              // in protobuf
+	coded              [2]whats        // in JSON, in MessagePack
 	up                 map[uint32]cast // by the version that it begins with
 	older              []*older        // versions that it can be written as, from the newest to the oldest
 }
+
+// whats are what messages of a type begin with in one codec.
+type whats struct{ tell, ask, reply *wire.What }
 
 // older is an older version of a type, and how the next newer one becomes it.
 type older struct {
@@ -159,7 +188,10 @@ func infoOf(message proto.Message) *typeInfo {
 
 func newTypeInfo(name string, version, minReader uint32) typeInfo {
 	t := typeInfo{name: name, version: version, minReader: minReader}
-	t.tell, t.ask, t.reply = t.make(pb.Kind_KIND_TELL), t.make(pb.Kind_KIND_ASK), t.make(pb.Kind_KIND_REPLY)
+	in := func(codec Codec) whats {
+		return whats{t.make(pb.Kind_KIND_TELL, codec), t.make(pb.Kind_KIND_ASK, codec), t.make(pb.Kind_KIND_REPLY, codec)}
+	}
+	t.whats, t.coded = in(Protobuf), [...]whats{in(JSON), in(MessagePack)}
 	return t
 }
 
@@ -173,18 +205,22 @@ func versionOf(descriptor protoreflect.MessageDescriptor) uint32 {
 	return max(optionsOf(descriptor).GetVersion(), 1)
 }
 
-func (t *typeInfo) what(kind pb.Kind) *wire.What {
+func (t *typeInfo) what(kind pb.Kind, codec Codec) *wire.What {
+	of := &t.whats
+	if codec != Protobuf {
+		of = &t.coded[codec-JSON]
+	}
 	switch kind {
 	case pb.Kind_KIND_TELL:
-		return t.tell
+		return of.tell
 	case pb.Kind_KIND_ASK:
-		return t.ask
+		return of.ask
 	case pb.Kind_KIND_REPLY:
-		return t.reply
+		return of.reply
 	}
-	return t.make(kind)
+	return t.make(kind, codec)
 }
 
-func (t *typeInfo) make(kind pb.Kind) *wire.What {
-	return wire.NewWhat(kind, t.name, t.version, t.minReader, pb.ContentType_CONTENT_TYPE_PROTOBUF)
+func (t *typeInfo) make(kind pb.Kind, codec Codec) *wire.What {
+	return wire.NewWhat(kind, t.name, t.version, t.minReader, pb.ContentType(codec))
 }

@@ -84,7 +84,7 @@ func (n *Node) tellRawsNow(ctx context.Context, to Ref, t *RawType, payloads [][
 // tellNow is tellRawNow for a message, which is encoded into memory that is used again. False: the usual way says more.
 func (n *Node) tellNow(ctx context.Context, to Ref, message proto.Message) bool {
 	o := n.outside.known(to)
-	if o == nil || message == nil || turnOf(ctx) != nil || !o.isShared() {
+	if o == nil || message == nil || turnOf(ctx) != nil || !o.isShared() || n.codecOf(to) != Protobuf {
 		return false
 	}
 	info := infoOf(message)

@@ -19,6 +19,8 @@ type Ref struct {
 	node *Node
 	text string
 	path int // where the path begins in text; 0 = text is no address
+	// codec is one more than that of what is sent to it; 0 = its node says.
+	codec Codec
 }
 
 // ParseRef reads an address. Messages to it go out from the node or the actor whose call is used; for [Ask] from outside

@@ -2,6 +2,7 @@ package actorbridge
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strconv"
 	"time"
@@ -25,6 +26,7 @@ type startOptions struct {
 	factories []registered
 	doors     []door.Door
 	reads     []Reads
+	codec     Codec
 }
 
 // WithLogger sets where the node logs; slog.Default() unless it is given.
@@ -54,8 +56,11 @@ func Start(ctx context.Context, name string, options ...Option) (*Node, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
+	if !o.codec.isKnown() {
+		return nil, newError(CodeInvalidArgument, name, fmt.Sprintf("WithCodec: there is no codec %v", o.codec))
+	}
 	n := &Node{
-		name: name, incarnation: randomID(), log: o.log.With("node", name), start: time.Now(), factories: o.factories, alsoReads: o.reads,
+		codec: o.codec, name: name, incarnation: randomID(), log: o.log.With("node", name), start: time.Now(), factories: o.factories, alsoReads: o.reads,
 		outside: newSender("", "ab://"+name+"/"+systemPath), closing: make(chan struct{}), ended: make(chan struct{}),
 		cells: make(map[string]*cell), links: make(map[uint64]*linkEnd), owners: make(map[string]string),
 		asks: new(machine.Asks[*waiter]), owned: make(map[string]owned), forwards: make(map[string]*cell),

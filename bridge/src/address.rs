@@ -1,11 +1,14 @@
 //! Where an actor is found: a logical `ab:///path`, or `ab://node/path` pinned to a node.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use actorbridge_proto::v1::Code;
 
+use crate::codec::Codec;
 use crate::error::Error;
 
 /// Most bytes of an address.
@@ -13,11 +16,39 @@ pub(crate) const MAX_ADDRESS_BYTES: usize = 1024;
 /// The reserved path of each node's own actor.
 pub(crate) const SYSTEM: &str = "system";
 
-/// A valid address. `ab:///orders/42` follows the actor wherever it lives; `ab://node/orders/42` is pinned to a node.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// A valid address. `ab:///orders/42` follows the actor wherever it lives; `ab://node/orders/42` is pinned to a node. Two are
+/// equal if their text is, whatever [codec](Address::using) they use.
+#[derive(Debug, Clone)]
 pub struct Address {
     text: Arc<str>,
     path_at: usize,
+    codec: Option<Codec>,
+}
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Address {}
+
+impl Hash for Address {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl PartialOrd for Address {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Address {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text.cmp(&other.text)
+    }
 }
 
 /// What messages are sent to: an address.
@@ -46,6 +77,20 @@ impl Address {
             return Err(invalid(node, "a node's name has letters, digits and -_.~@:+=$ only"));
         }
         Ok(address)
+    }
+
+    /// The same actor, to which messages go in a codec of their own.
+    #[must_use]
+    pub fn using(&self, codec: Codec) -> Self {
+        Self {
+            codec: Some(codec),
+            ..self.clone()
+        }
+    }
+
+    /// `None` = its node says.
+    pub(crate) fn codec(&self) -> Option<Codec> {
+        self.codec
     }
 
     /// The path, without leading slash.
@@ -99,6 +144,7 @@ impl FromStr for Address {
         Ok(Self {
             path_at: "ab://".len() + node.len() + 1,
             text: text.into(),
+            codec: None,
         })
     }
 }

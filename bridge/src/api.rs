@@ -5,17 +5,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actorbridge_proto::v1::{Code, Kind, Terminated};
+use actorbridge_proto::writer::BodyFields;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{Actor, Factory, Module, Options, check_pattern};
 use crate::address::{Address, Ref, SYSTEM, is_reserved};
+use crate::codec::Codec;
 use crate::context::Cx;
 use crate::door::{LinkEnd, join_in_memory};
 use crate::error::{Error, Fault};
 use crate::machine::link::Role;
-use crate::message::{Message, Outgoing, Payload};
+use crate::message::{Message, Payload};
 use crate::node::{Inner, lock};
 use crate::outlet::Sent;
 use crate::protocol::Reads;
@@ -36,6 +38,7 @@ pub struct Builder {
     factories: Vec<(String, Factory)>,
     at_start: Vec<(String, Factory)>,
     reads: Vec<Reads>,
+    codec: Codec,
     listen: Vec<String>,
     remote: crate::remote::Options,
 }
@@ -68,6 +71,14 @@ impl Builder {
     #[must_use]
     pub fn reads(mut self, types: &[Reads]) -> Self {
         self.reads.extend(types);
+        self
+    }
+
+    /// Sets what this node's actors and outside code send in, unless an [`Address::using`] says something else. Default:
+    /// protobuf.
+    #[must_use]
+    pub fn codec(mut self, codec: Codec) -> Self {
+        self.codec = codec;
         self
     }
 
@@ -128,7 +139,14 @@ impl Builder {
                 (runtime.handle().clone(), Some(runtime))
             }
         };
-        let inner = Arc::new(Inner::new(self.name, handle, self.factories, &self.reads, self.remote));
+        let inner = Arc::new(Inner::new(
+            self.name,
+            handle,
+            self.factories,
+            &self.reads,
+            self.codec,
+            self.remote,
+        ));
         let (ticking, until) = (Arc::downgrade(&inner), inner.closing.clone());
         let ticker = async move {
             while !until.is_cancelled() {
@@ -204,6 +222,7 @@ impl Node {
             factories: Vec::new(),
             at_start: Vec::new(),
             reads: Vec::new(),
+            codec: Codec::Protobuf,
             listen: Vec::new(),
             remote,
         }
@@ -294,7 +313,7 @@ impl Node {
     /// # Errors
     /// It was certainly not handled, and why.
     pub async fn tell<T: Payload>(&self, to: &Ref, message: &T) -> Result<(), Error> {
-        let out = Outgoing::of(Kind::Tell, message);
+        let out = self.inner.encode(to, Kind::Tell, message, BodyFields::default())?;
         self.inner.place(&self.inner.outside, to, &out).await.map(drop)
     }
 
@@ -303,7 +322,10 @@ impl Node {
     /// # Errors
     /// The message, with MAILBOX_FULL or another reason.
     pub fn try_tell<T: Payload>(&self, to: &Ref, message: T) -> Result<(), (Error, T)> {
-        let out = Outgoing::of(Kind::Tell, &message);
+        let out = match self.inner.encode(to, Kind::Tell, &message, BodyFields::default()) {
+            Ok(out) => out,
+            Err(error) => return Err((error, message)),
+        };
         let mut place = Box::pin(self.inner.try_place(&self.inner.outside, to, &out));
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         let result = match place.as_mut().poll(&mut cx) {
@@ -328,7 +350,7 @@ impl Node {
     pub async fn ask<T: Payload, M: Payload>(&self, to: &Ref, message: &M, within: Duration) -> Result<T, Error> {
         let reply = self
             .inner
-            .ask(&self.inner.outside, to, message, within, &[], None)
+            .ask_in_codec(&self.inner.outside, to, message, within, &[], None)
             .await?;
         reply.decode().map_err(|fault| Error::of_answer(to.as_str(), fault))
     }

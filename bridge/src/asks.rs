@@ -113,8 +113,35 @@ impl Inner {
         ask_path: &[u64],
         cancel: Option<&CancellationToken>,
     ) -> Result<Message, Error> {
-        let make = |fields: BodyFields<'_>| Outgoing::with_fields(Kind::Ask, message, fields);
+        let make = |fields: BodyFields<'_>| Ok(Outgoing::with_fields(Kind::Ask, message, fields));
         self.ask_out(from, to, make, within, ask_path, cancel).await
+    }
+
+    /// The same in the codec that `to` or this node says: what users ask.
+    pub(crate) async fn ask_in_codec<M: Payload>(
+        self: &Arc<Self>,
+        from: &Sender,
+        to: &Address,
+        message: &M,
+        within: Duration,
+        ask_path: &[u64],
+        cancel: Option<&CancellationToken>,
+    ) -> Result<Message, Error> {
+        let make = |fields: BodyFields<'_>| self.encode(to, Kind::Ask, message, fields);
+        self.ask_out(from, to, make, within, ask_path, cancel).await
+    }
+
+    /// A message in the codec that `to` or this node says.
+    pub(crate) fn encode<M: Payload>(
+        &self,
+        to: &Address,
+        kind: Kind,
+        message: &M,
+        fields: BodyFields<'_>,
+    ) -> Result<Outgoing, Error> {
+        let codec = to.codec().unwrap_or(self.codec);
+        Outgoing::in_codec(codec, kind, message, fields)
+            .map_err(|fault| Error::new(fault.code(), to.as_str(), fault.detail))
     }
 
     /// The same for what `make` encodes.
@@ -122,7 +149,7 @@ impl Inner {
         self: &Arc<Self>,
         from: &Sender,
         to: &Address,
-        make: impl FnOnce(BodyFields<'_>) -> Outgoing,
+        make: impl FnOnce(BodyFields<'_>) -> Result<Outgoing, Error>,
         within: Duration,
         ask_path: &[u64],
         cancel: Option<&CancellationToken>,
@@ -139,7 +166,7 @@ impl Inner {
         self: &Arc<Self>,
         from: &Sender,
         to: &Address,
-        make: impl FnOnce(BodyFields<'_>) -> Outgoing,
+        make: impl FnOnce(BodyFields<'_>) -> Result<Outgoing, Error>,
         within: Duration,
         ask_path: &[u64],
         cancel: Option<&CancellationToken>,
@@ -167,7 +194,7 @@ impl Inner {
             ask_path,
             ..Default::default()
         };
-        let mut out = make(fields);
+        let mut out = make(fields)?;
         out.deadline = Some(deadline);
         let error = |code, detail: &str| Error::new(code, to.as_str(), detail);
         let placed = tokio::time::timeout_at(until, self.place(from, to, &out)).await;

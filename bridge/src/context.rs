@@ -15,6 +15,7 @@ use crate::address::Ref;
 use crate::api::Node;
 use crate::asks::{LONGEST, Waiter};
 use crate::cell::{Cell, Request, TimerEntry};
+use crate::codec::Codec;
 use crate::error::{Error, Fault};
 use crate::message::{MAX_MESSAGE, Message, Outgoing, Payload};
 use crate::node::{Inner, lock};
@@ -29,22 +30,35 @@ pub struct Responder {
     node: Arc<Inner>,
     who: Arc<Who>,
     correlation: u64,
+    /// The ask's.
+    codec: Codec,
 }
 
 impl Responder {
     /// Answers the ask.
     ///
     /// # Errors
-    /// TOO_LARGE for a reply over 64 KiB: the asker is told that, and that its ask was handled.
+    /// TOO_LARGE for a reply over 64 KiB: the asker is told that, and that its ask was handled. HANDLER_ERROR for one that has
+    /// no encoding in the codec of the ask: the asker is told that too.
     pub fn reply<T: Payload>(self, message: &T) -> Result<(), Fault> {
-        self.reply_with(|fields| Outgoing::with_fields(Kind::Reply, message, fields))
+        let codec = self.codec;
+        self.reply_with(|fields| Outgoing::in_codec(codec, Kind::Reply, message, fields))
     }
 
-    pub(crate) fn reply_with(self, make: impl FnOnce(BodyFields<'_>) -> Outgoing) -> Result<(), Fault> {
-        let out = make(BodyFields {
+    pub(crate) fn reply_with(self, make: impl FnOnce(BodyFields<'_>) -> Result<Outgoing, Fault>) -> Result<(), Fault> {
+        let fields = BodyFields {
             correlation: self.correlation,
             ..Default::default()
-        });
+        };
+        let out = match make(fields) {
+            Ok(out) => out,
+            // The handler's own error, as in Go.
+            Err(why) => {
+                let fault = Fault::app("INVALID_ARGUMENT").message(why.detail);
+                self.fail(&fault);
+                return Err(fault);
+            }
+        };
         let size = out.what.bytes.len() + out.body.len();
         if size > MAX_MESSAGE {
             let detail = format!("a reply of {size} bytes with its type is over 64 KiB");
@@ -92,6 +106,7 @@ impl Cx {
             node: self.node.clone(),
             who: message.who.clone(),
             correlation: message.correlation,
+            codec: message.codec(),
         });
         *self.owed.get_mut().unwrap_or_else(|e| e.into_inner()) = owed;
         self.message = Some(message);
@@ -185,9 +200,10 @@ impl Cx {
     /// or before an ask. Never waits.
     ///
     /// # Errors
-    /// MAILBOX_FULL: the outbox of 1,024 messages is full, and nothing was staged.
+    /// MAILBOX_FULL: the outbox of 1,024 messages is full, and nothing was staged. INVALID_ARGUMENT: the codec has no encoding
+    /// for the message.
     pub fn tell<T: Payload>(&self, to: &Ref, message: &T) -> Result<(), Error> {
-        self.stage(to, Outgoing::of(Kind::Tell, message))
+        self.stage(to, self.node.encode(to, Kind::Tell, message, BodyFields::default())?)
     }
 
     pub(crate) fn stage(&self, to: &Ref, out: Outgoing) -> Result<(), Error> {
@@ -226,7 +242,7 @@ impl Cx {
         let cell = self.cell.clone();
         let reply = self
             .node
-            .ask(&cell.sender, to, message, within, &path, Some(self.token()))
+            .ask_in_codec(&cell.sender, to, message, within, &path, Some(self.token()))
             .await?;
         reply.decode().map_err(|fault| Error::of_answer(to.as_str(), fault))
     }
@@ -245,7 +261,9 @@ impl Cx {
             correlation,
             ..Default::default()
         };
-        let mut out = Outgoing::with_fields(Kind::Ask, message, fields);
+        let mut out = self.node.encode(to, Kind::Ask, message, fields).inspect_err(|_| {
+            self.node.end_ask(correlation);
+        })?;
         out.deadline = Some(deadline);
         let key = (self.node.name.clone(), correlation);
         self.cell

@@ -12,6 +12,7 @@ use actorbridge_proto::{Refusal, Versioned, What, Who};
 use bytes::Bytes;
 
 use crate::address::Address;
+use crate::codec::Codec;
 use crate::error::Fault;
 use crate::machine::Millis;
 use crate::versions;
@@ -139,7 +140,7 @@ impl Message {
         self.who.source.parse().ok()
     }
 
-    /// The encoded payload.
+    /// The encoded payload, in whatever codec it came.
     pub fn payload(&self) -> &[u8] {
         &self.bytes[self.payload.0 as usize..self.payload.1 as usize]
     }
@@ -185,14 +186,23 @@ impl Message {
         if self.what.min_reader > T::VERSION {
             return Err(Fault::too_new(&self.what, "this one", T::VERSION));
         }
-        if self.what.content_type != 0 || self.what.compression != 0 {
-            let detail = "only protobuf without compression is read here";
-            return Err(Fault::new(Code::UnsupportedCodec, detail));
-        }
-        let mut message = T::decode(self.payload_bytes())
-            .map_err(|e| Fault::new(Code::Undecodable, format!("{} does not decode: {e}", T::full_name())))?;
+        let codec = Codec::of(self.what.content_type).filter(|_| self.what.compression == 0);
+        let codec = codec.ok_or_else(|| {
+            let detail = format!(
+                "it came with content type {} and compression {}; protobuf, JSON and MessagePack without compression are read \
+                 here",
+                self.what.content_type, self.what.compression
+            );
+            Fault::new(Code::UnsupportedCodec, detail)
+        })?;
+        let mut message = codec.decode::<T>(self.payload_bytes())?;
         versions::bring_up(&mut message, self.what.version)?;
         Ok(message)
+    }
+
+    /// What an answer to it goes out in: what it came in. Of what came raw, or in a later codec: protobuf.
+    pub(crate) fn codec(&self) -> Codec {
+        Codec::of(self.what.content_type).unwrap_or_default()
     }
 
     /// The item's bytes, as its sender wrote it.
@@ -243,15 +253,19 @@ impl Message {
     }
 }
 
-/// What messages of a type and kind begin with, made once.
-fn what_of<T: Payload>(kind: Kind) -> Arc<What> {
+/// What messages of a type and kind begin with in a codec, made once.
+fn what_of<T: Payload>(kind: Kind, codec: Codec) -> Arc<What> {
     thread_local! {
-        static MADE: RefCell<HashMap<(TypeId, Kind), Arc<What>>> = RefCell::default();
+        static MADE: RefCell<HashMap<(TypeId, Kind, Codec), Arc<What>>> = RefCell::default();
     }
-    let make = || Arc::new(writer::what(kind, versions::name_of::<T>(), T::VERSION, T::MIN_READER));
+    let content = codec.content_type();
+    let make = || {
+        let name = versions::name_of::<T>();
+        Arc::new(writer::what_of(kind as u32, name, T::VERSION, T::MIN_READER, content))
+    };
     MADE.with(|made| {
         made.borrow_mut()
-            .entry((TypeId::of::<T>(), kind))
+            .entry((TypeId::of::<T>(), kind, codec))
             .or_insert_with(make)
             .clone()
     })
@@ -291,8 +305,39 @@ impl Outgoing {
             older,
             missing: made.err(),
             plain: writer::plain_from(fields, message.encoded_len()),
-            ..Self::encoded(what_of::<T>(kind), body)
+            ..Self::encoded(what_of::<T>(kind, Codec::Protobuf), body)
         }
+    }
+
+    /// `with_fields` in any codec.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT for a message that the codec has no encoding for.
+    pub(crate) fn in_codec<T: Payload>(
+        codec: Codec,
+        kind: Kind,
+        message: &T,
+        fields: BodyFields<'_>,
+    ) -> Result<Self, Fault> {
+        if codec == Codec::Protobuf {
+            return Ok(Self::with_fields(kind, message, fields));
+        }
+        let (name, content) = (versions::name_of::<T>(), codec.content_type());
+        let (mut older, mut failed) = (Vec::new(), None);
+        let made = versions::bring_down(message, |version, min_reader, message| match codec.write(message) {
+            Ok(payload) if failed.is_none() => {
+                let what = writer::what_of(kind as u32, name, version, min_reader, content);
+                older.push((what, writer::body(fields, &payload)));
+            }
+            Ok(_) => {}
+            Err(why) => failed = failed.take().or(Some(versions::not_written(version, why))),
+        });
+        let payload = codec.encode(message)?;
+        Ok(Self {
+            older,
+            missing: failed.or(made.err()),
+            ..Self::plain(what_of::<T>(kind, codec), fields, &payload)
+        })
     }
 
     /// A payload that is no message, of a type without versions.

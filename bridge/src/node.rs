@@ -15,6 +15,7 @@ use crate::actor::{Boxed, Factory};
 use crate::address::{Address, SYSTEM};
 use crate::asks::Waiter;
 use crate::cell::Cell;
+use crate::codec::Codec;
 use crate::door::LinkEnd;
 use crate::error::Error;
 use crate::machine::Millis;
@@ -51,6 +52,8 @@ pub(crate) enum Target {
 }
 
 pub(crate) struct Inner {
+    /// Of what users send, where an address says nothing.
+    pub(crate) codec: Codec,
     pub(crate) name: String,
     pub(crate) incarnation: u64,
     pub(crate) handle: Handle,
@@ -83,6 +86,7 @@ impl Inner {
         handle: Handle,
         factories: Vec<(String, Factory)>,
         reads: &[Reads],
+        codec: Codec,
         remote: crate::remote::Options,
     ) -> Self {
         Self {
@@ -92,6 +96,7 @@ impl Inner {
             handle,
             reads: Mutex::new(Known::of(reads, &factories)),
             factories,
+            codec,
             remote,
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),

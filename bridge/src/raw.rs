@@ -111,7 +111,7 @@ impl Node {
     /// # Errors
     /// As there.
     pub async fn ask_raw(&self, to: &Ref, raw: &RawType, payload: &[u8], within: Duration) -> Result<Bytes, Error> {
-        let make = |fields: BodyFields<'_>| raw.outgoing(Kind::Ask, payload, fields);
+        let make = |fields: BodyFields<'_>| Ok(raw.outgoing(Kind::Ask, payload, fields));
         let node = &self.inner;
         let reply = node.ask_out(&node.outside, to, make, within, &[], None).await?;
         let is_raw = reply.what.content_type == ContentType::Raw as u32;
@@ -135,6 +135,6 @@ impl Cx {
     /// As there.
     pub fn reply_raw(&self, raw: &RawType, payload: &[u8]) -> Result<(), Fault> {
         self.take_responder()?
-            .reply_with(|fields| raw.outgoing(Kind::Reply, payload, fields))
+            .reply_with(|fields| Ok(raw.outgoing(Kind::Reply, payload, fields)))
     }
 }

@@ -201,7 +201,7 @@ pub(crate) fn bring_down<T: Payload>(message: &T, mut each: impl FnMut(u32, u32,
     Ok(())
 }
 
-fn not_written(version: u32, why: impl std::fmt::Display) -> String {
+pub(crate) fn not_written(version: u32, why: impl std::fmt::Display) -> String {
     format!("version {version} cannot be written: {why}")
 }
 

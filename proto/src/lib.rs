@@ -27,6 +27,9 @@ pub trait Versioned {
     const VERSION: u32;
     /// The least version that a reader must know.
     const MIN_READER: u32;
+    /// The type and all that it refers to, as an encoded `google.protobuf.FileDescriptorSet`: what other codecs than protobuf
+    /// need. Empty = there is none.
+    const FILE_DESCRIPTOR_SET: &'static [u8] = &[];
 }
 
 /// `google.protobuf.Empty`: what a tell is answered with if it is asked.

@@ -15,6 +15,7 @@ use crate::problem::{Problem, Problems};
 use crate::schema::Schema;
 
 mod actor;
+mod descriptors;
 mod names;
 mod reference;
 mod text;
@@ -34,7 +35,7 @@ pub(crate) fn render(schema: &Schema, rust: &Rust) -> Result<Vec<Output>, Proble
     }
     for (package, types) in types {
         let names = Names::new(schema, rust, &package);
-        let mut text = String::new();
+        let mut text = descriptors::constant(schema, &package);
         let mut problems = Problems::default();
         for file in schema.targets().filter(|f| f.package_name() == package) {
             for message in schema.messages(&file) {
@@ -101,7 +102,8 @@ fn versions(text: &mut String, schema: &Schema, names: &Names<'_>, message: &Mes
     let (runtime, name) = (names.runtime(), names.message(message));
     writeln!(
         text,
-        "impl {runtime}::Versioned for {name} {{\n    const VERSION: u32 = {version};\n    const MIN_READER: u32 = {min_reader};\n}}"
+        "impl {runtime}::Versioned for {name} {{\n    const VERSION: u32 = {version};\n    const MIN_READER: u32 = {min_reader};\n    \
+         const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;\n}}"
     )
     .expect("writing to a string");
 }

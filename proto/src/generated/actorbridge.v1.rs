@@ -2344,263 +2344,786 @@ impl RefusalReason {
         }
     }
 }
+
+/// What the messages of actorbridge.v1 refer to, as a `google.protobuf.FileDescriptorSet`, for codecs other than protobuf.
+const FILE_DESCRIPTOR_SET: &[u8] = b"\
+    \x0a\xb2\x0c\x0a\x1bactorbridge/v1/errors.proto\
+    \x12\x0eactorbridge.v1\"x\x0a\x08CodeInfo\x12.\x0a\x06\
+    effect\x18\x01 \x01(\x0e2\x16.actorbridge.v1.Ef\
+    fectR\x06effect\x12\x14\x0a\x05means\x18\x02 \x01(\x09R\x05mea\
+    ns\x12\x12\x0a\x04mend\x18\x03 \x01(\x09R\x04mend\x12\x12\x0a\x04grpc\x18\x04\
+    \x20\x01(\x09R\x04grpc*T\x0a\x06Effect\x12\x16\x0a\x12EFFECT_U\
+    NSPECIFIED\x10\x00\x12\x0f\x0a\x0bEFFECT_NONE\x10\x01\x12\x10\x0a\
+    \x0cEFFECT_MAYBE\x10\x02\x12\x0f\x0a\x0bEFFECT_DONE\x10\x03\
+    *\x97\x05\x0a\x04Code\x12\x0d\x0a\x07CODE_OK\x10\x00\x1a\x00\x12\x18\x0a\x12CODE\
+    _NO_SUCH_ACTOR\x10\x01\x1a\x00\x12\x16\x0a\x10CODE_UNDEC\
+    ODABLE\x10\x02\x1a\x00\x12\x1e\x0a\x18CODE_UNSUPPORTED_V\
+    ERSION\x10\x03\x1a\x00\x12\x1b\x0a\x15CODE_UNSUPPORTED_K\
+    IND\x10\x04\x1a\x00\x12\x1c\x0a\x16CODE_UNSUPPORTED_CODE\
+    C\x10\x05\x1a\x00\x12\x17\x0a\x11CODE_MAILBOX_FULL\x10\x06\x1a\x00\x12\x12\
+    \x0a\x0cCODE_EXPIRED\x10\x07\x1a\x00\x12\x12\x0a\x0cCODE_STOPP\
+    ED\x10\x08\x1a\x00\x12\x14\x0a\x0eCODE_FORBIDDEN\x10\x09\x1a\x00\x12\x17\x0a\x11\
+    CODE_BAD_OVERRIDE\x10\x0a\x1a\x00\x12\x14\x0a\x0eCODE_TO\
+    O_LARGE\x10\x0b\x1a\x00\x12\x11\x0a\x0bCODE_FENCED\x10\x0c\x1a\x00\x12\x1b\
+    \x0a\x15CODE_VERSION_CONFLICT\x10\x0d\x1a\x00\x12\x15\x0a\x0fC\
+    ODE_TOMBSTONED\x10\x0e\x1a\x00\x12\x16\x0a\x10CODE_UNAVA\
+    ILABLE\x10\x0f\x1a\x00\x12\x13\x0a\x0dCODE_DEADLOCK\x10\x10\x1a\x00\x12\
+    \x14\x0a\x0eCODE_CANCELLED\x10\x11\x1a\x00\x12\x10\x0a\x0aCODE_MO\
+    VED\x10\x12\x1a\x00\x12\x1b\x0a\x15CODE_UNSUPPORTED_TYPE\
+    \x10\x13\x1a\x00\x12\x19\x0a\x13CODE_ALREADY_EXISTS\x10\x14\x1a\x00\x12\
+    \x1b\x0a\x15CODE_INVALID_ARGUMENT\x10\x15\x1a\x00\x12\x13\x0a\x0d\
+    CODE_PANICKED\x10 \x1a\x00\x12\x18\x0a\x12CODE_HANDLE\
+    R_ERROR\x10!\x1a\x00\x12\x1a\x0a\x14CODE_HANDLER_TIME\
+    OUT\x10\"\x1a\x00\x12\x1a\x0a\x14CODE_OUTCOME_UNKNOWN\x10\
+    @\x1a\x00\x12\x15\x0a\x0fCODE_STATE_LOST\x10A\x1a\x00*\x90\x05\x0a\x06S\
+    tatus\x12\x0f\x0a\x09STATUS_OK\x10\x00\x1a\x00\x12\x14\x0a\x0eSTATUS\
+    _PENDING\x10\x01\x1a\x00\x12\x11\x0a\x0bSTATUS_MORE\x10\x02\x1a\x00\x12\
+    \x19\x0a\x13STATUS_SHORT_BUFFER\x10\x03\x1a\x00\x12\x16\x0a\x10ST\
+    ATUS_NO_CREDIT\x10\x04\x1a\x00\x12\x17\x0a\x11STATUS_NOT\
+    _INLINE\x10\x05\x1a\x00\x12\x1c\x0a\x0dSTATUS_CLOSED\x10\xff\xff\xff\
+    \xff\xff\xff\xff\xff\xff\x01\x1a\x00\x12\"\x0a\x13STATUS_NULL_POINTER\
+    \x10\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x1a\x00\x12\"\x0a\x13STATUS_BAD_ARGU\
+    MENT\x10\xfd\xff\xff\xff\xff\xff\xff\xff\xff\x01\x1a\x00\x12%\x0a\x16STATUS_BAD_\
+    STRUCT_SIZE\x10\xfc\xff\xff\xff\xff\xff\xff\xff\xff\x01\x1a\x00\x12$\x0a\x15STAT\
+    US_BAD_DESCRIPTOR\x10\xfb\xff\xff\xff\xff\xff\xff\xff\xff\x01\x1a\x00\x12\"\
+    \x0a\x13STATUS_ABI_MISMATCH\x10\xfa\xff\xff\xff\xff\xff\xff\xff\xff\x01\
+    \x1a\x00\x12'\x0a\x18STATUS_UNDECODABLE_HELLO\x10\xf9\
+    \xff\xff\xff\xff\xff\xff\xff\xff\x01\x1a\x00\x12\x1b\x0a\x0cSTATUS_PANIC\x10\xf8\xff\xff\xff\
+    \xff\xff\xff\xff\xff\x01\x1a\x00\x12\"\x0a\x13STATUS_NODE_STOPPED\x10\
+    \xb8\xfe\xff\xff\xff\xff\xff\xff\xff\x01\x1a\x00\x12\x1f\x0a\x10STATUS_LINK_DOWN\
+    \x10\xb7\xfe\xff\xff\xff\xff\xff\xff\xff\x01\x1a\x00\x12\x1e\x0a\x0fSTATUS_PROTOCOL\
+    \x10\xb6\xfe\xff\xff\xff\xff\xff\xff\xff\x01\x1a\x00\x12\x1d\x0a\x0eSTATUS_VERSION\x10\
+    \xb5\xfe\xff\xff\xff\xff\xff\xff\xff\x01\x1a\x00\x12 \x0a\x11STATUS_CAPABILIT\
+    Y\x10\xb4\xfe\xff\xff\xff\xff\xff\xff\xff\x01\x1a\x00\x12\x1f\x0a\x10STATUS_RESOURC\
+    ES\x10\xb3\xfe\xff\xff\xff\xff\xff\xff\xff\x01\x1a\x00\x12\x1c\x0a\x0dSTATUS_NO_CGO\
+    \x10\xb2\xfe\xff\xff\xff\xff\xff\xff\xff\x01\x1a\x00b\x06proto3\x0a\xe4\x0f\x0a\x1dactorb\
+    ridge/v1/envelope.proto\x12\x0eactorbr\
+    idge.v1\x1a\x1bactorbridge/v1/errors.p\
+    roto\"\xc3\x07\x0a\x08Envelope\x12(\x0a\x04kind\x18\x01 \x01(\x0e2\
+    \x14.actorbridge.v1.KindR\x04kind\x12\x18\x0a\x07p\
+    ayload\x18\x02 \x01(\x0cR\x07payload\x12 \x0a\x0bcorrela\
+    tion\x18\x03 \x01(\x04R\x0bcorrelation\x12\x16\x0a\x06sourc\
+    e\x18\x04 \x01(\x09R\x06source\x12\x16\x0a\x06target\x18\x05 \x01(\x09R\
+    \x06target\x12\x12\x0a\x04type\x18\x06 \x01(\x09R\x04type\x12!\x0a\x0ct\
+    ype_version\x18\x07 \x01(\x0dR\x0btypeVersion\x12,\
+    \x0a\x12min_reader_version\x18\x08 \x01(\x0dR\x10minR\
+    eaderVersion\x12>\x0a\x0ccontent_type\x18\x09 \x01\
+    (\x0e2\x1b.actorbridge.v1.ContentTypeR\
+    \x0bcontentType\x12\x19\x0a\x08reply_to\x18\x0a \x01(\x09R\x07\
+    replyTo\x12\x14\x0a\x05trace\x18\x0b \x01(\x0cR\x05trace\x12\x0e\x0a\
+    \x02id\x18\x0c \x01(\x0cR\x02id\x12\x1b\x0a\x09dedup_key\x18\x0d \x01(\x0c\
+    R\x08dedupKey\x12=\x0a\x0bcompression\x18\x0e \x01(\x0e2\
+    \x1b.actorbridge.v1.CompressionR\x0bco\
+    mpression\x12\x19\x0a\x08raw_size\x18\x10 \x01(\x04R\x07raw\
+    Size\x12.\x0a\x10expected_version\x18\x11 \x01(\x04H\x00\
+    R\x0fexpectedVersion\x88\x01\x01\x12!\x0a\x0ccausatio\
+    n_id\x18\x12 \x01(\x0cR\x0bcausationId\x12\x16\x0a\x06tenan\
+    t\x18\x13 \x01(\x09R\x06tenant\x12\x1e\x0a\x0atracestate\x18\x14 \
+    \x01(\x09R\x0atracestate\x121\x0a\x07failure\x18\x15 \x01(\x0b\
+    2\x17.actorbridge.v1.FailureR\x07failu\
+    re\x12%\x0a\x0epayload_crc32c\x18\x16 \x01(\x07R\x0dpayl\
+    oadCrc32c\x12&\x0a\x0fcreated_unix_ms\x18\x17 \x01\
+    (\x06R\x0dcreatedUnixMs\x12H\x0a\x0aattributes\x18\
+    \x18 \x03(\x0b2(.actorbridge.v1.Envelope.\
+    AttributesEntryR\x0aattributes\x12\x19\x0a\x08a\
+    sk_path\x18\x19 \x03(\x06R\x07askPath\x1a=\x0a\x0fAttrib\
+    utesEntry\x12\x10\x0a\x03key\x18\x01 \x01(\x09R\x03key\x12\x14\x0a\x05v\
+    alue\x18\x02 \x01(\x0cR\x05value:\x028\x01B\x13\x0a\x11_expect\
+    ed_version\"\xc8\x01\x0a\x07Failure\x12(\x0a\x04code\x18\x01\
+    \x20\x01(\x0e2\x14.actorbridge.v1.CodeR\x04code\
+    \x12.\x0a\x06effect\x18\x02 \x01(\x0e2\x16.actorbridge.v\
+    1.EffectR\x06effect\x12\x16\x0a\x06detail\x18\x03 \x01(\x09\
+    R\x06detail\x12$\x0a\x0eretry_after_ms\x18\x04 \x01(\x0d\
+    R\x0cretryAfterMs\x12%\x0a\x0ereader_version\
+    \x18\x05 \x01(\x0dR\x0dreaderVersion\"S\x0a\x09UserErr\
+    or\x12\x12\x0a\x04code\x18\x01 \x01(\x09R\x04code\x12\x18\x0a\x07messag\
+    e\x18\x02 \x01(\x09R\x07message\x12\x18\x0a\x07details\x18\x03 \x03(\
+    \x0cR\x07details\"\xab\x01\x0a\x0aActorPanic\x12\x14\x0a\x05act\
+    or\x18\x01 \x01(\x09R\x05actor\x12\x16\x0a\x06reason\x18\x02 \x01(\x09R\
+    \x06reason\x12\x14\x0a\x05stack\x18\x03 \x01(\x09R\x05stack\x12\x1a\x0a\
+    \x08language\x18\x04 \x01(\x09R\x08language\x12!\x0a\x0cmes\
+    sage_type\x18\x05 \x01(\x09R\x0bmessageType\x12\x1a\x0a\x08\
+    restarts\x18\x06 \x01(\x0dR\x08restarts\"d\x0a\x0aTerm\
+    inated\x12\x14\x0a\x05actor\x18\x01 \x01(\x09R\x05actor\x12(\x0a\x04\
+    code\x18\x02 \x01(\x0e2\x14.actorbridge.v1.Code\
+    R\x04code\x12\x16\x0a\x06detail\x18\x03 \x01(\x09R\x06detail*\xd2\
+    \x01\x0a\x04Kind\x12\x14\x0a\x10KIND_UNSPECIFIED\x10\x00\x12\x0d\x0a\
+    \x09KIND_TELL\x10\x01\x12\x0c\x0a\x08KIND_ASK\x10\x02\x12\x0e\x0a\x0aKI\
+    ND_REPLY\x10\x03\x12\x10\x0a\x0cKIND_FAILURE\x10\x04\x12\x0e\x0a\x0a\
+    KIND_EVENT\x10\x05\x12\x11\x0a\x0dKIND_SNAPSHOT\x10@\x12\
+    \x13\x0a\x0fKIND_CRDT_DELTA\x10A\x12\x14\x0a\x10KIND_ACT\
+    OR_PANIC\x10`\x12\x12\x0a\x0eKIND_LIFECYCLE\x10a\x12\x13\
+    \x0a\x0fKIND_TERMINATED\x10c*o\x0a\x0bContentTy\
+    pe\x12\x19\x0a\x15CONTENT_TYPE_PROTOBUF\x10\x00\x12\x15\x0a\
+    \x11CONTENT_TYPE_JSON\x10\x01\x12\x18\x0a\x14CONTENT_\
+    TYPE_MSGPACK\x10\x02\x12\x14\x0a\x10CONTENT_TYPE_R\
+    AW\x10\x03*N\x0a\x0bCompression\x12\x14\x0a\x10COMPRESSI\
+    ON_NONE\x10\x00\x12\x14\x0a\x10COMPRESSION_ZSTD\x10\x01\x12\
+    \x13\x0a\x0fCOMPRESSION_LZ4\x10\x02b\x06proto3\x0a\xaa/\x0a\
+    \x1aactorbridge/v1/frame.proto\x12\x0eact\
+    orbridge.v1\x1a\x1bactorbridge/v1/erro\
+    rs.proto\"\xab\x05\x0a\x05Frame\x12+\x0a\x05hello\x18\x01 \x01(\
+    \x0b2\x15.actorbridge.v1.HelloR\x05hello\x12\
+    1\x0a\x07welcome\x18\x02 \x01(\x0b2\x17.actorbridge.v\
+    1.WelcomeR\x07welcome\x12\x16\x0a\x06number\x18\x03 \x01\
+    (\x04R\x06number\x12\x17\x0a\x07sent_ms\x18\x04 \x01(\x0dR\x06sen\
+    tMs\x12.\x0a\x04open\x18\x05 \x03(\x0b2\x1a.actorbridge.\
+    v1.StreamOpenR\x04open\x12+\x0a\x04type\x18\x06 \x03(\
+    \x0b2\x17.actorbridge.v1.TypeDefR\x04type\
+    \x121\x0a\x05state\x18\x07 \x03(\x0b2\x1b.actorbridge.v1\
+    .StreamStateR\x05state\x12(\x0a\x04skip\x18\x08 \x03(\
+    \x0b2\x14.actorbridge.v1.SkipR\x04skip\x121\x0a\
+    \x05reset\x18\x09 \x03(\x0b2\x1b.actorbridge.v1.St\
+    reamResetR\x05reset\x12(\x0a\x04move\x18\x0a \x03(\x0b2\x14\
+    .actorbridge.v1.MoveR\x04move\x12(\x0a\x04pi\
+    ng\x18\x0b \x01(\x0b2\x14.actorbridge.v1.PingR\x04\
+    ping\x12(\x0a\x04pong\x18\x0c \x01(\x0b2\x14.actorbridge\
+    .v1.PongR\x04pong\x121\x0a\x07goodbye\x18\x0d \x01(\x0b2\
+    \x17.actorbridge.v1.GoodbyeR\x07goodby\
+    e\x124\x0a\x08fragment\x18\x0e \x03(\x0b2\x18.actorbridg\
+    e.v1.FragmentR\x08fragment\x12%\x0a\x03run\x18\x0f\
+    \x20\x03(\x0b2\x13.actorbridge.v1.RunR\x03run\x12\x16\
+    \x0a\x06crc32c\x18\x10 \x01(\x07R\x06crc32c\"\x85\x03\x0a\x05Hello\
+    \x12!\x0a\x0cmin_protocol\x18\x01 \x01(\x0dR\x0bminProto\
+    col\x12!\x0a\x0cmax_protocol\x18\x02 \x01(\x0dR\x0bmaxPr\
+    otocol\x12\x12\x0a\x04node\x18\x03 \x01(\x09R\x04node\x12 \x0a\x0bin\
+    carnation\x18\x04 \x01(\x06R\x0bincarnation\x12\x1d\x0a\x0a\
+    link_epoch\x18\x05 \x01(\x04R\x09linkEpoch\x12\x12\x0a\x04l\
+    ane\x18\x06 \x01(\x0dR\x04lane\x12\x14\x0a\x05lanes\x18\x07 \x01(\x0dR\x05\
+    lanes\x12\"\x0a\x0ccapabilities\x18\x08 \x03(\x0dR\x0ccap\
+    abilities\x12\x1a\x0a\x08required\x18\x09 \x03(\x0dR\x08req\
+    uired\x12.\x0a\x06limits\x18\x0a \x01(\x0b2\x16.actorbri\
+    dge.v1.LimitsR\x06limits\x12\x1a\x0a\x08softwar\
+    e\x18\x0b \x01(\x09R\x08software\x12+\x0a\x05types\x18\x0c \x03(\x0b\
+    2\x15.actorbridge.v1.ReadsR\x05types\"[\
+    \x0a\x05Reads\x12\x12\x0a\x04type\x18\x01 \x01(\x09R\x04type\x12\x1f\x0a\x0bm\
+    ax_version\x18\x02 \x01(\x0dR\x0amaxVersion\x12\x1d\x0a\x0a\
+    min_reader\x18\x03 \x01(\x0dR\x09minReader\"\xdc\x01\x0a\x07\
+    Welcome\x12\x1a\x0a\x08protocol\x18\x01 \x01(\x0dR\x08proto\
+    col\x12\x12\x0a\x04node\x18\x02 \x01(\x09R\x04node\x12 \x0a\x0bincar\
+    nation\x18\x03 \x01(\x06R\x0bincarnation\x12\"\x0a\x0ccap\
+    abilities\x18\x04 \x03(\x0dR\x0ccapabilities\x12.\x0a\
+    \x06limits\x18\x05 \x01(\x0b2\x16.actorbridge.v1.L\
+    imitsR\x06limits\x12+\x0a\x05types\x18\x06 \x03(\x0b2\x15.a\
+    ctorbridge.v1.ReadsR\x05types\"\x83\x02\x0a\x06L\
+    imits\x12&\x0a\x0fmax_frame_bytes\x18\x01 \x01(\x0dR\x0d\
+    maxFrameBytes\x12!\x0a\x0cinline_bytes\x18\x02 \
+    \x01(\x0dR\x0binlineBytes\x12*\x0a\x11max_message_\
+    bytes\x18\x03 \x01(\x04R\x0fmaxMessageBytes\x12\x1b\x0a\x09\
+    max_flows\x18\x04 \x01(\x0dR\x08maxFlows\x12%\x0a\x0eini\
+    tial_credit\x18\x05 \x01(\x0dR\x0dinitialCredit\
+    \x12%\x0a\x0eassembly_bytes\x18\x06 \x01(\x04R\x0dassemb\
+    lyBytes\x12\x17\x0a\x07ping_ms\x18\x07 \x01(\x0dR\x06pingMs\
+    \"1\x0a\x07TypeDef\x12\x0e\x0a\x02id\x18\x01 \x01(\x0dR\x02id\x12\x16\x0a\x06p\
+    refix\x18\x02 \x01(\x0cR\x06prefix\"\xca\x02\x0a\x0aStreamOp\
+    en\x12\x12\x0a\x04flow\x18\x01 \x01(\x0dR\x04flow\x12\x16\x0a\x06stream\
+    \x18\x02 \x01(\x06R\x06stream\x12\x14\x0a\x05epoch\x18\x03 \x01(\x04R\x05e\
+    poch\x12(\x0a\x04mode\x18\x04 \x01(\x0e2\x14.actorbridge\
+    .v1.ModeR\x04mode\x12\x16\x0a\x06prefix\x18\x05 \x01(\x0cR\x06\
+    prefix\x12\x1b\x0a\x09first_seq\x18\x06 \x01(\x04R\x08first\
+    Seq\x12\x1a\x0a\x08resolved\x18\x07 \x01(\x04R\x08resolved\x12\
+    \x16\x0a\x06queued\x18\x08 \x01(\x0dR\x06queued\x12!\x0a\x0ctarge\
+    t_epoch\x18\x09 \x01(\x04R\x0btargetEpoch\x12\x14\x0a\x05cl\
+    ose\x18\x0a \x01(\x08R\x05close\x12\x18\x0a\x07binding\x18\x0b \x01(\
+    \x0dR\x07binding\x12\x14\x0a\x05after\x18\x0c \x01(\x0dR\x05after\
+    \"\xc9\x02\x0a\x0bStreamState\x12\x12\x0a\x04flow\x18\x01 \x01(\x0dR\x04\
+    flow\x12\x1c\x0a\x09processed\x18\x02 \x01(\x04R\x09process\
+    ed\x12\x1a\x0a\x08received\x18\x03 \x01(\x04R\x08received\x12\x16\
+    \x0a\x06credit\x18\x04 \x01(\x04R\x06credit\x123\x0a\x08outcom\
+    es\x18\x05 \x03(\x0b2\x17.actorbridge.v1.Outcom\
+    eR\x08outcomes\x12\x16\x0a\x06ranges\x18\x06 \x03(\x04R\x06ran\
+    ges\x12\x14\x0a\x05known\x18\x07 \x01(\x08R\x05known\x12\x1f\x0a\x0bact\
+    or_epoch\x18\x08 \x01(\x04R\x0aactorEpoch\x12+\x0a\x11ac\
+    tor_incarnation\x18\x09 \x01(\x06R\x10actorInca\
+    rnation\x12#\x0a\x0dfragment_upto\x18\x0a \x01(\x04R\x0c\
+    fragmentUpto\"\xb4\x01\x0a\x07Outcome\x12\x10\x0a\x03seq\x18\
+    \x01 \x01(\x04R\x03seq\x12(\x0a\x04code\x18\x02 \x01(\x0e2\x14.actor\
+    bridge.v1.CodeR\x04code\x12.\x0a\x06effect\x18\x03\
+    \x20\x01(\x0e2\x16.actorbridge.v1.EffectR\x06ef\
+    fect\x12\x16\x0a\x06detail\x18\x04 \x01(\x09R\x06detail\x12%\x0a\x0e\
+    local_attempts\x18\x05 \x01(\x0dR\x0dlocalAttem\
+    pts\"\xdf\x01\x0a\x03Run\x12\x12\x0a\x04flow\x18\x01 \x01(\x0dR\x04flow\x12\
+    \x1b\x0a\x09first_seq\x18\x02 \x01(\x04R\x08firstSeq\x12\x1a\x0a\x08\
+    resolved\x18\x03 \x01(\x04R\x08resolved\x12\x18\x0a\x07atte\
+    mpt\x18\x04 \x01(\x0dR\x07attempt\x12\x15\x0a\x06ttl_ms\x18\x05 \x03\
+    (\x0dR\x05ttlMs\x12\x16\x0a\x06queued\x18\x06 \x01(\x0dR\x06queue\
+    d\x12\x12\x0a\x04type\x18\x07 \x03(\x0dR\x04type\x12\x12\x0a\x04hops\x18\x08 \
+    \x01(\x0dR\x04hops\x12\x1a\x0a\x08envelope\x18\x0f \x03(\x0cR\x08env\
+    elope\"\xc6\x01\x0a\x08Fragment\x12\x12\x0a\x04flow\x18\x01 \x01(\x0d\
+    R\x04flow\x12\x10\x0a\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\x0a\x06offs\
+    et\x18\x03 \x01(\x04R\x06offset\x12\x14\x0a\x05total\x18\x04 \x01(\x04R\
+    \x05total\x12\x12\x0a\x04data\x18\x05 \x01(\x0cR\x04data\x12\x18\x0a\x07at\
+    tempt\x18\x06 \x01(\x0dR\x07attempt\x12\x15\x0a\x06ttl_ms\x18\x07\
+    \x20\x01(\x0dR\x05ttlMs\x12!\x0a\x0cwhole_crc32c\x18\x08 \x01(\
+    \x07R\x0bwholeCrc32c\"t\x0a\x04Skip\x12\x12\x0a\x04flow\x18\x01\
+    \x20\x01(\x0dR\x04flow\x12\x14\x0a\x05first\x18\x02 \x01(\x04R\x05first\
+    \x12\x14\x0a\x05count\x18\x03 \x01(\x0dR\x05count\x12,\x0a\x06reason\
+    \x18\x04 \x01(\x0e2\x14.actorbridge.v1.CodeR\x06re\
+    ason\"x\x0a\x0bStreamReset\x12\x12\x0a\x04flow\x18\x01 \x01(\
+    \x0dR\x04flow\x12(\x0a\x04code\x18\x02 \x01(\x0e2\x14.actorbri\
+    dge.v1.CodeR\x04code\x12+\x0a\x05moved\x18\x03 \x01(\x0b\
+    2\x15.actorbridge.v1.MovedR\x05moved\"R\
+    \x0a\x05Moved\x12\x14\x0a\x05owner\x18\x01 \x01(\x09R\x05owner\x12\x1f\x0a\
+    \x0bactor_epoch\x18\x02 \x01(\x04R\x0aactorEpoch\x12\x12\
+    \x0a\x04dial\x18\x03 \x03(\x09R\x04dial\"\xec\x02\x0a\x04Move\x12\x14\x0a\x05a\
+    ctor\x18\x01 \x01(\x09R\x05actor\x12\x14\x0a\x05epoch\x18\x02 \x01(\x04\
+    R\x05epoch\x12-\x0a\x05offer\x18\x03 \x01(\x0b2\x15.actorbr\
+    idge.v1.OfferH\x00R\x05offer\x12-\x0a\x05chunk\x18\
+    \x04 \x01(\x0b2\x15.actorbridge.v1.ChunkH\x00R\x05\
+    chunk\x12-\x0a\x05ready\x18\x05 \x01(\x0b2\x15.actorbrid\
+    ge.v1.ReadyH\x00R\x05ready\x129\x0a\x09committe\
+    d\x18\x06 \x01(\x0b2\x19.actorbridge.v1.Committ\
+    edH\x00R\x09committed\x123\x0a\x07aborted\x18\x07 \x01(\x0b\
+    2\x17.actorbridge.v1.AbortedH\x00R\x07abo\
+    rted\x123\x0a\x07drained\x18\x08 \x01(\x0b2\x17.actorbri\
+    dge.v1.DrainedH\x00R\x07drainedB\x06\x0a\x04ste\
+    p\"\xb1\x01\x0a\x05Offer\x12\x12\x0a\x04type\x18\x01 \x01(\x09R\x04type\x12\
+    #\x0a\x0dstate_version\x18\x02 \x01(\x0dR\x0cstateVer\
+    sion\x12\x14\x0a\x05codec\x18\x03 \x01(\x09R\x05codec\x12\x14\x0a\x05to\
+    tal\x18\x04 \x01(\x04R\x05total\x12\x16\x0a\x06sha256\x18\x05 \x01(\x0c\
+    R\x06sha256\x12+\x0a\x04meta\x18\x06 \x01(\x0b2\x17.actorbr\
+    idge.v1.CapsuleR\x04meta\"3\x0a\x05Chunk\x12\x16\
+    \x0a\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x12\x0a\x04data\x18\x02\
+    \x20\x01(\x0cR\x04data\"\x1f\x0a\x05Ready\x12\x16\x0a\x06sha256\x18\x01 \
+    \x01(\x0cR\x06sha256\"!\x0a\x09Committed\x12\x14\x0a\x05epoc\
+    h\x18\x01 \x01(\x04R\x05epoch\"K\x0a\x07Aborted\x12(\x0a\x04cod\
+    e\x18\x01 \x01(\x0e2\x14.actorbridge.v1.CodeR\x04c\
+    ode\x12\x16\x0a\x06detail\x18\x02 \x01(\x09R\x06detail\";\x0a\x07D\
+    rained\x12\x16\x0a\x06stream\x18\x01 \x01(\x06R\x06stream\x12\x18\
+    \x0a\x07binding\x18\x02 \x01(\x0dR\x07binding\"\xd2\x03\x0a\x07Cap\
+    sule\x12.\x0a\x06inputs\x18\x01 \x03(\x0b2\x16.actorbrid\
+    ge.v1.CursorR\x06inputs\x120\x0a\x07outputs\x18\
+    \x02 \x03(\x0b2\x16.actorbridge.v1.OutboxR\x07o\
+    utputs\x12.\x0a\x04asks\x18\x03 \x03(\x0b2\x1a.actorbrid\
+    ge.v1.PendingAskR\x04asks\x12-\x0a\x06timers\
+    \x18\x04 \x03(\x0b2\x15.actorbridge.v1.TimerR\x06t\
+    imers\x12\x1a\x0a\x08watchers\x18\x05 \x03(\x09R\x08watcher\
+    s\x12\x18\x0a\x07version\x18\x06 \x01(\x04R\x07version\x12\x1f\x0a\x0ba\
+    ctor_epoch\x18\x07 \x01(\x04R\x0aactorEpoch\x12\x12\x0a\x04\
+    held\x18\x08 \x03(\x0cR\x04held\x12\x12\x0a\x04home\x18\x09 \x01(\x09R\x04\
+    home\x12\x1e\x0a\x0bheld_ttl_ms\x18\x0a \x03(\x0dR\x09heldT\
+    tlMs\x12\x18\x0a\x07mailbox\x18\x0b \x01(\x0dR\x07mailbox\x12!\
+    \x0a\x0cmax_restarts\x18\x0c \x01(\x0dR\x0bmaxRestart\
+    s\x12*\x0a\x11restart_window_ms\x18\x0d \x01(\x0dR\x0fre\
+    startWindowMs\"\x99\x02\x0a\x06Cursor\x12\x16\x0a\x06sour\
+    ce\x18\x01 \x01(\x09R\x06source\x12\x16\x0a\x06stream\x18\x02 \x01(\x06\
+    R\x06stream\x12\x14\x0a\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x1c\
+    \x0a\x09processed\x18\x04 \x01(\x04R\x09processed\x12\x16\x0a\x06\
+    ranges\x18\x05 \x03(\x04R\x06ranges\x123\x0a\x08outcomes\
+    \x18\x06 \x03(\x0b2\x17.actorbridge.v1.OutcomeR\
+    \x08outcomes\x12\x1a\x0a\x08resolved\x18\x07 \x01(\x04R\x08res\
+    olved\x12(\x0a\x04mode\x18\x08 \x01(\x0e2\x14.actorbridg\
+    e.v1.ModeR\x04mode\x12\x18\x0a\x07binding\x18\x09 \x01(\x0d\
+    R\x07binding\"\xa3\x01\x0a\x06Outbox\x12\x16\x0a\x06stream\x18\x01\
+    \x20\x01(\x06R\x06stream\x12\x14\x0a\x05epoch\x18\x02 \x01(\x04R\x05epo\
+    ch\x12\x16\x0a\x06prefix\x18\x03 \x01(\x0cR\x06prefix\x12\x19\x0a\x08ne\
+    xt_seq\x18\x04 \x01(\x04R\x07nextSeq\x12\x1a\x0a\x08resolve\
+    d\x18\x05 \x01(\x04R\x08resolved\x12\x1c\x0a\x09envelopes\x18\x06\
+    \x20\x03(\x0cR\x09envelopes\"s\x0a\x0aPendingAsk\x12 \x0a\
+    \x0bcorrelation\x18\x01 \x01(\x04R\x0bcorrelation\x12\
+    \x15\x0a\x06ttl_ms\x18\x02 \x01(\x0dR\x05ttlMs\x12\x18\x0a\x07contex\
+    t\x18\x03 \x01(\x0cR\x07context\x12\x12\x0a\x04node\x18\x04 \x01(\x09R\x04\
+    node\"X\x0a\x05Timer\x12\x12\x0a\x04name\x18\x01 \x01(\x09R\x04nam\
+    e\x12!\x0a\x0cremaining_ms\x18\x02 \x01(\x0dR\x0bremaini\
+    ngMs\x12\x18\x0a\x07payload\x18\x03 \x01(\x0cR\x07payload\"?\
+    \x0a\x04Ping\x12\x14\x0a\x05token\x18\x01 \x01(\x04R\x05token\x12!\x0a\x0c\
+    mem_permille\x18\x02 \x01(\x0dR\x0bmemPermille\"\
+    7\x0a\x04Pong\x12\x14\x0a\x05token\x18\x01 \x01(\x04R\x05token\x12\x19\x0a\
+    \x08delay_ms\x18\x02 \x01(\x0dR\x07delayMs\"\x9f\x01\x0a\x07Goo\
+    dbye\x12/\x0a\x04code\x18\x01 \x01(\x0e2\x1b.actorbridge\
+    .v1.GoodbyeCodeR\x04code\x12\x16\x0a\x06detail\x18\
+    \x02 \x01(\x09R\x06detail\x12\x1d\x0a\x0alast_frame\x18\x03 \x01(\
+    \x04R\x09lastFrame\x12,\x0a\x12reconnect_after_\
+    ms\x18\x04 \x01(\x0dR\x10reconnectAfterMs\"8\x0a\x03Ra\
+    w\x12\x1a\x0a\x08envelope\x18\x01 \x01(\x0cR\x08envelope\x12\x15\x0a\
+    \x06ttl_ms\x18\x02 \x01(\x0dR\x05ttlMs*\xd0\x01\x0a\x0aCapabil\
+    ity\x12\x1a\x0a\x16CAPABILITY_UNSPECIFIED\x10\x00\x12\
+    \x15\x0a\x11CAPABILITY_CRC32C\x10\x01\x12\x1a\x0a\x16CAPABI\
+    LITY_ZSTD_FRAMES\x10\x02\x12\x18\x0a\x14CAPABILITY\
+    _FRAGMENTS\x10\x03\x12\x13\x0a\x0fCAPABILITY_MOVE\x10\
+    \x04\x12\x18\x0a\x14CAPABILITY_UNORDERED\x10\x05\x12\x14\x0a\x10C\
+    APABILITY_RELAY\x10\x06\x12\x14\x0a\x10CAPABILITY_\
+    LANES\x10\x07*;\x0a\x04Mode\x12\x10\x0a\x0cMODE_ORDERED\x10\
+    \x00\x12\x12\x0a\x0eMODE_UNORDERED\x10\x01\x12\x0d\x0a\x09MODE_FL\
+    OW\x10\x02*{\x0a\x0bGoodbyeCode\x12\x12\x0a\x0eGOODBYE_N\
+    ORMAL\x10\x00\x12\x14\x0a\x10GOODBYE_PROTOCOL\x10\x01\x12\x13\x0a\
+    \x0fGOODBYE_VERSION\x10\x02\x12\x16\x0a\x12GOODBYE_CA\
+    PABILITY\x10\x03\x12\x15\x0a\x11GOODBYE_FORBIDDEN\x10\
+    \x04b\x06proto3\x0a\xe3\x02\x0a\x1cactorbridge/v1/opt\
+    ions.proto\x12\x0eactorbridge.v1\"I\x0a\x0eMe\
+    ssageOptions\x12\x18\x0a\x07version\x18\x01 \x01(\x0dR\x07v\
+    ersion\x12\x1d\x0a\x0amin_reader\x18\x02 \x01(\x0dR\x09minR\
+    eader\"$\x0a\x0cActorOptions\x12\x14\x0a\x05state\x18\x01\
+    \x20\x01(\x09R\x05state\"\xb9\x01\x0a\x0bCallOptions\x12\x16\x0a\x06i\
+    nline\x18\x01 \x01(\x08R\x06inline\x12@\x0a\x08delivery\x18\
+    \x02 \x01(\x0e2$.actorbridge.v1.CallOptio\
+    ns.DeliveryR\x08delivery\x12\x1f\x0a\x0bdeadlin\
+    e_ms\x18\x03 \x01(\x0dR\x0adeadlineMs\"/\x0a\x08Delive\
+    ry\x12\x10\x0a\x0cAT_MOST_ONCE\x10\x00\x12\x11\x0a\x0dAT_LEAST\
+    _ONCE\x10\x01b\x06proto3\x0a\xeb\x10\x0a\x1bactorbridge/\
+    v1/system.proto\x12\x0eactorbridge.v1\x1a\
+    \x1bactorbridge/v1/errors.proto\"\x8b\x01\x0a\
+    \x0cSpawnRequest\x12\x12\x0a\x04path\x18\x01 \x01(\x09R\x04pat\
+    h\x12\x18\x0a\x07mailbox\x18\x02 \x01(\x0dR\x07mailbox\x12!\x0a\x0cm\
+    ax_restarts\x18\x03 \x01(\x0dR\x0bmaxRestarts\x12*\
+    \x0a\x11restart_window_ms\x18\x04 \x01(\x0dR\x0fresta\
+    rtWindowMs\"8\x0a\x0aSpawnReply\x12\x14\x0a\x05acto\
+    r\x18\x01 \x01(\x09R\x05actor\x12\x14\x0a\x05epoch\x18\x02 \x01(\x04R\x05e\
+    poch\"<\x0a\x0bStopRequest\x12\x12\x0a\x04path\x18\x01 \x01(\
+    \x09R\x04path\x12\x19\x0a\x08grace_ms\x18\x02 \x01(\x0dR\x07grace\
+    Ms\"\x0b\x0a\x09StopReply\"%\x0a\x0bListRequest\x12\x16\
+    \x0a\x06prefix\x18\x01 \x01(\x09R\x06prefix\">\x0a\x09ListRe\
+    ply\x121\x0a\x06actors\x18\x01 \x03(\x0b2\x19.actorbridg\
+    e.v1.ActorInfoR\x06actors\"\x84\x02\x0a\x09Actor\
+    Info\x12\x12\x0a\x04path\x18\x01 \x01(\x09R\x04path\x12+\x0a\x05phas\
+    e\x18\x02 \x01(\x0e2\x15.actorbridge.v1.PhaseR\x05\
+    phase\x12\x14\x0a\x05depth\x18\x03 \x01(\x0dR\x05depth\x12\x18\x0a\x07m\
+    ailbox\x18\x04 \x01(\x0dR\x07mailbox\x12\x18\x0a\x07handled\
+    \x18\x05 \x01(\x04R\x07handled\x12\x1a\x0a\x08restarts\x18\x06 \x01(\
+    \x0dR\x08restarts\x12\x14\x0a\x05epoch\x18\x07 \x01(\x04R\x05epoc\
+    h\x12\x1a\x0a\x08language\x18\x08 \x01(\x09R\x08language\x12\x1e\x0a\
+    \x0adispatcher\x18\x09 \x01(\x09R\x0adispatcher\"!\x0a\
+    \x0bFindRequest\x12\x12\x0a\x04path\x18\x01 \x01(\x09R\x04path\
+    \"7\x0a\x09FindReply\x12\x14\x0a\x05owner\x18\x01 \x01(\x09R\x05ow\
+    ner\x12\x14\x0a\x05epoch\x18\x02 \x01(\x04R\x05epoch\"V\x0a\x0cWat\
+    chRequest\x12\x12\x0a\x04path\x18\x01 \x01(\x09R\x04path\x12\x18\x0a\
+    \x07watcher\x18\x02 \x01(\x09R\x07watcher\x12\x18\x0a\x07unwat\
+    ch\x18\x03 \x01(\x08R\x07unwatch\"\x0c\x0a\x0aWatchReply\"\
+    %\x0a\x0fSnapshotRequest\x12\x12\x0a\x04path\x18\x01 \x01(\x09\
+    R\x04path\"]\x0a\x0dSnapshotReply\x12\x1a\x0a\x08snaps\
+    hot\x18\x01 \x01(\x0cR\x08snapshot\x120\x0a\x04info\x18\x02 \x01(\
+    \x0b2\x1c.actorbridge.v1.SnapshotInfoR\
+    \x04info\"\xa6\x01\x0a\x0cSnapshotInfo\x12\x14\x0a\x05actor\x18\
+    \x01 \x01(\x09R\x05actor\x12\x14\x0a\x05epoch\x18\x02 \x01(\x04R\x05epo\
+    ch\x12\x10\x0a\x03seq\x18\x03 \x01(\x04R\x03seq\x12\x12\x0a\x04type\x18\x04 \x01\
+    (\x09R\x04type\x12\x18\x0a\x07version\x18\x05 \x01(\x0dR\x07versi\
+    on\x12\x16\x0a\x06sha256\x18\x06 \x01(\x0cR\x06sha256\x12\x12\x0a\x04si\
+    ze\x18\x07 \x01(\x04R\x04size\"\x8e\x02\x0a\x0eSnapshotHeade\
+    r\x12\x14\x0a\x05actor\x18\x01 \x01(\x09R\x05actor\x12\x14\x0a\x05epoch\
+    \x18\x02 \x01(\x04R\x05epoch\x12\x10\x0a\x03seq\x18\x03 \x01(\x04R\x03seq\x12\
+    \x12\x0a\x04type\x18\x04 \x01(\x09R\x04type\x12\x18\x0a\x07version\x18\x05\
+    \x20\x01(\x0dR\x07version\x12\x14\x0a\x05codec\x18\x06 \x01(\x09R\x05co\
+    dec\x12 \x0a\x0bcompression\x18\x07 \x01(\x0dR\x0bcompre\
+    ssion\x12!\x0a\x0ccapsule_size\x18\x08 \x01(\x04R\x0bcap\
+    suleSize\x12\x1d\x0a\x0astate_size\x18\x09 \x01(\x04R\x09st\
+    ateSize\x12\x16\x0a\x06sha256\x18\x0a \x01(\x0cR\x06sha256\"\
+    b\x0a\x0dMoveToRequest\x12\x12\x0a\x04path\x18\x01 \x01(\x09R\x04\
+    path\x12 \x0a\x0bdestination\x18\x02 \x01(\x09R\x0bdesti\
+    nation\x12\x1b\x0a\x09freeze_ms\x18\x03 \x01(\x0dR\x08freez\
+    eMs\"\x9f\x01\x0a\x0bMoveToReply\x12\x12\x0a\x04from\x18\x01 \x01(\
+    \x09R\x04from\x12\x0e\x0a\x02to\x18\x02 \x01(\x09R\x02to\x12\x14\x0a\x05epoch\
+    \x18\x03 \x01(\x04R\x05epoch\x12\x18\x0a\x07stashed\x18\x04 \x01(\x0dR\x07\
+    stashed\x12\x1f\x0a\x0bstate_bytes\x18\x05 \x01(\x04R\x0ast\
+    ateBytes\x12\x1b\x0a\x09paused_us\x18\x06 \x01(\x04R\x08pau\
+    sedUs\"\xa0\x01\x0a\x10OwnerSwapRequest\x12\x12\x0a\x04pa\
+    th\x18\x01 \x01(\x09R\x04path\x12%\x0a\x0eexpected_owner\
+    \x18\x02 \x01(\x09R\x0dexpectedOwner\x12%\x0a\x0eexpecte\
+    d_epoch\x18\x03 \x01(\x04R\x0dexpectedEpoch\x12\x14\x0a\x05\
+    owner\x18\x04 \x01(\x09R\x05owner\x12\x14\x0a\x05epoch\x18\x05 \x01(\
+    \x04R\x05epoch\"\x80\x01\x0a\x0eOwnerSwapReply\x12\x18\x0a\x07s\
+    wapped\x18\x01 \x01(\x08R\x07swapped\x12\x14\x0a\x05owner\x18\x02\
+    \x20\x01(\x09R\x05owner\x12\x14\x0a\x05epoch\x18\x03 \x01(\x04R\x05epoc\
+    h\x12(\x0a\x04code\x18\x04 \x01(\x0e2\x14.actorbridge.v1\
+    .CodeR\x04code*h\x0a\x05Phase\x12\x15\x0a\x11PHASE_UN\
+    SPECIFIED\x10\x00\x12\x11\x0a\x0dPHASE_RUNNING\x10\x01\x12\x12\
+    \x0a\x0ePHASE_STOPPING\x10\x02\x12\x11\x0a\x0dPHASE_STOP\
+    PED\x10\x03\x12\x0e\x0a\x0aPHASE_DONE\x10\x04b\x06proto3\x0a\xf6\x11\
+    \x0a\x1bactorbridge/v1/status.proto\x12\x0ea\
+    ctorbridge.v1\x1a\x1bactorbridge/v1/er\
+    rors.proto\x1a\x1bactorbridge/v1/syste\
+    m.proto\"H\x0a\x0dStatusRequest\x12\x16\x0a\x06pref\
+    ix\x18\x01 \x01(\x09R\x06prefix\x12\x1f\x0a\x0bmost_actors\x18\
+    \x02 \x01(\x0dR\x0amostActors\"\xb0\x05\x0a\x0aNodeStatus\
+    \x12\x12\x0a\x04node\x18\x01 \x01(\x09R\x04node\x12 \x0a\x0bincarnat\
+    ion\x18\x02 \x01(\x06R\x0bincarnation\x12\x1a\x0a\x08softwa\
+    re\x18\x03 \x01(\x09R\x08software\x12\x1a\x0a\x08language\x18\x04\
+    \x20\x01(\x09R\x08language\x12\x1b\x0a\x09uptime_ms\x18\x05 \x01(\
+    \x04R\x08uptimeMs\x12\x16\x0a\x06actors\x18\x06 \x01(\x0dR\x06act\
+    ors\x123\x0a\x07fullest\x18\x07 \x03(\x0b2\x19.actorbrid\
+    ge.v1.ActorInfoR\x07fullest\x12!\x0a\x0cothe\
+    rs_depth\x18\x08 \x01(\x04R\x0bothersDepth\x12\x19\x0a\x08l\
+    inks_up\x18\x09 \x01(\x0dR\x07linksUp\x120\x0a\x05links\x18\
+    \x0a \x03(\x0b2\x1a.actorbridge.v1.LinkStatu\
+    sR\x05links\x121\x0a\x07traffic\x18\x0b \x03(\x0b2\x17.acto\
+    rbridge.v1.TrafficR\x07traffic\x12!\x0a\x0ca\
+    sks_waiting\x18\x0c \x01(\x0dR\x0basksWaiting\x12:\
+    \x0a\x0boldest_asks\x18\x0d \x03(\x0b2\x19.actorbridg\
+    e.v1.AskStatusR\x0aoldestAsks\x12-\x0a\x04as\
+    ks\x18\x0e \x03(\x0b2\x19.actorbridge.v1.CodeCo\
+    untR\x04asks\x12<\x0a\x0cdead_letters\x18\x0f \x03(\x0b2\
+    \x19.actorbridge.v1.CodeCountR\x0bdead\
+    Letters\x12!\x0a\x0clate_replies\x18\x10 \x01(\x04R\x0bl\
+    ateReplies\x128\x0a\x08refusals\x18\x11 \x03(\x0b2\x1c.a\
+    ctorbridge.v1.RefusalCountR\x08refu\
+    sals\"\x9b\x02\x0a\x0aLinkStatus\x12\x12\x0a\x04peer\x18\x01 \x01(\
+    \x09R\x04peer\x12\x0e\x0a\x02up\x18\x02 \x01(\x08R\x02up\x12\x18\x0a\x07diall\
+    ed\x18\x03 \x01(\x08R\x07dialled\x12#\x0a\x0dshared_memo\
+    ry\x18\x04 \x01(\x08R\x0csharedMemory\x12\x15\x0a\x06age_ms\
+    \x18\x05 \x01(\x04R\x05ageMs\x12\x1f\x0a\x0bstreams_out\x18\x06 \x01\
+    (\x0dR\x0astreamsOut\x12\x16\x0a\x06credit\x18\x07 \x01(\x04R\x06\
+    credit\x12\x18\x0a\x07stalled\x18\x08 \x01(\x0dR\x07stalled\
+    \x12\x1d\x0a\x0astreams_in\x18\x09 \x01(\x0dR\x09streamsIn\x12\
+    !\x0a\x0cqueued_bytes\x18\x0a \x01(\x04R\x0bqueuedByt\
+    es\"\xf2\x01\x0a\x07Traffic\x12\x12\x0a\x04peer\x18\x01 \x01(\x09R\x04pe\
+    er\x12\x1f\x0a\x0bframes_sent\x18\x02 \x01(\x04R\x0aframesS\
+    ent\x12\x1d\x0a\x0abytes_sent\x18\x03 \x01(\x04R\x09bytesSe\
+    nt\x12'\x0a\x0fframes_received\x18\x04 \x01(\x04R\x0efra\
+    mesReceived\x12%\x0a\x0ebytes_received\x18\x05 \
+    \x01(\x04R\x0dbytesReceived\x12#\x0a\x0dcredit_sta\
+    lls\x18\x06 \x01(\x04R\x0ccreditStalls\x12\x1e\x0a\x0arecon\
+    nects\x18\x07 \x01(\x04R\x0areconnects\"N\x0a\x09AskSt\
+    atus\x12\x16\x0a\x06target\x18\x01 \x01(\x09R\x06target\x12\x12\x0a\x04\
+    peer\x18\x02 \x01(\x09R\x04peer\x12\x15\x0a\x06age_ms\x18\x03 \x01(\x04\
+    R\x05ageMs\"K\x0a\x09CodeCount\x12(\x0a\x04code\x18\x01 \x01\
+    (\x0e2\x14.actorbridge.v1.CodeR\x04code\x12\x14\
+    \x0a\x05count\x18\x02 \x01(\x04R\x05count\"[\x0a\x0cRefusalC\
+    ount\x125\x0a\x06reason\x18\x01 \x01(\x0e2\x1d.actorbrid\
+    ge.v1.RefusalReasonR\x06reason\x12\x14\x0a\x05c\
+    ount\x18\x02 \x01(\x04R\x05count*\xfa\x04\x0a\x0dRefusalRea\
+    son\x12\x1e\x0a\x1aREFUSAL_REASON_UNSPECIFIE\
+    D\x10\x00\x12\x1d\x0a\x19REFUSAL_REASON_UNKNOWN_CA\
+    \x10\x01\x12\x1a\x0a\x16REFUSAL_REASON_EXPIRED\x10\x02\x12!\
+    \x0a\x1dREFUSAL_REASON_NO_CERTIFICATE\x10\
+    \x03\x12\x1d\x0a\x19REFUSAL_REASON_WRONG_HOST\x10\x04\
+    \x12\x1d\x0a\x19REFUSAL_REASON_WRONG_NAME\x10\x05\x12\
+    \x20\x0a\x1cREFUSAL_REASON_FORGED_SOURCE\x10\
+    \x06\x12\"\x0a\x1eREFUSAL_REASON_REFUSED_BY_P\
+    EER\x10\x07\x12\x19\x0a\x15REFUSAL_REASON_NO_TLS\x10\x08\
+    \x12!\x0a\x1dREFUSAL_REASON_SLOW_HANDSHAK\
+    E\x10\x09\x12'\x0a#REFUSAL_REASON_TOO_MANY_C\
+    ONNECTIONS\x10\x0a\x12\x1a\x0a\x16REFUSAL_REASON_N\
+    O_LINK\x10\x0b\x12!\x0a\x1dREFUSAL_REASON_DUPLI\
+    CATE_NAME\x10\x0c\x12\x1f\x0a\x1bREFUSAL_REASON_IN\
+    COMPATIBLE\x10\x0d\x12\"\x0a\x1eREFUSAL_REASON_O\
+    VERSIZED_FRAME\x10\x0e\x12\x1c\x0a\x18REFUSAL_REAS\
+    ON_BAD_FRAME\x10\x0f\x12#\x0a\x1fREFUSAL_REASON\
+    _CREDIT_VIOLATION\x10\x10\x12\x1e\x0a\x1aREFUSAL_R\
+    EASON_NEVER_READS\x10\x11\x12\x19\x0a\x15REFUSAL_R\
+    EASON_SILENT\x10\x12b\x06proto3\
+";
+
 impl crate::Versioned for Envelope {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Failure {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for UserError {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for ActorPanic {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Terminated {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for CodeInfo {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Frame {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Hello {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Reads {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Welcome {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Limits {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for TypeDef {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for StreamOpen {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for StreamState {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Outcome {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Run {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Fragment {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Skip {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for StreamReset {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Moved {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Move {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Offer {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Chunk {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Ready {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Committed {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Aborted {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Drained {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Capsule {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Cursor {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Outbox {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for PendingAsk {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Timer {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Ping {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Pong {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Goodbye {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Raw {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for MessageOptions {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for ActorOptions {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for CallOptions {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for StatusRequest {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for NodeStatus {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for LinkStatus {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for Traffic {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for AskStatus {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for CodeCount {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for RefusalCount {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for SpawnRequest {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for SpawnReply {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for StopRequest {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for StopReply {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for ListRequest {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for ListReply {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for ActorInfo {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for FindRequest {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for FindReply {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for WatchRequest {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for WatchReply {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for SnapshotRequest {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for SnapshotReply {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for SnapshotInfo {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for SnapshotHeader {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for MoveToRequest {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for MoveToReply {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for OwnerSwapRequest {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for OwnerSwapReply {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }

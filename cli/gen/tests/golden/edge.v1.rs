@@ -95,29 +95,46 @@ impl ::prost::Name for A {
         "/edge.v1.A".into()
     }
 }
+
+/// What the messages of edge.v1 refer to, as a `google.protobuf.FileDescriptorSet`, for codecs other than protobuf.
+const FILE_DESCRIPTOR_SET: &[u8] = b"\
+    \x0a\x9f\x01\x0a\x12edge/v1/edge.proto\x12\x07edge.v1\
+    \"\x16\x0a\x06Result\x12\x0c\x0a\x01a\x18\x01 \x01(\x05R\x01a\"\x16\x0a\x06Opti\
+    on\x12\x0c\x0a\x01a\x18\x01 \x01(\x05R\x01a\"\x13\x0a\x03Ref\x12\x0c\x0a\x01a\x18\x01 \x01\
+    (\x05R\x01a\"\x18\x0a\x08Duration\x12\x0c\x0a\x01a\x18\x01 \x01(\x05R\x01a\"\
+    \x19\x0a\x01A\x1a\x14\x0a\x04type\x12\x0c\x0a\x01a\x18\x01 \x01(\x05R\x01ab\x06prot\
+    o3\
+";
+
 impl ::actorbridge::Versioned for Result {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Option {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Ref {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Duration {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for A {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for a::Type {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 
 /// Handles edge.v1.odd_one: one message at a time, never two at once.

@@ -29,11 +29,21 @@ impl ::prost::Name for Shared {
         "/other.v1.Shared".into()
     }
 }
+
+/// What the messages of other.v1 refer to, as a `google.protobuf.FileDescriptorSet`, for codecs other than protobuf.
+const FILE_DESCRIPTOR_SET: &[u8] = b"\
+    \x0aN\x0a\x14other/v1/other.proto\x12\x08other.\
+    v1\"$\x0a\x06Shared\x1a\x1a\x0a\x0ainner_part\x12\x0c\x0a\x01a\x18\
+    \x01 \x01(\x05R\x01ab\x06proto3\
+";
+
 impl ::actorbridge::Versioned for Shared {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for shared::InnerPart {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }

@@ -6,6 +6,159 @@ use ::actorbridge::{
     Actor, Caller, Cx, DEFAULT_WITHIN, Error, Fault, Message, Options, Protocol, Reads, Ref, State,
 };
 
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Kinds {
+    #[prost(double, tag = "1")]
+    pub a_double: f64,
+    #[prost(float, tag = "2")]
+    pub a_float: f32,
+    #[prost(int32, tag = "3")]
+    pub an_int32: i32,
+    #[prost(int64, tag = "4")]
+    pub an_int64: i64,
+    #[prost(uint32, tag = "5")]
+    pub a_uint32: u32,
+    #[prost(uint64, tag = "6")]
+    pub a_uint64: u64,
+    #[prost(sint32, tag = "7")]
+    pub a_sint32: i32,
+    #[prost(sint64, tag = "8")]
+    pub a_sint64: i64,
+    #[prost(fixed32, tag = "9")]
+    pub a_fixed32: u32,
+    #[prost(fixed64, tag = "10")]
+    pub a_fixed64: u64,
+    #[prost(sfixed32, tag = "11")]
+    pub an_sfixed32: i32,
+    #[prost(sfixed64, tag = "12")]
+    pub an_sfixed64: i64,
+    #[prost(bool, tag = "13")]
+    pub a_bool: bool,
+    #[prost(string, tag = "14")]
+    pub a_string: ::prost::alloc::string::String,
+    #[prost(bytes = "bytes", tag = "15")]
+    pub some_bytes: ::prost::bytes::Bytes,
+    #[prost(enumeration = "Colour", tag = "16")]
+    pub colour: i32,
+    #[prost(message, optional, boxed, tag = "17")]
+    pub nested: ::core::option::Option<::prost::alloc::boxed::Box<Kinds>>,
+    #[prost(int32, optional, tag = "18")]
+    pub maybe: ::core::option::Option<i32>,
+    #[prost(int32, repeated, tag = "31")]
+    pub ints: ::prost::alloc::vec::Vec<i32>,
+    #[prost(string, repeated, tag = "32")]
+    pub strings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "33")]
+    pub many: ::prost::alloc::vec::Vec<Kinds>,
+    #[prost(enumeration = "Colour", repeated, tag = "34")]
+    pub colours: ::prost::alloc::vec::Vec<i32>,
+    #[prost(map = "string, int32", tag = "41")]
+    pub by_name: ::std::collections::HashMap<::prost::alloc::string::String, i32>,
+    #[prost(map = "int64, string", tag = "42")]
+    pub by_int: ::std::collections::HashMap<i64, ::prost::alloc::string::String>,
+    #[prost(map = "bool, message", tag = "43")]
+    pub by_bool: ::std::collections::HashMap<bool, Kinds>,
+    #[prost(map = "uint32, bytes", tag = "44")]
+    pub by_uint: ::std::collections::HashMap<u32, ::prost::bytes::Bytes>,
+    #[prost(map = "string, enumeration(Colour)", tag = "45")]
+    pub colour_of: ::std::collections::HashMap<::prost::alloc::string::String, i32>,
+    #[prost(message, optional, tag = "51")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "52")]
+    pub lasts: ::core::option::Option<::prost_types::Duration>,
+    #[prost(message, optional, tag = "53")]
+    pub object: ::core::option::Option<::prost_types::Struct>,
+    #[prost(message, optional, tag = "54")]
+    pub value: ::core::option::Option<::prost_types::Value>,
+    #[prost(message, optional, tag = "55")]
+    pub list: ::core::option::Option<::prost_types::ListValue>,
+    #[prost(message, optional, tag = "56")]
+    pub mask: ::core::option::Option<::prost_types::FieldMask>,
+    #[prost(message, optional, tag = "57")]
+    pub any: ::core::option::Option<::prost_types::Any>,
+    #[prost(message, optional, tag = "58")]
+    pub wrapped: ::core::option::Option<i64>,
+    #[prost(enumeration = "::prost_types::NullValue", tag = "59")]
+    pub nothing: i32,
+    #[prost(message, optional, tag = "60")]
+    pub wrapped_double: ::core::option::Option<f64>,
+    #[prost(int32, tag = "61")]
+    pub own_name: i32,
+    /// A number beyond two bytes.
+    #[prost(string, tag = "536870911")]
+    pub far: ::prost::alloc::string::String,
+    #[prost(oneof = "kinds::Choice", tags = "19, 20, 21")]
+    pub choice: ::core::option::Option<kinds::Choice>,
+}
+/// Nested message and enum types in `Kinds`.
+pub mod kinds {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Choice {
+        #[prost(string, tag = "19")]
+        Name(::prost::alloc::string::String),
+        #[prost(int64, tag = "20")]
+        Number(i64),
+        #[prost(message, tag = "21")]
+        Other(::prost::alloc::boxed::Box<super::Kinds>),
+    }
+}
+impl ::prost::Name for Kinds {
+    const NAME: &'static str = "Kinds";
+    const PACKAGE: &'static str = "actorbridge.test.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.test.v1.Kinds".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.test.v1.Kinds".into()
+    }
+}
+/// The same message as an older program has it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OlderKinds {
+    #[prost(int32, tag = "3")]
+    pub an_int32: i32,
+    #[prost(string, tag = "14")]
+    pub a_string: ::prost::alloc::string::String,
+}
+impl ::prost::Name for OlderKinds {
+    const NAME: &'static str = "OlderKinds";
+    const PACKAGE: &'static str = "actorbridge.test.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.test.v1.OlderKinds".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.test.v1.OlderKinds".into()
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Colour {
+    Unspecified = 0,
+    Red = 1,
+    Blue = -2,
+}
+impl Colour {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "COLOUR_UNSPECIFIED",
+            Self::Red => "COLOUR_RED",
+            Self::Blue => "COLOUR_BLUE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "COLOUR_UNSPECIFIED" => Some(Self::Unspecified),
+            "COLOUR_RED" => Some(Self::Red),
+            "COLOUR_BLUE" => Some(Self::Blue),
+            _ => None,
+        }
+    }
+}
 /// Echo answers with an EchoReply of the same fields.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EchoRequest {
@@ -349,85 +502,276 @@ impl ::prost::Name for TooNew {
         "/actorbridge.test.v1.TooNew".into()
     }
 }
+
+/// What the messages of actorbridge.test.v1 refer to, as a `google.protobuf.FileDescriptorSet`, for codecs other than protobuf.
+const FILE_DESCRIPTOR_SET: &[u8] = b"\
+    \x0al\x0a\x19google/protobuf/any.proto\x12\x0fg\
+    oogle.protobuf\"6\x0a\x03Any\x12\x19\x0a\x08type_ur\
+    l\x18\x01 \x01(\x09R\x07typeUrl\x12\x14\x0a\x05value\x18\x02 \x01(\x0cR\
+    \x05valueb\x06proto3\x0au\x0a\x1egoogle/protobu\
+    f/duration.proto\x12\x0fgoogle.protobu\
+    f\":\x0a\x08Duration\x12\x18\x0a\x07seconds\x18\x01 \x01(\x03R\x07\
+    seconds\x12\x14\x0a\x05nanos\x18\x02 \x01(\x05R\x05nanosb\x06p\
+    roto3\x0a^\x0a google/protobuf/field_m\
+    ask.proto\x12\x0fgoogle.protobuf\"!\x0a\x09Fi\
+    eldMask\x12\x14\x0a\x05paths\x18\x01 \x03(\x09R\x05pathsb\x06p\
+    roto3\x0a\xe1\x04\x0a\x1cgoogle/protobuf/struct\
+    .proto\x12\x0fgoogle.protobuf\"\x98\x01\x0a\x06Stru\
+    ct\x12;\x0a\x06fields\x18\x01 \x03(\x0b2#.google.prot\
+    obuf.Struct.FieldsEntryR\x06fields\x1a\
+    Q\x0a\x0bFieldsEntry\x12\x10\x0a\x03key\x18\x01 \x01(\x09R\x03key\
+    \x12,\x0a\x05value\x18\x02 \x01(\x0b2\x16.google.protobu\
+    f.ValueR\x05value:\x028\x01\"\xb2\x02\x0a\x05Value\x12;\x0a\x0a\
+    null_value\x18\x01 \x01(\x0e2\x1a.google.protob\
+    uf.NullValueH\x00R\x09nullValue\x12#\x0a\x0cnum\
+    ber_value\x18\x02 \x01(\x01H\x00R\x0bnumberValue\x12#\
+    \x0a\x0cstring_value\x18\x03 \x01(\x09H\x00R\x0bstringVa\
+    lue\x12\x1f\x0a\x0abool_value\x18\x04 \x01(\x08H\x00R\x09boolV\
+    alue\x12<\x0a\x0cstruct_value\x18\x05 \x01(\x0b2\x17.goo\
+    gle.protobuf.StructH\x00R\x0bstructVal\
+    ue\x12;\x0a\x0alist_value\x18\x06 \x01(\x0b2\x1a.google.\
+    protobuf.ListValueH\x00R\x09listValueB\
+    \x06\x0a\x04kind\";\x0a\x09ListValue\x12.\x0a\x06values\x18\x01\
+    \x20\x03(\x0b2\x16.google.protobuf.ValueR\x06va\
+    lues*\x1b\x0a\x09NullValue\x12\x0e\x0a\x0aNULL_VALUE\x10\
+    \x00b\x06proto3\x0aw\x0a\x1fgoogle/protobuf/tim\
+    estamp.proto\x12\x0fgoogle.protobuf\";\x0a\
+    \x09Timestamp\x12\x18\x0a\x07seconds\x18\x01 \x01(\x03R\x07sec\
+    onds\x12\x14\x0a\x05nanos\x18\x02 \x01(\x05R\x05nanosb\x06prot\
+    o3\x0a\x80\x03\x0a\x1egoogle/protobuf/wrappers.\
+    proto\x12\x0fgoogle.protobuf\"#\x0a\x0bDouble\
+    Value\x12\x14\x0a\x05value\x18\x01 \x01(\x01R\x05value\"\"\x0a\x0aF\
+    loatValue\x12\x14\x0a\x05value\x18\x01 \x01(\x02R\x05value\"\
+    \"\x0a\x0aInt64Value\x12\x14\x0a\x05value\x18\x01 \x01(\x03R\x05va\
+    lue\"#\x0a\x0bUInt64Value\x12\x14\x0a\x05value\x18\x01 \x01(\
+    \x04R\x05value\"\"\x0a\x0aInt32Value\x12\x14\x0a\x05value\x18\
+    \x01 \x01(\x05R\x05value\"#\x0a\x0bUInt32Value\x12\x14\x0a\x05v\
+    alue\x18\x01 \x01(\x0dR\x05value\"!\x0a\x09BoolValue\x12\x14\
+    \x0a\x05value\x18\x01 \x01(\x08R\x05value\"#\x0a\x0bStringVa\
+    lue\x12\x14\x0a\x05value\x18\x01 \x01(\x09R\x05value\"\"\x0a\x0aByt\
+    esValue\x12\x14\x0a\x05value\x18\x01 \x01(\x0cR\x05valueb\x06p\
+    roto3\x0a\x99\x13\x0a actorbridge/test/v1/co\
+    decs.proto\x12\x13actorbridge.test.v1\x1a\
+    \x19google/protobuf/any.proto\x1a\x1egoog\
+    le/protobuf/duration.proto\x1a goog\
+    le/protobuf/field_mask.proto\x1a\x1cgo\
+    ogle/protobuf/struct.proto\x1a\x1fgoog\
+    le/protobuf/timestamp.proto\x1a\x1egoo\
+    gle/protobuf/wrappers.proto\"\x8b\x10\x0a\x05\
+    Kinds\x12\x19\x0a\x08a_double\x18\x01 \x01(\x01R\x07aDouble\
+    \x12\x17\x0a\x07a_float\x18\x02 \x01(\x02R\x06aFloat\x12\x19\x0a\x08an_\
+    int32\x18\x03 \x01(\x05R\x07anInt32\x12\x19\x0a\x08an_int64\
+    \x18\x04 \x01(\x03R\x07anInt64\x12\x19\x0a\x08a_uint32\x18\x05 \x01(\
+    \x0dR\x07aUint32\x12\x19\x0a\x08a_uint64\x18\x06 \x01(\x04R\x07aU\
+    int64\x12\x19\x0a\x08a_sint32\x18\x07 \x01(\x11R\x07aSint32\
+    \x12\x19\x0a\x08a_sint64\x18\x08 \x01(\x12R\x07aSint64\x12\x1b\x0a\x09a\
+    _fixed32\x18\x09 \x01(\x07R\x08aFixed32\x12\x1b\x0a\x09a_fi\
+    xed64\x18\x0a \x01(\x06R\x08aFixed64\x12\x1f\x0a\x0ban_sfix\
+    ed32\x18\x0b \x01(\x0fR\x0aanSfixed32\x12\x1f\x0a\x0ban_sfi\
+    xed64\x18\x0c \x01(\x10R\x0aanSfixed64\x12\x15\x0a\x06a_boo\
+    l\x18\x0d \x01(\x08R\x05aBool\x12\x19\x0a\x08a_string\x18\x0e \x01(\x09\
+    R\x07aString\x12\x1d\x0a\x0asome_bytes\x18\x0f \x01(\x0cR\x09s\
+    omeBytes\x123\x0a\x06colour\x18\x10 \x01(\x0e2\x1b.actor\
+    bridge.test.v1.ColourR\x06colour\x122\x0a\
+    \x06nested\x18\x11 \x01(\x0b2\x1a.actorbridge.test\
+    .v1.KindsR\x06nested\x12\x19\x0a\x05maybe\x18\x12 \x01(\x05\
+    H\x01R\x05maybe\x88\x01\x01\x12\x14\x0a\x04name\x18\x13 \x01(\x09H\x00R\x04na\
+    me\x12\x18\x0a\x06number\x18\x14 \x01(\x03H\x00R\x06number\x122\x0a\x05\
+    other\x18\x15 \x01(\x0b2\x1a.actorbridge.test.v\
+    1.KindsH\x00R\x05other\x12\x12\x0a\x04ints\x18\x1f \x03(\x05R\x04\
+    ints\x12\x18\x0a\x07strings\x18  \x03(\x09R\x07strings\x12.\
+    \x0a\x04many\x18! \x03(\x0b2\x1a.actorbridge.test.\
+    v1.KindsR\x04many\x125\x0a\x07colours\x18\" \x03(\x0e2\
+    \x1b.actorbridge.test.v1.ColourR\x07co\
+    lours\x12?\x0a\x07by_name\x18) \x03(\x0b2&.actorbr\
+    idge.test.v1.Kinds.ByNameEntryR\x06\
+    byName\x12<\x0a\x06by_int\x18* \x03(\x0b2%.actorbr\
+    idge.test.v1.Kinds.ByIntEntryR\x05b\
+    yInt\x12?\x0a\x07by_bool\x18+ \x03(\x0b2&.actorbri\
+    dge.test.v1.Kinds.ByBoolEntryR\x06b\
+    yBool\x12?\x0a\x07by_uint\x18, \x03(\x0b2&.actorbr\
+    idge.test.v1.Kinds.ByUintEntryR\x06\
+    byUint\x12E\x0a\x09colour_of\x18- \x03(\x0b2(.acto\
+    rbridge.test.v1.Kinds.ColourOfEn\
+    tryR\x08colourOf\x12*\x0a\x02at\x183 \x01(\x0b2\x1a.goog\
+    le.protobuf.TimestampR\x02at\x12/\x0a\x05las\
+    ts\x184 \x01(\x0b2\x19.google.protobuf.Durat\
+    ionR\x05lasts\x12/\x0a\x06object\x185 \x01(\x0b2\x17.goo\
+    gle.protobuf.StructR\x06object\x12,\x0a\x05v\
+    alue\x186 \x01(\x0b2\x16.google.protobuf.Val\
+    ueR\x05value\x12.\x0a\x04list\x187 \x01(\x0b2\x1a.google\
+    .protobuf.ListValueR\x04list\x12.\x0a\x04mas\
+    k\x188 \x01(\x0b2\x1a.google.protobuf.FieldM\
+    askR\x04mask\x12&\x0a\x03any\x189 \x01(\x0b2\x14.google.\
+    protobuf.AnyR\x03any\x125\x0a\x07wrapped\x18: \x01\
+    (\x0b2\x1b.google.protobuf.Int64ValueR\
+    \x07wrapped\x124\x0a\x07nothing\x18; \x01(\x0e2\x1a.goog\
+    le.protobuf.NullValueR\x07nothing\x12C\
+    \x0a\x0ewrapped_double\x18< \x01(\x0b2\x1c.google.\
+    protobuf.DoubleValueR\x0dwrappedDou\
+    ble\x12\x19\x0a\x08own_name\x18= \x01(\x05R\x07another\x12\x14\
+    \x0a\x03far\x18\xff\xff\xff\xff\x01 \x01(\x09R\x03far\x1a9\x0a\x0bByNameEn\
+    try\x12\x10\x0a\x03key\x18\x01 \x01(\x09R\x03key\x12\x14\x0a\x05value\x18\x02\
+    \x20\x01(\x05R\x05value:\x028\x01\x1a8\x0a\x0aByIntEntry\x12\x10\x0a\
+    \x03key\x18\x01 \x01(\x03R\x03key\x12\x14\x0a\x05value\x18\x02 \x01(\x09R\x05\
+    value:\x028\x01\x1aU\x0a\x0bByBoolEntry\x12\x10\x0a\x03key\x18\
+    \x01 \x01(\x08R\x03key\x120\x0a\x05value\x18\x02 \x01(\x0b2\x1a.acto\
+    rbridge.test.v1.KindsR\x05value:\x028\x01\
+    \x1a9\x0a\x0bByUintEntry\x12\x10\x0a\x03key\x18\x01 \x01(\x0dR\x03ke\
+    y\x12\x14\x0a\x05value\x18\x02 \x01(\x0cR\x05value:\x028\x01\x1aX\x0a\x0dC\
+    olourOfEntry\x12\x10\x0a\x03key\x18\x01 \x01(\x09R\x03key\x121\
+    \x0a\x05value\x18\x02 \x01(\x0e2\x1b.actorbridge.test\
+    .v1.ColourR\x05value:\x028\x01B\x08\x0a\x06choiceB\
+    \x08\x0a\x06_maybe\"B\x0a\x0aOlderKinds\x12\x19\x0a\x08an_in\
+    t32\x18\x03 \x01(\x05R\x07anInt32\x12\x19\x0a\x08a_string\x18\x0e\
+    \x20\x01(\x09R\x07aString*J\x0a\x06Colour\x12\x16\x0a\x12COLOU\
+    R_UNSPECIFIED\x10\x00\x12\x0e\x0a\x0aCOLOUR_RED\x10\x01\x12\
+    \x18\x0a\x0bCOLOUR_BLUE\x10\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01b\x06proto\
+    3\x0a\xf4\x07\x0a\x1eactorbridge/test/v1/test.p\
+    roto\x12\x13actorbridge.test.v1\"5\x0a\x0bEch\
+    oRequest\x12\x12\x0a\x04text\x18\x01 \x01(\x09R\x04text\x12\x12\x0a\x04\
+    data\x18\x02 \x01(\x0cR\x04data\"O\x0a\x09EchoReply\x12\x12\x0a\
+    \x04text\x18\x01 \x01(\x09R\x04text\x12\x12\x0a\x04data\x18\x02 \x01(\x0cR\
+    \x04data\x12\x1a\x0a\x08language\x18\x03 \x01(\x09R\x08languag\
+    e\"%\x0a\x03Add\x12\x0e\x0a\x02by\x18\x01 \x01(\x03R\x02by\x12\x0c\x0a\x01n\x18\x02 \
+    \x01(\x04R\x01n:\x00\"\x0a\x0a\x08GetCount\"k\x0a\x05Count\x12\x14\x0a\
+    \x05total\x18\x01 \x01(\x03R\x05total\x12\x18\x0a\x07handled\x18\x02\
+    \x20\x01(\x04R\x07handled\x12\x16\x0a\x06digest\x18\x03 \x01(\x04R\x06d\
+    igest\x12\x1a\x0a\x08language\x18\x04 \x01(\x09R\x08languag\
+    e\"\x1e\x0a\x08PanicNow\x12\x12\x0a\x04text\x18\x01 \x01(\x09R\x04tex\
+    t\"7\x0a\x07FailNow\x12\x12\x0a\x04code\x18\x01 \x01(\x09R\x04code\
+    \x12\x18\x0a\x07message\x18\x02 \x01(\x09R\x07message\"4\x0a\x04Ho\
+    ld\x12\x10\x0a\x03key\x18\x01 \x01(\x09R\x03key\x12\x1a\x0a\x08stubborn\
+    \x18\x02 \x01(\x08R\x08stubborn\"$\x0a\x04Held\x12\x1c\x0a\x09canc\
+    elled\x18\x01 \x01(\x08R\x09cancelled\"\x1b\x0a\x07Releas\
+    e\x12\x10\x0a\x03key\x18\x01 \x01(\x09R\x03key\"\x1b\x0a\x07GetGate\x12\x10\
+    \x0a\x03key\x18\x01 \x01(\x09R\x03key\"Z\x0a\x04Gate\x12\x18\x0a\x07ente\
+    red\x18\x01 \x01(\x0dR\x07entered\x12\x1a\x0a\x08released\x18\x02\
+    \x20\x01(\x0dR\x08released\x12\x1c\x0a\x09cancelled\x18\x03 \x01(\
+    \x0dR\x09cancelled\"i\x0a\x0aAskThrough\x12\x16\x0a\x06ta\
+    rget\x18\x01 \x01(\x09R\x06target\x12\x12\x0a\x04text\x18\x02 \x01(\x09\
+    R\x04text\x12\x10\x0a\x03via\x18\x03 \x03(\x09R\x03via\x12\x1d\x0a\x0atime\
+    out_ms\x18\x04 \x01(\x0dR\x09timeoutMs\"#\x0a\x09Forwa\
+    rdTo\x12\x16\x0a\x06target\x18\x01 \x01(\x09R\x06target\" \x0a\x0a\
+    SpawnChild\x12\x12\x0a\x04name\x18\x01 \x01(\x09R\x04name\"\"\
+    \x0a\x08GetStops\x12\x16\x0a\x06prefix\x18\x01 \x01(\x09R\x06pref\
+    ix\"$\x0a\x0aWatchOther\x12\x16\x0a\x06target\x18\x01 \x01(\x09\
+    R\x06target\"\x09\x0a\x07GetSeen\"\x1b\x0a\x05Lines\x12\x12\x0a\x04\
+    line\x18\x01 \x03(\x09R\x04line\"\x1e\x0a\x06TooNew\x12\x12\x0a\x04te\
+    xt\x18\x01 \x01(\x09R\x04text:\x00b\x06proto3\x0a>\x0a\x1facto\
+    rbridge/test/v1/typed.proto\x12\x13act\
+    orbridge.test.v1b\x06proto3\
+";
+
+impl ::actorbridge::Versioned for Kinds {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
+}
+impl ::actorbridge::Versioned for OlderKinds {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
+}
 impl ::actorbridge::Versioned for EchoRequest {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for EchoReply {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Add {
     const VERSION: u32 = 2;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for GetCount {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Count {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for PanicNow {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for FailNow {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Hold {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Held {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Release {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for GetGate {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Gate {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for AskThrough {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for ForwardTo {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for SpawnChild {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for GetStops {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for WatchOther {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for GetSeen {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Lines {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for TooNew {
     const VERSION: u32 = 9;
     const MIN_READER: u32 = 9;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 
 /// Handles actorbridge.test.v1.Echo: one message at a time, never two at once.

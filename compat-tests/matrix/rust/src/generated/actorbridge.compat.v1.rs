@@ -281,47 +281,118 @@ impl ::prost::Name for Seen {
         "/actorbridge.compat.v1.Seen".into()
     }
 }
+
+/// What the messages of actorbridge.compat.v1 refer to, as a `google.protobuf.FileDescriptorSet`, for codecs other than protobuf.
+const FILE_DESCRIPTOR_SET: &[u8] = b"\
+    \x0a\xd0\x0d\x0a actorbridge/compat/v1/peer.\
+    proto\x12\x15actorbridge.compat.v1\"\x9e\x04\x0a\
+    \x05Order\x12\x0e\x0a\x02id\x18\x01 \x01(\x04R\x02id\x12J\x0a\x0dwrite_\
+    message\x18\x02 \x01(\x0b2#.actorbridge.comp\
+    at.v1.WriteMessageH\x00R\x0cwriteMessa\
+    ge\x12G\x0a\x0cread_message\x18\x03 \x01(\x0b2\".actor\
+    bridge.compat.v1.ReadMessageH\x00R\x0b\
+    readMessage\x12M\x0a\x0ewrite_envelope\x18\x04 \
+    \x01(\x0b2$.actorbridge.compat.v1.Writ\
+    eEnvelopeH\x00R\x0dwriteEnvelope\x12J\x0a\x0dre\
+    ad_envelope\x18\x05 \x01(\x0b2#.actorbridge.\
+    compat.v1.ReadEnvelopeH\x00R\x0creadEn\
+    velope\x12M\x0a\x0ewrite_snapshot\x18\x06 \x01(\x0b2$\
+    .actorbridge.compat.v1.WriteSnap\
+    shotH\x00R\x0dwriteSnapshot\x12J\x0a\x0dread_sn\
+    apshot\x18\x07 \x01(\x0b2#.actorbridge.compa\
+    t.v1.ReadSnapshotH\x00R\x0creadSnapsho\
+    t\x121\x0a\x04call\x18\x08 \x01(\x0b2\x1b.actorbridge.co\
+    mpat.v1.CallH\x00R\x04callB\x07\x0a\x05order\"\xa7\x01\
+    \x0a\x06Answer\x12\x0e\x0a\x02id\x18\x01 \x01(\x04R\x02id\x12\x1a\x0a\x07writ\
+    ten\x18\x02 \x01(\x0cH\x00R\x07written\x121\x0a\x04seen\x18\x03 \x01\
+    (\x0b2\x1b.actorbridge.compat.v1.SeenH\
+    \x00R\x04seen\x12\x1a\x0a\x07refused\x18\x04 \x01(\x09H\x00R\x07refu\
+    sed\x12\x18\x0a\x06unable\x18\x05 \x01(\x09H\x00R\x06unableB\x08\x0a\
+    \x06result\"j\x0a\x05Field\x12\x12\x0a\x04name\x18\x01 \x01(\x09R\x04\
+    name\x12\x18\x0a\x06number\x18\x02 \x01(\x04H\x00R\x06number\x12\x14\
+    \x0a\x04text\x18\x03 \x01(\x09H\x00R\x04text\x12\x14\x0a\x04data\x18\x04 \x01\
+    (\x0cH\x00R\x04dataB\x07\x0a\x05value\"X\x0a\x0cWriteMess\
+    age\x12\x12\x0a\x04type\x18\x01 \x01(\x09R\x04type\x124\x0a\x06field\
+    s\x18\x02 \x03(\x0b2\x1c.actorbridge.compat.v1.\
+    FieldR\x06fields\";\x0a\x0bReadMessage\x12\x12\x0a\x04\
+    type\x18\x01 \x01(\x09R\x04type\x12\x18\x0a\x07message\x18\x02 \x01(\
+    \x0cR\x07message\"[\x0a\x0dWriteEnvelope\x124\x0a\x06f\
+    ields\x18\x01 \x03(\x0b2\x1c.actorbridge.compat\
+    .v1.FieldR\x06fields\x12\x14\x0a\x05later\x18\x02 \x01(\x0c\
+    R\x05later\"*\x0a\x0cReadEnvelope\x12\x1a\x0a\x08envel\
+    ope\x18\x01 \x01(\x0cR\x08envelope\"m\x0a\x0dWriteSnap\
+    shot\x12\x12\x0a\x04path\x18\x01 \x01(\x09R\x04path\x12\x12\x0a\x04type\
+    \x18\x02 \x01(\x09R\x04type\x124\x0a\x06fields\x18\x03 \x03(\x0b2\x1c.a\
+    ctorbridge.compat.v1.FieldR\x06fiel\
+    ds\">\x0a\x0cReadSnapshot\x12\x12\x0a\x04path\x18\x01 \x01(\x09\
+    R\x04path\x12\x1a\x0a\x08snapshot\x18\x02 \x01(\x0cR\x08snapsh\
+    ot\"\x98\x02\x0a\x04Call\x12\x18\x0a\x07address\x18\x01 \x01(\x09R\x07ad\
+    dress\x12\x12\x0a\x04node\x18\x02 \x01(\x09R\x04node\x12\x16\x0a\x06tar\
+    get\x18\x03 \x01(\x09R\x06target\x12\x12\x0a\x04type\x18\x04 \x01(\x09R\
+    \x04type\x12\x18\x0a\x07payload\x18\x05 \x01(\x0cR\x07payload\x12\
+    \x12\x0a\x04kind\x18\x06 \x01(\x0dR\x04kind\x12!\x0a\x0ctype_vers\
+    ion\x18\x07 \x01(\x0dR\x0btypeVersion\x12,\x0a\x12min_re\
+    ader_version\x18\x08 \x01(\x0dR\x10minReaderVer\
+    sion\x12!\x0a\x0ccontent_type\x18\x09 \x01(\x0dR\x0bcont\
+    entType\x12\x14\x0a\x05extra\x18\x0a \x01(\x0cR\x05extra\"l\x0a\
+    \x04Seen\x124\x0a\x06fields\x18\x01 \x03(\x0b2\x1c.actorbri\
+    dge.compat.v1.FieldR\x06fields\x12 \x0a\x09p\
+    assed_on\x18\x02 \x01(\x0cH\x00R\x08passedOn\x88\x01\x01B\x0c\x0a\
+    \x0a_passed_onb\x06proto3\
+";
+
 impl ::actorbridge::Versioned for Order {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Answer {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Field {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for WriteMessage {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for ReadMessage {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for WriteEnvelope {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for ReadEnvelope {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for WriteSnapshot {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for ReadSnapshot {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Call {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Seen {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }

@@ -30,11 +30,22 @@ impl ::prost::Name for Greeting {
         "/hello.v1.Greeting".into()
     }
 }
+
+/// What the messages of hello.v1 refer to, as a `google.protobuf.FileDescriptorSet`, for codecs other than protobuf.
+const FILE_DESCRIPTOR_SET: &[u8] = b"\
+    \x0ai\x0a\x14hello/v1/hello.proto\x12\x08hello.\
+    v1\"\x1d\x0a\x05Hello\x12\x12\x0a\x04name\x18\x01 \x01(\x09R\x04name:\
+    \x00\" \x0a\x08Greeting\x12\x12\x0a\x04text\x18\x01 \x01(\x09R\x04tex\
+    t:\x00b\x06proto3\
+";
+
 impl ::actorbridge::Versioned for Hello {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Greeting {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }

@@ -152,41 +152,71 @@ impl ::prost::Name for UnknownSku {
         "/shop.v1.UnknownSku".into()
     }
 }
+
+/// What the messages of shop.v1 refer to, as a `google.protobuf.FileDescriptorSet`, for codecs other than protobuf.
+const FILE_DESCRIPTOR_SET: &[u8] = b"\
+    \x0a\xed\x03\x0a\x12shop/v1/shop.proto\x12\x07shop.v1\
+    \"P\x0a\x0cQuoteRequest\x12\x10\x0a\x03sku\x18\x01 \x01(\x09R\x03s\
+    ku\x12\x10\x0a\x03qty\x18\x02 \x01(\x0dR\x03qty\x12\x1a\x0a\x08currency\
+    \x18\x03 \x01(\x09R\x08currency:\x00\"-\x0a\x0aQuoteReply\
+    \x12\x1f\x0a\x0btotal_cents\x18\x01 \x01(\x03R\x0atotalCent\
+    s\"/\x0a\x05Price\x12\x10\x0a\x03sku\x18\x01 \x01(\x09R\x03sku\x12\x14\x0a\x05\
+    cents\x18\x02 \x01(\x03R\x05cents\"0\x0a\x06Reload\x12&\x0a\x06\
+    prices\x18\x01 \x03(\x0b2\x0e.shop.v1.PriceR\x06pr\
+    ices\"5\x0a\x0bPricerState\x12&\x0a\x06prices\x18\x01 \
+    \x03(\x0b2\x0e.shop.v1.PriceR\x06prices\"0\x0a\x0aA\
+    ddRequest\x12\x10\x0a\x03sku\x18\x01 \x01(\x09R\x03sku\x12\x10\x0a\x03q\
+    ty\x18\x02 \x01(\x0dR\x03qty\"+\x0a\x08AddReply\x12\x1f\x0a\x0btot\
+    al_cents\x18\x01 \x01(\x03R\x0atotalCents\",\x0a\x09Ca\
+    rtState\x12\x1f\x0a\x0btotal_cents\x18\x01 \x01(\x03R\x0ato\
+    talCents\"\x1e\x0a\x0aUnknownSku\x12\x10\x0a\x03sku\x18\x01 \
+    \x01(\x09R\x03skub\x06proto3\
+";
+
 impl ::actorbridge::Versioned for QuoteRequest {
     const VERSION: u32 = 2;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for QuoteReply {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Price {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Reload {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for PricerState {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for AddRequest {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for AddReply {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for CartState {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for UnknownSku {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 
 /// Handles shop.v1.Pricer: one message at a time, never two at once.

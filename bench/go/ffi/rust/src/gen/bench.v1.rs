@@ -117,33 +117,55 @@ impl ::prost::Name for Order {
         "/bench.v1.Order".into()
     }
 }
+
+/// What the messages of bench.v1 refer to, as a `google.protobuf.FileDescriptorSet`, for codecs other than protobuf.
+const FILE_DESCRIPTOR_SET: &[u8] = b"\
+    \x0a\xac\x02\x0a\x14bench/v1/bench.proto\x12\x08bench\
+    .v1\"\x1a\x0a\x04Note\x12\x12\x0a\x04data\x18\x01 \x01(\x0cR\x04data\"\
+    \x09\x0a\x07Reading\"/\x0a\x05Taken\x12\x14\x0a\x05notes\x18\x01 \x01\
+    (\x04R\x05notes\x12\x10\x0a\x03sum\x18\x02 \x01(\x04R\x03sum\"\x1d\x0a\x07P\
+    ayload\x12\x12\x0a\x04data\x18\x01 \x01(\x0cR\x04data\"#\x0a\x0dIn\
+    linePayload\x12\x12\x0a\x04data\x18\x01 \x01(\x0cR\x04data\"\
+    \x06\x0a\x04Told\"^\x0a\x05Order\x12\x14\x0a\x05notes\x18\x01 \x01(\x04R\
+    \x05notes\x12\x14\x0a\x05bytes\x18\x02 \x01(\x0dR\x05bytes\x12\x10\x0a\x03\
+    raw\x18\x03 \x01(\x08R\x03raw\x12\x17\x0a\x07at_once\x18\x04 \x01(\x0dR\
+    \x06atOnceb\x06proto3\
+";
+
 impl ::actorbridge::Versioned for Note {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Reading {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Taken {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Payload {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for InlinePayload {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Told {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Order {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 
 /// Handles bench.v1.Counter: one message at a time, never two at once.

@@ -191,49 +191,85 @@ impl ::prost::Name for RunReply {
         "/versions.v1.RunReply".into()
     }
 }
+
+/// What the messages of versions.v1 refer to, as a `google.protobuf.FileDescriptorSet`, for codecs other than protobuf.
+const FILE_DESCRIPTOR_SET: &[u8] = b"\
+    \x0a\xe6\x04\x0a\x16versions/v1/desk.proto\x12\x0bver\
+    sions.v1\"7\x0a\x05Quote\x12\x10\x0a\x03sku\x18\x01 \x01(\x09R\x03\
+    sku\x12\x1a\x0a\x08currency\x18\x02 \x01(\x09R\x08currency:\
+    \x00\"6\x0a\x06Strict\x12\x16\x0a\x06amount\x18\x01 \x01(\x03R\x06amo\
+    unt\x12\x12\x0a\x04unit\x18\x02 \x01(\x09R\x04unit:\x00\"5\x0a\x07Ada\
+    pted\x12\x12\x0a\x04name\x18\x01 \x01(\x09R\x04name\x12\x14\x0a\x05titl\
+    e\x18\x02 \x01(\x09R\x05title:\x00\"}\x0a\x09Forwarded\x12\x16\x0a\
+    \x06target\x18\x01 \x01(\x09R\x06target\x12\x12\x0a\x04text\x18\x02 \
+    \x01(\x09R\x04text\x12\x18\x0a\x07numbers\x18\x03 \x03(\x11R\x07numb\
+    ers\x12(\x0a\x05quote\x18\x04 \x01(\x0b2\x12.versions.v1\
+    .QuoteR\x05quote:\x00\"N\x0a\x04Seen\x12\x18\x0a\x07versi\
+    on\x18\x01 \x01(\x0dR\x07version\x12\x12\x0a\x04text\x18\x02 \x01(\x09R\
+    \x04text\x12\x18\x0a\x07payload\x18\x03 \x01(\x0cR\x07payload\"\
+    \x10\x0a\x0eArrivedRequest\"&\x0a\x0cArrivedRepl\
+    y\x12\x16\x0a\x06number\x18\x01 \x01(\x0dR\x06number\"\x0d\x0a\x0bSho\
+    wRequest\"/\x0a\x05Shown\x12\x12\x0a\x04node\x18\x01 \x01(\x09R\
+    \x04node\x12\x12\x0a\x04text\x18\x02 \x01(\x09R\x04text\"$\x0a\x0aRun\
+    Request\x12\x16\x0a\x06reader\x18\x01 \x01(\x09R\x06reader\"\
+    \x20\x0a\x08RunReply\x12\x14\x0a\x05lines\x18\x01 \x03(\x09R\x05line\
+    sb\x06proto3\
+";
+
 impl ::actorbridge::Versioned for Quote {
     const VERSION: u32 = 2;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Strict {
     const VERSION: u32 = 2;
     const MIN_READER: u32 = 2;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Adapted {
     const VERSION: u32 = 2;
     const MIN_READER: u32 = 2;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Forwarded {
     const VERSION: u32 = 2;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Seen {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for ArrivedRequest {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for ArrivedReply {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for ShowRequest {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for Shown {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for RunRequest {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for RunReply {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 
 /// Handles versions.v1.Desk: one message at a time, never two at once.
