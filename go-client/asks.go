@@ -149,6 +149,9 @@ func (n *Node) beginAsk(now, deadline uint64, w *waiter, to Ref) (uint64, error)
 	w.asked, w.since = to.text, now
 	n.asksMu.Lock()
 	defer n.asksMu.Unlock()
+	if n.asksOver {
+		return 0, n.stopped(to.text)
+	}
 	correlation, ok := n.asks.Begin(deadline, w)
 	if !ok {
 		return 0, newError(CodeMailboxFull, to.text, "this node waits for a million asks already")
@@ -262,7 +265,7 @@ func (n *Node) askUntil(
 	return n.awaitAnswer(ctx, until, w, where, from, to, correlation)
 }
 
-// awaitAnswer waits for the answer, the end of the wait, or the node's.
+// awaitAnswer waits for the answer, which a link or node that ends gives too, or the end of the wait.
 func (n *Node) awaitAnswer(
 	ctx context.Context, until time.Time, w *waiter, where placed, from *sender, to Ref, correlation uint64,
 ) (*Message, error) {
@@ -277,10 +280,18 @@ func (n *Node) awaitAnswer(
 		return n.withdraw(ctx.Err(), w, where, from, to, correlation)
 	case <-timer.C:
 		return n.withdraw(context.DeadlineExceeded, w, where, from, to, correlation)
-	case <-n.ended:
-		timer.Stop()
-		n.endAsk(correlation)
-		return nil, newError(CodeOutcomeUnknown, to.text, "node "+n.name+" is shutting down")
+	}
+}
+
+// endAsks: the node ends, and whoever waits for an answer is told. It is no channel that all of them wait on: each would take turns
+// with all others at its lock.
+func (n *Node) endAsks() {
+	n.asksMu.Lock()
+	n.asksOver = true
+	waiting := n.asks.EndWhere(func(w **waiter) bool { return (*w).caller != nil }, nil)
+	n.asksMu.Unlock()
+	for _, ask := range waiting {
+		n.failWaiter(ask.Correlation, ask.Waiter, CodeOutcomeUnknown, "node "+n.name+" is shutting down")
 	}
 }
 

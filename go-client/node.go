@@ -64,6 +64,8 @@ type Node struct {
 	waiters sync.Pool
 	asksMu  sync.Mutex
 	asks    *machine.Asks[*waiter]
+	// asksOver: the node has ended, and nobody waits for answers any more.
+	asksOver bool
 }
 
 // Name is the node's name.
@@ -301,6 +303,7 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	}
 	n.outside.clear()
 	close(n.ended)
+	n.endAsks()
 	limit := max(grace, time.Second)
 	if len(stuck) > 0 { // they will not end: only what else there is gets a moment
 		limit = min(grace/2, time.Second)
