@@ -1,6 +1,6 @@
 //! An actor's mailbox, credit pool and life. An idle cell has no task: the first message schedules an activation.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -72,12 +72,12 @@ pub(crate) struct CellState {
     /// The ask that is being handled.
     running: Option<Running>,
     /// Requests that are not answered yet, by the node that keeps their slot and their number there.
-    pub(crate) requests: HashMap<(String, u64), Request>,
-    pub(crate) timers: HashMap<String, TimerEntry>,
+    pub(crate) requests: BTreeMap<(String, u64), Request>,
+    pub(crate) timers: BTreeMap<String, TimerEntry>,
     /// Streams whose earlier messages are still on their way by an old owner.
-    holds: HashMap<StreamKey, Hold>,
+    holds: BTreeMap<StreamKey, Hold>,
     /// The same by their streams, in the order in which they were bound.
-    held: HashMap<u64, Vec<StreamKey>>,
+    held: BTreeMap<u64, Vec<StreamKey>>,
     holds_past: holds::Past,
     end: (Code, String),
 }
@@ -244,10 +244,10 @@ impl Cell {
             watchers: BTreeSet::new(),
             waiters: Vec::new(),
             running: None,
-            requests: HashMap::new(),
-            timers: HashMap::new(),
-            holds: HashMap::new(),
-            held: HashMap::new(),
+            requests: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            held: BTreeMap::new(),
             holds_past: holds::Past::default(),
             end: (Code::Stopped, String::new()),
         };
@@ -496,7 +496,9 @@ impl Cell {
     pub(crate) fn finish_stop(&self) -> (Vec<Message>, BTreeSet<String>, (Code, String)) {
         let mut state = self.lock();
         state.phase = Phase::Done;
-        state.timers.drain().for_each(|(_, t)| t.stop.cancel());
+        std::mem::take(&mut state.timers)
+            .values()
+            .for_each(|timer| timer.stop.cancel());
         let waiters = std::mem::take(&mut state.waiters);
         let mail = std::mem::take(&mut state.mailbox).into_messages();
         let left = (mail, std::mem::take(&mut state.watchers), state.end.clone());

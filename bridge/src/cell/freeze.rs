@@ -263,7 +263,9 @@ impl Cell {
         }
         state.moved = Some(forwarder);
         state.swapping = false;
-        state.timers.drain().for_each(|(_, timer)| timer.stop.cancel());
+        std::mem::take(&mut state.timers)
+            .values()
+            .for_each(|timer| timer.stop.cancel());
         state.requests.clear();
         state.watchers.clear();
         let actor = state.actor.take();

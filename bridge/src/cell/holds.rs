@@ -1,7 +1,7 @@
 //! Order across a move: a stream whose earlier messages are still on their way by an old owner waits for them.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,9 +66,9 @@ pub(crate) enum Closed {
 #[derive(Default)]
 pub(super) struct Past {
     /// Up to which of its bindings.
-    drained: HashMap<u64, (u32, Instant)>,
+    drained: BTreeMap<u64, (u32, Instant)>,
     /// Senders whose streams went on without what was forwarded.
-    gone_on: HashMap<(String, String), Instant>,
+    gone_on: BTreeMap<(String, String), Instant>,
 }
 
 impl Past {

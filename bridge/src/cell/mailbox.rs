@@ -29,11 +29,20 @@ impl Mailbox {
     }
 
     pub(crate) fn push(&mut self, message: Message) {
+        self.begin();
         self.0.push_back(Mail::One(message));
     }
 
     pub(crate) fn push_run(&mut self, run: Box<Run>) {
+        self.begin();
         self.0.push_back(Mail::Run(run));
+    }
+
+    /// The first entry has no more memory than it needs: most mailboxes never have two, and there are many of them.
+    fn begin(&mut self) {
+        if self.0.capacity() == 0 {
+            self.0.reserve_exact(1);
+        }
     }
 
     /// Puts back what is left of a run that was taken.
