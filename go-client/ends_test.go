@@ -98,7 +98,7 @@ func TestANodeWithoutNameIsRefusedAndToldWhatANameIs(t *testing.T) {
 func TestASecondNodeOfANameThatIsLinkedAlreadyIsRefused(t *testing.T) {
 	node, b := pair(t)
 	_, err := node.Dial(t.Context(), abtest.Door(start(t, "b")))
-	if !errors.Is(err, ab.ErrAlreadyExists) || !strings.Contains(err.Error(), "node b is linked already") {
+	if !errors.Is(err, ab.ErrAlreadyExists) || !strings.Contains(err.Error(), "node b is linked with a already") {
 		t.Errorf("the second is %v", err)
 	}
 	spawn(t, b, "worker")

@@ -64,7 +64,7 @@ type laneReceiver struct{ link *linkEnd }
 
 // Packet implements door.LaneReceiver.
 func (r laneReceiver) Packet(p *wire.Packet) {
-	r.link.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.Receive(p, out) })
+	r.link.receive(p)
 }
 
 // Refuse implements door.LaneReceiver.

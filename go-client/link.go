@@ -61,14 +61,18 @@ type linkEnd struct {
 	reads map[string]uint32
 	// incarnation is the peer's.
 	incarnation uint64
-	// epoch counts the dials of this link's door, if this node dialled it.
+	// accepted: the peer dialled it. kept is by what it is dialled again, nil if it is not.
+	accepted bool
+	kept     *keptLink
+	// epoch counts the dials of the side that dialled.
 	epoch uint64
-	// again makes it anew when it is lost; set once it is up. parting: this node ends it.
-	again   door.Redialer
-	parting bool
+	// isTwin: the handshake failed, since another process of the peer's name is linked.
+	isTwin bool
 	// capabilities are those that both sides have.
 	capabilities []uint32
-	fate         string // why it is down
+	// fate is why it is down, fateStatus the same as a number.
+	fate       string
+	fateStatus pb.Status
 	// stalled are the flows that have used up their credit since they were last given some.
 	stalled map[uint32]struct{}
 	since   uint64 // milliseconds of the node
@@ -95,10 +99,14 @@ type inbound struct {
 // watch is an actor at the other end that one of ours watches.
 type watch struct{ actor, watcher string }
 
-func (n *Node) newLink(role machine.Role, epoch uint64) (*linkEnd, error) {
+func (n *Node) newLink(role machine.Role, kept *keptLink) (*linkEnd, error) {
 	reads := n.reads()
+	var epoch uint64
+	if role == machine.Dialer {
+		epoch = n.dials.Add(1)
+	}
 	l := &linkEnd{
-		id: lastLinkID.Add(1), node: n, epoch: epoch, wake: make(chan struct{}, 1),
+		id: lastLinkID.Add(1), node: n, accepted: role == machine.Acceptor, kept: kept, epoch: epoch, wake: make(chan struct{}, 1),
 		settled: make(chan struct{}), down: make(chan struct{}),
 		inbound: make(map[uint32]*inbound), types: make(map[uint32]*wire.What), outlets: make(map[uint32]*outlet),
 		watches: make(map[watch]struct{}), starved: make(map[uint32]struct{}), stalled: make(map[uint32]struct{}), since: n.now(),
@@ -127,19 +135,23 @@ func (n *Node) newLink(role machine.Role, epoch uint64) (*linkEnd, error) {
 
 // Dial links the node with another, and returns its name when the link is up. It fails with UNAVAILABLE: nobody is there,
 // or the peer refused the link, and why; with INVALID_ARGUMENT for a door that can make no link, such as one with a bad
-// address; with ALREADY_EXISTS where another node of the peer's name is linked already. A link that is lost later is not made
-// again, unless the door is a [door.Redialer].
+// address; with ALREADY_EXISTS where another node of the peer's name is linked already.
+//
+// A link of a [door.Redialer] that is lost later is dialled again: after a random time up to 100 ms, then up to twice as long after
+// each attempt that fails, up to 5 s (60 s where the peer refuses the link), until it is up, its door gives up, or
+// [Node.Disconnect] ends it. Meanwhile what is sent there fails with UNAVAILABLE. [Node.Links] shows it; the log has a line for each
+// change.
 func (n *Node) Dial(ctx context.Context, d door.Door) (peer string, err error) {
-	l, err := n.dial(ctx, d, d.Dial, 1)
+	l, err := n.dial(ctx, d, d.Dial, newKept(d))
 	if err != nil {
 		return "", err
 	}
 	return l.peerName(), nil
 }
 
-// dial makes a link by open, which is a call of the door d, and returns when it is up.
+// dial makes a link by open, which is a call of the door d, and returns when it is up. The link of an error may be nil.
 func (n *Node) dial(
-	ctx context.Context, d door.Door, open func(context.Context) (door.Link, error), epoch uint64,
+	ctx context.Context, d door.Door, open func(context.Context) (door.Link, error), kept *keptLink,
 ) (*linkEnd, error) {
 	unavailable := func(why string, cause error) error { return notLinked(d, CodeUnavailable, why, cause) }
 	transport, err := open(door.WithLogger(ctx, n.log))
@@ -154,7 +166,7 @@ func (n *Node) dial(
 	case err != nil:
 		return nil, unavailable("", err)
 	}
-	l, err := n.newLink(machine.Dialer, epoch)
+	l, err := n.newLink(machine.Dialer, kept)
 	if err != nil {
 		_ = transport.Close()
 		return nil, err
@@ -171,17 +183,17 @@ func (n *Node) dial(
 		l.lost("the peer did not answer the handshake in 10 s")
 	case <-ctx.Done():
 		l.lost("dialling was given up")
-		return nil, unavailable("", ctx.Err())
+		return l, unavailable("", ctx.Err())
 	}
-	if why, isDown := l.keep(d); isDown {
-		return nil, unavailable(why, nil)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.machine.Phase() != machine.PhaseDown:
+		return l, nil
+	case l.isTwin:
+		return l, notLinked(d, CodeAlreadyExists, l.fate, nil)
 	}
-	if n.isOther(l) {
-		l.drain()
-		return nil, notLinked(d, CodeAlreadyExists, "node "+l.peerName()+" is linked already, and this is another of that name; "+
-			"give each its own name, or disconnect the first", nil)
-	}
-	return l, nil
+	return l, unavailable(l.fate, nil)
 }
 
 // notLinked is why a door made no link. What to do depends on the reason, which says it.
@@ -191,33 +203,9 @@ func notLinked(d door.Door, code Code, why string, cause error) *Error {
 	return e
 }
 
-// isOther says whether another node of the peer's name is linked already. The same one may be: then the newest link counts.
-func (n *Node) isOther(l *linkEnd) bool {
-	for _, other := range n.upLinks() {
-		if other.peerName() == l.peerName() && other.peerIncarnation() != l.peerIncarnation() {
-			return true
-		}
-	}
-	return false
-}
-
-// twin says why a Hello cannot be answered: another node of the peer's name is linked already.
-func (l *linkEnd) twin(hello *pb.Hello) string {
-	if hello == nil {
-		return ""
-	}
-	for _, other := range l.node.upLinks() {
-		if other != l && other.peerName() == hello.Node && other.peerIncarnation() != hello.Incarnation {
-			return "node " + hello.Node + " is linked with " + l.node.name + " already, and this is another of that name; give each its " +
-				"own name, or disconnect the first"
-		}
-	}
-	return ""
-}
-
 // Accept implements door.Acceptor: it runs a link that another node dialled, until it ends.
 func (n *Node) Accept(transport door.Link) error {
-	l, err := n.newLink(machine.Acceptor, 0)
+	l, err := n.newLink(machine.Acceptor, nil)
 	if err != nil {
 		_ = transport.Close()
 		return err
@@ -226,8 +214,10 @@ func (n *Node) Accept(transport door.Link) error {
 	return nil
 }
 
-// Disconnect ends the link to a node, for good.
+// Disconnect ends the link to a node, for good; also one that is being dialled again. A link that the other node dialled is dialled
+// again from there, unless it is ended there.
 func (n *Node) Disconnect(node string) {
+	n.keepNoMore(node)
 	if l := n.linkTo(node); l != nil {
 		l.drain()
 	}
@@ -272,13 +262,7 @@ func (l *linkEnd) read(transport door.Link) {
 		switch {
 		case err == nil:
 			l.meterNow().received(packet.FrameBytes)
-			why := l.twin(packet.Head.GetHello())
-			l.drive(func(m *machine.Link, out []machine.Action) []machine.Action {
-				if why != "" {
-					return m.Refuse(why, out)
-				}
-				return m.Receive(packet, out)
-			})
+			l.receive(packet)
 		case errors.As(err, &refusal):
 			l.drive(func(m *machine.Link, out []machine.Action) []machine.Action {
 				if refusal.Code == pb.Code_CODE_TOO_LARGE {
@@ -291,6 +275,15 @@ func (l *linkEnd) read(transport door.Link) {
 			return
 		}
 	}
+}
+
+// receive acts on a packet of the peer.
+func (l *linkEnd) receive(packet *wire.Packet) {
+	if packet.Head.Hello != nil || packet.Head.Welcome != nil {
+		l.admit(packet)
+		return
+	}
+	l.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.Receive(packet, out) })
 }
 
 func (l *linkEnd) write(transport door.Link) {
@@ -370,9 +363,6 @@ func (l *linkEnd) lost(why string) {
 }
 
 func (l *linkEnd) drain() {
-	l.mu.Lock()
-	l.parting = true
-	l.mu.Unlock()
 	l.drive(func(m *machine.Link, out []machine.Action) []machine.Action {
 		m.Drain()
 		return out

@@ -17,7 +17,7 @@ func (l *linkEnd) act(a *machine.Action) {
 	n := l.node
 	switch a.Kind {
 	case machine.ActionUp:
-		n.setAbsent(a.Up.Peer, "")
+		n.linkUp(l, a.Up.Peer, a.Up.Incarnation)
 		n.log.Info("the link is up", "peer", a.Up.Peer)
 		close(l.settled)
 	case machine.ActionOpened:
@@ -265,7 +265,7 @@ func (l *linkEnd) badItem(a *machine.Action) {
 // onDown: the link is over. The caller holds inboundMu.
 func (l *linkEnd) onDown(down *machine.Down) {
 	l.mu.Lock()
-	l.fate = down.Detail
+	l.fate, l.fateStatus = down.Detail, down.Status
 	l.lastCredit()
 	if reason := l.machine.RefusedFor(); reason != 0 {
 		l.node.counters.refused(reason)
@@ -290,6 +290,7 @@ func (l *linkEnd) onDown(down *machine.Down) {
 			Detail: fmt.Sprintf("stream %016x, seq %d to %d: %s", u.Stream, u.First, u.Last, down.Detail),
 		})
 	}
+	l.node.linkLost(l, down.Detail)
 	l.node.movesLost(l, down.Detail)
 	l.node.linkDown(l, down, watches)
 	for flow, o := range outlets {
@@ -334,9 +335,6 @@ func (n *Node) linkDown(l *linkEnd, down *machine.Down, watches map[watch]struct
 		level = slog.LevelWarn // one side is to blame
 	}
 	n.log.Log(context.Background(), level, "the link is down", "peer", l.peerName(), "reason", down.Detail)
-	if l.returns() != nil {
-		n.setAbsent(l.peerName(), "the link to node "+l.peerName()+" is being made again: "+down.Detail)
-	}
 	n.mu.Lock()
 	delete(n.links, l.id)
 	n.showLinks()

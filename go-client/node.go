@@ -35,6 +35,10 @@ type Node struct {
 	ended       chan struct{} // closed when its actors have ended
 	dead        deadLetters
 	counters    counters
+	// dials counts the links that this node dialled.
+	dials atomic.Uint64
+	// admission is held while it is decided whether a link may be, so that of two of one node the older one ends. It is taken first.
+	admission sync.Mutex
 
 	mu    sync.RWMutex
 	cells map[string]*cell
@@ -45,8 +49,10 @@ type Node struct {
 	owned    map[string]owned  // owner cells of actors that have moved, and whose home this is
 	// fallen is why actors stopped that panicked too often, by path.
 	fallen map[string]string
-	// absent is why there is no link to nodes that there was a link to, whose doors make links again.
-	absent map[string]string
+	// kept are the links that this node dials again when they are lost, by peer.
+	kept map[string]*keptLink
+	// met is the last incarnation of each peer.
+	met map[string]uint64
 	// forwards are the actors that left in the last 30 s.
 	forwards map[string]*cell
 	// departed are the stays that ended in the last 30 s.

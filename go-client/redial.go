@@ -3,122 +3,216 @@ package actorbridge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"github.com/actorbridge/actorbridge/go-client/door"
-	"github.com/actorbridge/actorbridge/go-client/internal/machine"
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 )
 
 const (
-	// redialDelay is about how long after the end of a link it is dialled again; it doubles with each attempt that fails.
-	redialDelay = 50 * time.Millisecond
-	// maxRedialDelay is about the longest delay.
+	// redialDelay is the most time until a link that was lost is dialled again; it doubles with each attempt that fails.
+	redialDelay = 100 * time.Millisecond
+	// maxRedialDelay is the most that it becomes,
 	maxRedialDelay = 5 * time.Second
+	// refusedDelay where the peer says that there can be no link: only a change at one side helps.
+	refusedDelay = time.Minute
+	// sayAgain is how often the log says that the same thing still fails, after the first sayFirst attempts.
+	sayAgain = time.Minute
+	sayFirst = 3
+	// maxMet is the most peers whose incarnation is remembered.
+	maxMet = 16_384
 )
 
-// redial: a link that this node dialled has ended. If its door makes links again, that is done here.
-func (n *Node) redial(l *linkEnd) {
-	again := l.returns()
-	if again == nil {
+// A keptLink is a link that this node dialled, and dials again when it is lost.
+type keptLink struct {
+	door door.Redialer
+	// ended is closed when the user has ended the link, or dialled the peer otherwise.
+	ended chan struct{}
+	// info is under the node's lock.
+	info LinkInfo
+}
+
+// newKept is what a node keeps of a door that it dials; nil for one whose links do not come back.
+func newKept(d door.Door) *keptLink {
+	again, ok := d.(door.Redialer)
+	if !ok {
+		return nil
+	}
+	return &keptLink{door: again, ended: make(chan struct{}), info: LinkInfo{Door: d.String(), State: LinkUp}}
+}
+
+// linkUp: a link has come up. What this node dialled last is what it keeps for the peer, or nothing.
+func (n *Node) linkUp(l *linkEnd, peer string, incarnation uint64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	before, known := n.met[peer]
+	if !known && len(n.met) >= maxMet {
+		clear(n.met)
+	}
+	if n.met[peer] = incarnation; known && before != incarnation {
+		n.reclaim(peer)
+	}
+	if l.accepted {
 		return
 	}
-	ctx, cancel := n.untilClosing()
+	old := n.kept[peer]
+	delete(n.kept, peer)
+	if k := l.kept; k != nil {
+		if k.info.State == LinkRedialling {
+			k.info.Redials++
+		}
+		k.info.Peer, k.info.State, k.info.Attempts, k.info.Reason = peer, LinkUp, 0, ""
+		n.kept[peer] = k
+	}
+	if old != nil && old != l.kept {
+		close(old.ended)
+	}
+}
+
+// reclaim: another process of a node's name has come. The actors that had moved to the one before it are gone: this node, if it
+// is their home, has their addresses again. The caller holds the node's lock.
+func (n *Node) reclaim(peer string) {
+	for path, o := range n.owned {
+		if o.owner == peer {
+			n.owned[path] = owned{n.name, o.epoch + 1}
+		}
+	}
+}
+
+// linkLost: a link is over. It is called before the senders know, so that they find the reason.
+func (n *Node) linkLost(l *linkEnd, why string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	// The link of an attempt that fails is not lost.
+	if k := l.kept; k != nil && n.kept[k.info.Peer] == k && k.info.State == LinkUp && !n.isClosing() {
+		k.info.State, k.info.Reason = LinkRedialling, why
+	}
+}
+
+// keepNoMore: the user has ended the link to a node.
+func (n *Node) keepNoMore(peer string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if k := n.kept[peer]; k != nil {
+		delete(n.kept, peer)
+		close(k.ended)
+	}
+}
+
+// redial: a link that this node dialled has ended. If it is kept, it is made again here.
+func (n *Node) redial(l *linkEnd) {
+	k := l.kept
+	if k == nil || !n.keeps(k) {
+		return
+	}
+	ctx, cancel := n.untilEnded(k)
 	defer cancel()
-	epoch := l.epoch
-	for delay := redialDelay; ; delay = min(2*delay, maxRedialDelay) {
-		// Jitter, so that many nodes that lost one peer do not come back at once.
-		timer := time.NewTimer(delay/2 + rand.N(delay))
+	var said string
+	var saidAt time.Time
+	for delay, attempt := redialDelay, 1; ; attempt++ {
+		// Full jitter, so that many nodes that lost one peer do not come back at once.
+		timer := time.NewTimer(rand.N(delay))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		}
-		epoch++
-		next, err := n.dial(ctx, again, again.Redial, epoch)
-		switch {
-		case err == nil:
-			n.linkBack(l, next)
-			return
-		case ctx.Err() != nil:
-			return
-		case errors.Is(err, door.ErrGivenUp):
-			n.setAbsent(l.peerName(), "the link to node "+l.peerName()+" is down: "+textOf(err))
-			n.log.Error("a link is not made again", "peer", l.peerName(), "err", textOf(err))
+		n.laterDials(ctx, l)
+		if ctx.Err() != nil || !n.keeps(k) {
 			return
 		}
-		n.log.Warn("a link could not be made again", "peer", l.peerName(), "err", textOf(err))
-	}
-}
-
-// returns is the door that makes the link again when it is lost; nil if it was never up, or this node ends it.
-func (l *linkEnd) returns() door.Redialer {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.parting {
-		return nil
-	}
-	return l.again
-}
-
-// keep says whether the link, which d made, is down already, and why. If not, d may have to make it again.
-func (l *linkEnd) keep(d door.Door) (why string, isDown bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.machine.Phase() == machine.PhaseDown {
-		return l.fate, true
-	}
-	l.again, _ = d.(door.Redialer)
-	return "", false
-}
-
-// linkBack: next is the new link in the place of lost. Of another process at the other end, the actors that had moved
-// there are gone: this node, if it is their home, has their addresses again.
-func (n *Node) linkBack(lost, next *linkEnd) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	delete(n.absent, lost.peerName())
-	if lost.peerIncarnation() == next.peerIncarnation() {
-		return
-	}
-	for path, o := range n.owned {
-		if o.owner == lost.peerName() {
-			n.owned[path] = owned{n.name, o.epoch + 1}
+		next, err := n.dial(ctx, k.door, k.door.Redial, k)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		why := textOf(err)
+		if errors.Is(err, door.ErrGivenUp) {
+			n.attemptFailed(k, LinkGivenUp, why)
+			n.log.Error("a link is not made again", "peer", l.peerName(), "err", why)
+			return
+		}
+		n.attemptFailed(k, LinkRedialling, why)
+		if attempt <= sayFirst || why != said || time.Since(saidAt) >= sayAgain {
+			n.log.Warn("a link could not be made again", "peer", l.peerName(), "err", why)
+			said, saidAt = why, time.Now()
+		}
+		if delay = min(2*delay, maxRedialDelay); next.wasRefused() {
+			delay = refusedDelay
 		}
 	}
 }
 
-// setAbsent notes why there is no link to a node; empty = there is one.
-func (n *Node) setAbsent(peer, why string) {
+func (n *Node) attemptFailed(k *keptLink, state LinkState, why string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if delete(n.absent, peer); why != "" {
-		n.absent[peer] = why
+	k.info.State, k.info.Reason = state, why
+	k.info.Attempts++
+}
+
+// wasRefused says whether the peer, or this node, will not have a link as it was dialled. A link may be nil: it was not there.
+func (l *linkEnd) wasRefused() bool {
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.fateStatus > pb.Status_STATUS_LINK_DOWN
+}
+
+// laterDials waits until each later dial of this node has found its peer, or none: it may be the link's place that it takes.
+func (n *Node) laterDials(ctx context.Context, l *linkEnd) {
+	for _, other := range n.allLinks() {
+		if other.accepted || other.epoch <= l.epoch {
+			continue
+		}
+		select {
+		case <-other.settled:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
-// whyAbsent says why there is no link to a node that was there; without a name, to any node. Empty = nothing is known.
-func (n *Node) whyAbsent(peer string) string {
+// keeps says whether k is what there is for its peer.
+func (n *Node) keeps(k *keptLink) bool {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	if peer == "" {
-		for _, why := range n.absent {
-			return why
-		}
-	}
-	return n.absent[peer]
+	return n.kept[k.info.Peer] == k
 }
 
-// untilClosing is a context that ends when the node shuts down.
-func (n *Node) untilClosing() (context.Context, context.CancelFunc) {
+// whyAway says why there is no link to a node that was there; without a name, to any node. Empty = nothing is known.
+func (n *Node) whyAway(peer string) string {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	for name, k := range n.kept {
+		if peer != "" && peer != name || k.info.State == LinkUp || n.linkTo(name) != nil {
+			continue
+		}
+		if k.info.State == LinkGivenUp {
+			return "the link to node " + name + " is down: " + k.info.Reason
+		}
+		tried := ""
+		if k.info.Attempts > 0 {
+			tried = fmt.Sprintf(" after %d attempts", k.info.Attempts)
+		}
+		return "the link to node " + name + " is being made again" + tried + ": " + k.info.Reason
+	}
+	return ""
+}
+
+// untilEnded is a context that ends when a link is not to be made again, or the node shuts down.
+func (n *Node) untilEnded(k *keptLink) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	n.tasks.run(func() {
 		select {
 		case <-n.closing:
-			cancel()
+		case <-k.ended:
 		case <-ctx.Done():
 		}
+		cancel()
 	})
 	return ctx, cancel
 }

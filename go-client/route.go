@@ -48,13 +48,13 @@ func (n *Node) search(ctx context.Context, to Ref, mayAsk bool) (route, error) {
 		if link := n.linkTo(host); link != nil {
 			return route{link: link}, nil
 		}
-		return route{}, newError(CodeUnavailable, to.text, cmp.Or(n.whyAbsent(host), "no link to node "+host+" is up"))
+		return route{}, newError(CodeUnavailable, to.text, cmp.Or(n.whyAway(host), "no link to node "+host+" is up"))
 	}
 	if c := n.cell(path); c != nil {
 		return route{cell: c}, nil
 	}
 	gone := n.gone(to)
-	if why := n.whyAbsent(""); why != "" && host == "" { // it may live there
+	if why := n.whyAway(""); why != "" && host == "" { // it may live there
 		gone = newError(CodeUnavailable, to.text, "no node that there is a link to has it; "+why)
 	}
 	if host != "" {
@@ -203,10 +203,13 @@ func textOf(err error) string {
 	if !errors.As(err, &e) {
 		return err.Error()
 	}
-	if e.cause != nil {
-		return e.Detail + ": " + e.cause.Error()
+	switch {
+	case e.cause == nil:
+		return e.Detail
+	case e.Detail == "":
+		return e.cause.Error()
 	}
-	return e.Detail
+	return e.Detail + ": " + e.cause.Error()
 }
 
 func detailOf(err error) string {

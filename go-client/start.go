@@ -64,7 +64,7 @@ func Start(ctx context.Context, name string, options ...Option) (*Node, error) {
 		outside: newSender("", "ab://"+name+"/"+systemPath), closing: make(chan struct{}), ended: make(chan struct{}),
 		cells: make(map[string]*cell), links: make(map[uint64]*linkEnd), owners: make(map[string]string),
 		asks: new(machine.Asks[*waiter]), owned: make(map[string]owned), forwards: make(map[string]*cell),
-		departed: make(map[stay]*cell), absent: make(map[string]string), fallen: make(map[string]string),
+		departed: make(map[stay]*cell), kept: make(map[string]*keptLink), met: make(map[string]uint64), fallen: make(map[string]string),
 		leaving: make(map[string]*leaving), arriving: make(map[string]*arriving),
 	}
 	n.tasks.run(n.tick)

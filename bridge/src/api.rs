@@ -14,7 +14,7 @@ use crate::actor::{Actor, Factory, Module, Options, check_pattern};
 use crate::address::{Address, Ref, SYSTEM, is_reserved};
 use crate::codec::Codec;
 use crate::context::Cx;
-use crate::door::{LinkEnd, join_in_memory};
+use crate::door::LinkEnd;
 use crate::error::{Error, Fault};
 use crate::machine::link::Role;
 use crate::message::{Message, Payload};
@@ -26,6 +26,7 @@ use crate::rings::{DeadLetter, LogLine};
 use crate::status::Heard;
 use crate::system::System;
 
+mod links;
 mod moves;
 
 /// How often time is brought to requests and links.
@@ -259,7 +260,7 @@ impl Node {
         let remote = inner.remote.clone();
         let refused = Heard::new(&self.inner, address);
         let task = async move {
-            let accept = move || LinkEnd::new(&accepting, Role::Acceptor);
+            let accept = move || LinkEnd::new(&accepting, Role::Acceptor, None);
             match crate::remote::listen(&text, accept, refused, until, &remote).await {
                 Ok(bound) => {
                     let _ = tx.send(Ok(bound.address));
@@ -269,23 +270,10 @@ impl Node {
             }
         };
         inner.tasks.spawn_on(task, &inner.handle);
-        let failed = |why: String| self.not_linked(address, &why);
+        let failed = |why: String| self.inner.not_linked(address, &why);
         let bound = rx.recv().map_err(|e| failed(e.to_string()))?.map_err(failed)?;
         lock(&self.inner.bound).push(bound);
         Ok(())
-    }
-
-    /// Why an address is of no use: it is none, or there is nothing.
-    fn not_linked(&self, address: &str, why: &str) -> Error {
-        let code = match crate::remote::is_valid(address, &self.inner.remote) {
-            true => Code::Unavailable,
-            false => Code::InvalidArgument,
-        };
-        let why = why
-            .strip_prefix(address)
-            .and_then(|why| why.strip_prefix(": "))
-            .unwrap_or(why);
-        Error::new(code, address, why).saying("no link was made", "")
     }
 
     /// Spawns an actor at `path`.
@@ -434,70 +422,6 @@ impl Node {
     pub fn peers(&self) -> Vec<String> {
         let links = self.inner.links.read().unwrap_or_else(|e| e.into_inner());
         links.values().filter(|l| l.is_up()).filter_map(|l| l.peer()).collect()
-    }
-
-    /// The accepting end of a new link, for a door that carries it.
-    pub fn accept(&self) -> Arc<LinkEnd> {
-        LinkEnd::new(&self.inner, Role::Acceptor)
-    }
-
-    /// The dialling end of a new link, for a door that carries it.
-    pub fn dialler(&self) -> Arc<LinkEnd> {
-        LinkEnd::new(&self.inner, Role::Dialer)
-    }
-
-    /// Links with the node that listens at `tcp://host:port`, `grpcs://host:port` or `unix:///path`; returns its name when the link is up.
-    ///
-    /// # Errors
-    /// UNAVAILABLE: nobody listens there, or the peer refused the link, and why. INVALID_ARGUMENT: it is no address.
-    pub async fn dial(&self, address: &str) -> Result<String, Error> {
-        let end = self.dialler();
-        let (link, text, remote) = (end.clone(), address.to_owned(), self.inner.remote.clone());
-        let heard = Heard::new(&self.inner, address);
-        let connect = async move { crate::remote::connect(link, &text, &heard, &remote).await };
-        let connected = self
-            .inner
-            .handle
-            .spawn(connect)
-            .await
-            .unwrap_or_else(|e| Err(e.to_string()));
-        if let Err(why) = connected {
-            end.lost(&why);
-            return Err(self.not_linked(address, &why));
-        }
-        self.settled(&end, address).await
-    }
-
-    /// Links with another node of this process; returns when the link is up.
-    ///
-    /// # Errors
-    /// UNAVAILABLE: a node refused the link, and why.
-    pub async fn join(&self, other: &Node) -> Result<(), Error> {
-        let near = self.dialler();
-        let carry = join_in_memory(near.clone(), other.accept());
-        self.inner.tasks.spawn_on(carry, &self.inner.handle);
-        self.settled(&near, other.name()).await.map(drop)
-    }
-
-    async fn settled(&self, end: &Arc<LinkEnd>, address: &str) -> Result<String, Error> {
-        let settled = tokio::time::timeout(Duration::from_secs(10), end.settled.cancelled()).await;
-        match end.peer().filter(|_| settled.is_ok() && !end.is_down()) {
-            Some(peer) => Ok(peer),
-            None => {
-                let why = end
-                    .fate()
-                    .unwrap_or_else(|| "the peer did not answer the handshake in 10 s".into());
-                end.lost(&why);
-                Err(Error::new(Code::Unavailable, address, why))
-            }
-        }
-    }
-
-    /// Ends the link to a node.
-    pub fn disconnect(&self, node: &str) {
-        if let Some(link) = self.inner.link_to(node) {
-            link.drain(&self.inner);
-        }
     }
 
     /// Stops all actors, closes all links, and ends all tasks. A second call waits for nothing.

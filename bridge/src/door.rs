@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::actor::State as ActorState;
 use crate::asks::Place;
 use crate::error::Fault;
+use crate::links::Kept;
 use crate::machine::Millis;
 use crate::machine::link::{Action, BindingNumber, Config, Link, PROTOCOL, Phase, Role, Send};
 use crate::message::{Message, Outgoing};
@@ -22,6 +23,7 @@ use crate::remote::Identity;
 use crate::status::{Meter, SOFTWARE};
 use crate::versions;
 
+mod admission;
 mod inbound;
 pub(crate) mod inline;
 mod lane;
@@ -61,6 +63,11 @@ struct State {
 pub struct LinkEnd {
     id: u64,
     node: Weak<Inner>,
+    role: Role,
+    /// Counts the dials of the side that dialled.
+    epoch: AtomicU64,
+    /// By which it is dialled again, if it is.
+    kept: Option<Arc<Kept>>,
     state: Mutex<State>,
     /// Held while actions are carried out, so that they are in order.
     inbound: Mutex<HashMap<u32, Inbound>>,
@@ -92,11 +99,16 @@ impl std::fmt::Debug for LinkEnd {
 }
 
 impl LinkEnd {
-    pub(crate) fn new(node: &Arc<Inner>, role: Role) -> Arc<Self> {
+    pub(crate) fn new(node: &Arc<Inner>, role: Role, kept: Option<Arc<Kept>>) -> Arc<Self> {
+        let link_epoch = match role {
+            Role::Dialer => node.kept_links.next_epoch(),
+            Role::Acceptor => 0,
+        };
         let config = Config {
             role,
             node: node.name.clone(),
             incarnation: node.incarnation,
+            link_epoch,
             protocol: PROTOCOL,
             capabilities: vec![v1::Capability::Move as u32],
             required: Vec::new(),
@@ -108,6 +120,9 @@ impl LinkEnd {
         let end = Arc::new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             node: Arc::downgrade(node),
+            role,
+            epoch: AtomicU64::new(link_epoch),
+            kept,
             state: Mutex::new(State {
                 machine,
                 outlets: HashMap::new(),
@@ -149,6 +164,19 @@ impl LinkEnd {
     /// The peer's node name, once the handshake is over.
     pub fn peer(&self) -> Option<String> {
         lock(&self.peer).clone()
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Which one of the dials of the side that dialled it is; 0 = it has not said so yet.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn kept(&self) -> Option<&Arc<Kept>> {
+        self.kept.as_ref()
     }
 
     /// The door has verified who the peer is: its name and the sources of its messages must agree. Call it before the
@@ -243,30 +271,10 @@ impl LinkEnd {
     /// A frame came.
     pub fn receive_packet(&self, packet: Packet) {
         let Some(node) = self.node.upgrade() else { return };
-        match self.twin(&node, &packet.head) {
-            None => self.drive(&node, |machine, out| machine.receive(packet, out)),
-            Some(why) => self.drive(&node, |machine, out| machine.refuse(&why, out)),
+        match packet.head.hello.is_some() || packet.head.welcome.is_some() {
+            true => self.admit(&node, packet, false),
+            false => self.drive(&node, |machine, out| machine.receive(packet, out)),
         }
-    }
-
-    /// Why a handshake cannot go on: another node of the peer's name is linked already.
-    fn twin(&self, node: &Inner, head: &v1::Frame) -> Option<String> {
-        let (hello, welcome) = (head.hello.as_ref(), head.welcome.as_ref());
-        let said = hello.map(|h| (&h.node, h.incarnation));
-        let (name, incarnation) = said.or(welcome.map(|w| (&w.node, w.incarnation)))?;
-        let links = node.links.read().unwrap_or_else(|e| e.into_inner());
-        let twin = |other: &&Arc<Self>| other.id != self.id && other.is_up() && other.peer().as_ref() == Some(name);
-        let other = links
-            .values()
-            .filter(twin)
-            .any(|l| l.incarnation.load(Ordering::Relaxed) != incarnation);
-        other.then(|| {
-            format!(
-                "node {name} is linked with {} already, and this is another of that name; give each its own name, or disconnect the \
-                 first",
-                node.name
-            )
-        })
     }
 
     /// The next packet to carry, if there is one.

@@ -20,6 +20,7 @@ use crate::door::LinkEnd;
 use crate::error::Error;
 use crate::machine::Millis;
 use crate::machine::ask::Asks;
+use crate::machine::link::Role;
 use crate::machine::pool::Grant;
 use crate::message::{Message, Outgoing, Permit};
 use crate::outlet::{Placed, Sender, Sent};
@@ -76,6 +77,7 @@ pub(crate) struct Inner {
     pub(crate) watches: Mutex<HashMap<u64, Vec<(String, Address)>>>,
     /// Why actors stopped that panicked too often, by path.
     pub(crate) fallen: Mutex<HashMap<String, String>>,
+    pub(crate) kept_links: crate::links::Links,
     /// Where it listens.
     pub(crate) bound: Mutex<Vec<String>>,
 }
@@ -111,6 +113,7 @@ impl Inner {
             moves: crate::moves::Moves::default(),
             watches: Mutex::default(),
             fallen: Mutex::default(),
+            kept_links: crate::links::Links::default(),
             bound: Mutex::default(),
         }
     }
@@ -185,7 +188,11 @@ impl Inner {
             if let Some(node) = to.node().filter(|n| *n != self.name) {
                 let no_link = || match self.closing.is_cancelled() {
                     true => Error::node_stopped(&self.name, to.as_str()),
-                    false => Error::new(Code::Unavailable, to.as_str(), format!("no link to node {node} is up")),
+                    false => {
+                        let why = self.why_away(Some(node));
+                        let why = why.unwrap_or_else(|| format!("no link to node {node} is up"));
+                        Error::new(Code::Unavailable, to.as_str(), why)
+                    }
                 };
                 return self.link_to(node).map(Target::Link).ok_or_else(no_link);
             }
@@ -198,7 +205,14 @@ impl Inner {
             if let Some(link) = self.known_owner(to.path()).and_then(|owner| self.link_to(&owner)) {
                 return Ok(Target::Link(link));
             }
-            self.search(to).await.ok_or_else(|| self.gone(to))
+            let found = self.search(to).await;
+            found.ok_or_else(|| match self.why_away(None) {
+                Some(why) if !self.closing.is_cancelled() => {
+                    let detail = format!("no node that there is a link to has it; {why}"); // it may live there
+                    Error::new(Code::Unavailable, to.as_str(), detail)
+                }
+                _ => self.gone(to),
+            })
         })
     }
 
@@ -345,8 +359,11 @@ impl Inner {
             };
             self.notify(&watcher, Outgoing::of(Kind::Terminated, &notice));
         }
+        self.links.write().unwrap_or_else(|e| e.into_inner()).remove(&id);
         // An end that one side is to blame for may need a look.
         let level = match link.fate_status() {
+            // Who dialled in vain is told by the call.
+            Some(v1::Status::LinkDown) if link.role() == Role::Dialer && link.peer().is_none() => return,
             Some(v1::Status::LinkDown) => Level::Info,
             _ => Level::Warn,
         };
@@ -355,7 +372,6 @@ impl Inner {
             &link.peer().unwrap_or_default(),
             format!("the link is down: {detail}"),
         );
-        self.links.write().unwrap_or_else(|e| e.into_inner()).remove(&id);
     }
 
     /// A message was not handled: its asker, the sender's node and the dead letters are told.

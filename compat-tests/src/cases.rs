@@ -45,6 +45,16 @@ pub enum Side {
     There,
 }
 
+/// What a network does to connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// They end at once.
+    Cut,
+    /// Nothing comes through any more, and nobody is told.
+    Mute,
+}
+
 /// One step: exactly one verb, and what belongs to it.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -90,6 +100,10 @@ pub struct Step {
     pub shutdown: Option<Side>,
     /// End the peer program at once, as `kill -9` does.
     pub kill: Option<Side>,
+    /// The same, and start it again under the same name.
+    pub restart: Option<Side>,
+    /// What the network does to the connections that there are.
+    pub network: Option<Fault>,
 
     /// The node that acts.
     pub at: Option<Side>,
@@ -120,10 +134,17 @@ pub struct Step {
     pub save: BTreeMap<String, String>,
 }
 
+impl Case {
+    /// Does a step of it need something between the two nodes?
+    pub fn is_proxied(&self) -> bool {
+        self.steps.iter().any(|s| s.network.is_some() || s.restart.is_some())
+    }
+}
+
 impl Step {
     /// The verb's name; empty unless there is exactly one.
     pub fn verb(&self) -> &'static str {
-        let verbs: [(&'static str, bool); 20] = [
+        let verbs: [(&'static str, bool); 22] = [
             ("spawn", self.spawn.is_some()),
             ("tell", self.tell.is_some()),
             ("try_tell", self.try_tell.is_some()),
@@ -144,6 +165,8 @@ impl Step {
             ("relink", self.relink.is_some()),
             ("shutdown", self.shutdown.is_some()),
             ("kill", self.kill.is_some()),
+            ("restart", self.restart.is_some()),
+            ("network", self.network.is_some()),
         ];
         let mut named = verbs.iter().filter(|(_, there)| *there);
         match (named.next(), named.next()) {

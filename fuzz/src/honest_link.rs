@@ -30,6 +30,7 @@ impl Side {
             role,
             node: name.into(),
             incarnation: 1,
+            link_epoch: 1,
             protocol: PROTOCOL,
             capabilities: Vec::new(),
             required: Vec::new(),

@@ -35,6 +35,7 @@ pub fn run(data: &[u8]) {
         role,
         node: "here".into(),
         incarnation: 1,
+        link_epoch: 1,
         protocol: PROTOCOL,
         capabilities: vec![4],
         required: Vec::new(),

@@ -18,6 +18,7 @@ type options struct {
 	maxFrameBytes          int
 	setUpTime              time.Duration
 	maxConnections         int
+	once                   bool
 	tls                    *tlsSource
 }
 
@@ -41,6 +42,11 @@ func SetUpTime(d time.Duration) Option {
 // MaxConnections is the most connections that a server has. Those beyond it are closed at once. Default 1,024.
 func MaxConnections(n int) Option {
 	return func(o *options) { o.maxConnections = n }
+}
+
+// Once is for a door: a link that is lost is not dialled again.
+func Once() Option {
+	return func(o *options) { o.once = true }
 }
 
 func optionsOf(opts []Option) options {

@@ -31,9 +31,14 @@ const (
 var linkStream = grpc.StreamDesc{StreamName: "Link", ServerStreams: true, ClientStreams: true}
 
 // Door dials the node that listens at addr: "tcp://host:port", "grpcs://host:port" (see [TLSFiles]) or "unix:///path". A bad
-// address, or files for TLS that are not usable, are an error of Dial.
+// address, or files for TLS that are not usable, are an error of Dial. It is a door.Redialer, unless [Once] is given: the node dials
+// again when the link is lost.
 func Door(addr string, opts ...Option) door.Door {
-	return &remoteDoor{addr: addr, options: optionsOf(opts)}
+	d := &remoteDoor{addr: addr, options: optionsOf(opts)}
+	if d.options.once {
+		return struct{ door.Door }{d}
+	}
+	return d
 }
 
 type remoteDoor struct {
@@ -42,6 +47,9 @@ type remoteDoor struct {
 }
 
 func (d *remoteDoor) String() string { return d.addr }
+
+// Redial implements door.Redialer. It never gives up.
+func (d *remoteDoor) Redial(ctx context.Context) (door.Link, error) { return d.Dial(ctx) }
 
 func (d *remoteDoor) Dial(ctx context.Context) (door.Link, error) {
 	at, err := parseAddress(d.addr, d.options)

@@ -34,7 +34,8 @@ pub(super) struct Inbound {
 impl LinkEnd {
     pub(super) fn act(&self, node: &Arc<Inner>, inbound: &mut HashMap<u32, Inbound>, action: Action) {
         match action {
-            Action::Up { peer, .. } => {
+            Action::Up { peer, incarnation, .. } => {
+                node.link_up(&peer, incarnation, self.role, self.kept.as_ref());
                 node.log(Level::Info, &peer, "the link is up".into());
                 self.settled.cancel();
             }
@@ -358,6 +359,9 @@ impl LinkEnd {
                 detail,
                 envelope: Bytes::new(),
             });
+        }
+        if let Some(kept) = &self.kept {
+            node.link_lost(kept, detail);
         }
         node.link_down(self, last_frame, detail);
         outlets

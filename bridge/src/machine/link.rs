@@ -66,6 +66,8 @@ pub struct Config {
     pub node: String,
     /// Random for each process start.
     pub incarnation: u64,
+    /// Which one of the incarnation's dials this is, from 1 on; a higher one takes the place of those before. Of a dialer.
+    pub link_epoch: u64,
     /// Protocol versions, lowest and highest.
     pub protocol: (u32, u32),
     /// See `v1::Capability`.
@@ -392,6 +394,30 @@ impl Link {
                 token: now,
                 mem_permille: 0,
             });
+        }
+    }
+
+    /// Asks the peer for a sign of life at once: [`Self::heard`] rises when it comes.
+    pub fn probe(&mut self, now: Millis) {
+        if self.phase == Phase::Up {
+            self.head.ping = Some(v1::Ping {
+                token: now,
+                mem_permille: 0,
+            });
+        }
+    }
+
+    /// How many frames have come.
+    pub fn heard(&self) -> u64 {
+        self.last_number
+    }
+
+    /// The peer has dialled again: its newer link is in the place of this one, which ends. What still comes by it does not count.
+    pub fn supersede(&mut self, out: &mut Vec<Action>) {
+        if self.phase != Phase::Down {
+            let detail = "a newer link of the same node is in its place";
+            self.say_goodbye(GoodbyeCode::GoodbyeNormal, detail);
+            self.go_down(v1::Status::LinkDown, detail.into(), None, out);
         }
     }
 

@@ -22,9 +22,13 @@ impl Inner {
         if let Some(cell) = self.cell(path) {
             return Some((self.name.clone(), cell.lock().epoch));
         }
-        if let Some(owner) = self.tables().owners.get(path).cloned() {
-            return Some(owner);
+        let tables = self.tables();
+        if let Some((owner, epoch)) = tables.owners.get(path).cloned() {
+            // It was taken back of a node that has gone with it: nobody has it.
+            let gone = owner == self.name && !tables.arriving.contains_key(path);
+            return Some((owner, epoch)).filter(|_| !gone);
         }
+        drop(tables);
         let forwarder = self.left(path)?.forwarder()?;
         Some((forwarder.owner.clone(), forwarder.epoch))
     }
@@ -133,6 +137,14 @@ impl Inner {
         let (node, cell) = (self.clone(), cell.clone());
         let task = async move { drop(node.swap(&cell, expected, gone).await) };
         self.tasks.spawn_on(task, &self.handle);
+    }
+
+    /// Another process of a node's name has come: the actors that had moved to the one before it are gone, and their addresses
+    /// are here again.
+    pub(crate) fn reclaim(&self, node: &str) {
+        for owner in self.tables().owners.values_mut().filter(|(owner, _)| owner == node) {
+            *owner = (self.name.clone(), owner.1 + 1);
+        }
     }
 
     /// The epoch of an actor that is spawned here.

@@ -18,6 +18,7 @@ pub(crate) fn begin(event: &Event<'_>) -> Link {
         },
         node: event.text("node").to_owned(),
         incarnation: event.number("incarnation", 1),
+        link_epoch: event.number("link_epoch", 1),
         protocol: (
             event.number("min_protocol", PROTOCOL.0.into()) as u32,
             event.number("max_protocol", PROTOCOL.1.into()) as u32,
@@ -60,6 +61,9 @@ pub(crate) fn play(link: &mut Link, event: &Event<'_>) -> Vec<String> {
         "receive" => receive(link, event, &mut lines, &mut actions),
         "tick" => link.tick(event.number("now", 0), &mut actions),
         "drain" => link.drain(),
+        "probe" => link.probe(event.number("now", 0)),
+        "heard" => lines.push(format!("< {}", link.heard())),
+        "supersede" => link.supersede(&mut actions),
         "lost" => link.lost(event.text(""), &mut actions),
         "bad_frame" => link.bad_frame(event.text(""), &mut actions),
         "open" | "send" | "send_off_stream" | "forward" | "fail" | "move" => lines.push(send(link, event)),

@@ -2,7 +2,7 @@
 //!
 //! - [`pair`]: the columns of the table: a door and two languages, with the nodes they need.
 //! - `peer`: a peer program and the conversation with it.
-//! - `steps`: carries out one case. `matching`: does a result look as expected?
+//! - `network`: hurts connections. `steps`: carries out one case. `matching`: does a result look as expected?
 //! - [`known`]: failures that are known. [`table`]: what is printed.
 
 pub mod known;
@@ -11,6 +11,7 @@ pub mod table;
 
 mod certificates;
 mod matching;
+mod network;
 mod peer;
 mod steps;
 
@@ -93,7 +94,7 @@ pub async fn run(programs: &Programs, schema: &Schema, cases: &[Case], pairs: &[
 }
 
 async fn run_pair(programs: &Programs, schema: &Schema, cases: Vec<Case>, pair: Pair) -> Vec<Outcome> {
-    let nodes = match pair::Nodes::start(programs, pair, "shared").await {
+    let nodes = match pair::Nodes::start(programs, pair, "shared", false).await {
         Ok(nodes) => Arc::new(nodes),
         Err(problem) => {
             let failed = |case: Case| Outcome {
@@ -141,7 +142,7 @@ async fn run_case(
     let id = format!("c{number}");
     let work = async {
         let nodes = match case.fresh {
-            true => Arc::new(pair::Nodes::start(programs, pair, &id).await?),
+            true => Arc::new(pair::Nodes::start(programs, pair, &id, case.is_proxied()).await?),
             false => shared,
         };
         steps::Run {

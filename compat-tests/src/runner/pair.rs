@@ -1,12 +1,13 @@
 //! The columns of the table: a door, the language of the driver's node and that of the node at the other end.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
+use super::network::Network;
 use super::peer::Peer;
 use super::{Programs, certificates};
-use crate::cases::{Only, Side};
+use crate::cases::{Fault, Only, Side};
 use compat_peer::ops::{Answer, Door, Operation};
 
 /// How the two nodes are joined.
@@ -132,12 +133,23 @@ impl Pair {
 /// Two linked nodes.
 #[derive(Debug)]
 pub(super) struct Nodes {
-    here: (Arc<Peer>, String),
-    there: (Arc<Peer>, String),
+    here: Node,
+    there: Node,
     /// Who links with whom, and how.
     link: (Side, Door, String),
+    /// What is between them, in cases about that.
+    network: Option<Network>,
     /// The folder of the Unix socket or the certificates, removed at the end.
     _folder: Option<Folder>,
+}
+
+/// A node, the program that it runs in, and how both are started.
+#[derive(Debug)]
+struct Node {
+    peer: Mutex<Arc<Peer>>,
+    name: String,
+    program: PathBuf,
+    start: Operation,
 }
 
 #[derive(Debug)]
@@ -161,8 +173,8 @@ impl Folder {
 }
 
 impl Nodes {
-    /// Starts the programs and the two nodes, and links here to there.
-    pub(super) async fn start(programs: &Programs, pair: Pair, id: &str) -> Result<Self, String> {
+    /// Starts the programs and the two nodes, and links here to there, by a network that can be hurt if that is asked for.
+    pub(super) async fn start(programs: &Programs, pair: Pair, id: &str, proxied: bool) -> Result<Self, String> {
         let folder = match pair.joint {
             Joint::Unix | Joint::Tls => Some(Folder::new()?),
             _ => None,
@@ -172,21 +184,20 @@ impl Nodes {
             Joint::Sidecar => pair.here,
             _ => pair.there,
         };
-        let there_peer = Arc::new(Peer::start(pair.program(programs, first))?);
+        let programs_of = |language| pair.program(programs, language).clone();
+        let there_peer = Arc::new(Peer::start(&programs_of(first))?);
         let here_peer = match pair.one_process() {
             true => there_peer.clone(),
-            false => Arc::new(Peer::start(pair.program(programs, pair.here))?),
+            false => Arc::new(Peer::start(&programs_of(pair.here))?),
         };
-        let mut nodes = Self {
-            here: (here_peer, format!("here-{}-{id}", pair.here.name())),
-            there: (there_peer, format!("there-{}-{id}", pair.there.name())),
-            link: (Side::Here, Door::Remote, String::new()),
-            _folder: folder,
-        };
+        let (here, there) = (
+            format!("here-{}-{id}", pair.here.name()),
+            format!("there-{}-{id}", pair.there.name()),
+        );
         let mut certificates = String::new();
-        let listen = match (&nodes._folder, pair.joint) {
+        let listen = match (&folder, pair.joint) {
             (Some(folder), Joint::Tls) => {
-                certificates::write(&folder.0, &[&nodes.here.1, &nodes.there.1])?;
+                certificates::write(&folder.0, &[&here, &there])?;
                 certificates = folder.0.display().to_string();
                 "grpcs://127.0.0.1:0".into()
             }
@@ -194,23 +205,39 @@ impl Nodes {
             (None, Joint::Tcp) => "tcp://127.0.0.1:0".into(),
             _ => String::new(),
         };
-        let native = |language| pair.joint == Joint::Native && language == Language::Rust;
-        let start = |language, listen| Operation::Start {
-            listen,
-            certificates: certificates.clone(),
-            native: native(language),
+        let node = |peer, name, language, program, listen| Node {
+            peer: Mutex::new(peer),
+            name,
+            program: programs_of(program),
+            start: Operation::Start {
+                listen,
+                certificates: certificates.clone(),
+                native: pair.joint == Joint::Native && language == Language::Rust,
+            },
         };
-        let bound = match pair.joint {
+        let mut nodes = Self {
+            here: node(here_peer, here, pair.here, pair.here, String::new()),
+            there: node(there_peer, there, pair.there, first, listen),
+            link: (Side::Here, Door::Remote, String::new()),
+            network: None,
+            _folder: folder,
+        };
+        let mut bound = match pair.joint {
             Joint::Sidecar => Answer::default(),
-            _ => nodes.must(Side::There, start(pair.there, listen)).await?,
+            _ => nodes.must(Side::There, nodes.there.start.clone()).await?,
         };
-        nodes.must(Side::Here, start(pair.here, String::new())).await?;
+        nodes.must(Side::Here, nodes.here.start.clone()).await?;
+        if proxied {
+            let network = Network::before(&bound.address).await?;
+            bound.address.clone_from(&network.address);
+            nodes.network = Some(network);
+        }
         // A native link is always opened by the Go node.
-        let there = nodes.there.1.clone();
+        let there = nodes.there.name.clone();
         nodes.link = match (pair.joint, pair.here) {
             (Joint::Memory, _) => (Side::Here, Door::Memory, there),
             (Joint::Native, Language::Go) => (Side::Here, Door::Native, there),
-            (Joint::Native, Language::Rust) => (Side::There, Door::Native, nodes.here.1.clone()),
+            (Joint::Native, Language::Rust) => (Side::There, Door::Native, nodes.here.name.clone()),
             (Joint::Tcp | Joint::Tls | Joint::Unix, _) => (Side::Here, Door::Remote, bound.address),
             (Joint::Sidecar, _) => {
                 let program = std::path::absolute(&programs.rust).map_err(|e| e.to_string())?;
@@ -238,28 +265,53 @@ impl Nodes {
         }
     }
 
-    fn of(&self, side: Side) -> &(Arc<Peer>, String) {
+    /// Ends the program of a node at once, and starts it again.
+    pub(super) async fn restart(&self, side: Side) -> Result<(), String> {
+        self.kill(side)?;
+        let node = self.of(side);
+        *node.peer.lock().expect("not poisoned") = Arc::new(Peer::start(&node.program)?);
+        let bound = self.must(side, node.start.clone()).await?;
+        match side {
+            Side::Here => self.link().await,
+            Side::There => {
+                self.network.iter().for_each(|network| network.leads_to(&bound.address));
+                Ok(())
+            }
+        }
+    }
+
+    /// Hurts the connections between the nodes.
+    pub(super) fn hurt(&self, fault: Fault) -> Result<(), String> {
+        let network = self.network.as_ref().ok_or("the case says nothing of a network")?;
+        network.hurt(fault);
+        Ok(())
+    }
+
+    fn of(&self, side: Side) -> &Node {
         match side {
             Side::Here => &self.here,
             Side::There => &self.there,
         }
     }
 
+    fn peer(&self, side: Side) -> Arc<Peer> {
+        self.of(side).peer.lock().expect("not poisoned").clone()
+    }
+
     /// The node's name.
     pub(super) fn node(&self, side: Side) -> &str {
-        &self.of(side).1
+        &self.of(side).name
     }
 
     pub(super) fn next_id(&self, side: Side) -> u64 {
-        self.of(side).0.next_id()
+        self.peer(side).next_id()
     }
 
     pub(super) async fn order(&self, side: Side, id: u64, operation: Operation) -> Result<Answer, String> {
-        let (peer, node) = self.of(side);
-        peer.order(id, node, operation).await
+        self.peer(side).order(id, &self.of(side).name, operation).await
     }
 
     pub(super) fn kill(&self, side: Side) -> Result<(), String> {
-        self.of(side).0.kill()
+        self.peer(side).kill()
     }
 }

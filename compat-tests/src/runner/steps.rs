@@ -109,6 +109,14 @@ impl Run {
             self.nodes.kill(side)?;
             return Ok(None);
         }
+        if let Some(side) = step.restart {
+            self.nodes.restart(side).await?;
+            return Ok(None);
+        }
+        if let Some(fault) = step.network {
+            self.nodes.hurt(fault)?;
+            return Ok(None);
+        }
         if step.relink.is_some() {
             self.nodes.link().await?;
             return Ok(None);

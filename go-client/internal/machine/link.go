@@ -347,6 +347,27 @@ func (l *Link) Tick(now Millis, out []Action) []Action {
 // IsUp says whether it takes new messages: not before the handshake is over, nor once it drains or is down.
 func (l *Link) IsUp() bool { return l.phase == PhaseUp && !l.draining }
 
+// Probe asks the peer for a sign of life at once: Heard rises when it comes.
+func (l *Link) Probe(now Millis) {
+	if l.phase == PhaseUp {
+		l.frame().Ping = &pb.Ping{Token: now}
+	}
+}
+
+// Heard is how many frames have come.
+func (l *Link) Heard() uint64 { return l.lastNumber }
+
+// Supersede says that the peer has dialled again: its newer link is in the place of this one, which ends. What still comes by it
+// does not count.
+func (l *Link) Supersede(out []Action) []Action {
+	if l.phase == PhaseDown {
+		return out
+	}
+	const detail = "a newer link of the same node is in its place"
+	l.sayGoodbye(pb.GoodbyeCode_GOODBYE_NORMAL, detail)
+	return l.goDown(pb.Status_STATUS_LINK_DOWN, detail, LastFrame{}, out)
+}
+
 // Drain ends the link gracefully: nothing new is taken; Poll gives what is queued, then a Goodbye with ActionDown.
 func (l *Link) Drain() { l.draining = true }
 

@@ -73,6 +73,12 @@ func playLink(l *Link, e event) (lines []line) {
 		actions = l.Tick(e.number("now"), nil)
 	case "drain":
 		l.Drain()
+	case "probe":
+		l.Probe(e.number("now"))
+	case "heard":
+		lines = append(lines, line(fmt.Sprintf("< %d", l.Heard())))
+	case "supersede":
+		actions = l.Supersede(nil)
 	case "lost":
 		actions = l.Lost(e.args[""], nil)
 	case "bad_frame":

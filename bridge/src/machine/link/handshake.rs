@@ -34,7 +34,7 @@ impl Link {
             max_protocol: self.config.protocol.1,
             node: self.config.node.clone(),
             incarnation: self.config.incarnation,
-            link_epoch: 1,
+            link_epoch: self.config.link_epoch.max(1),
             lane: 0,
             lanes: 1,
             capabilities: self.config.capabilities.clone(),

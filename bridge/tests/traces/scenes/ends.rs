@@ -18,6 +18,7 @@ pub(super) fn all() -> Vec<(&'static str, Scene)> {
         ("link-ping", pings()),
         ("link-down", downs()),
         ("link-drain", drains()),
+        ("link-again", again()),
     ]
 }
 
@@ -342,6 +343,48 @@ fn pings() -> Scene {
         s.event(format!("tick now={now}"));
         s.event(format!("poll now={now}"));
     }
+    s
+}
+
+fn again() -> Scene {
+    let mut s = Scene::new("A link that is dialled again takes the place of the one before.");
+    s.part("The dialer counts its dials.");
+    s.event("link role=dialer node=\"a\" incarnation=1 link_epoch=7 now=1000");
+    s.event("poll now=1000");
+
+    s.acceptor(
+        "Is the older one still alive? A ping at once, and what has come since.",
+        "",
+    );
+    s.event("heard");
+    s.event("probe now=1001");
+    s.event("poll now=1001");
+    let pong = Pong {
+        token: 1001,
+        delay_ms: 0,
+    };
+    s.frame(
+        Frame {
+            pong: Some(pong),
+            ..Default::default()
+        },
+        vec![],
+    );
+    s.event("heard");
+
+    s.note("Its place is taken: both sides are told, and what still comes by it does not count.");
+    s.event("supersede");
+    s.event("poll now=1002");
+    s.frame(bound(1), vec![run(1, 1, vec![item(1, tell("a"))])]);
+    s.event("supersede");
+    s.event("probe now=1003");
+    s.event("poll now=1003");
+    s.part("So may that of one that has not said Hello.");
+    s.event("link role=acceptor node=\"b\" now=0");
+    s.event("probe now=1");
+    s.event("poll now=1");
+    s.event("supersede");
+    s.event("poll now=2");
     s
 }
 

@@ -1,0 +1,290 @@
+//! Links that a node dialled and keeps: when one is lost, it is dialled again.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use actorbridge_proto::v1::Status;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::door::LinkEnd;
+use crate::machine::link::Role;
+use crate::node::{Inner, lock};
+use crate::rings::Level;
+
+/// A lost link is dialled again after a random time up to this; it doubles with each attempt that fails.
+const DELAY: Duration = Duration::from_millis(100);
+const MAX_DELAY: Duration = Duration::from_secs(5);
+/// As long where the peer says that there can be no link: only a change at one side helps.
+const REFUSED_DELAY: Duration = Duration::from_secs(60);
+/// How long a peer may take to answer the handshake.
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How often the log says that the same thing still fails, after the first few attempts.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
+const SAY_FIRST: u64 = 3;
+/// Most peers whose incarnation is remembered.
+const MAX_MET: usize = 16_384;
+
+/// What a link does at present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LinkState {
+    /// Messages flow.
+    Up,
+    /// It was lost, and is dialled until it is up again.
+    Redialling,
+}
+
+/// A link as [`Node::links`](crate::Node::links) shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LinkInfo {
+    /// The other node's name.
+    pub peer: String,
+    /// The address that is dialled again when the link is lost; empty for a link that is not: the peer dialled it, or it was not
+    /// to be kept.
+    pub address: String,
+    /// What it does.
+    pub state: LinkState,
+    /// How often it has come back.
+    pub redials: u64,
+    /// Attempts that failed since it was lost.
+    pub attempts: u64,
+    /// Why it was lost, or the last attempt failed; empty while it is up.
+    pub reason: String,
+}
+
+/// What a node knows of its links, beside their ends.
+#[derive(Default)]
+pub(crate) struct Links {
+    epochs: AtomicU64,
+    /// By peer.
+    kept: Mutex<HashMap<String, Arc<Kept>>>,
+    /// The last incarnation of each peer.
+    met: Mutex<HashMap<String, u64>>,
+    /// Held while it is decided whether a link may be, so that of two of one node the older one ends.
+    pub(crate) admission: Mutex<()>,
+}
+
+impl Links {
+    /// The number of the next dial.
+    pub(crate) fn next_epoch(&self) -> u64 {
+        self.epochs.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Is `kept` what there is for its peer?
+    fn holds(&self, kept: &Arc<Kept>) -> bool {
+        let peer = lock(&kept.info).peer.clone();
+        lock(&self.kept).get(&peer).is_some_and(|k| Arc::ptr_eq(k, kept))
+    }
+}
+
+/// A link that is dialled again when it is lost.
+pub(crate) struct Kept {
+    pub(crate) address: String,
+    info: Mutex<LinkInfo>,
+    /// Trips when the user has ended the link, or dialled the peer otherwise.
+    ended: CancellationToken,
+}
+
+impl Kept {
+    pub(crate) fn new(address: &str) -> Arc<Self> {
+        let info = LinkInfo {
+            peer: String::new(),
+            address: address.to_owned(),
+            state: LinkState::Up,
+            redials: 0,
+            attempts: 0,
+            reason: String::new(),
+        };
+        Arc::new(Self {
+            address: address.to_owned(),
+            info: Mutex::new(info),
+            ended: CancellationToken::new(),
+        })
+    }
+
+    fn lost(&self, why: &str) {
+        let mut info = lock(&self.info);
+        // Not so the link of an attempt that fails.
+        if info.state == LinkState::Up {
+            info.state = LinkState::Redialling;
+            info.reason = why.to_owned();
+        }
+    }
+
+    /// How many attempts have failed.
+    fn failed(&self, why: &str) -> u64 {
+        let mut info = lock(&self.info);
+        info.attempts += 1;
+        info.reason = why.to_owned();
+        info.attempts
+    }
+
+    fn back(&self) {
+        let mut info = lock(&self.info);
+        info.redials += u64::from(info.state == LinkState::Redialling);
+        (info.state, info.attempts) = (LinkState::Up, 0);
+        info.reason.clear();
+    }
+
+    /// What is said to those who send while it is away.
+    fn why_away(&self) -> Option<String> {
+        let info = lock(&self.info);
+        let LinkInfo {
+            peer, reason, attempts, ..
+        } = &*info;
+        let tried = match attempts {
+            0 => String::new(),
+            n => format!(" after {n} attempts"),
+        };
+        (info.state == LinkState::Redialling)
+            .then(|| format!("the link to node {peer} is being made again{tried}: {reason}"))
+    }
+}
+
+impl Inner {
+    /// A link has come up. What this node dialled last is what it keeps for the peer, or nothing.
+    pub(crate) fn link_up(&self, peer: &str, incarnation: u64, role: Role, kept: Option<&Arc<Kept>>) {
+        let before = {
+            let mut met = lock(&self.kept_links.met);
+            if met.len() >= MAX_MET && !met.contains_key(peer) {
+                met.clear();
+            }
+            met.insert(peer.to_owned(), incarnation)
+        };
+        if before.is_some_and(|before| before != incarnation) {
+            self.reclaim(peer);
+        }
+        if role == Role::Acceptor {
+            return;
+        }
+        if let Some(kept) = kept {
+            lock(&kept.info).peer = peer.to_owned();
+            kept.back();
+        }
+        let mut all = lock(&self.kept_links.kept);
+        let old = match kept {
+            Some(kept) => all.insert(peer.to_owned(), kept.clone()),
+            None => all.remove(peer),
+        };
+        drop(all);
+        if let Some(old) = old.filter(|old| kept.is_none_or(|kept| !Arc::ptr_eq(old, kept))) {
+            old.ended.cancel();
+        }
+    }
+
+    /// A link is over. Called before its senders know, so that they find the reason.
+    pub(crate) fn link_lost(&self, kept: &Arc<Kept>, why: &str) {
+        if !kept.ended.is_cancelled() && !self.closing.is_cancelled() && self.kept_links.holds(kept) {
+            kept.lost(why);
+        }
+    }
+
+    /// The user has ended the link to a node.
+    pub(crate) fn keep_no_more(&self, peer: &str) {
+        if let Some(kept) = lock(&self.kept_links.kept).remove(peer) {
+            kept.ended.cancel();
+        }
+    }
+
+    /// Why there is no link to a node that is dialled again; without a name, to any such node.
+    pub(crate) fn why_away(&self, peer: Option<&str>) -> Option<String> {
+        let kept: Vec<_> = match peer {
+            Some(peer) => lock(&self.kept_links.kept).get(peer).cloned().into_iter().collect(),
+            None => lock(&self.kept_links.kept).values().cloned().collect(),
+        };
+        let away = |k: &Arc<Kept>| self.link_to(&lock(&k.info).peer).is_none();
+        kept.iter().filter(|k| away(k)).find_map(|k| k.why_away())
+    }
+
+    /// The links that are up, and those that are made again.
+    pub(crate) fn link_infos(&self) -> Vec<LinkInfo> {
+        let kept = lock(&self.kept_links.kept).clone();
+        let up: Vec<_> = {
+            let links = self.links.read().unwrap_or_else(|e| e.into_inner());
+            links.values().filter(|l| l.is_up()).cloned().collect()
+        };
+        let mut all: Vec<_> = kept.values().map(|k| lock(&k.info).clone()).collect();
+        let of_kept = |l: &LinkEnd| l.kept().is_some_and(|k| self.kept_links.holds(k));
+        all.extend(up.iter().filter(|l| !of_kept(l)).filter_map(|l| {
+            Some(LinkInfo {
+                peer: l.peer()?,
+                address: String::new(),
+                state: LinkState::Up,
+                redials: 0,
+                attempts: 0,
+                reason: String::new(),
+            })
+        }));
+        all.sort_by(|a, b| (&a.peer, &a.address).cmp(&(&b.peer, &b.address)));
+        all
+    }
+
+    /// Waits until each later dial of this node has found its peer, or none: it may be the link's place that it takes.
+    async fn later_dials(&self, epoch: u64) {
+        let later: Vec<_> = {
+            let links = self.links.read().unwrap_or_else(|e| e.into_inner());
+            let later = links.values().filter(|l| l.role() == Role::Dialer && l.epoch() > epoch);
+            later.cloned().collect()
+        };
+        for link in later {
+            let _ = tokio::time::timeout(HANDSHAKE, link.settled.cancelled()).await;
+        }
+    }
+}
+
+/// Makes a link again whenever it is lost, until it is not to be kept any more, or the node is gone.
+pub(crate) async fn keep(node: Weak<Inner>, closing: CancellationToken, kept: Arc<Kept>, mut end: Arc<LinkEnd>) {
+    loop {
+        tokio::select! {
+            () = end.down.cancelled() => {}
+            () = kept.ended.cancelled() => return,
+            () = closing.cancelled() => return,
+        }
+        let again = tokio::select! {
+            again = redial(&node, &kept, end.epoch()) => again,
+            () = kept.ended.cancelled() => return,
+            () = closing.cancelled() => return,
+        };
+        match again {
+            Some(next) => end = next,
+            None => return,
+        }
+    }
+}
+
+/// The next link; `None` = there is to be none.
+async fn redial(node: &Weak<Inner>, kept: &Arc<Kept>, lost: u64) -> Option<Arc<LinkEnd>> {
+    let mut delay = DELAY;
+    let mut said: Option<(String, Instant)> = None;
+    loop {
+        // Full jitter, so that many nodes that lost one peer do not come back at once.
+        tokio::time::sleep(delay.mul_f64(crate::node::random() as f64 / u64::MAX as f64)).await;
+        let node = node.upgrade()?;
+        node.later_dials(lost).await;
+        if !node.kept_links.holds(kept) {
+            return None;
+        }
+        let (why, refused) = match node.dial(&kept.address, Some(kept.clone())).await {
+            Ok(next) => return Some(next),
+            Err((error, status)) => (
+                error.detail().to_owned(),
+                !matches!(status, None | Some(Status::LinkDown)),
+            ),
+        };
+        let is_new = |(what, when): &(String, Instant)| *what != why || when.elapsed() >= SAY_AGAIN;
+        if kept.failed(&why) <= SAY_FIRST || said.as_ref().is_none_or(is_new) {
+            let peer = lock(&kept.info).peer.clone();
+            node.log(Level::Warn, &peer, format!("a link could not be made again: {why}"));
+            said = Some((why, Instant::now()));
+        }
+        delay = if refused {
+            REFUSED_DELAY
+        } else {
+            (delay * 2).min(MAX_DELAY)
+        };
+    }
+}

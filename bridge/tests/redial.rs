@@ -1,0 +1,168 @@
+//! Links that are lost and made again, and which of two links of one node counts.
+
+mod common;
+
+use std::sync::Arc;
+
+use actorbridge::door::LinkEnd;
+use actorbridge::proto::Packet;
+use actorbridge::proto::v1::{Code, Effect, Frame, Hello};
+use actorbridge::remote::Identity;
+use actorbridge::{LinkState, Node, Ref};
+use common::test::{Add, Count, GetCount};
+use common::{LONG, SECOND, eventually, listening, node, worker};
+
+async fn count(node: &Node, to: &str) -> Result<u64, actorbridge::Error> {
+    let to: Ref = to.parse().expect("valid");
+    let count: Count = node.ask(&to, &GetCount {}, LONG).await?;
+    Ok(count.handled)
+}
+
+#[tokio::test]
+async fn a_lost_link_is_shown_and_made_again_until_the_user_ends_it() {
+    let (a, b) = (node("a"), listening("tcp://127.0.0.1:0").await);
+    let address = b.listening()[0].clone();
+    let alone = a.tasks();
+    a.dial(&address).await.expect("linked");
+    let link = a.links()[0].clone();
+    assert_eq!((&*link.peer, &link.address, link.state), ("b", &address, LinkState::Up));
+    assert_eq!((b.links()[0].peer.as_str(), b.links()[0].address.as_str()), ("a", ""));
+    b.shutdown(SECOND).await.expect("everything ends");
+    eventually("attempts that fail", || a.links()[0].attempts >= 2).await;
+    let link = a.links()[0].clone();
+    assert_eq!((link.state, link.redials), (LinkState::Redialling, 0));
+    assert!(!link.reason.is_empty(), "{link:?}");
+    for to in ["ab://b/counter", "ab:///counter"] {
+        let error = count(&a, to).await.expect_err("nobody is there");
+        assert_eq!((error.code(), error.effect()), (Code::Unavailable, Effect::None));
+        assert!(error.to_string().contains("is being made again"), "{error}");
+    }
+    let again = listening(&address).await;
+    again.spawn("counter", worker, Default::default()).expect("spawned");
+    eventually("the new link", || a.links()[0].state == LinkState::Up).await;
+    let link = a.links()[0].clone();
+    assert_eq!((link.redials, link.attempts, &*link.reason), (1, 0, ""));
+    for to in ["ab://b/counter", "ab:///counter"] {
+        assert_eq!(count(&a, to).await.expect("it is there again"), 0);
+    }
+    a.disconnect("b");
+    assert_eq!(a.links(), []);
+    eventually("the end of the link", || again.peers().is_empty()).await;
+    eventually("the end of its tasks", || a.tasks() == alone).await;
+    again.shutdown(SECOND).await.expect("everything ends");
+    a.shutdown(SECOND).await.expect("everything ends");
+}
+
+#[tokio::test]
+async fn a_link_that_is_dialled_again_can_be_ended_and_a_link_for_once_stays_lost() {
+    let (a, b) = (node("a"), listening("tcp://127.0.0.1:0").await);
+    let address = b.listening()[0].clone();
+    let alone = a.tasks();
+    a.dial(&address).await.expect("linked");
+    b.shutdown(SECOND).await.expect("everything ends");
+    eventually("an attempt that fails", || {
+        a.links().iter().any(|l| l.state == LinkState::Redialling)
+    })
+    .await;
+    a.disconnect("b");
+    eventually("the end of its tasks", || a.tasks() == alone).await;
+    assert_eq!(a.links(), []);
+    let again = listening(&address).await;
+    a.dial_once(&address).await.expect("linked");
+    assert_eq!((&*a.links()[0].peer, &*a.links()[0].address), ("b", ""));
+    again.shutdown(SECOND).await.expect("everything ends");
+    eventually("the end of the link", || a.links().is_empty()).await;
+    assert_eq!(a.tasks(), alone);
+    let error = count(&a, "ab://b/counter").await.expect_err("nobody is there");
+    assert!(error.to_string().contains("no link to node b is up"), "{error}");
+    a.shutdown(SECOND).await.expect("everything ends");
+}
+
+#[tokio::test]
+async fn a_second_dial_takes_the_place_of_the_first_for_good() {
+    let (a, b) = (node("a"), listening("tcp://127.0.0.1:0").await);
+    let address = b.listening()[0].clone();
+    let to = b.spawn("counter", worker, Default::default()).expect("spawned");
+    a.dial(&address).await.expect("linked");
+    let one = a.tasks();
+    for n in 1..=10 {
+        a.tell(&to, &Add { by: 1, n }).await.expect("credit comes in time");
+        a.dial(&address).await.expect("linked");
+    }
+    eventually("one link", || a.peers() == ["b"] && b.peers() == ["a"]).await;
+    eventually("the end of the others", || a.tasks() == one).await;
+    assert_eq!((a.links().len(), a.links()[0].redials), (1, 0));
+    assert!(count(&a, "ab:///counter").await.is_ok());
+    a.shutdown(SECOND).await.expect("everything ends");
+    b.shutdown(SECOND).await.expect("everything ends");
+}
+
+/// Says Hello at the accepting end of a link.
+fn greet(end: &Arc<LinkEnd>, incarnation: u64, link_epoch: u64) {
+    let hello = Hello {
+        node: "a".into(),
+        incarnation,
+        link_epoch,
+        ..common::raw::hello(1, 1)
+    };
+    let head = Frame {
+        number: 1,
+        hello: Some(hello),
+        ..Default::default()
+    };
+    end.receive_frame(Packet { head, runs: vec![] }.to_bytes());
+}
+
+#[tokio::test]
+async fn a_node_has_one_link_of_a_peer_its_newest() {
+    let b = node("b");
+    let ends = [b.accept(), b.accept(), b.accept(), b.accept()];
+    greet(&ends[0], 7, 5);
+    assert!(ends[0].peer().is_some());
+    greet(&ends[1], 7, 4);
+    let why = ends[1].fate().expect("it comes too late");
+    assert!(why.contains("has dialled again since"), "{why}");
+    ends[2].identify(Identity {
+        nodes: vec!["c".into()],
+        sources: Vec::new(),
+    });
+    greet(&ends[2], 7, 6);
+    assert!(
+        ends[2].is_down() && !ends[0].is_down(),
+        "another's link cannot be ended"
+    );
+    greet(&ends[3], 7, 6);
+    let why = ends[0].fate().expect("its place is taken");
+    assert!(why.contains("a newer link of the same node"), "{why}");
+    assert_eq!(b.peers(), ["a"]);
+    let goodbye = std::iter::from_fn(|| ends[0].take_packet()).find_map(|p| p.head.goodbye);
+    assert_eq!(goodbye.expect("the peer is told").last_frame, 1);
+    b.shutdown(SECOND).await.expect("everything ends");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_process_of_a_linked_name_must_wait_for_a_sign_of_life() {
+    let b = node("b");
+    let ends = [b.accept(), b.accept(), b.accept()];
+    greet(&ends[0], 7, 1);
+    while ends[0].take_packet().is_some() {}
+    greet(&ends[1], 8, 1);
+    eventually("the question", || ends[0].has_packet()).await;
+    let ping = ends[0].take_packet().and_then(|p| p.head.ping);
+    let head = Frame {
+        number: 2,
+        pong: Some(actorbridge::proto::v1::Pong {
+            token: ping.expect("a ping").token,
+            delay_ms: 0,
+        }),
+        ..Default::default()
+    };
+    ends[0].receive_frame(Packet { head, runs: vec![] }.to_bytes());
+    eventually("the refusal", || ends[1].is_down()).await;
+    assert!(!ends[0].is_down(), "the first is alive");
+    greet(&ends[2], 9, 1);
+    eventually("the end of the first, which is silent", || ends[0].is_down()).await;
+    eventually("the new one", || ends[2].peer().is_some()).await;
+    assert_eq!(b.peers(), ["a"]);
+    b.shutdown(SECOND).await.expect("everything ends");
+}
