@@ -52,6 +52,21 @@ const THEIRS: &[&str] = &[
     "cgo_by_hand_protobuf",
     WAZERO,
 ];
+/// Cases whose cost a message is compared: to many actors, and to 1,000; and the ratio that is wanted.
+const SCALE: &[(&str, &str, [&str; 2], f64)] = &[
+    (
+        "scale_to_rust",
+        "scale_actors_rust",
+        ["scale_to_rust_1000", "scale_to_rust_100000"],
+        1.5,
+    ),
+    (
+        "scale_to_go",
+        "scale_actors_go",
+        ["scale_to_go_1000", "scale_to_go_100000"],
+        4.0,
+    ),
+];
 /// It does what `ask_inline_typed` and cgo by hand do.
 const WAZERO: &str = "wazero_protobuf";
 
@@ -72,8 +87,15 @@ pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<
     let mut figures = idle
         .map(|idle| memory(options, plan, idle))
         .collect::<Result<Vec<_>, _>>()?;
+    for scale in SCALE.iter().filter(|s| only.is_none_or(|text| s.0.contains(text))) {
+        figures.push(scaled(options, plan, scale)?);
+    }
     if wanted.is_empty() && figures.is_empty() {
-        let all: Vec<_> = OURS.iter().map(|o| o.case).chain(IDLE.iter().map(|i| i.0)).collect();
+        let ours = OURS.iter().map(|o| o.case);
+        let all: Vec<_> = ours
+            .chain(IDLE.iter().map(|i| i.0))
+            .chain(SCALE.iter().map(|s| s.0))
+            .collect();
         return Err(format!("no case is named like that; there are {}", all.join(", ")).into());
     }
     if wanted.is_empty() {
@@ -109,6 +131,25 @@ fn memory(options: &Options, plan: &Plan, (case, goal): &(&'static str, f64)) ->
         goal: Some(*goal),
         ..empty(case)
     })
+}
+
+/// What a message costs where there are many actors, against few.
+fn scaled(
+    options: &Options,
+    plan: &Plan,
+    (case, make, [few, many], goal): &(&'static str, &str, [&str; 2], f64),
+) -> Result<Figure, Box<dyn Error>> {
+    let mut program = [Program::start(&options.program, &[])?];
+    rounds::progress(&format!("making actors: {case}"));
+    program[0].measure(make, options.actors)?;
+    let taken = rounds::take_turns(&mut program, &[(0, few), (0, many)], plan)?;
+    let [few, many] = [&taken[0], &taken[1]];
+    let goal = Ours {
+        case,
+        against: "1,000 actors",
+        goal: *goal,
+    };
+    Ok(figure(case, Some((&goal, few)), many))
 }
 
 fn empty(case: &'static str) -> Figure {

@@ -44,5 +44,5 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	return meter.Serve(ctx, os.Stdin, os.Stdout, 0, slices.Concat(cases, idle(node), channels(), byHand(), wasm))
+	return meter.Serve(ctx, os.Stdin, os.Stdout, 0, slices.Concat(cases, idle(node), scale(node), channels(), byHand(), wasm))
 }

@@ -9,6 +9,7 @@ use actorbridge::{Actor, Cx, Fault, Message, Protocol, RawType, Ref};
 // Linked, so that its C function is in the archive.
 pub use actorbridge_byhand as byhand;
 use std::str::FromStr as _;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bench::v1::{self as wire, CounterRef};
 
@@ -79,10 +80,67 @@ impl Actor for Raw {
 
 /// Tells notes to the counter in Go.
 #[derive(Default)]
-pub struct Source;
+pub struct Source {
+    many: Vec<Ref>,
+}
+
+impl Source {
+    /// Tells each of many actors.
+    async fn tell_many(&mut self, cx: &Cx, order: &wire::Order) -> Result<(), Fault> {
+        for i in self.many.len()..order.targets as usize {
+            self.many.push(Ref::from_str(&format!("ab:///sinks/{i}"))?);
+        }
+        let (sender, data) = (cx.node(), vec![1; order.bytes as usize]);
+        let mut place = Place(1);
+        for _ in 0..order.notes {
+            let to = &self.many[place.next(u64::from(order.targets))];
+            sender.tell_raw(to, &NOTE, &data).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Numbers that look random, and are the same each time; Go has the same.
+struct Place(u64);
+
+impl Place {
+    fn next(&mut self, below: u64) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        ((self.0 >> 33) % below) as usize
+    }
+}
+
+/// What all of [`Many`] have been told.
+static MANY: AtomicU64 = AtomicU64::new(0);
+
+/// One of many that count raw notes together.
+#[derive(Default)]
+pub struct Many;
+
+impl Actor for Many {
+    const PROTOCOL: Protocol = Protocol {
+        name: "bench.v1.Many",
+        ..Protocol::NONE
+    };
+
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
+        if message.type_name() == NOTE.name() {
+            let sum: u64 = message.raw(&NOTE)?.iter().map(|b| u64::from(*b)).sum();
+            MANY.fetch_add(u64::from(sum > 0), Relaxed);
+            return Ok(());
+        }
+        message.decode::<wire::Reading>()?;
+        let notes = MANY.load(Relaxed);
+        Ok(cx.reply(&wire::Taken { notes, sum: 0 })?)
+    }
+}
 
 impl wire::Source for Source {
     async fn tell(&mut self, cx: &Cx, order: wire::Order) -> Result<wire::Told, Fault> {
+        if order.targets > 0 {
+            self.tell_many(cx, &order).await?;
+            return Ok(wire::Told {});
+        }
         let (sink, raw_sink) = (CounterRef::at("ab:///sink")?, Ref::from_str("ab:///raw-sink")?);
         let data: Vec<u8> = vec![1; order.bytes as usize];
         // As outside code: it waits while there is no room, where a handler's own tells would be refused.
@@ -115,6 +173,7 @@ actorbridge_ffi::module! {
     actors: {
         "counter" => wire::counter(Counter::default),
         "counter/*" => wire::counter(Counter::default),
+        "many/*" => Many::default,
         "echoer" => wire::echoer(Echoer::default),
         "raw" => Raw::default,
         "source" => wire::source(Source::default),

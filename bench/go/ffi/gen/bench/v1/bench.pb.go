@@ -290,7 +290,9 @@ type Order struct {
 	// They are raw messages.
 	Raw bool `protobuf:"varint,3,opt,name=raw,proto3" json:"raw,omitempty"`
 	// So many raw ones are told at once; 0 = one by one.
-	AtOnce        uint32 `protobuf:"varint,4,opt,name=at_once,json=atOnce,proto3" json:"at_once,omitempty"`
+	AtOnce uint32 `protobuf:"varint,4,opt,name=at_once,json=atOnce,proto3" json:"at_once,omitempty"`
+	// They go to so many actors in turn, in no order; 0 = to one.
+	Targets       uint32 `protobuf:"varint,5,opt,name=targets,proto3" json:"targets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -353,6 +355,13 @@ func (x *Order) GetAtOnce() uint32 {
 	return 0
 }
 
+func (x *Order) GetTargets() uint32 {
+	if x != nil {
+		return x.Targets
+	}
+	return 0
+}
+
 var File_bench_v1_bench_proto protoreflect.FileDescriptor
 
 const file_bench_v1_bench_proto_rawDesc = "" +
@@ -368,12 +377,13 @@ const file_bench_v1_bench_proto_rawDesc = "" +
 	"\x04data\x18\x01 \x01(\fR\x04data\"#\n" +
 	"\rInlinePayload\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\"\x06\n" +
-	"\x04Told\"^\n" +
+	"\x04Told\"x\n" +
 	"\x05Order\x12\x14\n" +
 	"\x05notes\x18\x01 \x01(\x04R\x05notes\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\rR\x05bytes\x12\x10\n" +
 	"\x03raw\x18\x03 \x01(\bR\x03raw\x12\x17\n" +
-	"\aat_once\x18\x04 \x01(\rR\x06atOnce2k\n" +
+	"\aat_once\x18\x04 \x01(\rR\x06atOnce\x12\x18\n" +
+	"\atargets\x18\x05 \x01(\rR\atargets2k\n" +
 	"\aCounter\x12.\n" +
 	"\x04Take\x12\x0e.bench.v1.Note\x1a\x16.google.protobuf.Empty\x12*\n" +
 	"\x04Read\x12\x11.bench.v1.Reading\x1a\x0f.bench.v1.Taken\x1a\x04\xb2\xb8\x19\x002\x84\x01\n" +

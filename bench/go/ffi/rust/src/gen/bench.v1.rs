@@ -106,6 +106,9 @@ pub struct Order {
     /// So many raw ones are told at once; 0 = one by one.
     #[prost(uint32, tag = "4")]
     pub at_once: u32,
+    /// They go to so many actors in turn, in no order; 0 = to one.
+    #[prost(uint32, tag = "5")]
+    pub targets: u32,
 }
 impl ::prost::Name for Order {
     const NAME: &'static str = "Order";
@@ -120,16 +123,17 @@ impl ::prost::Name for Order {
 
 /// What the messages of bench.v1 refer to, as a `google.protobuf.FileDescriptorSet`, for codecs other than protobuf.
 const FILE_DESCRIPTOR_SET: &[u8] = b"\
-    \x0a\xac\x02\x0a\x14bench/v1/bench.proto\x12\x08bench\
+    \x0a\xc6\x02\x0a\x14bench/v1/bench.proto\x12\x08bench\
     .v1\"\x1a\x0a\x04Note\x12\x12\x0a\x04data\x18\x01 \x01(\x0cR\x04data\"\
     \x09\x0a\x07Reading\"/\x0a\x05Taken\x12\x14\x0a\x05notes\x18\x01 \x01\
     (\x04R\x05notes\x12\x10\x0a\x03sum\x18\x02 \x01(\x04R\x03sum\"\x1d\x0a\x07P\
     ayload\x12\x12\x0a\x04data\x18\x01 \x01(\x0cR\x04data\"#\x0a\x0dIn\
     linePayload\x12\x12\x0a\x04data\x18\x01 \x01(\x0cR\x04data\"\
-    \x06\x0a\x04Told\"^\x0a\x05Order\x12\x14\x0a\x05notes\x18\x01 \x01(\x04R\
+    \x06\x0a\x04Told\"x\x0a\x05Order\x12\x14\x0a\x05notes\x18\x01 \x01(\x04R\
     \x05notes\x12\x14\x0a\x05bytes\x18\x02 \x01(\x0dR\x05bytes\x12\x10\x0a\x03\
     raw\x18\x03 \x01(\x08R\x03raw\x12\x17\x0a\x07at_once\x18\x04 \x01(\x0dR\
-    \x06atOnceb\x06proto3\
+    \x06atOnce\x12\x18\x0a\x07targets\x18\x05 \x01(\x0dR\x07target\
+    sb\x06proto3\
 ";
 
 impl ::actorbridge::Versioned for Note {
