@@ -126,6 +126,12 @@ func TestStormsOfSignalsAndEndingChildrenCostNoMessage(t *testing.T) {
 }
 
 func TestABrokenPipeOnARustThreadDoesNotEndTheProcess(t *testing.T) {
+	for i := range 10 { // also on threads that have just begun, and on those of nodes that end
+		t.Run(fmt.Sprint("node ", i), aBrokenPipeOnEachThread)
+	}
+}
+
+func aBrokenPipeOnEachThread(t *testing.T) {
 	w := newWorld(t)
 	w.dial(native.Door(native.Name("rust")))
 	sent := 0

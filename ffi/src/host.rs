@@ -127,7 +127,7 @@ impl Host {
             }
         };
         let thread = std::thread::Builder::new().name("actorbridge-end".into());
-        if thread.spawn(end).is_err()
+        if signals::with_sigpipe_blocked(|| thread.spawn(end)).is_err()
             && let Some(runtime) = lock(&runtime).take()
         {
             runtime.shutdown_background();
@@ -138,12 +138,13 @@ impl Host {
 fn runtime(workers: usize) -> Result<Runtime, Fail> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let number = AtomicUsize::new(1);
-    tokio::runtime::Builder::new_multi_thread()
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder
         .worker_threads(if workers == 0 { cores.min(4) } else { workers })
         .thread_name_fn(move || format!("actorbridge-{}", number.fetch_add(1, SeqCst)))
-        .on_thread_start(signals::block_sigpipe)
-        .enable_all()
-        .build()
+        .on_thread_start(signals::block_sigpipe) // also those that a thread of somebody else has it start later
+        .enable_all();
+    signals::with_sigpipe_blocked(|| builder.build())
         .map_err(|e| Fail::os(AB_RESOURCES, "the node's threads could not be started", &e))
 }
 

@@ -200,12 +200,10 @@ pub(crate) async fn pump(shared: Arc<Shared>, end: Arc<LinkEnd>, turn: u64) {
 /// left who looks at timers, while one worker is blocked and the others sleep.
 pub(crate) fn watch(shared: Arc<Shared>, end: Arc<LinkEnd>, handle: Handle) -> std::io::Result<()> {
     let watched = shared.clone();
-    let thread = std::thread::Builder::new()
-        .name("actorbridge-watch".into())
-        .spawn(move || {
-            signals::block_sigpipe();
-            watch_now(&watched, &end, &handle);
-        })?;
+    let thread = signals::with_sigpipe_blocked(|| {
+        let named = std::thread::Builder::new().name("actorbridge-watch".into());
+        named.spawn(move || watch_now(&watched, &end, &handle))
+    })?;
     let _ = shared.watch.set(thread.thread().clone());
     Ok(())
 }

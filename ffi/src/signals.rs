@@ -48,12 +48,27 @@ pub(crate) fn guard_and_say(node: &str) {
 /// Blocks SIGPIPE on this thread, which is one of a node's. Go hands the signal on where it is not raised by Go code, and so the
 /// process ends. Blocked, a write to a closed pipe fails with EPIPE, as in every Rust program.
 pub(crate) fn block_sigpipe() {
-    // SAFETY: a sigset_t is numbers, for which zeros are valid, and only `set` is written to.
+    block();
+}
+
+/// Starts threads that have SIGPIPE blocked from their first instruction: they have it from this one, which has it blocked meanwhile.
+pub(crate) fn with_sigpipe_blocked<T>(start: impl FnOnce() -> T) -> T {
+    let before = block();
+    let started = start();
+    // SAFETY: `before` is what the call in `block` has written.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut()) };
+    started
+}
+
+/// Blocks SIGPIPE, and gives the mask from before.
+fn block() -> libc::sigset_t {
+    // SAFETY: a sigset_t is numbers, for which zeros are valid, and only `set` and `before` are written to.
     unsafe {
-        let mut set: libc::sigset_t = std::mem::zeroed();
+        let (mut set, mut before): (libc::sigset_t, libc::sigset_t) = (std::mem::zeroed(), std::mem::zeroed());
         libc::sigemptyset(&mut set);
         libc::sigaddset(&mut set, libc::SIGPIPE);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+        libc::pthread_sigmask(libc::SIG_BLOCK, &set, &mut before);
+        before
     }
 }
 
