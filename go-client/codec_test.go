@@ -27,7 +27,7 @@ func (c *codecCase) codec() ab.Codec {
 	return map[string]ab.Codec{"json": ab.JSON, "msgpack": ab.MessagePack}[c.Codec]
 }
 
-func (c *codecCase) bytes(t *testing.T) []byte {
+func (c *codecCase) bytes(t testing.TB) []byte {
 	text := c.Payload
 	for _, part := range c.Parts {
 		text += strings.Repeat(part[0].(string), int(part[1].(float64)))
@@ -41,7 +41,7 @@ func (c *codecCase) bytes(t *testing.T) []byte {
 	return []byte(text)
 }
 
-func unhex(t *testing.T, text string) []byte {
+func unhex(t testing.TB, text string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(text)
 	if err != nil {
@@ -50,7 +50,7 @@ func unhex(t *testing.T, text string) []byte {
 	return b
 }
 
-func codecCases(t *testing.T, file string) (cases []codecCase) {
+func codecCases(t testing.TB, file string) (cases []codecCase) {
 	t.Helper()
 	text, err := os.ReadFile("../compat-tests/golden/codecs/" + file)
 	if err != nil {

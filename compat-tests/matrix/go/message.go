@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	ab "github.com/actorbridge/actorbridge/go-client"
 	"github.com/actorbridge/actorbridge/go-client/compat/peerpb"
 )
 
@@ -37,12 +38,19 @@ func made(name string, fields []*peerpb.Field) (proto.Message, error) {
 	return message, nil
 }
 
-func writeMessage(name string, fields []*peerpb.Field) ([]byte, error) {
-	message, err := made(name, fields)
+func writeMessage(order *peerpb.WriteMessage) ([]byte, error) {
+	message, err := made(order.Type, order.Fields)
 	if err != nil {
 		return nil, err
 	}
-	return proto.MarshalOptions{Deterministic: true}.Marshal(message)
+	return encode(ab.Codec(order.ContentType), message)
+}
+
+func encode(codec ab.Codec, message proto.Message) ([]byte, error) {
+	if codec == ab.Protobuf {
+		return proto.MarshalOptions{Deterministic: true}.Marshal(message)
+	}
+	return codec.Marshal(message)
 }
 
 func readMessage(order *peerpb.ReadMessage, m mutant) (*peerpb.Seen, error) {
@@ -50,10 +58,14 @@ func readMessage(order *peerpb.ReadMessage, m mutant) (*peerpb.Seen, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := (proto.UnmarshalOptions{DiscardUnknown: m == dropUnknown}).Unmarshal(order.Message, message); err != nil {
+	codec := ab.Codec(order.ContentType)
+	if err := codec.Unmarshal(order.Message, message); err != nil {
 		return nil, refusal("UNDECODABLE")
 	}
-	passedOn, err := proto.MarshalOptions{Deterministic: true}.Marshal(message)
+	if m == dropUnknown {
+		message.ProtoReflect().SetUnknown(nil)
+	}
+	passedOn, err := encode(codec, message)
 	return &peerpb.Seen{Fields: show(nil, message.ProtoReflect(), ""), PassedOn: passedOn}, err
 }
 

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
+	ab "github.com/actorbridge/actorbridge/go-client"
 	"github.com/actorbridge/actorbridge/go-client/compat/peerpb"
 )
 
@@ -13,7 +15,7 @@ type mutant string
 const (
 	wrongTag    mutant = "wrong-tag"     // the first field is written with the next field's number
 	dropUnknown mutant = "drop-unknown"  // what is passed on lacks the fields that this peer does not know
-	intAsString mutant = "int-as-string" // a correlation is written once more, as text
+	intAsString mutant = "int-as-string" // a correlation is written once more, as text; in MessagePack, a small number is text
 )
 
 func mutantOf(name string) (mutant, error) {
@@ -24,15 +26,23 @@ func mutantOf(name string) (mutant, error) {
 	return "", fmt.Errorf("COMPAT_MUTANT=%s is no mistake that is known here", name)
 }
 
-func (m mutant) message(data []byte) []byte {
-	if m == wrongTag && len(data) > 0 {
+// message spoils a message: its first field is data[0] in protobuf, {"NAME in JSON, and behind the map's head in MessagePack.
+func (m mutant) message(codec ab.Codec, data []byte) []byte {
+	switch {
+	case m == wrongTag && codec == ab.Protobuf && len(data) > 0:
 		data[0] += 8
+	case m == wrongTag && codec == ab.JSON && len(data) > 2:
+		data[2]++
+	case m == wrongTag && codec == ab.MessagePack && len(data) > 1:
+		data[1]++
+	case m == intAsString && codec == ab.MessagePack && len(data) > 2 && data[2] < 10:
+		data = slices.Replace(data, 2, 3, 0xa1, '0'+data[2])
 	}
 	return data
 }
 
 func (m mutant) envelope(data []byte, order *peerpb.WriteEnvelope) []byte {
-	data = m.message(data)
+	data = m.message(ab.Protobuf, data)
 	if m != intAsString {
 		return data
 	}

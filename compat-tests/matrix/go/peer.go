@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	ab "github.com/actorbridge/actorbridge/go-client"
 	"github.com/actorbridge/actorbridge/go-client/compat/peerpb"
 )
 
@@ -51,8 +52,8 @@ func (p *peer) carryOut(order *peerpb.Order) *peerpb.Answer {
 func (p *peer) operate(order *peerpb.Order) (written []byte, seen *peerpb.Seen, err error) {
 	switch o := order.Order.(type) {
 	case *peerpb.Order_WriteMessage:
-		written, err = writeMessage(o.WriteMessage.Type, o.WriteMessage.Fields)
-		written = p.mutant.message(written)
+		written, err = writeMessage(o.WriteMessage)
+		written = p.mutant.message(ab.Codec(o.WriteMessage.ContentType), written)
 	case *peerpb.Order_ReadMessage:
 		seen, err = readMessage(o.ReadMessage, p.mutant)
 	case *peerpb.Order_WriteEnvelope:

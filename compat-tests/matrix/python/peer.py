@@ -12,10 +12,12 @@ SCHEMA = sys.argv[1]
 sys.path.insert(0, os.path.join(os.environ["COMPAT_PYTHON_GENERATED"], SCHEMA))
 
 from actorbridge.compat.v1 import peer_pb2  # noqa: E402
+from google.protobuf.json_format import ParseError  # noqa: E402
 from google.protobuf.message import DecodeError, Message  # noqa: E402
 
 import call  # noqa: E402
 import fields  # noqa: E402
+import payloads  # noqa: E402
 import snapshot  # noqa: E402
 from actorbridge.v1 import envelope_pb2  # noqa: E402
 from versions.v1 import desk_pb2  # noqa: E402
@@ -40,30 +42,29 @@ def message_of(name: str) -> Message:
     return getattr(desk_pb2, name)()
 
 
-def decoded(message: Message, data: bytes) -> Message:
+def seen(message: Message, data: bytes, content_type: int = payloads.PROTOBUF) -> peer_pb2.Seen:
     try:
-        message.ParseFromString(data)
-    except DecodeError as error:
+        rest = payloads.decode(message, data, content_type)
+    except (DecodeError, ParseError, ValueError, TypeError) as error:
         raise Refused("UNDECODABLE") from error
-    return message
-
-
-def encoded(message: Message) -> bytes:
-    return message.SerializeToString(deterministic=True)
-
-
-def seen(message: Message) -> peer_pb2.Seen:
     shown = peer_pb2.Seen(fields=fields.show(message))
     if MUTANT == "drop-unknown":
         message.DiscardUnknownFields()
-    shown.passed_on = encoded(message)
+        rest = None
+    shown.passed_on = payloads.encode(message, content_type, rest)
     return shown
 
 
-def spoiled(data: bytes, order_fields=()) -> bytes:
-    """Makes the mistake that the environment asks for: the runner must see it."""
-    if MUTANT == "wrong-tag" and data:
-        data = bytes([data[0] + 8]) + data[1:]
+def spoiled(data: bytes, order_fields=(), content_type: int = payloads.PROTOBUF) -> bytes:
+    """Makes the mistake that the environment asks for: the runner must see it.
+
+    The first field of a message is the first byte in protobuf, {"NAME in JSON, and behind the map's head in MessagePack.
+    """
+    at, step = ((0, 8), (2, 1), (1, 1))[content_type]
+    if MUTANT == "wrong-tag" and len(data) > at:
+        data = data[:at] + bytes([data[at] + step]) + data[at + 1 :]
+    if MUTANT == "int-as-string" and content_type == payloads.MSGPACK and len(data) > 2 and data[2] < 10:
+        data = data[:2] + b"\xa1" + str(data[2]).encode() + data[3:]
     correlation = [f.number for f in order_fields if f.name == "correlation"]
     if MUTANT == "int-as-string" and correlation:
         text = str(correlation[0]).encode()
@@ -75,14 +76,14 @@ def write_envelope(order) -> bytes:
     envelope = envelope_pb2.Envelope()
     for field in order.fields:
         fields.put(envelope, field)
-    return spoiled(encoded(envelope) + order.later, order.fields)
+    return spoiled(payloads.encode(envelope, payloads.PROTOBUF) + order.later, order.fields)
 
 
-def write_message(order) -> bytes:
+def write_message(order, content_type: int = payloads.PROTOBUF) -> bytes:
     message = message_of(order.type)
     for field in order.fields:
         fields.put(message, field)
-    return spoiled(encoded(message))
+    return spoiled(payloads.encode(message, content_type), content_type=content_type)
 
 
 def carry_out(order) -> peer_pb2.Answer:
@@ -90,15 +91,14 @@ def carry_out(order) -> peer_pb2.Answer:
     which = order.WhichOneof("order")
     try:
         if which == "write_message":
-            answer.written = write_message(order.write_message)
+            answer.written = write_message(order.write_message, order.write_message.content_type)
         elif which == "read_message":
-            message = decoded(message_of(order.read_message.type), order.read_message.message)
-            answer.seen.CopyFrom(seen(message))
+            read = order.read_message
+            answer.seen.CopyFrom(seen(message_of(read.type), read.message, read.content_type))
         elif which == "write_envelope":
             answer.written = write_envelope(order.write_envelope)
         elif which == "read_envelope":
-            envelope = decoded(envelope_pb2.Envelope(), order.read_envelope.envelope)
-            answer.seen.CopyFrom(seen(envelope))
+            answer.seen.CopyFrom(seen(envelope_pb2.Envelope(), order.read_envelope.envelope))
         elif which == "write_snapshot":
             answer.written = snapshot.write(order.write_snapshot, write_message)
         elif which == "read_snapshot":

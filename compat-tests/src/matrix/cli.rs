@@ -212,7 +212,7 @@ pub fn mutants(args: &MutantsArgs) -> Result<bool, String> {
             format!("{}\n{:26}{failure}", o.cell, "")
         });
         let seen = seen.as_deref().unwrap_or("NOBODY SAW IT");
-        println!("{:<10}{:<16}{seen}", mutant.peer, mutant.mistake);
+        println!("{:<10}{:<16}{:<9}{seen}", mutant.peer, mutant.mistake, mutant.content);
     }
     let escaped = mutants.iter().filter(|m| m.seen.is_none()).count();
     println!("{} passed, {escaped} failed", mutants.len() - escaped);

@@ -15,6 +15,7 @@ pub mod calls;
 pub mod cli;
 pub mod known;
 pub mod mutants;
+mod packed;
 pub mod peers;
 pub mod report;
 pub mod schemas;

@@ -4,8 +4,17 @@ use super::axes::{self, Cell, Choice};
 use super::peers::Peer;
 use super::{Context, Folders, Outcome};
 
-/// What a peer can be told to do wrong (the environment variable `COMPAT_MUTANT`; matrix/README.md).
-const MISTAKES: [&str; 3] = ["wrong-tag", "drop-unknown", "int-as-string"];
+/// What a peer can be told to do wrong (the environment variable `COMPAT_MUTANT`; matrix/README.md), and the suite and the content of
+/// the cells that have to see it. JSON has no unknown fields, and integers of 64 bits are text there.
+const MISTAKES: [(&str, &str, &str); 7] = [
+    ("wrong-tag", "envelope", ""),
+    ("drop-unknown", "envelope", ""),
+    ("int-as-string", "envelope", ""),
+    ("wrong-tag", "message", "json"),
+    ("wrong-tag", "message", "msgpack"),
+    ("int-as-string", "message", "msgpack"),
+    ("drop-unknown", "message", "msgpack"),
+];
 
 /// A peer that made a mistake, and the first cell that saw it.
 #[derive(Debug)]
@@ -14,6 +23,8 @@ pub struct Mutant {
     pub peer: String,
     /// The mistake.
     pub mistake: &'static str,
+    /// In messages of this content only; empty = in any.
+    pub content: &'static str,
     /// The cell, and what it says; `None`: nobody saw it.
     pub seen: Option<Outcome>,
 }
@@ -27,7 +38,8 @@ pub fn run(folders: &Folders, peers: &[Peer], workers: usize) -> Result<Vec<Muta
     for (number, peer) in peers.iter().enumerate() {
         // The first is beside the second, every other one beside the first.
         let partner = peers.get(usize::from(number == 0)).unwrap_or(peer);
-        for mistake in MISTAKES {
+        let does = |suite: &str| peer.does.iter().any(|s| s == suite);
+        for (mistake, suite, content) in MISTAKES.into_iter().filter(|(_, suite, _)| does(suite)) {
             let mut wrong = peer.clone();
             wrong.env.insert("COMPAT_MUTANT".into(), mistake.into());
             let pair = [wrong, partner.clone()];
@@ -39,12 +51,16 @@ pub fn run(folders: &Folders, peers: &[Peer], workers: usize) -> Result<Vec<Muta
                     ..Choice::default()
                 },
             )?;
-            cells.retain(|c: &Cell| c.suite == "envelope" && (c.writer == peer.name || c.reader == peer.name));
+            cells.retain(|c: &Cell| {
+                let of_peer = c.writer == peer.name || c.reader == peer.name;
+                c.suite == suite && of_peer && (content.is_empty() || c.value("content") == content)
+            });
             let context = Context::load(folders, &pair)?;
             let outcomes = super::run(&context, cells, workers);
             mutants.push(Mutant {
                 peer: peer.name.clone(),
                 mistake,
+                content,
                 seen: outcomes.into_iter().find(Outcome::is_bad),
             });
         }

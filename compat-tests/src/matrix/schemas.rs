@@ -5,9 +5,11 @@ use std::path::Path;
 use bytes::Bytes;
 use compat_matrix_rust::peerpb::field::Value;
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value as Reflected,
+    DescriptorPool, DeserializeOptions, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor,
+    Value as Reflected,
 };
 
+use super::packed;
 use super::peers::Schema;
 use super::shown::Shown;
 
@@ -78,14 +80,31 @@ impl Schemas {
         (number("version"), number("min_reader"))
     }
 
-    /// The fields of an encoded message, unknown ones as `?NUMBER`.
+    /// The fields of a message in protobuf, unknown ones as `?NUMBER`.
     ///
     /// # Errors
     /// A sentence: the bytes do not decode.
     pub fn show(&self, schema: Schema, name: &str, bytes: &[u8]) -> Result<Shown, String> {
-        let message = DynamicMessage::decode(self.message(schema, name)?, Bytes::copy_from_slice(bytes))
-            .map_err(|e| format!("{name} does not decode: {e}"))?;
+        self.show_in(0, schema, name, bytes)
+    }
+
+    /// The same of a content type as in an envelope; in JSON, without unknown ones.
+    ///
+    /// # Errors
+    /// As `show`.
+    pub fn show_in(&self, content_type: u32, schema: Schema, name: &str, bytes: &[u8]) -> Result<Shown, String> {
+        let of = self.message(schema, name)?;
         let mut shown = Shown::default();
+        let wrong = |e: &dyn std::fmt::Display| format!("{name} does not decode: {e}");
+        let message = match content_type {
+            0 => DynamicMessage::decode(of, Bytes::copy_from_slice(bytes)).map_err(|e| wrong(&e))?,
+            1 => {
+                let mut json = serde_json::Deserializer::from_slice(bytes);
+                let options = DeserializeOptions::new().deny_unknown_fields(false);
+                DynamicMessage::deserialize_with_options(of, &mut json, &options).map_err(|e| wrong(&e))?
+            }
+            _ => return packed::show(&of, bytes, shown).map_err(|e| wrong(&e)),
+        };
         show(&message, "", &mut shown);
         Ok(shown)
     }

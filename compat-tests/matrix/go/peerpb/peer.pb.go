@@ -438,8 +438,10 @@ func (*Field_Data) isField_Value() {}
 type WriteMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Short name, such as "Forwarded".
-	Type          string   `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Fields        []*Field `protobuf:"bytes,2,rep,name=fields,proto3" json:"fields,omitempty"`
+	Type   string   `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	Fields []*Field `protobuf:"bytes,2,rep,name=fields,proto3" json:"fields,omitempty"`
+	// As in actorbridge.v1.Envelope: 0 protobuf, 1 JSON, 2 MessagePack (docs/CODECS.md).
+	ContentType   uint32 `protobuf:"varint,3,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -488,11 +490,19 @@ func (x *WriteMessage) GetFields() []*Field {
 	return nil
 }
 
+func (x *WriteMessage) GetContentType() uint32 {
+	if x != nil {
+		return x.ContentType
+	}
+	return 0
+}
+
 // Decode such a message.
 type ReadMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	Message       []byte                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	ContentType   uint32                 `protobuf:"varint,3,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -539,6 +549,13 @@ func (x *ReadMessage) GetMessage() []byte {
 		return x.Message
 	}
 	return nil
+}
+
+func (x *ReadMessage) GetContentType() uint32 {
+	if x != nil {
+		return x.ContentType
+	}
+	return 0
 }
 
 // Encode an actorbridge.v1.Envelope. `failure` is a field of bytes here.
@@ -963,13 +980,15 @@ const file_actorbridge_compat_v1_peer_proto_rawDesc = "" +
 	"\x06number\x18\x02 \x01(\x04H\x00R\x06number\x12\x14\n" +
 	"\x04text\x18\x03 \x01(\tH\x00R\x04text\x12\x14\n" +
 	"\x04data\x18\x04 \x01(\fH\x00R\x04dataB\a\n" +
-	"\x05value\"X\n" +
+	"\x05value\"{\n" +
 	"\fWriteMessage\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x124\n" +
-	"\x06fields\x18\x02 \x03(\v2\x1c.actorbridge.compat.v1.FieldR\x06fields\";\n" +
+	"\x06fields\x18\x02 \x03(\v2\x1c.actorbridge.compat.v1.FieldR\x06fields\x12!\n" +
+	"\fcontent_type\x18\x03 \x01(\rR\vcontentType\"^\n" +
 	"\vReadMessage\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\fR\amessage\"[\n" +
+	"\amessage\x18\x02 \x01(\fR\amessage\x12!\n" +
+	"\fcontent_type\x18\x03 \x01(\rR\vcontentType\"[\n" +
 	"\rWriteEnvelope\x124\n" +
 	"\x06fields\x18\x01 \x03(\v2\x1c.actorbridge.compat.v1.FieldR\x06fields\x12\x14\n" +
 	"\x05later\x18\x02 \x01(\fR\x05later\"*\n" +

@@ -54,10 +54,10 @@ impl Peer {
     /// Carries out one order.
     pub fn carry_out(&self, order: Order) -> Answer {
         let result = match order.order {
-            Some(order::Order::WriteMessage(o)) => message::write(self.schema, &o.r#type, &o.fields)
-                .map(|bytes| Said::Written(self.spoil_message(bytes).into()))
+            Some(order::Order::WriteMessage(o)) => message::write(self.schema, &o)
+                .map(|bytes| Said::Written(self.spoil_message(bytes, o.content_type).into()))
                 .unwrap_or_else(Said::Unable),
-            Some(order::Order::ReadMessage(o)) => message::read(self.schema, &o.r#type, &o.message),
+            Some(order::Order::ReadMessage(o)) => message::read(self.schema, &o, self.mutant),
             Some(order::Order::WriteEnvelope(o)) => envelope::write(&o)
                 .map(|bytes| Said::Written(self.spoil_envelope(bytes, &o).into()))
                 .unwrap_or_else(Said::Unable),
@@ -74,8 +74,8 @@ impl Peer {
         }
     }
 
-    fn spoil_message(&self, bytes: Vec<u8>) -> Vec<u8> {
-        self.mutant.map_or(bytes.clone(), |m| m.message(bytes))
+    fn spoil_message(&self, bytes: Vec<u8>, content_type: u32) -> Vec<u8> {
+        self.mutant.map_or(bytes.clone(), |m| m.message(bytes, content_type))
     }
 
     fn spoil_envelope(&self, bytes: Vec<u8>, order: &peerpb::WriteEnvelope) -> Vec<u8> {

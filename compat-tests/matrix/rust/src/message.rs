@@ -1,11 +1,12 @@
-//! Messages of package versions.v1 in both versions, encoded and decoded by prost.
+//! Messages of package versions.v1 in both versions, encoded and decoded by prost and the node's codecs.
 
+use actorbridge::Codec;
 use versions_rust::{v1, v2};
 
-use crate::Schema;
 use crate::fields::{Part, message};
 use crate::peerpb::answer::Result as Said;
-use crate::peerpb::{Field, Seen};
+use crate::peerpb::{Field, ReadMessage, Seen, WriteMessage};
+use crate::{Mutant, Schema};
 
 message!(v1::pb::Quote: sku);
 message!(v1::pb::Strict: amount);
@@ -52,32 +53,49 @@ pub(crate) fn made<T: Part + Default>(fields: &[Field]) -> Result<T, String> {
 ///
 /// # Errors
 /// A sentence: the schema has no such message, or field.
-pub fn write(schema: Schema, name: &str, fields: &[Field]) -> Result<Vec<u8>, String> {
+pub fn write(schema: Schema, order: &WriteMessage) -> Result<Vec<u8>, String> {
+    let codec = codec(order.content_type)?;
     macro_rules! encode {
         ($message:ty) => {
-            Ok(prost::Message::encode_to_vec(&made::<$message>(fields)?))
+            codec
+                .encode(&made::<$message>(&order.fields)?)
+                .map_err(|fault| fault.to_string())
         };
     }
-    with_type!(schema, name, encode)
+    with_type!(schema, &*order.r#type, encode)
 }
 
-/// Decodes the message of this short name. prost drops fields that it does not know, so nothing is passed on: a Rust node
-/// passes on the bytes that came.
-pub fn read(schema: Schema, name: &str, bytes: &[u8]) -> Said {
+fn codec(content_type: u32) -> Result<Codec, String> {
+    let codecs = [Codec::Protobuf, Codec::Json, Codec::MessagePack];
+    codecs
+        .get(content_type as usize)
+        .copied()
+        .ok_or_else(|| format!("there is no codec for content type {content_type}"))
+}
+
+/// Decodes a message. prost drops fields that it does not know, so it is not what is passed on: a Rust node hands on the bytes
+/// that came, or converts them.
+pub fn read(schema: Schema, order: &ReadMessage, mutant: Option<Mutant>) -> Said {
+    let codec = match codec(order.content_type) {
+        Ok(codec) => codec,
+        Err(problem) => return Said::Unable(problem),
+    };
     macro_rules! decode {
         ($message:ty) => {
-            Ok(<$message as prost::Message>::decode(bytes).map(|m| {
+            Ok(codec.decode::<$message>(order.message.clone()).and_then(|m| {
                 let mut fields = Vec::new();
                 m.show("", &mut fields);
-                fields
+                let passed_on = match (codec, mutant) {
+                    (Codec::MessagePack, Some(Mutant::DropUnknown)) => Some(codec.encode(&m)?.into()),
+                    (Codec::MessagePack, _) => Some(codec.convert::<$message>(&order.message, codec)?.into()),
+                    _ => None,
+                };
+                Ok(Seen { fields, passed_on })
             }))
         };
     }
-    match with_type!(schema, name, decode) {
-        Ok(Ok(fields)) => Said::Seen(Seen {
-            fields,
-            passed_on: None,
-        }),
+    match with_type!(schema, &*order.r#type, decode) {
+        Ok(Ok(seen)) => Said::Seen(seen),
         Ok(Err(_)) => Said::Refused("UNDECODABLE".into()),
         Err(problem) => Said::Unable(problem),
     }

@@ -9,7 +9,7 @@ pub enum Mutant {
     WrongTag,
     /// What is passed on lacks the fields that this peer does not know.
     DropUnknown,
-    /// A correlation is written once more, as text.
+    /// A correlation is written once more, as text; in MessagePack, a small number is text.
     IntAsString,
 }
 
@@ -28,15 +28,22 @@ impl Mutant {
         }
     }
 
-    pub(crate) fn message(self, mut bytes: Vec<u8>) -> Vec<u8> {
-        if let (Self::WrongTag, Some(tag)) = (self, bytes.first_mut()) {
-            *tag += 8;
+    /// Spoils a message: its first field is the first byte in protobuf, `{"NAME` in JSON, and behind the map's head in
+    /// MessagePack.
+    pub(crate) fn message(self, mut bytes: Vec<u8>, content_type: u32) -> Vec<u8> {
+        let (at, step) = [(0, 8), (2, 1), (1, 1)][content_type as usize];
+        match self {
+            Self::WrongTag if bytes.len() > at => bytes[at] += step,
+            Self::IntAsString if content_type == 2 && bytes.get(2).is_some_and(|n| *n < 10) => {
+                bytes.splice(2..3, [0xa1, b'0' + bytes[2]]);
+            }
+            _ => {}
         }
         bytes
     }
 
     pub(crate) fn envelope(self, bytes: Vec<u8>, order: &WriteEnvelope) -> Vec<u8> {
-        let mut bytes = self.message(bytes);
+        let mut bytes = self.message(bytes, 0);
         let correlation = order.fields.iter().find_map(|f| match (&*f.name, &f.value) {
             ("correlation", Some(Value::Number(n))) => Some(n.to_string()),
             _ => None,

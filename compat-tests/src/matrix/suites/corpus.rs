@@ -53,7 +53,7 @@ pub(super) fn read(context: &Context, cell: &Cell, written: &Written) -> Result<
                 .meant
                 .check(&Shown::of(&seen.fields), &format!("{reader} read"))?;
             let passed_on = seen.passed_on.as_deref().unwrap_or(&written.bytes);
-            same(context, Schema::V1, ENVELOPE, &written.bytes, passed_on)
+            same(context, 0, Schema::V1, ENVELOPE, &written.bytes, passed_on)
         }
     }
 }

@@ -5,7 +5,7 @@ use compat_matrix_rust::peerpb::order::Order;
 use compat_matrix_rust::peerpb::{Field, ReadEnvelope, ReadMessage, WriteEnvelope, WriteMessage};
 use compat_peer::ops::from_hex;
 
-use super::{Written, same, seen, size, versions};
+use super::{Written, content_type, same, seen, size, versions};
 use crate::matrix::axes::Cell;
 use crate::matrix::peers::Schema;
 use crate::matrix::run::Context;
@@ -60,15 +60,17 @@ fn payload(context: &Context, cell: &Cell, schema: Schema, later: bool, written:
     if size == 0 {
         return Ok(());
     }
+    let content = content_type(cell);
     let descriptor = context.schemas.message(schema, MESSAGE)?;
     let fields = values::fields(&descriptor, &context.values.messages[NAME]["usual"], size)?;
     written.message_meant = Shown::of(&fields);
     let order = WriteMessage {
         r#type: NAME.into(),
         fields,
+        content_type: content,
     };
     written.message = context.peers.write(&cell.writer, schema, Order::WriteMessage(order))?;
-    let came = context.schemas.show(schema, MESSAGE, &written.message)?;
+    let came = context.schemas.show_in(content, schema, MESSAGE, &written.message)?;
     written
         .message_meant
         .check(&came.known(), "the message that was written")?;
@@ -87,11 +89,15 @@ fn what(context: &Context, cell: &Cell, schema: Schema) -> Vec<Field> {
         ];
     }
     let (version, min_reader) = context.schemas.declared(schema, MESSAGE);
-    vec![
+    let mut fields = vec![
         field("type", Value::Text(MESSAGE.into())),
         field("type_version", Value::Number(version)),
         field("min_reader_version", Value::Number(min_reader)),
-    ]
+    ];
+    if content_type(cell) > 0 {
+        fields.push(field("content_type", Value::Number(content_type(cell).into())));
+    }
+    fields
 }
 
 fn field(name: &str, value: Value) -> Field {
@@ -112,7 +118,7 @@ pub(super) fn read(context: &Context, cell: &Cell, written: &Written) -> Result<
         .meant
         .check(&Shown::of(&envelope.fields), &format!("{reader} read"))?;
     if let Some(passed_on) = &envelope.passed_on {
-        same(context, schema, ENVELOPE, &written.bytes, passed_on)?;
+        same(context, 0, schema, ENVELOPE, &written.bytes, passed_on)?;
     }
     let has_message = written.message_meant != Shown::default();
     if !has_message || !context.peers.does(reader, "message") {
@@ -121,6 +127,7 @@ pub(super) fn read(context: &Context, cell: &Cell, written: &Written) -> Result<
     let order = Order::ReadMessage(ReadMessage {
         r#type: NAME.into(),
         message: written.message.clone().into(),
+        content_type: content_type(cell),
     });
     let message = seen(context.peers.order(reader, schema, order)?, reader)?;
     let mut meant = written.message_meant.clone();
@@ -132,7 +139,14 @@ pub(super) fn read(context: &Context, cell: &Cell, written: &Written) -> Result<
     });
     meant.check(&Shown::of(&message.fields), &format!("the message that {reader} read"))?;
     match &message.passed_on {
-        Some(passed_on) => same(context, schema, MESSAGE, &written.message, passed_on),
+        Some(passed_on) => same(
+            context,
+            content_type(cell),
+            schema,
+            MESSAGE,
+            &written.message,
+            passed_on,
+        ),
         None => Ok(()),
     }
 }

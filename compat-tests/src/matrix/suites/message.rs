@@ -3,7 +3,7 @@
 use compat_matrix_rust::peerpb::order::Order;
 use compat_matrix_rust::peerpb::{ReadMessage, WriteMessage};
 
-use super::{Written, same, seen, versions};
+use super::{Written, content_type, same, seen, versions};
 use crate::matrix::axes::Cell;
 use crate::matrix::run::Context;
 use crate::matrix::shown::Shown;
@@ -31,9 +31,12 @@ pub(super) fn write(context: &Context, cell: &Cell) -> Result<Written, String> {
     let order = WriteMessage {
         r#type: name.to_owned(),
         fields,
+        content_type: content_type(cell),
     };
     let bytes = context.peers.write(&cell.writer, schema, Order::WriteMessage(order))?;
-    let came = context.schemas.show(schema, &full_name(cell), &bytes)?;
+    let came = context
+        .schemas
+        .show_in(content_type(cell), schema, &full_name(cell), &bytes)?;
     meant.check(&came, "what was written")?;
     Ok(Written {
         bytes,
@@ -48,6 +51,7 @@ pub(super) fn read(context: &Context, cell: &Cell, written: &Written) -> Result<
     let order = Order::ReadMessage(ReadMessage {
         r#type: cell.value("type").to_owned(),
         message: written.bytes.clone().into(),
+        content_type: content_type(cell),
     });
     let message = seen(context.peers.order(reader, schema, order)?, reader)?;
     let mut meant = written.meant.clone();
@@ -59,7 +63,7 @@ pub(super) fn read(context: &Context, cell: &Cell, written: &Written) -> Result<
     });
     meant.check(&Shown::of(&message.fields), &format!("{reader} read"))?;
     match &message.passed_on {
-        Some(passed_on) => same(context, schema, &name, &written.bytes, passed_on),
+        Some(passed_on) => same(context, content_type(cell), schema, &name, &written.bytes, passed_on),
         None => Ok(()),
     }
 }

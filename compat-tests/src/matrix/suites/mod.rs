@@ -64,6 +64,15 @@ fn versions(cell: &Cell) -> (Schema, Schema) {
     }
 }
 
+/// The content type of the cell's message, as in an envelope. Raw bytes have no message.
+fn content_type(cell: &Cell) -> u32 {
+    match cell.value("content") {
+        "json" => 1,
+        "msgpack" => 2,
+        _ => 0,
+    }
+}
+
 fn size(cell: &Cell) -> Result<usize, String> {
     let size = cell.value("size");
     size.parse().map_err(|e| format!("the size {size:?}: {e}"))
@@ -79,12 +88,19 @@ fn seen(said: Said, reader: &str) -> Result<Seen, String> {
 }
 
 /// Is what a reader passes on the same message, unknown fields included?
-fn same(context: &Context, schema: Schema, name: &str, came: &[u8], passed_on: &[u8]) -> Result<(), String> {
+fn same(
+    context: &Context,
+    content_type: u32,
+    schema: Schema,
+    name: &str,
+    came: &[u8],
+    passed_on: &[u8],
+) -> Result<(), String> {
     if came == passed_on {
         return Ok(());
     }
-    let before = context.schemas.show(schema, name, came)?;
-    let after = context.schemas.show(schema, name, passed_on);
+    let before = context.schemas.show_in(content_type, schema, name, came)?;
+    let after = context.schemas.show_in(content_type, schema, name, passed_on);
     let what = if name == ENVELOPE {
         "the envelope"
     } else {

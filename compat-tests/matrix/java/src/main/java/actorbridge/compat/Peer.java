@@ -6,11 +6,10 @@ import actorbridge.compat.v1.Order;
 import actorbridge.compat.v1.ReadMessage;
 import actorbridge.compat.v1.Seen;
 import actorbridge.compat.v1.WriteEnvelope;
+import actorbridge.compat.v1.WriteMessage;
 import actorbridge.v1.EnvelopeOuterClass.Envelope;
 import com.google.protobuf.ByteString;
-import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
-import com.google.protobuf.UnknownFieldSet;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -41,11 +40,11 @@ final class Peer {
     private void operate(Order order, Answer.Builder answer) throws Exception {
         switch (order.getOrderCase()) {
             case WRITE_MESSAGE -> answer.setWritten(
-                    writeMessage(order.getWriteMessage().getType(), order.getWriteMessage().getFieldsList()));
+                    writeMessage(order.getWriteMessage()));
             case READ_MESSAGE -> answer.setSeen(readMessage(order.getReadMessage()));
             case WRITE_ENVELOPE -> answer.setWritten(writeEnvelope(order.getWriteEnvelope()));
             case READ_ENVELOPE -> answer.setSeen(
-                    seen(decoded(Envelope.newBuilder(), order.getReadEnvelope().getEnvelope())));
+                    seen(Envelope.newBuilder(), order.getReadEnvelope().getEnvelope(), Payloads.PROTOBUF));
             case WRITE_SNAPSHOT -> answer.setWritten(Snapshots.write(order.getWriteSnapshot(), schema));
             case READ_SNAPSHOT -> answer.setSeen(Snapshots.read(order.getReadSnapshot(), schema));
             case CALL -> answer.setSeen(Calls.call(order.getCall()));
@@ -53,12 +52,13 @@ final class Peer {
         }
     }
 
-    private ByteString writeMessage(String type, List<Field> fields) throws IOException {
-        return spoiled(schema.made(type, fields), List.of());
+    private ByteString writeMessage(WriteMessage order) throws IOException {
+        Message message = schema.message(order.getType(), order.getFieldsList());
+        return spoiled(Payloads.encode(message, order.getContentType()), order.getContentType());
     }
 
     private Seen readMessage(ReadMessage order) throws Refused, IOException {
-        return seen(decoded(schema.builder(order.getType()), order.getMessage()));
+        return seen(schema.builder(order.getType()), order.getMessage(), order.getContentType());
     }
 
     private ByteString writeEnvelope(WriteEnvelope order) throws IOException {
@@ -66,32 +66,37 @@ final class Peer {
         for (Field field : order.getFieldsList()) {
             Fields.put(envelope, field.getName(), field);
         }
-        return spoiled(Fields.encoded(envelope.build()).concat(order.getLater()), order.getFieldsList());
+        ByteString data = Fields.encoded(envelope.build()).concat(order.getLater());
+        return withTextForNumber(spoiled(data, Payloads.PROTOBUF), order.getFieldsList());
     }
 
-    static Message decoded(Message.Builder builder, ByteString data) throws Refused {
-        try {
-            return builder.mergeFrom(data).build();
-        } catch (InvalidProtocolBufferException error) {
-            throw new Refused("UNDECODABLE");
-        }
-    }
-
-    private Seen seen(Message message) throws IOException {
+    private Seen seen(Message.Builder builder, ByteString data, int contentType) throws Refused, IOException {
+        Message message = Payloads.decode(builder, data, contentType);
         Seen.Builder seen = Seen.newBuilder();
         Fields.show(seen, message, "");
-        Message passedOn = message;
-        if (mutant.equals("drop-unknown")) {
-            passedOn = message.toBuilder().setUnknownFields(UnknownFieldSet.getDefaultInstance()).build();
-        }
-        return seen.setPassedOn(Fields.encoded(passedOn)).build();
+        boolean drop = mutant.equals("drop-unknown");
+        return seen.setPassedOn(Payloads.passedOn(message, data, contentType, drop)).build();
     }
 
-    private ByteString spoiled(ByteString data, List<Field> fields) {
-        if (mutant.equals("wrong-tag") && !data.isEmpty()) {
-            ByteString tag = ByteString.copyFrom(new byte[] {(byte) (data.byteAt(0) + 8)});
-            data = tag.concat(data.substring(1));
+    /** The first field of a message is the first byte in protobuf, {"NAME in JSON, and behind the map's head in MessagePack. */
+    private ByteString spoiled(ByteString data, int contentType) {
+        int at = new int[] {0, 2, 1}[contentType];
+        int step = contentType == Payloads.PROTOBUF ? 8 : 1;
+        if (mutant.equals("wrong-tag") && data.size() > at) {
+            return replaced(data, at, (byte) (data.byteAt(at) + step));
         }
+        boolean packed = contentType == Payloads.MSGPACK && data.size() > 2;
+        if (mutant.equals("int-as-string") && packed && data.byteAt(2) >= 0 && data.byteAt(2) < 10) {
+            return replaced(data, 2, (byte) 0xa1, (byte) ('0' + data.byteAt(2)));
+        }
+        return data;
+    }
+
+    private static ByteString replaced(ByteString data, int at, byte... by) {
+        return data.substring(0, at).concat(ByteString.copyFrom(by)).concat(data.substring(at + 1));
+    }
+
+    private ByteString withTextForNumber(ByteString data, List<Field> fields) {
         for (Field field : fields) {
             if (mutant.equals("int-as-string") && field.getName().equals("correlation")) {
                 byte[] text = Long.toUnsignedString(field.getNumber()).getBytes(StandardCharsets.US_ASCII);

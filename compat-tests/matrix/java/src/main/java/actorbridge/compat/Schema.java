@@ -49,11 +49,15 @@ final class Schema {
 
     /** The message with these fields, encoded. */
     ByteString made(String name, List<Field> fields) throws IOException {
+        return Fields.encoded(message(name, fields));
+    }
+
+    DynamicMessage message(String name, List<Field> fields) throws IOException {
         DynamicMessage.Builder message = builder(name);
         for (Field field : fields) {
             Fields.put(message, field.getName(), field);
         }
-        return Fields.encoded(message.build());
+        return message.build();
     }
 
     private Descriptor descriptor(String name) throws IOException {

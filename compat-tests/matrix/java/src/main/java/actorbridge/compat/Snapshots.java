@@ -109,7 +109,7 @@ final class Snapshots {
     private static Seen seen(SnapshotHeader header, ByteString state, Schema schema) throws Refused, IOException {
         String name = header.getType().startsWith(PACKAGE) ? header.getType().substring(PACKAGE.length()) : "";
         check(header.getVersion() <= schema.version(name), "UNSUPPORTED_VERSION");
-        Message message = Peer.decoded(schema.builder(name), state);
+        Message message = Payloads.decode(schema.builder(name), state, Payloads.PROTOBUF);
         Seen.Builder seen = Seen.newBuilder()
                 .addFields(Field.newBuilder().setName("actor").setText(header.getActor()))
                 .addFields(Field.newBuilder().setName("type").setText(header.getType()))
