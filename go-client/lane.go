@@ -189,6 +189,13 @@ func (l *linkEnd) learnCredit(flow uint32) bool {
 	return some
 }
 
+// takeCredit takes what the peer has granted on a flow that is out of credit. The caller holds the lock.
+func (l *linkEnd) takeCredit(flow uint32) {
+	if l.machine.IsSpent(flow) {
+		l.learnCredit(flow)
+	}
+}
+
 // lastCredit: the link is over; how far the peer came on each flow. The caller holds the lock.
 func (l *linkEnd) lastCredit() {
 	if l.lane == nil {
@@ -206,9 +213,7 @@ func (l *linkEnd) sendAtOnce(flow uint32, out *outgoing) (seq uint64, ok bool) {
 		return 0, false
 	}
 	var typeID uint32
-	if l.machine.IsSpent(flow) {
-		l.learnCredit(flow)
-	}
+	l.takeCredit(flow)
 	if flow == 0 {
 		typeID, ok = l.machine.AnswerAtOnce(out.what, len(out.body))
 	} else {
@@ -229,18 +234,8 @@ func (l *linkEnd) sendAtOnce(flow uint32, out *outgoing) (seq uint64, ok bool) {
 	return seq, true
 }
 
-// putRaw writes a tell whose payload is bytes, if that can be done now: its seq, or 0.
-func (l *linkEnd) putRaw(flow uint32, what *wire.What, payload []byte) (seq uint64) {
-	l.mu.Lock()
-	if seq = l.put(flow, what, payload); seq != 0 {
-		l.lane.Publish()
-	}
-	l.mu.Unlock()
-	return seq
-}
-
-// putRaws is putRaw for several messages: the last one's seq, and how many were written.
-func (l *linkEnd) putRaws(flow uint32, what *wire.What, payloads [][]byte) (last uint64, written int) {
+// putRaw writes tells whose payloads are bytes, as many as can be written now: the last one's seq, and how many.
+func (l *linkEnd) putRaw(flow uint32, what *wire.What, payloads ...[]byte) (last uint64, written int) {
 	l.mu.Lock()
 	for _, payload := range payloads {
 		seq := l.put(flow, what, payload)
@@ -261,9 +256,7 @@ func (l *linkEnd) put(flow uint32, what *wire.What, payload []byte) uint64 {
 	if l.lane == nil || l.unsent != nil || !l.lane.HasRoom(len(payload)) {
 		return 0
 	}
-	if l.machine.IsSpent(flow) {
-		l.learnCredit(flow)
-	}
+	l.takeCredit(flow)
 	seq, typeID, ok := l.machine.SendAtOnce(flow, what, len(payload)+plainOverhead)
 	if !ok {
 		return 0

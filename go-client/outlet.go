@@ -230,35 +230,18 @@ func (o *outlet) isShared() bool {
 	return l != nil && l.isShared.Load()
 }
 
-// sendRaw sends bytes by the link that they go by, past the packets; false: not sent.
-func (o *outlet) sendRaw(what *wire.What, payload []byte) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.link == nil || o.closed {
-		return false
-	}
-	return o.wrote(o.link.putRaw(o.flow, what, payload))
-}
-
-// sendRaws is sendRaw for several messages: how many were sent.
-func (o *outlet) sendRaws(what *wire.What, payloads [][]byte) (sent int) {
+// sendRaw sends payloads by the link that they go by, past the packets: how many were sent.
+func (o *outlet) sendRaw(what *wire.What, payloads ...[]byte) (sent int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.link == nil || o.closed {
 		return 0
 	}
-	seq, sent := o.link.putRaws(o.flow, what, payloads)
-	o.wrote(seq)
-	return sent
-}
-
-// wrote: messages went by the link, up to a seq; 0 = none did. The caller holds the lock.
-func (o *outlet) wrote(seq uint64) bool {
-	if seq == 0 {
-		return false
+	seq, sent := o.link.putRaw(o.flow, what, payloads...)
+	if sent > 0 {
+		o.nextSeq, o.sentBy = seq+1, o.binding
 	}
-	o.nextSeq, o.sentBy = seq+1, o.binding
-	return true
+	return sent
 }
 
 // bind sets the route, unless somebody else has set one meanwhile.

@@ -39,7 +39,7 @@ func (t *RawType) outgoing(what *wire.What, payload []byte, fields wire.BodyFiel
 
 // TellRaw is [Node.Tell] for a raw message. The payload is the caller's again when it returns.
 func (n *Node) TellRaw(ctx context.Context, to Ref, t *RawType, payload []byte) error {
-	if n.tellRawNow(ctx, to, t, payload) {
+	if n.tellRawNow(ctx, to, t, payload) == 1 {
 		return nil
 	}
 	out := t.outgoing(t.tell, payload, wire.BodyFields{})
@@ -50,7 +50,7 @@ func (n *Node) TellRaw(ctx context.Context, to Ref, t *RawType, payload []byte) 
 // order: all, or as many as went before the error.
 func (n *Node) TellRawAll(ctx context.Context, to Ref, t *RawType, payloads [][]byte) (sent int, err error) {
 	for sent < len(payloads) {
-		if sent += n.tellRawsNow(ctx, to, t, payloads[sent:]); sent == len(payloads) {
+		if sent += n.tellRawNow(ctx, to, t, payloads[sent:]...); sent == len(payloads) {
 			break
 		}
 		if err = n.TellRaw(ctx, to, t, payloads[sent]); err != nil {
@@ -61,24 +61,16 @@ func (n *Node) TellRawAll(ctx context.Context, to Ref, t *RawType, payloads [][]
 	return sent, nil
 }
 
-// tellRawNow sends without an encoded message in between, if the way is known and free.
-func (n *Node) tellRawNow(ctx context.Context, to Ref, t *RawType, payload []byte) bool {
+// tellRawNow sends without an encoded message in between, if the way is known and free: how many were sent.
+func (n *Node) tellRawNow(ctx context.Context, to Ref, t *RawType, payloads ...[]byte) int {
 	if ctx != context.Background() && turnOf(ctx) != nil {
-		return false // in a handler it is staged
-	}
-	o := n.outside.known(to)
-	return o != nil && o.sendRaw(t.tell, payload)
-}
-
-func (n *Node) tellRawsNow(ctx context.Context, to Ref, t *RawType, payloads [][]byte) int {
-	if turnOf(ctx) != nil {
-		return 0
+		return 0 // in a handler they are staged
 	}
 	o := n.outside.known(to)
 	if o == nil {
 		return 0
 	}
-	return o.sendRaws(t.tell, payloads)
+	return o.sendRaw(t.tell, payloads...)
 }
 
 // tellNow is tellRawNow for a message, which is encoded into memory that is used again. False: the usual way says more.
@@ -98,7 +90,7 @@ func (n *Node) tellNow(ctx context.Context, to Ref, message proto.Message) bool 
 		return false
 	}
 	memory.body = payload[:0]
-	return len(payload) > 0 && o.sendRaw(info.tell, payload)
+	return len(payload) > 0 && o.sendRaw(info.tell, payload) == 1
 }
 
 // AskRaw is [Node.Ask] for a raw message whose reply is raw too. The reply is the caller's.
