@@ -237,6 +237,12 @@ func (l *linkEnd) sendAtOnce(flow uint32, out *outgoing) (seq uint64, ok bool) {
 // putRaw writes tells whose payloads are bytes, as many as can be written now: the last one's seq, and how many.
 func (l *linkEnd) putRaw(flow uint32, what *wire.What, payloads ...[]byte) (last uint64, written int) {
 	l.mu.Lock()
+	if l.lane == nil {
+		last, written = l.queueRaws(flow, what, payloads)
+		l.mu.Unlock()
+		l.ring()
+		return last, written
+	}
 	for _, payload := range payloads {
 		seq := l.put(flow, what, payload)
 		if seq == 0 {

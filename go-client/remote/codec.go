@@ -16,11 +16,13 @@ var protobuf = encoding.GetCodecV2("proto")
 func (rawCodec) Name() string { return "proto" }
 
 func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
-	frame, ok := v.([]byte)
+	packet, ok := v.(*wire.Packet)
 	if !ok {
 		return protobuf.Marshal(v)
 	}
-	return mem.BufferSlice{mem.SliceBuffer(frame)}, nil
+	memory := frames.Get(packet.MaxSize())
+	*memory = packet.Append(*memory)
+	return mem.BufferSlice{mem.NewBuffer(memory, &frames)}, nil
 }
 
 func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {

@@ -94,7 +94,7 @@ func (l *link) Identity() *door.Identity { return l.who }
 
 // Send implements door.Link.
 func (l *link) Send(p *wire.Packet) error {
-	return l.stream.SendMsg(p.Append(nil))
+	return l.stream.SendMsg(p)
 }
 
 // Recv implements door.Link.

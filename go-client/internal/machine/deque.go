@@ -5,6 +5,8 @@ type deque[T any] struct {
 	ring []T // its length is 0 or a power of two
 	head int
 	n    int
+	// keep is how long a ring may stay when a burst is over: for one whose bursts follow each other.
+	keep int
 }
 
 func (d *deque[T]) len() int { return d.n }
@@ -30,7 +32,7 @@ func (d *deque[T]) pop() T {
 	d.head = (d.head + 1) & (len(d.ring) - 1)
 	d.n--
 	// What a burst has taken is given back once it is over.
-	if len(d.ring) > 1024 && d.n < len(d.ring)/8 {
+	if len(d.ring) > max(1024, d.keep) && d.n < len(d.ring)/8 {
 		d.resize(len(d.ring) / 4)
 	}
 	return v

@@ -306,6 +306,7 @@ func NewLink(config Config, now Millis) *Link {
 		config: config, openedAt: now, limits: withDefaults(config.Limits), peerLimits: withDefaults(nil),
 		states: make(map[uint32]*pb.StreamState), types: make(map[string]uint32), inFlows: make(map[uint32]*inFlow),
 	}
+	l.queue.keep = keptQueue
 	l.nextPing = now + uint64(l.limits.PingMs)
 	if config.Role == Dialer {
 		l.frame().Hello = l.hello()

@@ -14,6 +14,8 @@ const (
 	itemOverhead = 32
 	// stepOverhead is what a frame with one step of a move may hold beside it.
 	stepOverhead = 1 << 10
+	// keptQueue is for how many messages a link keeps room, since the bursts of a busy sender follow each other: 0.7 MB.
+	keptQueue = 8_192
 	// smallHead is about the size of a Skip or a Reset.
 	smallHead = 64
 )

@@ -91,7 +91,7 @@ func (l *Link) fill(size int, now Millis) (runs []wire.Run) {
 		size += next.size
 		if next.head == nil {
 			l.queuedBytes -= len(next.body) + itemOverhead
-			runs = addItem(runs, next, now)
+			runs = l.addItem(runs, next, (PacketBytes-size)/next.size+1, now)
 		} else {
 			l.controls--
 			l.addHead(next.head)
@@ -128,9 +128,12 @@ func TTL(deadline, now Millis) uint32 {
 	return uint32(min(max(since(deadline, now), 1), math.MaxUint32))
 }
 
+// manyItems is for how many items there is room at once, where several of a flow follow each other.
+const manyItems = 1_024
+
 // addItem adds an item to the last run of its flow, if it continues it. Only the last few runs are looked at: order holds
-// within a flow alone, and a packet of many flows must not be searched for each item.
-func addItem(runs []wire.Run, q *queued, now Millis) []wire.Run {
+// within a flow alone, and a packet of many flows must not be searched for each item. So many of its size have room yet.
+func (l *Link) addItem(runs []wire.Run, q *queued, room int, now Millis) []wire.Run {
 	item := wire.Item{TypeID: q.typeID, Body: q.body}
 	item.TTLMs = TTL(q.deadline, now)
 	for i := len(runs) - 1; i >= max(len(runs)-8, 0); i-- {
@@ -145,9 +148,11 @@ func addItem(runs []wire.Run, q *queued, now Millis) []wire.Run {
 		}
 		break
 	}
-	return append(runs, wire.Run{
-		Flow: q.flow, FirstSeq: q.seq, Hops: q.hops, Items: []wire.Item{item},
-	})
+	items := make([]wire.Item, 0, 1)
+	if l.queue.len() > 1 && l.queue.at(1).head == nil && l.queue.at(1).flow == q.flow {
+		items = make([]wire.Item, 0, min(l.queue.len(), max(room, 2), manyItems))
+	}
+	return append(runs, wire.Run{Flow: q.flow, FirstSeq: q.seq, Hops: q.hops, Items: append(items, item)})
 }
 
 func (l *Link) noteFrames(runs []wire.Run) {

@@ -254,6 +254,28 @@ func (run *Run) spread(list []uint32, name string, set func(*Item, uint32)) *Ref
 	return nil
 }
 
+// MaxSize is the most bytes that Append appends; it is less by a few for each message.
+func (p *Packet) MaxSize() int {
+	size := 0
+	if p.Head != nil {
+		size = proto.Size(p.Head)
+	}
+	for i := range p.Runs {
+		size += maxRunHead
+		for _, item := range p.Runs[i].Items {
+			size += maxItemHead + len(item.Body)
+		}
+	}
+	return size
+}
+
+const (
+	// maxRunHead is a run's own tag and length, and all its fields but the lists: a tag and a number each.
+	maxRunHead = 6*(1+binary.MaxVarintLen64) + 2*(1+binary.MaxVarintLen32)
+	// maxItemHead is an item's tag and length, and its places in both lists.
+	maxItemHead = 1 + 3*binary.MaxVarintLen32
+)
+
 // Append appends the frame's bytes. It panics if the head holds a string that is not UTF-8, which only a bug can put there.
 func (p *Packet) Append(out []byte) []byte {
 	start := len(out)
