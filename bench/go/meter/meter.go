@@ -95,7 +95,10 @@ func measure(ctx context.Context, otherEnd int, cases []Case, o order) measured 
 	if err := c.Run(ctx, o.N); err != nil {
 		m.Error = err.Error()
 	}
-	m.NS, m.CPUNS, m.PeerCPUNS = time.Since(start).Nanoseconds(), cpuTime(0)-cpu, cpuTime(otherEnd)-peer
+	m.NS, m.CPUNS = time.Since(start).Nanoseconds(), cpuTime(0)-cpu
+	if otherEnd != 0 {
+		m.PeerCPUNS = cpuTime(otherEnd) - peer
+	}
 	runtime.ReadMemStats(&after)
 	m.Allocs = after.Mallocs - before.Mallocs
 	if c.Bytes != nil {

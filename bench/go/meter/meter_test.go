@@ -35,7 +35,7 @@ func TestEachOrderGetsAnAnswerWithWhatItsCaseTook(t *testing.T) {
 		}
 	}
 	good := answers[0]
-	if good.N != 101 || good.Bytes != 7 || good.NS <= 0 || len(good.Quantiles) != len(Quantiles) || good.Error != "" {
+	if good.N != 101 || good.Bytes != 7 || good.NS <= 0 || good.PeerCPUNS != 0 || len(good.Quantiles) != len(Quantiles) || good.Error != "" {
 		t.Errorf("the good one: %+v", good)
 	}
 	for i, part := range Quantiles {
