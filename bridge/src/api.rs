@@ -260,8 +260,13 @@ impl Node {
         let remote = inner.remote.clone();
         let refused = Heard::new(&self.inner, address);
         let task = async move {
+            let asking = accepting.clone();
             let accept = move || LinkEnd::new(&accepting, Role::Acceptor, None);
-            match crate::remote::listen(&text, accept, refused, until, &remote).await {
+            let ask = move |envelope, within| -> crate::remote::Answering {
+                let node = asking.clone();
+                Box::pin(async move { node.ask_envelope(envelope, within).await })
+            };
+            match crate::remote::listen(&text, accept, ask, refused, until, &remote).await {
                 Ok(bound) => {
                     let _ = tx.send(Ok(bound.address));
                     let _ = bound.task.await;

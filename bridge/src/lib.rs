@@ -13,6 +13,7 @@ mod cell;
 mod codec;
 mod context;
 pub mod door;
+mod envelope;
 mod error;
 mod lifecycle;
 mod links;

@@ -21,6 +21,9 @@ pub mod v1 {
     include!("generated/errors.rs");
 }
 
+/// The schema as an encoded `google.protobuf.FileDescriptorSet`, with all that it imports: for gRPC reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!("generated/descriptors.binpb");
+
 /// The revision of a message type, from `option (actorbridge.v1.message)`.
 pub trait Versioned {
     /// Counts compatible revisions, from 1.

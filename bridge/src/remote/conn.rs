@@ -39,8 +39,10 @@ impl<T: AsyncRead + AsyncWrite + Send> Io for T {}
 pub(super) struct Peer {
     /// As its certificate says; `None` = it showed none.
     pub(super) identity: Option<Identity>,
-    /// Links that the connection carries.
+    /// Links, and calls that are no links, that the connection carries.
     pub(super) links: Arc<AtomicUsize>,
+    /// Calls that are no links that it has carried.
+    pub(super) calls: Arc<AtomicUsize>,
 }
 
 /// A connection that was accepted.
@@ -52,14 +54,16 @@ pub(super) struct Conn {
     /// How long it may carry no link, and when that is over; runs while it carries none.
     set_up_time: Duration,
     patience: Option<Pin<Box<Sleep>>>,
-    /// It has carried a link, or its refusal has been told.
+    /// It has carried a link or a call, or its refusal has been told.
     accounted_for: bool,
+    /// Calls that it had carried when it was last looked at.
+    calls_seen: usize,
     _place: OwnedSemaphorePermit,
 }
 
 impl Drop for Conn {
     fn drop(&mut self) {
-        if !self.accounted_for {
+        if !self.accounted_for && self.peer.calls.load(Ordering::Relaxed) == 0 {
             self.refusals
                 .add(&self.from, RefusalReason::NoLink, "it ended before it carried a link");
         }
@@ -76,14 +80,18 @@ impl Connected for Conn {
 
 impl AsyncRead for Conn {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.peer.links.load(Ordering::Relaxed) > 0 {
-            (self.patience, self.accounted_for) = (None, true);
-        } else {
+        let calls = self.peer.calls.load(Ordering::Relaxed);
+        if calls != self.calls_seen || self.peer.links.load(Ordering::Relaxed) > 0 {
+            (self.patience, self.accounted_for, self.calls_seen) = (None, true, calls);
+        }
+        if self.peer.links.load(Ordering::Relaxed) == 0 {
             let time = self.set_up_time;
             let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
             if patience.as_mut().poll(cx).is_ready() {
                 let why = format!("it carried no link for {} s", time.as_secs_f32());
-                self.refusals.add(&self.from, RefusalReason::SlowHandshake, &why);
+                if !self.accounted_for {
+                    self.refusals.add(&self.from, RefusalReason::SlowHandshake, &why);
+                }
                 self.accounted_for = true;
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
             }
@@ -214,12 +222,14 @@ impl Listener {
                     peer: Peer {
                         identity,
                         links: Arc::default(),
+                        calls: Arc::default(),
                     },
                     from,
                     refusals,
                     set_up_time: time,
                     patience: Some(patience),
                     accounted_for: false,
+                    calls_seen: 0,
                     _place: place,
                 }),
                 Err(why) => {

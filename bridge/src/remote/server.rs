@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::{TcpListener, UnixListener};
@@ -18,11 +19,12 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::address::{Address, Options};
+use super::calls::{Answering, AskMethod, Held, HeldService, tell_health};
 use super::codec::RawCodec;
 use super::conn::{Listener, MAX_LINKS, Peer};
 use super::frames::{Frames, read};
 use super::refusals::{Refusals, Refused};
-use super::{CONNECTION_WINDOW, LINK_PATH, STREAM_WINDOW};
+use super::{ASK_PATH, CONNECTION_WINDOW, LINK_PATH, SERVICE, STREAM_WINDOW};
 use crate::door::LinkEnd;
 
 /// A listening door.
@@ -34,37 +36,57 @@ pub struct Bound {
     pub task: JoinHandle<()>,
 }
 
-/// Listens at `address`; `accept` makes the node's end of each link that is dialled, `refused` is told of connections
+/// Listens at `address`; `accept` makes the node's end of each link that is dialled, `ask` asks with a complete envelope for a
+/// client that is no node, and in a time if there is one, and returns that of the reply. `refused` is told of connections
 /// that become none. Ends when `until` is cancelled.
 ///
 /// A Unix socket that nobody listens on any more is replaced; its file is removed at the end.
 ///
 /// # Errors
 /// A sentence that names the address: it is not valid, or taken, or the files for TLS are not usable.
-pub async fn listen<A>(
+pub async fn listen<A, Q>(
     address: &str,
     accept: A,
+    ask: Q,
     refused: impl Refused,
     until: CancellationToken,
     options: &Options,
 ) -> Result<Bound, String>
 where
     A: Fn() -> Arc<LinkEnd> + Clone + Send + Sync + 'static,
+    Q: Fn(Bytes, Option<Duration>) -> Answering + Clone + Send + Sync + 'static,
 {
     let service = BridgeService {
         accept,
+        ask,
         frame_limit: options.frame_limit(),
     };
+    let (reporter, health) = tonic_health::server::health_reporter();
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(actorbridge_proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .map_err(|e| format!("{address}: the schema for reflection: {e}"))?;
+    let over = CancellationToken::new();
     let router = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(MAX_LINKS)
-        .add_service(service);
+        .add_service(service)
+        .add_service(HeldService {
+            inner: health,
+            over: over.clone(),
+        })
+        .add_service(HeldService {
+            inner: reflection,
+            over: over.clone(),
+        });
     let (listener, address, file) = bind(address, options).await.map_err(|e| match e.starts_with(address) {
         true => e,
         false => format!("{address}: {e}"),
     })?;
     let incoming = listener.incoming(options, Arc::new(Refusals::new(refused)), until.clone());
+    tokio::spawn(tell_health(reporter, SERVICE, until.clone(), over));
     let task = tokio::spawn(async move {
         let _ = router
             .serve_with_incoming_shutdown(incoming, until.cancelled_owned())
@@ -122,18 +144,20 @@ impl Drop for SocketFile {
 }
 
 #[derive(Clone)]
-struct BridgeService<A> {
+struct BridgeService<A, Q> {
     accept: A,
+    ask: Q,
     frame_limit: usize,
 }
 
-impl<A> NamedService for BridgeService<A> {
-    const NAME: &'static str = "actorbridge.v1.Bridge";
+impl<A, Q> NamedService for BridgeService<A, Q> {
+    const NAME: &'static str = SERVICE;
 }
 
-impl<A> tower::Service<http::Request<Body>> for BridgeService<A>
+impl<A, Q> tower::Service<http::Request<Body>> for BridgeService<A, Q>
 where
     A: Fn() -> Arc<LinkEnd> + Clone + Send + Sync + 'static,
+    Q: Fn(Bytes, Option<Duration>) -> Answering + Clone + Send + Sync + 'static,
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
@@ -146,13 +170,17 @@ where
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let service = self.clone();
         Box::pin(async move {
-            if request.uri().path() != LINK_PATH {
-                return Ok(Status::unimplemented("this node has only the method Link").into_http());
-            }
             let limit = service.frame_limit;
             let mut grpc = Grpc::new(RawCodec).max_decoding_message_size(limit);
             let peer = request.extensions().get::<Peer>().cloned();
-            Ok(grpc.streaming(LinkMethod(service.accept, peer), request).await)
+            match request.uri().path() {
+                LINK_PATH => Ok(grpc.streaming(LinkMethod(service.accept, peer), request).await),
+                ASK_PATH => {
+                    let _held = peer.as_ref().map(Held::new);
+                    Ok(grpc.unary(AskMethod(service.ask), request).await)
+                }
+                path => Ok(Status::unimplemented(format!("this node has no method {path}")).into_http()),
+            }
         })
     }
 }

@@ -108,7 +108,10 @@ fn check_breaking(root: &Path, against: &Path) -> Result<String, String> {
 
 /// Everything that is generated, in memory.
 fn render(root: &Path) -> Result<Vec<Output>, String> {
-    let mut outputs = vec![Output::new(ACCEPTED, schema::accepted(root)?)];
+    let mut outputs = vec![
+        Output::new(ACCEPTED, schema::accepted(root)?),
+        Output::new("proto/src/generated/descriptors.binpb", schema::complete(root)?),
+    ];
     outputs.extend(header::render(root)?);
     let own = schema::own(root).generate().map_err(|e| e.to_string())?;
     outputs.extend(errors::render(&own.descriptors)?);

@@ -42,6 +42,16 @@ pub(crate) fn own(root: &Path) -> Config {
     }
 }
 
+/// The own schema's descriptor set with all that it imports, without comments: what gRPC reflection answers.
+pub(crate) fn complete(root: &Path) -> Result<Vec<u8>, String> {
+    let mut compiler = protox::Compiler::new([root.join("proto")]).map_err(|e| e.to_string())?;
+    compiler.include_imports(true);
+    for file in OWN {
+        compiler.open_file(file).map_err(|e| format!("{e:?}"))?;
+    }
+    Ok(compiler.encode_file_descriptor_set())
+}
+
 /// The own schema's descriptor set without imports and comments: what the breaking check keeps.
 pub(crate) fn accepted(root: &Path) -> Result<Vec<u8>, String> {
     let mut compiler = protox::Compiler::new([root.join("proto")]).map_err(|e| e.to_string())?;

@@ -1,0 +1,78 @@
+//! Asks by a complete envelope, of clients that are no nodes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actorbridge_proto::v1::{Code, ContentType, Kind};
+use actorbridge_proto::wire::Fields;
+use actorbridge_proto::writer::{self, BodyFields};
+use actorbridge_proto::{EnvelopeView, Refusal, What};
+use bytes::Bytes;
+
+use crate::address::Address;
+use crate::caller::DEFAULT_WITHIN;
+use crate::error::Error;
+use crate::message::{MAX_MESSAGE, Outgoing};
+use crate::node::Inner;
+
+/// The last field of an envelope, by number, that a node writes itself when it asks for a client: kind, payload, correlation,
+/// source, target, type with its versions, content type, reply_to.
+const LAST_OWN_FIELD: u32 = 10;
+
+impl Inner {
+    /// Asks with a complete envelope of kind ASK, and returns that of the reply.
+    pub(crate) async fn ask_envelope(
+        self: &Arc<Self>,
+        envelope: Bytes,
+        within: Option<Duration>,
+    ) -> Result<Bytes, Error> {
+        let refuse = |code, detail: &str| Error::new(code, "an envelope", detail);
+        let refused = |refusal: Refusal| refuse(refusal.code, &refusal.detail);
+        if envelope.len() > MAX_MESSAGE {
+            let detail = format!("it has {} bytes; at most {MAX_MESSAGE}", envelope.len());
+            return Err(refuse(Code::TooLarge, &detail));
+        }
+        let view = EnvelopeView::read(&envelope).map_err(refused)?;
+        if view.kind != Kind::Ask as u32 {
+            let detail = "only a KIND_ASK is taken from a client that is no node";
+            return Err(refuse(Code::UnsupportedKind, detail));
+        }
+        if !view.source.is_empty() || !view.reply_to.is_empty() || view.correlation != 0 {
+            let detail = "a client that is no node has no source, reply_to and correlation: leave them out";
+            return Err(refuse(Code::InvalidArgument, detail));
+        }
+        if view.compression != 0 {
+            return Err(refuse(Code::UnsupportedCodec, "it is compressed"));
+        }
+        let to: Address = view.target.parse()?;
+        let unknown = |_| refuse(Code::UnsupportedCodec, "its content type is not known here");
+        let content = ContentType::try_from(view.content_type as i32).map_err(unknown)?;
+        let what = Arc::new(own_what(&view, content));
+        let rest = other_fields(&envelope).map_err(refused)?;
+        let make = |fields: BodyFields<'_>| {
+            let head = writer::body(fields, &[]);
+            let payload = writer::body(BodyFields::default(), view.payload);
+            let body = [&head[..], &rest[..], &payload[..]].concat();
+            Ok(Outgoing::encoded(what, body.into()))
+        };
+        let within = within.unwrap_or(DEFAULT_WITHIN);
+        let reply = self.ask_out(&self.outside, &to, make, within, &[], None).await?;
+        Ok(reply.envelope())
+    }
+}
+
+fn own_what(view: &EnvelopeView<'_>, content: ContentType) -> What {
+    let (version, min_reader) = (view.type_version.max(1), view.min_reader_version.max(1));
+    writer::what_of(Kind::Ask as u32, view.type_name, version, min_reader, content)
+}
+
+/// The fields of an envelope that nobody rewrites: also those that this build does not know.
+fn other_fields(envelope: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let (mut fields, mut rest) = (Fields::new(envelope), Vec::new());
+    while let Some(field) = fields.next_field()? {
+        if field.number > LAST_OWN_FIELD {
+            rest.extend_from_slice(&envelope[field.start..field.end]);
+        }
+    }
+    Ok(rest)
+}
