@@ -68,7 +68,9 @@ func (l *linkEnd) verdict(head *pb.Frame) (twins, older []*linkEnd, refused stri
 	// The machine refuses what comes at the wrong time, and a name that is not the peer's: neither may end another link.
 	isForged := l.identity != nil && !slices.Contains(l.identity.Nodes, name)
 	isLate := l.machine.Phase() != machine.PhaseHandshake
-	if l.accepted && !isLate {
+	if !l.accepted {
+		epoch = l.epoch
+	} else if !isLate {
 		l.epoch = epoch
 	}
 	l.mu.Unlock()
@@ -80,10 +82,10 @@ func (l *linkEnd) verdict(head *pb.Frame) (twins, older []*linkEnd, refused stri
 		case other == l || other.peerName() != name:
 		case other.peerIncarnation() != incarnation:
 			twins = append(twins, other)
-		case !l.accepted || !other.accepted:
+		case l.accepted != other.accepted:
 		case other.epochNow() < epoch:
 			older = append(older, other)
-		case other.epochNow() > epoch:
+		case other.epochNow() > epoch && l.accepted:
 			refused = fmt.Sprintf("node %s has dialled again since: its link %d is up, and this is its link %d", name, other.epochNow(), epoch)
 		}
 	}

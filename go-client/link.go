@@ -64,6 +64,8 @@ type linkEnd struct {
 	// accepted: the peer dialled it. kept is by what it is dialled again, nil if it is not.
 	accepted bool
 	kept     *keptLink
+	// wasUp: this node dialled it, and it has been up.
+	wasUp atomic.Bool
 	// epoch counts the dials of the side that dialled.
 	epoch uint64
 	// isTwin: the handshake failed, since another process of the peer's name is linked.

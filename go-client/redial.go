@@ -57,6 +57,7 @@ func (n *Node) linkUp(l *linkEnd, peer string, incarnation uint64) {
 	if l.accepted {
 		return
 	}
+	l.wasUp.Store(true)
 	old := n.kept[peer]
 	delete(n.kept, peer)
 	if k := l.kept; k != nil {
@@ -104,8 +105,8 @@ func (n *Node) keepNoMore(peer string) {
 // redial: a link that this node dialled has ended. If it is kept, it is made again here.
 func (n *Node) redial(l *linkEnd) {
 	k := l.kept
-	if k == nil || !n.keeps(k) {
-		return
+	if k == nil || !l.wasUp.Load() || !n.keeps(k) {
+		return // an attempt that failed is its caller's
 	}
 	ctx, cancel := n.untilEnded(k)
 	defer cancel()
@@ -125,8 +126,8 @@ func (n *Node) redial(l *linkEnd) {
 			return
 		}
 		next, err := n.dial(ctx, k.door, k.door.Redial, k)
-		if err == nil || ctx.Err() != nil {
-			return
+		if err == nil || ctx.Err() != nil || next != nil && next.wasUp.Load() {
+			return // a link that was up is made again by its own goroutine
 		}
 		why := textOf(err)
 		if errors.Is(err, door.ErrGivenUp) {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	ab "github.com/actorbridge/actorbridge/go-client"
 	"github.com/actorbridge/actorbridge/go-client/abtest"
@@ -90,6 +92,37 @@ func TestALinkOfADoorThatRedialsComesBackWithTheNextEpochAfterAttemptsThatFail(t
 	if epochs := d.helloEpochs(); !slices.Equal(epochs, []uint64{1, 2}) {
 		t.Errorf("the Hellos say link epochs %d, want one more for each link", epochs)
 	}
+}
+
+// hangsUp is a peer that ends each link when it has heard the Hello.
+type hangsUp struct{}
+
+func (hangsUp) Accept(l door.Link) error {
+	_, err := l.Recv()
+	_ = l.Close()
+	return err
+}
+
+func TestAttemptsThatFailAtTheHandshakeAreOneBehindTheOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, "b")
+		d := &comingBack{Door: abtest.Door(b)}
+		attempts := 0
+		d.redial = func(ctx context.Context) (door.Link, error) {
+			if attempts++; attempts <= 3 {
+				return abtest.Door(hangsUp{}).Dial(ctx)
+			}
+			return d.Door.Dial(ctx)
+		}
+		a := start(t, "a", ab.WithLink(d))
+		d.cut()
+		time.Sleep(time.Minute) // of the test's own clock
+		if l := a.Links(); len(l) != 1 || l[0].State != ab.LinkUp || attempts != 4 {
+			t.Errorf("after %d attempts the links are %+v", attempts, l)
+		}
+		shutdown(t, a)
+		shutdown(t, b)
+	})
 }
 
 func TestWhileALinkIsAwayItsActorsAreUnavailableAndAfterwardsTheReasonIsSaid(t *testing.T) {

@@ -18,7 +18,7 @@ func linkOf(e event) *Link {
 		role = Dialer
 	}
 	return NewLink(Config{
-		Role: role, Node: e.args["node"], Incarnation: e.numberOr("incarnation", 1),
+		Role: role, Node: e.args["node"], Incarnation: e.numberOr("incarnation", 1), LinkEpoch: e.numberOr("link_epoch", 1),
 		MinProtocol: uint32(e.numberOr("min_protocol", MinProtocol)), MaxProtocol: uint32(e.numberOr("max_protocol", MaxProtocol)),
 		Capabilities: e.list("capabilities"), Required: e.list("required"), Software: e.args["software"],
 		Limits: &pb.Limits{
