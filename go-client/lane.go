@@ -84,18 +84,8 @@ func (r laneReceiver) Room() {
 // Run implements door.LaneReceiver.
 func (r laneReceiver) Run(run *door.LaneRun) {
 	l := r.link
-	if run.Plain && run.Flow != 0 {
-		l.inboundMu.Lock()
-		l.mu.Lock()
-		accepted := l.machine.AcceptRun(run.Flow, run.FirstSeq, uint64(run.Len()), run.TypeID, run.Hops, run.Longest())
-		l.mu.Unlock()
-		if accepted {
-			l.deliverRun(run)
-			l.inboundMu.Unlock()
-			l.ring()
-			return
-		}
-		l.inboundMu.Unlock()
+	if run.Plain && run.Flow != 0 && l.takeRun(run) {
+		return
 	}
 	if run.Flow == 0 && l.takeAnswers(run) {
 		return

@@ -285,7 +285,7 @@ func (l *linkEnd) receive(packet *wire.Packet) {
 		l.admit(packet)
 		return
 	}
-	l.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.Receive(packet, out) })
+	l.receiveRuns(packet)
 }
 
 func (l *linkEnd) write(transport door.Link) {

@@ -24,6 +24,7 @@ use crate::status::{Meter, SOFTWARE};
 use crate::versions;
 
 mod admission;
+mod frames;
 mod inbound;
 pub(crate) mod inline;
 mod lane;
@@ -273,7 +274,7 @@ impl LinkEnd {
         let Some(node) = self.node.upgrade() else { return };
         match packet.head.hello.is_some() || packet.head.welcome.is_some() {
             true => self.admit(&node, packet, false),
-            false => self.drive(&node, |machine, out| machine.receive(packet, out)),
+            false => self.receive_head_and_runs(&node, packet),
         }
     }
 

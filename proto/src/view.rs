@@ -19,6 +19,19 @@ pub type Presence = u32;
 
 const REPEATED: Presence = 1 << 24 | 1 << 25;
 
+/// The payload of a body that has nothing else. `None`: it may have more, or be nothing that can be read.
+pub fn plain_payload(body: &[u8]) -> Option<&[u8]> {
+    match Fields::new(body).next_field() {
+        Ok(Some(Field {
+            number: 2,
+            value: Value::Bytes(payload),
+            end,
+            ..
+        })) if end == body.len() => Some(payload),
+        _ => None,
+    }
+}
+
 /// The fields of an envelope, borrowed from its bytes.
 ///
 /// Kinds and content types stay numbers, so that what this reader does not know is still there.

@@ -95,6 +95,11 @@ pub fn plain_from(fields: BodyFields<'_>, payload_len: usize) -> Option<u8> {
     (!others).then_some(key)
 }
 
+/// Appends what [`body`] writes.
+pub fn append_body(out: &mut Vec<u8>, fields: BodyFields<'_>, payload: &[u8]) {
+    append_with(out, fields, payload.len(), |out| out.extend_from_slice(payload));
+}
+
 fn body_with(fields: BodyFields<'_>, payload_len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
     let field = |key: usize, len: usize| match len {
         0 => 0,
@@ -107,19 +112,23 @@ fn body_with(fields: BodyFields<'_>, payload_len: usize, write: impl FnOnce(&mut
     let others = field(2, fields.failure.len()) + field(2, 8 * fields.ask_path.len());
     // To the byte: a vector with room to spare costs a second allocation when it becomes `Bytes`.
     let mut out = Vec::with_capacity(correlation + others + field(1, payload_len));
-    put_uint(&mut out, 3, fields.correlation);
+    append_with(&mut out, fields, payload_len, write);
+    out.into()
+}
+
+fn append_with(out: &mut Vec<u8>, fields: BodyFields<'_>, payload_len: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    put_uint(out, 3, fields.correlation);
     if !fields.failure.is_empty() {
-        put_bytes(&mut out, 21, fields.failure);
+        put_bytes(out, 21, fields.failure);
     }
     if !fields.ask_path.is_empty() {
         let packed: Vec<u8> = fields.ask_path.iter().flat_map(|h| h.to_le_bytes()).collect();
-        put_bytes(&mut out, 25, &packed);
+        put_bytes(out, 25, &packed);
     }
     if payload_len > 0 {
-        put_length(&mut out, 2, payload_len);
-        write(&mut out);
+        put_length(out, 2, payload_len);
+        write(out);
     }
-    out.into()
 }
 
 /// The complete envelope.

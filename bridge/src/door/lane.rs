@@ -220,7 +220,7 @@ impl LinkEnd {
     }
 
     /// Brings messages to their actor that there is nothing to say of; `false` = nothing has happened.
-    fn take_run(&self, node: &Arc<Inner>, inbound: &HashMap<u32, Inbound>, run: &mut LaneRun) -> bool {
+    pub(super) fn take_run(&self, node: &Arc<Inner>, inbound: &HashMap<u32, Inbound>, run: &mut LaneRun) -> bool {
         let Some(stream) = inbound.get(&run.flow) else {
             return false;
         };
@@ -305,11 +305,17 @@ impl LinkEnd {
 
     /// Tells payloads, if that can be done now: how many, and the last one's seq.
     pub(crate) fn send_plain(&self, flow: u32, what: &What, payloads: &[&[u8]]) -> (usize, u64) {
-        let mut state = lock(&self.state);
-        let state = &mut *state;
-        let Some(lane) = state.lane.clone().filter(|_| state.unsent.is_none()) else {
-            return (0, 0);
+        let mut guard = lock(&self.state);
+        let state = &mut *guard;
+        let Some(lane) = state.lane.clone() else {
+            let sent = Self::queue_plain(state, flow, what, payloads);
+            drop(guard);
+            self.ring();
+            return sent;
         };
+        if state.unsent.is_some() {
+            return (0, 0);
+        }
         let mut sent = (0, 0);
         for payload in payloads {
             let size = payload.len() + PLAIN_OVERHEAD;

@@ -13,6 +13,8 @@ import (
 const (
 	// MaxFrameItems is the most messages, and the most other entries, that one frame may hold.
 	MaxFrameItems = 65_536
+	// foreseenItems is the most messages that a run's reader makes room for before they are there.
+	foreseenItems = 4_096
 	// MaxFrameBytes is above what any peer may send, whatever its limits say.
 	MaxFrameBytes = 4 << 20
 )
@@ -163,6 +165,10 @@ func readRun(bytes []byte, budget *frameBudget) (Run, *Refusal) {
 		if f.number == 15 && f.typ == bytesType {
 			if err := budget.item(); err != nil {
 				return run, err
+			}
+			if run.Items == nil { // the others are as large as the first, mostly
+				left := len(bytes) - r.at
+				run.Items = make([]Item, 0, min(left/(len(f.bytes)+2)+1, foreseenItems))
 			}
 			run.Items = append(run.Items, Item{Body: f.bytes})
 		} else if err := run.set(&f, &ttls, &types); err != nil {

@@ -54,6 +54,18 @@ func (w *What) put(out []byte, number, value uint32) []byte {
 	return appendUint(out, number, uint64(value))
 }
 
+// PlainPayload is the payload of a body that has nothing else. False: it may have more, or be nothing that can be read.
+func PlainPayload(body []byte) (payload []byte, ok bool) {
+	if len(body) < 2 || body[0] != 2<<3|byte(bytesType) {
+		return nil, false
+	}
+	size, n := binary.Uvarint(body[1:])
+	if n <= 0 || size != uint64(len(body)-1-n) {
+		return nil, false
+	}
+	return body[1+n : len(body) : len(body)], true
+}
+
 // BodyFields is what a body may hold beside its payload.
 type BodyFields struct {
 	// Correlation is slot | generation << 20; 0 = none.
