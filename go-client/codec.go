@@ -10,15 +10,17 @@ import (
 	"github.com/actorbridge/actorbridge/go-client/internal/codec"
 )
 
-// A Codec is how the payload of a message is encoded. Each actor reads all of them, and a reply comes in the codec of its ask.
-// What is sent is protobuf, unless [WithCodec] or [Ref.Using] says something else. docs/CODECS.md has what each of them keeps and
-// refuses. What actors do not send themselves is always protobuf: failures, timers, states, and the messages of this library.
+// A Codec is how the payload of a message is encoded. Each actor reads all of them, and a reply comes in the codec of its
+// ask. What is sent is protobuf, unless [WithCodec] or [Ref.Using] says something else. docs/CODECS.md has what each of
+// them keeps and refuses. What actors do not send themselves is always protobuf: failures, timers, states, and the messages
+// of this library.
 type Codec uint8
 
 const (
 	// Protobuf is the smallest and the fastest one, by far.
 	Protobuf = Codec(pb.ContentType_CONTENT_TYPE_PROTOBUF)
-	// JSON is protobuf's canonical JSON. It has no place for fields that its writer or reader does not know: they are left out.
+	// JSON is protobuf's canonical JSON. It has no place for fields that its writer or reader does not know: they are left
+	// out.
 	JSON = Codec(pb.ContentType_CONTENT_TYPE_JSON)
 	// MessagePack has a map with the numbers of the fields for each message. Fields that a reader does not know are kept.
 	MessagePack = Codec(pb.ContentType_CONTENT_TYPE_MSGPACK)
@@ -36,9 +38,9 @@ func (c Codec) String() string {
 
 func (c Codec) isKnown() bool { return c <= MessagePack }
 
-// Marshal encodes a message, for gateways and tests: what is sent, a node encodes. It fails with INVALID_ARGUMENT for a message
-// that has no such encoding: text that is not UTF-8, more than 100 levels, in JSON also a time out of its range or an Any of a
-// type that this program does not have.
+// Marshal encodes a message, for gateways and tests: what is sent, a node encodes. It fails with INVALID_ARGUMENT for a
+// message that has no such encoding: text that is not UTF-8, more than 100 levels, in JSON also a time out of its range or
+// an Any of a type that this program does not have.
 func (c Codec) Marshal(message proto.Message) ([]byte, error) {
 	if message == nil {
 		return nil, newError(CodeInvalidArgument, "", "the message is nil")
@@ -64,12 +66,14 @@ func (c Codec) Marshal(message proto.Message) ([]byte, error) {
 	return payload, nil
 }
 
-// Unmarshal reads what Marshal wrote, here or in another language; what message held before is gone. It fails with UNDECODABLE,
-// and with UNSUPPORTED_CODEC for a codec that there is not. Versions it does not look at: [Message.Decode] does.
+// Unmarshal reads what Marshal wrote, here or in another language; what message held before is gone. It fails with
+// UNDECODABLE, and with UNSUPPORTED_CODEC for a codec that there is not. Versions it does not look at: [Message.Decode]
+// does.
 func (c Codec) Unmarshal(payload []byte, message proto.Message) error {
 	name := string(message.ProtoReflect().Descriptor().FullName())
 	if !c.isKnown() {
-		return newError(CodeUnsupportedCodec, name, fmt.Sprintf("it came as %v; protobuf, JSON and MessagePack are read here", c))
+		detail := fmt.Sprintf("it came as %v; protobuf, JSON and MessagePack are read here", c)
+		return newError(CodeUnsupportedCodec, name, detail)
 	}
 	if err := c.unmarshal(payload, message); err != nil {
 		return newError(CodeUndecodable, name, undecodable(name, c, err))

@@ -43,7 +43,8 @@ func TestANodeSendsInItsCodecUnlessTheRefSaysAnotherOne(t *testing.T) {
 		for path, came := range cames {
 			to := refOf(t, a, "ab:///"+path)
 			for ref, codec := range map[ab.Ref]ab.Codec{
-				to: ofNode, to.Using(ab.Protobuf): ab.Protobuf, to.Using(ab.JSON): ab.JSON, to.Using(ab.MessagePack): ab.MessagePack,
+				to: ofNode, to.Using(ab.Protobuf): ab.Protobuf, to.Using(ab.JSON): ab.JSON,
+				to.Using(ab.MessagePack): ab.MessagePack,
 			} {
 				for _, ask := range []func() (*testpb.EchoReply, error){
 					func() (*testpb.EchoReply, error) {

@@ -146,7 +146,9 @@ func TestFieldsThatAreNotKnownAreKeptByMessagePack(t *testing.T) {
 }
 
 func TestFieldsOfProtobufThatAreNotKnownGoByMessagePack(t *testing.T) {
-	whole := &testpb.Kinds{AnInt32: 7, ASint32: -5, AFixed64: 3, Nested: &testpb.Kinds{ASint32: -1}, Many: []*testpb.Kinds{{}, {}}}
+	whole := &testpb.Kinds{
+		AnInt32: 7, ASint32: -5, AFixed64: 3, Nested: &testpb.Kinds{ASint32: -1}, Many: []*testpb.Kinds{{}, {}},
+	}
 	encoded, err := proto.Marshal(whole)
 	if err != nil {
 		t.Fatal(err)

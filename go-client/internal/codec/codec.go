@@ -1,7 +1,7 @@
 // Package codec reads and writes messages as JSON and as MessagePack, as docs/CODECS.md says.
 //
-// json.go is protobuf's own JSON with our bounds. msgpack.go writes, read.go reads, by the message's descriptor; token.go and
-// heads.go have the values of MessagePack, and unknown.go the fields that this program does not know.
+// json.go is protobuf's own JSON with our bounds. msgpack.go writes, read.go reads, by the message's descriptor; token.go
+// and heads.go have the values of MessagePack, and unknown.go the fields that this program does not know.
 package codec
 
 import (

@@ -51,8 +51,8 @@ func appendFloat64(b []byte, v float64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, 0xcb), bits)
 }
 
-// lengths are the heads of a kind of value: the shortest one with the most that it can say, then those before a length of 8, 16
-// and 32 bits. 0 = there is none.
+// lengths are the heads of a kind of value: the shortest one with the most that it can say, then those before a length of
+// 8, 16 and 32 bits. 0 = there is none.
 type lengths struct {
 	short, most byte
 	long        [3]byte

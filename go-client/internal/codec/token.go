@@ -38,8 +38,8 @@ type token struct {
 	ext      int8
 }
 
-// reader takes values from the front of what is left. Before it makes anything by a length that it reads, it looks whether so
-// much is left.
+// reader takes values from the front of what is left. Before it makes anything by a length that it reads, it looks whether
+// so much is left.
 type reader struct {
 	rest []byte
 }
@@ -250,7 +250,8 @@ func (t token) float() (float64, error) {
 	return 0, fmt.Errorf("%v stands where a number belongs", t.kind)
 }
 
-// float32 is the nearest number of 32 bits. One that is too large is an error, and so is an integer that would be another one.
+// float32 is the nearest number of 32 bits. One that is too large is an error, and so is an integer that would be another
+// one.
 func (t token) float32() (float32, error) {
 	wide, err := t.float()
 	if err != nil {

@@ -97,5 +97,6 @@ func mergeRecords(m protoreflect.Message, number protowire.Number, records []byt
 		}
 		rest = rest[n:]
 	}
-	return proto.UnmarshalOptions{Merge: true, AllowPartial: true, RecursionLimit: MaxDepth}.Unmarshal(records, m.Interface())
+	options := proto.UnmarshalOptions{Merge: true, AllowPartial: true, RecursionLimit: MaxDepth}
+	return options.Unmarshal(records, m.Interface())
 }
