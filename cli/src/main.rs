@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 mod build;
 mod doctor;
 mod generate;
+mod inspect;
 mod new;
 
 /// Actors in Go and Rust that exchange messages as if at home.
@@ -26,6 +27,7 @@ enum Task {
     Gen(generate::Gen),
     Build(build::Build),
     Doctor(doctor::Doctor),
+    Inspect(inspect::Inspect),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Task::Gen(task) => task.run(),
         Task::Build(task) => task.run(),
         Task::Doctor(task) => task.run(),
+        Task::Inspect(task) => task.run(),
     };
     match done.and_then(|said| print(&said)) {
         Ok(()) => ExitCode::SUCCESS,

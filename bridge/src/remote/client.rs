@@ -38,7 +38,29 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// is not a bridge.
 pub async fn connect(end: Arc<LinkEnd>, address: &str, said: &impl Refused, options: &Options) -> Result<(), String> {
     let address_of = Address::parse(address, options)?;
-    let connecting = connect_to(end, address_of, said, options);
+    let connecting = async {
+        let (channel, identity) = channel_to(address_of, said).await?;
+        identity.into_iter().for_each(|identity| end.identify(identity));
+        begin(end, channel, options).await
+    };
+    in_time(address, connecting, said).await
+}
+
+/// A channel to the node at `address`, and who that is by its certificate.
+pub(super) async fn open(
+    address: &str,
+    said: &impl Refused,
+    options: &Options,
+) -> Result<(Channel, Option<Identity>), String> {
+    let address_of = Address::parse(address, options)?;
+    in_time(address, channel_to(address_of, said), said).await
+}
+
+async fn in_time<T>(
+    address: &str,
+    connecting: impl Future<Output = Result<T, String>>,
+    said: &impl Refused,
+) -> Result<T, String> {
     let late = |_| Err(format!("no answer came within {} s", PATIENCE.as_secs()));
     let connected = tokio::time::timeout(PATIENCE, connecting).await.unwrap_or_else(late);
     connected.map_err(|why| {
@@ -48,14 +70,12 @@ pub async fn connect(end: Arc<LinkEnd>, address: &str, said: &impl Refused, opti
     })
 }
 
-async fn connect_to(end: Arc<LinkEnd>, address: Address, said: &impl Refused, options: &Options) -> Result<(), String> {
-    let mut grpc: Grpc<Channel> = match address {
-        Address::Tcp(host) => Grpc::new(
-            endpoint(&format!("http://{host}"))
-                .connect()
-                .await
-                .map_err(with_causes)?,
-        ),
+async fn channel_to(address: Address, said: &impl Refused) -> Result<(Channel, Option<Identity>), String> {
+    match address {
+        Address::Tcp(host) => {
+            let channel = endpoint(&format!("http://{host}")).connect().await;
+            Ok((channel.map_err(with_causes)?, None))
+        }
         Address::Unix(path) => {
             let connector = service_fn(move |_| {
                 let path = path.clone();
@@ -63,17 +83,20 @@ async fn connect_to(end: Arc<LinkEnd>, address: Address, said: &impl Refused, op
             });
             let there = endpoint("http://unix.invalid");
             let channel = there.connect_with_connector(connector).await;
-            Grpc::new(channel.map_err(with_causes)?)
+            Ok((channel.map_err(with_causes)?, None))
         }
         Address::Tls(host, files) => {
             let configs = files.load().await?;
             configs.complaint.iter().for_each(|why| said.tell("", why));
             let (channel, identity) = connect_tls(&host, &files, configs).await?;
-            end.identify(identity);
-            Grpc::new(channel)
+            Ok((channel, Some(identity)))
         }
-    };
-    grpc = grpc.max_decoding_message_size(options.frame_limit());
+    }
+}
+
+/// Begins the call that is the link.
+async fn begin(end: Arc<LinkEnd>, channel: Channel, options: &Options) -> Result<(), String> {
+    let mut grpc = Grpc::new(channel).max_decoding_message_size(options.frame_limit());
     grpc.ready().await.map_err(with_causes)?;
     let frames = Frames::of(end.clone());
     let gone = frames.gone();

@@ -6,11 +6,12 @@
 //! - [`connect`] and [`listen`]: the two ends of a connection.
 //! - [`TlsFiles`]: certificates. `identity`: what a peer may do by its own. `advice`: what to do about a failed handshake.
 //! - `conn`: connections that come in, and their bounds. `refusals`: what is told of those that become no link.
-//! - `calls`: what clients that are no nodes may call.
+//! - `calls`: what clients that are no nodes may call. [`AskClient`] is one.
 //! - `codec`: frames as raw bytes. `frames`: a link's outgoing packets as a stream.
 
 mod address;
 mod advice;
+mod ask_client;
 mod calls;
 mod client;
 mod codec;
@@ -24,6 +25,7 @@ mod waker;
 
 pub use address::Options;
 pub(crate) use address::is_valid;
+pub use ask_client::AskClient;
 pub use calls::Answering;
 pub use client::connect;
 pub use identity::Identity;

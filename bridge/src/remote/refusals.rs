@@ -20,6 +20,13 @@ pub trait Refused: Send + Sync + 'static {
     fn tell(&self, from: &str, why: &str);
 }
 
+/// Nobody hears of it.
+impl Refused for () {
+    fn count(&self, _: RefusalReason) {}
+
+    fn tell(&self, _: &str, _: &str) {}
+}
+
 /// Tells of connections that become no link.
 pub(super) struct Refusals {
     to: Box<dyn Refused>,

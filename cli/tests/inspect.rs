@@ -1,0 +1,82 @@
+//! What `actorbridge inspect` shows of a node.
+
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use actorbridge::{Actor, Cx, Fault, Message, Node};
+
+struct Sleeper;
+
+impl Actor for Sleeper {
+    async fn receive(&mut self, cx: &Cx, _: &Message) -> Result<(), Fault> {
+        cx.cancelled().await;
+        Ok(())
+    }
+}
+
+/// A node that listens, with an actor that has a message in its handler and another in its mailbox.
+fn listening() -> Node {
+    let builder = Node::builder("shop").listen("tcp://127.0.0.1:0");
+    let node = builder.start().expect("it starts");
+    let options = actorbridge::Options::default();
+    let sleeper = node.spawn("orders/1", || Sleeper, options).expect("spawned");
+    node.spawn("prices", || Sleeper, actorbridge::Options::default())
+        .expect("spawned");
+    let tell = async { node.tell(&sleeper, &()).await };
+    node.handle().block_on(tell).expect("told");
+    node
+}
+
+fn inspect(arguments: &[&str]) -> (bool, String) {
+    let Output { stdout, stderr, status } = Command::new(env!("CARGO_BIN_EXE_actorbridge"))
+        .arg("inspect")
+        .args(arguments)
+        .output()
+        .expect("the program starts");
+    let text = if status.success() { stdout } else { stderr };
+    (status.success(), String::from_utf8(text).expect("text"))
+}
+
+#[test]
+fn a_node_is_shown_with_its_fullest_mailboxes_first() {
+    let node = listening();
+    let address = &node.listening()[0];
+    let (shown, text) = inspect(&[address]);
+    assert!(shown, "{text}");
+    assert!(text.starts_with("node shop (actorbridge-rust "), "{text}");
+    assert!(text.contains("2 actors, 0 links up"), "{text}");
+    let row = |path: &str| text.lines().position(|line| line.trim_start().starts_with(path));
+    assert!(
+        row("orders/1 ") < row("prices ") && row("orders/1 ").is_some(),
+        "{text}"
+    );
+    let (_, one) = inspect(&[address, "--prefix", "pri"]);
+    assert!(one.contains("prices") && !one.contains("orders/1"), "{one}");
+    node.handle()
+        .block_on(node.shutdown(Duration::from_millis(100)))
+        .expect("it ends");
+}
+
+#[test]
+fn json_is_what_protobuf_makes_of_it() {
+    let node = listening();
+    let (shown, text) = inspect(&[&node.listening()[0], "--json"]);
+    assert!(shown, "{text}");
+    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((&json["node"], &json["actors"]), (&"shop".into(), &2.into()), "{text}");
+    assert_eq!(json["fullest"][0]["path"], "orders/1");
+    assert_eq!(json["fullest"][0]["depth"], 1);
+}
+
+#[test]
+fn who_cannot_be_asked_is_named_with_the_reason() {
+    for (arguments, says) in [
+        (&["tcp://127.0.0.1:1"][..], "tcp://127.0.0.1:1: "),
+        (&["127.0.0.1:1"], "an address begins with tcp://, grpcs:// or unix:///"),
+        (&["tcp://10.0.0.1:1"], "TCP without TLS is for this machine only"),
+        (&["grpcs://localhost:1"], "grpcs:// needs a certificate"),
+    ] {
+        let (shown, text) = inspect(arguments);
+        assert!(!shown && text.contains(says), "{text}");
+    }
+}
