@@ -4,7 +4,7 @@ RUNS += bench-smoke
 BENCH := $(CARGO) run --quiet --profile $(PROFILE) -p actorbridge-bench --
 
 ##@ Longer
-.PHONY: bench-programs bench-ffi bench-link-programs bench-link bench-smoke
+.PHONY: bench-programs bench-ffi bench-link-programs bench-link bench-codec-programs bench-codec bench-smoke
 bench-programs: cli
 	@target/bin/actorbridge build --project bench/go/ffi --profile $(PROFILE)
 	@cd bench/go/ffi && $(GO) build -o "$(TARGET_DIR)/bench-ffi" .
@@ -24,7 +24,17 @@ bench-link: ## the remote door against other actor systems and bare gRPC; QUICK=
 	@$(CARGO) run --quiet --release -p actorbridge-bench -- link $(if $(QUICK),--quick) \
 		--json target/bench-link.json --html target/bench-link.html
 
+bench-codec-programs:
+	@$(CARGO) build --quiet --profile $(PROFILE) -p actorbridge-bench-codec
+	@cd bench/codec/go && $(GO) build -o "$(TARGET_DIR)/bench-codec-go" .
+
+bench-codec: ## what protobuf, JSON and MessagePack cost in Rust and Go; QUICK=1 for a short run
+	@$(MAKE) PROFILE=release bench-codec-programs
+	@$(CARGO) run --quiet --release -p actorbridge-bench -- codec $(if $(QUICK),--quick) \
+		--json target/bench-codec.json --html target/bench-codec.html
+
 # The figures of a debug build mean nothing; that each case runs does.
-bench-smoke: bench-programs bench-link-programs
+bench-smoke: bench-programs bench-link-programs bench-codec-programs
 	@$(BENCH) ffi --quick --rounds 1 --actors 1000 --program "$(TARGET_DIR)/bench-ffi"
 	@$(BENCH) link --quick --rounds 1 --turn 20 --programs "$(TARGET_DIR)"
+	@$(BENCH) codec --quick --rounds 1 --turn 1 --programs "$(TARGET_DIR)"

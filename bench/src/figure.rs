@@ -21,6 +21,8 @@ pub(crate) struct Figure {
     pub(crate) side: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) door: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) codec: Option<&'static str>,
     /// Bytes of a message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) payload: Option<u32>,
@@ -67,6 +69,7 @@ impl Figure {
             case,
             side: "ours",
             door: None,
+            codec: None,
             payload: None,
             unit: "",
             better: Better::Lower,

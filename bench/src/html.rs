@@ -16,7 +16,7 @@ const LEFT: f64 = 130.0;
 const WIDTH: f64 = 560.0;
 
 /// The page.
-pub(crate) fn page(figures: &[Figure]) -> String {
+pub(crate) fn page(figures: &[Figure], words: &[String]) -> String {
     let suite = figures.first().map_or("", |f| f.suite);
     let mut out = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>actorbridge: bench {suite}</title>\
@@ -33,6 +33,9 @@ pub(crate) fn page(figures: &[Figure]) -> String {
             std::thread::available_parallelism().map_or(0, usize::from),
             figures.len(),
         );
+    }
+    for text in words {
+        let _ = writeln!(out, "<p>{}</p>", escape(text));
     }
     let mut cases: Vec<&str> = Vec::new();
     for f in figures {

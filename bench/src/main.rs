@@ -3,6 +3,7 @@
 //! Machines are noisy, so nothing here is an absolute claim: what is compared is taken in one run, in turns, several rounds of
 //! each, and printed as a ratio with its spread.
 
+mod codec;
 mod ffi;
 mod figure;
 mod html;
@@ -54,6 +55,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Suite {
+    /// What protobuf, JSON and MessagePack cost in Rust and Go, on real flights
+    Codec(codec::Options),
     /// The native door against a Go channel and against cgo written by hand, in one process
     Ffi(ffi::Options),
     /// The remote door against other actor systems and against bare gRPC and TCP, between two processes
@@ -77,16 +80,23 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         (_, turn) => turn,
     };
     let plan = Plan::new(arguments.quick, arguments.rounds, turn);
+    let only = arguments.only.as_deref();
     let figures = match &arguments.suite {
-        Suite::Ffi(options) => ffi::run(options, &plan, arguments.only.as_deref())?,
-        Suite::Link(options) => link::run(options, &plan, arguments.only.as_deref())?,
+        Suite::Codec(options) => codec::run(options, &plan.beginning_with_one(), only)?,
+        Suite::Ffi(options) => ffi::run(options, &plan, only)?,
+        Suite::Link(options) => link::run(options, &plan, only)?,
+    };
+    let words = match &arguments.suite {
+        Suite::Codec(_) => codec::words(&figures),
+        _ => Vec::new(),
     };
     figure::print(&figures);
+    words.iter().for_each(|text| println!("\n{text}"));
     if let Some(path) = &arguments.json {
         write_json(path, &figures).map_err(|e| format!("{}: {e}", path.display()))?;
     }
     if let Some(path) = &arguments.html {
-        std::fs::write(path, html::page(&figures)).map_err(|e| format!("{}: {e}", path.display()))?;
+        std::fs::write(path, html::page(&figures, &words)).map_err(|e| format!("{}: {e}", path.display()))?;
     }
     Ok(())
 }

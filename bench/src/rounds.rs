@@ -13,6 +13,8 @@ pub(crate) struct Plan {
     /// How long one measurement should take.
     turn: Duration,
     waits: bool,
+    /// How many messages are tried first, to find out how long they take.
+    first: u64,
 }
 
 impl Plan {
@@ -22,7 +24,13 @@ impl Plan {
             rounds: rounds.unwrap_or(if quick { 3 } else { 7 }),
             turn: Duration::from_millis(turn.unwrap_or(if quick { 60 } else { 250 })),
             waits: !quick,
+            first: 1_000,
         }
+    }
+
+    /// For cases of which one may take long.
+    pub(crate) fn beginning_with_one(self) -> Self {
+        Self { first: 1, ..self }
     }
 }
 
@@ -85,7 +93,7 @@ pub(crate) fn take_turns(
     let mut sizes = Vec::new();
     for (program, case) in cases {
         progress(&format!("warming up: {case}"));
-        sizes.push(size_of_turn(&mut programs[*program], case, plan.turn)?);
+        sizes.push(size_of_turn(&mut programs[*program], case, plan)?);
     }
     if plan.waits {
         progress("waiting for a quiet machine");
@@ -109,11 +117,11 @@ pub(crate) fn take_turns(
 }
 
 /// How many messages take about so long.
-fn size_of_turn(program: &mut Program, case: &str, turn: Duration) -> Result<u64, Box<dyn Error>> {
-    let mut n = 1_000;
+fn size_of_turn(program: &mut Program, case: &str, plan: &Plan) -> Result<u64, Box<dyn Error>> {
+    let mut n = plan.first;
     loop {
         let measured = program.measure(case, n)?;
-        let factor = turn.as_nanos() as f64 / measured.ns;
+        let factor = plan.turn.as_nanos() as f64 / measured.ns;
         if factor <= 1.5 || n >= 50_000_000 {
             return Ok(n);
         }

@@ -15,7 +15,8 @@ const OWN: [&str; 6] = [
 ];
 
 /// Where there is an `actorbridge.toml`, below the repository's root.
-pub(crate) const FOLDERS: [&str; 8] = [
+pub(crate) const FOLDERS: [&str; 9] = [
+    "bench/codec",
     "bench/go/ffi",
     "compat-tests",
     "compat-tests/matrix",
