@@ -90,17 +90,18 @@ impl LinkEnd {
         if !twins.is_empty() {
             return Verdict::Twin(twins);
         }
-        if hello.is_none() || self.role == Role::Dialer {
-            return Verdict::Takes(Vec::new());
-        }
-        let dialled_there = same.into_iter().filter(|l| l.role == Role::Acceptor);
-        let (newer, older): (Vec<_>, Vec<_>) = dialled_there.partition(|l| l.epoch() > epoch);
+        let epoch = match self.role {
+            Role::Dialer => self.epoch(),
+            Role::Acceptor => epoch,
+        };
+        let dialled_alike = same.into_iter().filter(|l| l.role == self.role);
+        let (newer, older): (Vec<_>, Vec<_>) = dialled_alike.partition(|l| l.epoch() > epoch);
         match newer.first() {
-            Some(newer) => Verdict::Refused(format!(
+            Some(newer) if self.role == Role::Acceptor => Verdict::Refused(format!(
                 "node {name} has dialled again since: its link {} is up, and this is its link {epoch}",
                 newer.epoch()
             )),
-            None => Verdict::Takes(older.into_iter().filter(|l| l.epoch() < epoch).collect()),
+            _ => Verdict::Takes(older.into_iter().filter(|l| l.epoch() < epoch).collect()),
         }
     }
 

@@ -145,7 +145,7 @@ func (l *local) tellMany(ctx context.Context, order *ops.Order) (map[string]uint
 		case errors.Is(err, ab.ErrMailboxFull) && !order.Wait:
 			refused++
 		default:
-			return nil, faultOf(err)
+			return map[string]uint64{"sent": sent, "refused": refused}, faultOf(err)
 		}
 	}
 	return map[string]uint64{"sent": sent, "refused": refused}, nil

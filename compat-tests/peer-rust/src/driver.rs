@@ -90,7 +90,7 @@ impl Driver {
                     .map_err(|_| waited(limit))??;
             }
             Operation::TellMany { to, first, count, wait } => {
-                answer.counts = many(&node, &to, first, count, wait).await?
+                (answer.counts, answer.fault) = many(&node, &to, first, count, wait).await?;
             }
             Operation::Ask {
                 to,
@@ -185,9 +185,12 @@ async fn send(node: &Node, to: &str, message: &Encoded, how: How) -> Result<Opti
     }))
 }
 
-async fn many(node: &Node, to: &str, first: u64, count: u64, wait: bool) -> Result<BTreeMap<String, u64>, Failed> {
+/// What was counted, and the fault that ended it.
+type Many = (BTreeMap<String, u64>, Option<Fault>);
+
+async fn many(node: &Node, to: &str, first: u64, count: u64, wait: bool) -> Result<Many, Failed> {
     let to: Address = to.parse().map_err(|e| fault(&e, false))?;
-    let (mut sent, mut refused) = (0, 0);
+    let (mut sent, mut refused, mut failed) = (0, 0, None);
     for n in first..first + count {
         let message = Add { by: 1, n };
         let result = match wait {
@@ -197,10 +200,16 @@ async fn many(node: &Node, to: &str, first: u64, count: u64, wait: bool) -> Resu
         match result {
             Ok(()) => sent += 1,
             Err(error) if error.code() == Code::MailboxFull && !wait => refused += 1,
-            Err(error) => return Err(fault(&error, false)),
+            Err(error) => {
+                failed = Some(*fault(&error, false));
+                break;
+            }
         }
     }
-    Ok(BTreeMap::from([("sent".into(), sent), ("refused".into(), refused)]))
+    Ok((
+        BTreeMap::from([("sent".into(), sent), ("refused".into(), refused)]),
+        failed,
+    ))
 }
 
 fn restore(node: &Node, path: &str, snapshot: &str) -> Result<(), Failed> {
