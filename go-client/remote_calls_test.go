@@ -80,7 +80,8 @@ func TestAClientThatIsNoNodeAsksByOneCall(t *testing.T) {
 
 func TestAnAskByOneCallFailsWithTheStatusOfTheErrorTable(t *testing.T) {
 	conn, node := client(t)
-	spawn(t, node, "busy")
+	_, err := node.Spawn("silent", func() ab.Receiver { return silent{} })
+	must(t, err)
 	with := func(change func(*actorbridgev1.Envelope)) *actorbridgev1.Envelope {
 		e := envelopeFor(t, "ab:///echo", &testpb.EchoRequest{})
 		change(e)
@@ -115,10 +116,18 @@ func TestAnAskByOneCallFailsWithTheStatusOfTheErrorTable(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := askBy(ctx, t, conn, envelopeFor(t, "ab:///busy", &testpb.Hold{})); status.Code(err) != codes.DeadlineExceeded {
+	if _, err := askBy(ctx, t, conn, envelopeFor(t, "ab:///silent", &testpb.Hold{})); status.Code(err) != codes.DeadlineExceeded {
 		t.Errorf("without an answer it is %v", err)
 	}
 	eventually(t, "the ask to be over", func() bool { return node.Status(nil).AsksWaiting == 0 })
+}
+
+// silent takes over the duty to answer, and never does.
+type silent struct{}
+
+func (silent) Receive(_ ab.Context, m *ab.Message) error {
+	_, err := m.Responder()
+	return err
 }
 
 func TestANodeIsHealthyUntilItShutsDown(t *testing.T) {
