@@ -50,7 +50,7 @@ fn every_message_has_its_version_in_rust_nested_ones_too() {
     );
     assert_eq!(project.generate(&project.config().amend("shop.v1.Outer.Inner")), "");
     let rust = project.read("gen/shop.v1.rs");
-    let inner = "impl ::actorbridge::Versioned for outer::Inner {\n    const VERSION: u32 = 3;\n    const MIN_READER: u32 = 2;\n}\n";
+    let inner = "impl ::actorbridge::Versioned for outer::Inner {\n    const VERSION: u32 = 3;\n    const MIN_READER: u32 = 2;\n";
     assert!(rust.contains(inner), "{rust}");
 }
 
