@@ -179,9 +179,14 @@ func (n *Node) notePlaced(out *outgoing, where placed) {
 		return
 	}
 	n.asksMu.Lock()
-	defer n.asksMu.Unlock()
 	if w := n.asks.Get(out.correlation); w != nil {
 		(*w).placed = where
+	}
+	n.asksMu.Unlock()
+	if down := where.link.over.Load(); down != nil { // it may have looked for the asks that went by it already
+		if w := n.endAsk(out.correlation); w != nil {
+			n.askLost(out.correlation, w, down)
+		}
 	}
 }
 

@@ -23,3 +23,23 @@ func Arrived(node *Node, message proto.Message) (Context, *Message) {
 	m.turn.message = m
 	return &m.turn, m
 }
+
+// LateAsk is an ask that went by the link to a peer, which ended before its asker could note that: the answer that it gets at once.
+func LateAsk(node *Node, peer string) (code Code, answered bool) {
+	l := node.linkTo(peer)
+	node.Disconnect(peer)
+	<-l.down
+	w := node.newWaiter()
+	correlation, err := node.beginAsk(node.now()+lateEnd, w, Ref{})
+	if err != nil {
+		panic(err)
+	}
+	out := outgoing{what: wire.NewWhat(pb.Kind_KIND_ASK, "late.v1.Ask", 1, 1, 0), correlation: correlation}
+	node.notePlaced(&out, placed{link: l, flow: 1, seq: 1})
+	select {
+	case m := <-w.caller:
+		return m.failure("").Code, true
+	default:
+		return CodeOK, false
+	}
+}

@@ -38,6 +38,7 @@ type linkEnd struct {
 	wake chan struct{}
 	// settled is closed when the handshake is over, or the link is; down when the link is.
 	settled, down chan struct{}
+	over          atomic.Pointer[machine.Down] // set before its asks are answered
 
 	inboundMu sync.Mutex
 	inbound   map[uint32]*inbound

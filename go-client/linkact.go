@@ -264,6 +264,7 @@ func (l *linkEnd) badItem(a *machine.Action) {
 
 // onDown: the link is over. The caller holds inboundMu.
 func (l *linkEnd) onDown(down *machine.Down) {
+	l.over.Store(down)
 	l.mu.Lock()
 	l.fate, l.fateStatus = down.Detail, down.Status
 	l.lastCredit()
@@ -305,20 +306,25 @@ func (l *linkEnd) onDown(down *machine.Down) {
 	l.ring()
 }
 
+// askLost: the link that an ask went by is over.
+func (n *Node) askLost(correlation uint64, w *waiter, down *machine.Down) {
+	code := CodeOutcomeUnknown
+	w.placed.link.with(func(m *machine.Link) {
+		// Without a seq it was handled beside the packets.
+		if w.placed.seq != 0 && m.NeverLeft(w.placed.flow, w.placed.seq, down.LastFrame) {
+			code = CodeUnavailable
+		}
+	})
+	n.failWaiter(correlation, w, code, down.Detail)
+}
+
 // linkDown: each ask that went by the link is answered, watchers are told.
 func (n *Node) linkDown(l *linkEnd, down *machine.Down, watches map[watch]struct{}) {
 	n.asksMu.Lock()
 	ended := n.asks.EndWhere(func(w **waiter) bool { return (*w).placed.link == l }, nil)
 	n.asksMu.Unlock()
 	for _, ask := range ended {
-		code := CodeOutcomeUnknown
-		l.with(func(m *machine.Link) {
-			// Without a seq it was handled beside the packets.
-			if ask.Waiter.placed.seq != 0 && m.NeverLeft(ask.Waiter.placed.flow, ask.Waiter.placed.seq, down.LastFrame) {
-				code = CodeUnavailable
-			}
-		})
-		n.failWaiter(ask.Correlation, ask.Waiter, code, down.Detail)
+		n.askLost(ask.Correlation, ask.Waiter, down)
 	}
 	for w := range watches {
 		if actor, err := ParseRef(w.actor); err != nil || n.cell(actor.Path()) != nil {

@@ -269,3 +269,10 @@ func TestAfterANewLinkTheSameAddressesLeadOn(t *testing.T) {
 	tellMany(t, a, to, 101, 200)
 	expect(t, to, 200)
 }
+
+func TestAnAskIsAnsweredThoughItsLinkEndedBeforeItsAskerCouldNoteTheLink(t *testing.T) {
+	a, _ := pair(t)
+	if code, answered := ab.LateAsk(a, "b"); !answered || code != ab.CodeOutcomeUnknown && code != ab.CodeUnavailable {
+		t.Errorf("it is answered %t, with %v", answered, code)
+	}
+}

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::address::Address;
 use crate::cell::AskId;
-use crate::door::inline;
+use crate::door::{LinkEnd, inline};
 use crate::error::Error;
 use crate::machine::Millis;
 use crate::message::{Message, Outgoing, Payload};
@@ -77,30 +77,47 @@ impl Inner {
     }
 
     /// Where a request of an actor went: what a lost link says of it depends on it.
-    pub(crate) fn note_placed(&self, out: &Outgoing, placed: &Placed) {
+    pub(crate) fn note_placed(self: &Arc<Self>, out: &Outgoing, placed: &Placed) {
         if out.what.kind != Kind::Ask as u32 {
             return;
         }
         self.note_link(out.correlation(), placed);
     }
 
-    fn note_link(&self, correlation: u64, placed: &Placed) {
-        if let Placed::Link {
+    fn note_link(self: &Arc<Self>, correlation: u64, placed: &Placed) {
+        let Placed::Link {
             link,
             flow,
             stream,
             seq,
         } = placed
-            && let Some(waiter) = lock(&self.asks).get_mut(correlation)
-        {
-            let (link, flow, stream, seq) = (link.id(), *flow, *stream, *seq);
+        else {
+            return;
+        };
+        if let Some(waiter) = lock(&self.asks).get_mut(correlation) {
             waiter.placed = Some(Place {
-                link,
-                flow,
-                stream,
-                seq,
+                link: link.id(),
+                flow: *flow,
+                stream: *stream,
+                seq: *seq,
             });
         }
+        // The link may be over, and have looked for the asks that went by it already.
+        if link.over.get().is_some()
+            && let Some(waiter) = self.end_ask(correlation)
+        {
+            self.ask_lost(link, correlation, waiter);
+        }
+    }
+
+    /// The link that an ask went by is over.
+    pub(crate) fn ask_lost(self: &Arc<Self>, link: &LinkEnd, correlation: u64, waiter: Waiter) {
+        let Some((last_frame, detail)) = link.over.get() else {
+            return;
+        };
+        let never = waiter.placed.is_some_and(|place| link.never_left(place, *last_frame));
+        let code = if never { Code::Unavailable } else { Code::OutcomeUnknown };
+        self.fail_waiter(correlation, waiter, code, detail);
     }
 
     /// Asks and waits for the answer, the deadline, the link's end or `cancel`.

@@ -85,6 +85,8 @@ pub struct LinkEnd {
     dialled: bool,
     since: Millis,
     fate: Mutex<Option<(v1::Status, String)>>,
+    /// The last frame that the peer had, if it is known, and why it is over: set before its asks are answered.
+    pub(crate) over: OnceLock<(Option<u64>, String)>,
     /// Trips when the handshake is over, or the link is.
     pub(crate) settled: CancellationToken,
     pub(crate) down: CancellationToken,
@@ -147,6 +149,7 @@ impl LinkEnd {
             dialled: role == Role::Dialer,
             since: node.now(),
             fate: Mutex::default(),
+            over: OnceLock::new(),
             settled: CancellationToken::new(),
             down: CancellationToken::new(),
         });

@@ -342,11 +342,10 @@ impl Inner {
     /// A link is over: each ask that went by it is answered, watchers are told.
     pub(crate) fn link_down(self: &Arc<Self>, link: &LinkEnd, last_frame: Option<u64>, detail: &str) {
         let id = link.id();
+        let _ = link.over.set((last_frame, detail.to_owned()));
         let asks = lock(&self.asks).end_where(|w| w.placed.is_some_and(|p| p.link == id));
         for (correlation, waiter) in asks {
-            let never = waiter.placed.is_some_and(|place| link.never_left(place, last_frame));
-            let code = if never { Code::Unavailable } else { Code::OutcomeUnknown };
-            self.fail_waiter(correlation, waiter, code, detail);
+            self.ask_lost(link, correlation, waiter);
         }
         self.moves_link_down(id);
         let watches = lock(&self.watches).remove(&id).unwrap_or_default();
