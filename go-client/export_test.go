@@ -30,7 +30,7 @@ func LateAsk(node *Node, peer string) (code Code, answered bool) {
 	node.Disconnect(peer)
 	<-l.down
 	w := node.newWaiter()
-	correlation, err := node.beginAsk(node.now()+lateEnd, w, Ref{})
+	correlation, err := node.beginAsk(node.now(), node.now()+lateEnd, w, Ref{})
 	if err != nil {
 		panic(err)
 	}
