@@ -1,7 +1,7 @@
 //! What the two sides of a ring tell each other beside its bytes, and when one of them has to be woken.
 //!
 //! Each of it is a Dekker: a side writes its own word, then looks at the other's. So nobody sleeps on data, on room, or on credit.
-//! tests/model.rs tries these functions in every order that two threads may run them in.
+//! tests/model.rs tries these functions in every order of two threads with up to four preemptions.
 
 use crate::sync::{
     AtomicBool, AtomicU32, AtomicU64,

@@ -1,4 +1,4 @@
-//! The words that two sides of a ring tell each other, in every order in which two threads may run them: loom tries them all, and
+//! The words that two sides of a ring tell each other, in every order of two threads with up to four preemptions: loom tries them all, and
 //! finds who sleeps for ever, and who reads what has not been written. The functions are those of the library.
 //!
 //! A peer in another language does the same with the same words; docs/C_ABI.md says how.
@@ -9,7 +9,7 @@ use loom::thread;
 use std::rc::Rc; // threads of loom take turns on one
 
 use control::{Arming, Control, Granted};
-use sync::{AtomicU32, Ordering};
+use sync::{AtomicBool, AtomicU32, Ordering};
 
 #[path = "../src/control.rs"]
 mod control;
@@ -27,7 +27,6 @@ mod sync {
             #[derive(Default)]
             pub(crate) struct $name(atomic::$name);
 
-            #[allow(dead_code)] // not each of them uses all three
             impl $name {
                 pub(crate) fn load(&self, order: Ordering) -> $value {
                     match order {
@@ -38,7 +37,7 @@ mod sync {
 
                 pub(crate) fn store(&self, value: $value, order: Ordering) {
                     match order {
-                        SeqCst => _ = self.0.swap(value, AcqRel),
+                        SeqCst => _ = self.swap(value, SeqCst),
                         order => self.0.store(value, order),
                     }
                 }
@@ -209,8 +208,8 @@ fn a_reader_hears_that_the_ring_was_closed_after_it_has_read_all() {
 #[derive(Default)]
 struct Doorbell {
     arming: Arming,
-    readable: AtomicU32,
-    data: AtomicU32,
+    readable: AtomicBool,
+    data: AtomicBool,
 }
 
 #[test]
@@ -219,18 +218,18 @@ fn a_doorbell_that_was_armed_rings_for_data_that_was_not_seen() {
         let bell = Rc::new(Doorbell::default());
         let rings = bell.clone();
         let sender = thread::spawn(move || {
-            rings.data.store(1, Ordering::SeqCst);
-            rings.arming.ring(|| rings.readable.store(1, Ordering::SeqCst));
+            rings.data.store(true, Ordering::SeqCst);
+            rings.arming.ring(|| rings.readable.store(true, Ordering::SeqCst));
         });
-        bell.arming.arm(|| bell.readable.store(0, Ordering::SeqCst));
-        let seen = bell.data.load(Ordering::SeqCst) == 1;
+        bell.arming.arm(|| bell.readable.store(false, Ordering::SeqCst));
+        let seen = bell.data.load(Ordering::SeqCst);
         if seen {
             bell.arming.disarm();
         }
         sender.join().unwrap();
-        let readable = || bell.readable.load(Ordering::SeqCst) == 1;
+        let readable = || bell.readable.load(Ordering::SeqCst);
         assert!(seen || readable(), "who polls now would sleep on data");
-        bell.arming.arm(|| bell.readable.store(0, Ordering::SeqCst));
+        bell.arming.arm(|| bell.readable.store(false, Ordering::SeqCst));
         assert!(!readable(), "it does not stay readable for nothing");
     });
 }
