@@ -91,13 +91,12 @@ rustdoc:
 go-vet:
 	@for module in $(GO_MODULES); do (cd $$module && echo "go vet: $$module" && $(GO) vet ./...); done
 
-# Licences, sources and banned crates. Where cargo-deny is not installed it is compiled once (2 minutes on 2 cores).
+# Licences, sources and banned crates.
 deny: $(if $(shell command -v cargo-deny),,target/tools/bin/cargo-deny)
 	@PATH="$(CURDIR)/target/tools/bin:$$PATH" $(CARGO) deny --log-level error check bans licenses sources
 
 target/tools/bin/cargo-deny:
-	@$(CARGO) install --quiet cargo-deny --version $(CARGO_DENY) --locked --root target/tools --target-dir target/tools/build
-	@rm -rf target/tools/build
+	@CARGO="$(CARGO)" scripts/cargo-tool cargo-deny $(CARGO_DENY)
 
 tree-check:
 	@scripts/tree
@@ -139,8 +138,7 @@ fuzz: $(if $(shell command -v cargo-fuzz),,target/tools/bin/cargo-fuzz) ## every
 	@PATH="$(CURDIR)/target/tools/bin:$$PATH" scripts/fuzz $(GO_MODULES)
 
 target/tools/bin/cargo-fuzz:
-	@$(CARGO) install --quiet cargo-fuzz --version $(CARGO_FUZZ) --locked --root target/tools --target-dir target/tools/build
-	@rm -rf target/tools/build
+	@CARGO="$(CARGO)" scripts/cargo-tool cargo-fuzz $(CARGO_FUZZ)
 
 clean: ## remove what was built
 	@rm -rf target
