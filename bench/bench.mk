@@ -24,11 +24,22 @@ bench-link: ## the remote door against other actor systems and bare gRPC; QUICK=
 	@$(CARGO) run --quiet --release -p actorbridge-bench -- link $(if $(QUICK),--quick) \
 		--json target/bench-link.json --html target/bench-link.html
 
-bench-codec-programs:
+# Java needs a JDK (17 or newer) and Maven; where they are missing, the program of an earlier build is not used either.
+BENCH_JAVA := $(CURDIR)/target/bench-codec-java
+BENCH_HAS_JAVA := $(and $(shell command -v java),$(shell command -v javac),$(shell command -v mvn))
+
+bench-codec-programs: $(if $(BENCH_HAS_JAVA),$(BENCH_JAVA)/bench-codec-java.jar)
 	@$(CARGO) build --quiet --profile $(PROFILE) -p actorbridge-bench-codec
 	@cd bench/codec/go && $(GO) build -o "$(TARGET_DIR)/bench-codec-go" .
+	@$(if $(BENCH_HAS_JAVA),cp $< ,rm -f )"$(TARGET_DIR)/bench-codec-java.jar"
 
-bench-codec: ## what protobuf, JSON and MessagePack cost in Rust and Go; QUICK=1 for a short run
+$(BENCH_JAVA)/bench-codec-java.jar: bench/codec/java/pom.xml bench/codec/proto/bench/codec/v1/codec.proto \
+		$(wildcard bench/codec/java/src/main/java/actorbridge/bench/*.java)
+	@$(call first-build,$@,what is measured in Java)
+	@mvn --quiet --batch-mode -f bench/codec/java/pom.xml -Dout=$(BENCH_JAVA) package
+	@touch $@
+
+bench-codec: ## what protobuf, JSON and MessagePack cost in Rust, Go and Java; QUICK=1 for a short run
 	@$(MAKE) PROFILE=release bench-codec-programs
 	@$(CARGO) run --quiet --release -p actorbridge-bench -- codec $(if $(QUICK),--quick) \
 		--json target/bench-codec.json --html target/bench-codec.html

@@ -1,14 +1,18 @@
-//! The suite `codec`: what encodings cost, in Rust and in Go, on the same messages.
+//! The suite `codec`: what encodings cost, in Rust, Go and Java, on the same messages.
+
+mod words;
 
 use std::error::Error;
-use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::figure::{Better, Figure};
 use crate::process::Program;
 use crate::rounds::{self, Plan, Taken, median, spread};
+
+pub(crate) use words::words;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -24,19 +28,26 @@ pub(crate) struct Options {
     data: PathBuf,
 }
 
-/// The programs, by their numbers here.
-const PROGRAMS: [&str; 2] = ["bench-codec-rust", "bench-codec-go"];
+/// The programs, by their numbers here. Java's is not there where it could not be built.
+const PROGRAMS: [&str; 3] = ["bench-codec-rust", "bench-codec-go", JAVA_PROGRAM];
 const RUST: usize = 0;
 const GO: usize = 1;
+const JAVA: usize = 2;
+const JAVA_PROGRAM: &str = "bench-codec-java.jar";
+/// It counts the allocations in Rust.
+const ALLOCS: &str = "bench-codec-rust-allocs";
 
 /// A language with a codec: the name of the side, the program, and the codec in it.
-const SIDES: [(&str, usize, &str); 6] = [
+const SIDES: [(&str, usize, &str); 9] = [
     ("rust protobuf", RUST, "protobuf"),
     ("rust json", RUST, "json"),
     ("rust msgpack", RUST, "msgpack"),
     ("go protobuf", GO, "protobuf"),
     ("go json", GO, "json"),
     ("go msgpack", GO, "msgpack"),
+    ("java protobuf", JAVA, "protobuf"),
+    ("java json", JAVA, "json"),
+    ("java msgpack", JAVA, "msgpack"),
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -102,10 +113,37 @@ impl All {
         let found = self.0.iter().find(|((p, name), _)| *p == program && name == case);
         found.map(|(_, taken)| taken)
     }
+
+    fn count_in_rust(&mut self, program: &mut Program) -> Result<(), Box<dyn Error>> {
+        for ((_, case), taken) in self.0.iter_mut().filter(|((program, _), _)| *program == RUST) {
+            program.measure(case, 1)?; // the first one makes what later ones use again
+            let counted = program.measure(case, 1)?;
+            (taken.allocs, taken.alloc_bytes) = (vec![counted.allocs], vec![counted.alloc_bytes]);
+        }
+        Ok(())
+    }
+
+    /// Messages are the same ones in all languages only if protobuf and MessagePack, which have one encoding, have as many bytes.
+    fn agree_on_bytes(&self) -> Result<(), String> {
+        for ((program, case), taken) in &self.0 {
+            if !case.ends_with("/encode") || case.starts_with("json") {
+                continue;
+            }
+            let (bytes, rust) = (median(&taken.bytes), self.of(RUST, case).map(|t| median(&t.bytes)));
+            if rust.is_some_and(|rust| rust != bytes) {
+                return Err(format!(
+                    "{case}: {} has {bytes} bytes and {} has {rust:?}; they measure different messages",
+                    PROGRAMS[*program], PROGRAMS[RUST],
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Measures, and says what came out.
 pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<Vec<Figure>, Box<dyn Error>> {
+    let has_java = options.programs.join(JAVA_PROGRAM).exists();
     let is_wanted = |case: &str| only.is_none_or(|text| case.contains(text));
     let mut turns: Vec<(usize, String)> = Vec::new();
     let mut add = |program: usize, name: String| {
@@ -123,24 +161,26 @@ pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<
         if *of == What::Time && case.ends_with("encode") {
             add(RUST, format!("memcpy/{message}/copy"));
         }
-        for (_, program, codec) in SIDES {
-            add(program, format!("{codec}/{message}/{what}"));
+        for (_, program, codec) in SIDES.iter().filter(|s| s.1 != JAVA || has_java) {
+            add(*program, format!("{codec}/{message}/{what}"));
         }
     }
     if turns.is_empty() {
         let all: Vec<_> = ENVELOPE.iter().map(|e| e.0).chain(CASES.iter().map(|c| c.0)).collect();
         return Err(format!("no case is named like that; there are {}", all.join(", ")).into());
     }
+    if !has_java {
+        eprintln!("bench: no rows of Java, since {JAVA_PROGRAM} is not built; it takes a JDK (17 or newer) and Maven");
+    }
     let mut programs = Vec::new();
-    for file in PROGRAMS {
-        programs.push(Program::start(
-            &options.programs.join(file),
-            &[OsStr::new(&options.data)],
-        )?);
+    for file in PROGRAMS.iter().filter(|f| **f != JAVA_PROGRAM || has_java) {
+        programs.push(start(file, options, plan)?);
     }
     let cases: Vec<_> = turns.iter().map(|(program, case)| (*program, case.as_str())).collect();
     let taken = rounds::take_turns(&mut programs, &cases, plan)?;
-    let all = All(turns.into_iter().zip(taken).collect());
+    let mut all = All(turns.into_iter().zip(taken).collect());
+    all.count_in_rust(&mut start(ALLOCS, options, plan)?)?;
+    all.agree_on_bytes()?;
     let mut figures: Vec<Figure> = ENVELOPE
         .iter()
         .filter(|e| is_wanted(e.0))
@@ -148,6 +188,24 @@ pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<
         .collect();
     figures.extend(CASES.iter().filter(|c| is_wanted(c.0)).flat_map(|c| compared(&all, c)));
     Ok(figures)
+}
+
+fn start(file: &str, options: &Options, plan: &Plan) -> Result<Program, Box<dyn Error>> {
+    let path = options.programs.join(file);
+    let data = options.data.as_os_str();
+    if file != JAVA_PROGRAM {
+        return Program::start(&path, &[data]);
+    }
+    // So long that what runs often is compiled.
+    let warm_up = OsString::from((4 * plan.turn).as_millis().to_string());
+    let arguments = [
+        OsStr::new("-XX:-UseDynamicNumberOfCompilerThreads"), // what a thread used that has ended cannot be read
+        OsStr::new("-jar"),
+        path.as_os_str(),
+        data,
+        &warm_up,
+    ];
+    Program::start(Path::new("java"), &arguments)
 }
 
 /// Theirs, then ours.
@@ -206,6 +264,7 @@ fn ratio(ours: &Taken, theirs: &Taken, what: What) -> f64 {
 
 fn value(case: &'static str, side: &'static str, taken: &Taken, what: What) -> Figure {
     let values = values(taken, what);
+    let counted = |counts: &[f64]| Some(median(counts)).filter(|count| what == What::Time && !count.is_nan());
     Figure {
         side,
         unit: if what == What::Time { "ns" } else { "B" },
@@ -213,46 +272,9 @@ fn value(case: &'static str, side: &'static str, taken: &Taken, what: What) -> F
         value: median(values),
         rounds: values.len(),
         spread: spread(values),
-        go_allocs: (what == What::Time && side.starts_with("go ")).then(|| median(&taken.allocs)),
+        allocs: counted(&taken.allocs),
+        alloc_bytes: counted(&taken.alloc_bytes),
         noisy: taken.noisy,
         ..Figure::of("codec", case)
     }
-}
-
-/// The answer in words: which codec when, from these figures.
-pub(crate) fn words(figures: &[Figure]) -> Vec<String> {
-    let ratio = |case: &str, side: &str| figures.iter().find(|f| f.case == case && f.side == side)?.ratio;
-    let mut words = Vec::new();
-    for (codec, name) in [("json", "JSON"), ("msgpack", "MessagePack")] {
-        for (message, called) in [("flight", "a flight record"), ("batch", "a batch of 100 flights")] {
-            let of = |language: &str, what: &str| ratio(&format!("{message}_{what}"), &format!("{language} {codec}"));
-            let all = (
-                of("rust", "size"),
-                of("rust", "gzip"),
-                of("rust", "encode"),
-                of("rust", "decode"),
-            );
-            let go = (of("go", "encode"), of("go", "decode"));
-            if let ((Some(size), Some(zip), Some(re), Some(rd)), (Some(ge), Some(gd))) = (all, go) {
-                words.push(format!(
-                    "{name}, {called}: {size:.1} times the bytes of protobuf, {zip:.1} times with gzip; encoding takes {re:.1} \
-                     times as long in Rust and {ge:.1} times in Go, decoding {rd:.1} and {gd:.1} times."
-                ));
-            }
-        }
-    }
-    if words.is_empty() {
-        return words;
-    }
-    words.push(
-        "Between actors: protobuf. For people, browsers and tools: JSON. For programs that have no protobuf: MessagePack, which is as \
-         small as protobuf and faster than JSON where the figures above say so."
-            .into(),
-    );
-    words.push(
-        "Quoted, not measured here, of the project's beginning (1 KB, 100,000 runs, another machine): protobuf with gRPC 42,800 \
-         requests/s at 18.2 us, JSON over HTTP/2 19,500 requests/s at 43.7 us. Those are whole calls; what is above is the codec alone."
-            .into(),
-    );
-    words
 }

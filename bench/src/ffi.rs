@@ -173,7 +173,7 @@ fn figure(case: &'static str, own: Option<(&Ours, &Taken)>, taken: &Taken) -> Fi
         rounds: taken.ns.len(),
         spread: spread(&taken.ns),
         cpu_ns: Some(median(&taken.cpu_ns)),
-        go_allocs: Some(median(&taken.allocs)),
+        allocs: Some(median(&taken.allocs)),
         noisy: taken.noisy,
         against: own.map(|(o, _)| o.against),
         ratio: own.map(|(_, theirs)| ratio(&taken.ns, &theirs.ns)),

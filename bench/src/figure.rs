@@ -38,9 +38,12 @@ pub(crate) struct Figure {
     /// The same at the other end, where that is another process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) peer_cpu_ns: Option<f64>,
-    /// Go's heap allocations per message.
+    /// Heap allocations per message, of the process in Go if there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) go_allocs: Option<f64>,
+    pub(crate) allocs: Option<f64>,
+    /// The bytes of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) alloc_bytes: Option<f64>,
     /// Times: parts of all messages, and how many microseconds those took at most.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) quantiles: Vec<(f64, f64)>,
@@ -78,7 +81,8 @@ impl Figure {
             spread: 0.0,
             cpu_ns: None,
             peer_cpu_ns: None,
-            go_allocs: None,
+            allocs: None,
+            alloc_bytes: None,
             quantiles: Vec::new(),
             noisy: 0,
             against: None,
@@ -109,13 +113,13 @@ impl Figure {
 /// Prints a table.
 pub(crate) fn print(figures: &[Figure]) {
     println!(
-        "{:<22} {:<14} {:>12}       {:>6} {:>9} {:>9} {:>7}  {:<20} {:>7} {:>6} {:>8}",
-        "case", "side", "value", "spread", "cpu ns", "peer cpu", "allocs", "against", "ratio", "cpu", "goal"
+        "{:<22} {:<14} {:>12}       {:>6} {:>9} {:>9} {:>7} {:>9}  {:<20} {:>7} {:>6} {:>8}",
+        "case", "side", "value", "spread", "cpu ns", "peer cpu", "allocs", "alloc B", "against", "ratio", "cpu", "goal"
     );
     for f in figures {
         let optional = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.2}"));
         let line = format!(
-            "{:<22} {:<14} {:>12.1} {:<5} {:>6.0}% {:>9} {:>9} {:>7}  {:<20} {:>7} {:>6} {:>8}{}{}",
+            "{:<22} {:<14} {:>12.1} {:<5} {:>6.0}% {:>9} {:>9} {:>7} {:>9}  {:<20} {:>7} {:>6} {:>8}{}{}",
             f.case,
             f.side,
             f.value,
@@ -123,7 +127,8 @@ pub(crate) fn print(figures: &[Figure]) {
             f.spread * 100.0,
             optional(f.cpu_ns),
             optional(f.peer_cpu_ns),
-            optional(f.go_allocs),
+            optional(f.allocs),
+            f.alloc_bytes.map_or(String::new(), |b| format!("{b:.0}")),
             f.against.unwrap_or(""),
             optional(f.ratio),
             optional(f.cpu_ratio),

@@ -336,7 +336,7 @@ fn value(row: &Row, side: &'static str, taken: &Taken) -> Figure {
         spread: spread(&values),
         cpu_ns: Some(median(&taken.cpu_ns)),
         peer_cpu_ns: Some(median(&taken.peer_cpu_ns)),
-        go_allocs: Some(median(&taken.allocs)),
+        allocs: Some(median(&taken.allocs)),
         quantiles: match row.what {
             Time(_) => QUANTILES
                 .iter()

@@ -55,7 +55,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Suite {
-    /// What protobuf, JSON and MessagePack cost in Rust and Go, on real flights
+    /// What protobuf, JSON and MessagePack cost in Rust, Go and Java, on real flights
     Codec(codec::Options),
     /// The native door against a Go channel and against cgo written by hand, in one process
     Ffi(ffi::Options),

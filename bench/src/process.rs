@@ -22,13 +22,21 @@ pub(crate) struct Measured {
     pub(crate) cpu_ns: f64,
     /// Of the process at the other end, where there is one.
     pub(crate) peer_cpu_ns: f64,
+    /// Heap allocations, and their bytes; NaN where the language does not count them.
+    #[serde(default = "not_counted")]
     pub(crate) allocs: f64,
+    #[serde(default = "not_counted")]
+    pub(crate) alloc_bytes: f64,
     pub(crate) bytes: f64,
     /// Of how long each took, at the parts [`crate::rounds::QUANTILES`], in ns; empty where that was not measured.
     #[serde(default)]
     pub(crate) quantiles: Vec<f64>,
     #[serde(default)]
     error: String,
+}
+
+fn not_counted() -> f64 {
+    f64::NAN
 }
 
 /// A running program. It ends when this is dropped.

@@ -11,7 +11,7 @@ use crate::process::{Measured, Program};
 pub(crate) struct Plan {
     pub(crate) rounds: u32,
     /// How long one measurement should take.
-    turn: Duration,
+    pub(crate) turn: Duration,
     waits: bool,
     /// How many messages are tried first, to find out how long they take.
     first: u64,
@@ -47,6 +47,7 @@ pub(crate) struct Taken {
     /// Each round's [`QUANTILES`].
     pub(crate) quantiles: Vec<Vec<f64>>,
     pub(crate) allocs: Vec<f64>,
+    pub(crate) alloc_bytes: Vec<f64>,
     pub(crate) noisy: usize,
 }
 
@@ -59,6 +60,7 @@ impl Taken {
         self.bytes.push(per(m.bytes));
         self.quantiles.push(m.quantiles.clone());
         self.allocs.push(per(m.allocs));
+        self.alloc_bytes.push(per(m.alloc_bytes));
         self.noisy += usize::from(noisy);
     }
 }

@@ -47,9 +47,10 @@ type measured struct {
 	NS        int64 `json:"ns"`
 	CPUNS     int64 `json:"cpu_ns"`
 	PeerCPUNS int64 `json:"peer_cpu_ns"`
-	// Allocs is Go's heap allocations.
-	Allocs uint64 `json:"allocs"`
-	Bytes  int64  `json:"bytes"`
+	// Allocs is Go's heap allocations, and AllocBytes the bytes of them.
+	Allocs     uint64 `json:"allocs"`
+	AllocBytes uint64 `json:"alloc_bytes"`
+	Bytes      int64  `json:"bytes"`
 	// Quantiles are those of how long each took, in nanoseconds, at the parts of [Quantiles].
 	Quantiles []float64 `json:"quantiles,omitempty"`
 	Error     string    `json:"error,omitempty"`
@@ -100,7 +101,7 @@ func measure(ctx context.Context, otherEnd int, cases []Case, o order) measured 
 		m.PeerCPUNS = cpuTime(otherEnd) - peer
 	}
 	runtime.ReadMemStats(&after)
-	m.Allocs = after.Mallocs - before.Mallocs
+	m.Allocs, m.AllocBytes = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
 	if c.Bytes != nil {
 		m.Bytes = c.Bytes() - bytes
 	}

@@ -13,9 +13,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost::Message as _;
 
+use crate::Run;
 use crate::wire::{Flight, Flights, Kilobyte};
 
-type Run = Box<dyn Fn() -> Result<u64, Box<dyn Error>>>;
 pub(crate) type Case = (String, Run);
 
 const CODECS: [(&str, Codec); 3] = [
