@@ -213,7 +213,12 @@ func (a *activation) handle(m *Message) {
 		return
 	}
 	defer m.turn.finish()
-	err := a.guard(m.Type(), func() error { return a.actor.Receive(&m.turn, m) }, func(reason string) {
+	err := a.guard(m.Type(), func() error {
+		if m.traced {
+			return a.receiveTraced(m)
+		}
+		return a.actor.Receive(&m.turn, m)
+	}, func(reason string) {
 		f := failed(CodePanicked, reason)
 		c.failMessage(m, &f)
 	})
@@ -326,7 +331,7 @@ func (c *cell) failMessage(m *Message, f *failure) {
 		c.node.deadLetter(m, f.code, f.effect, f.text())
 	}
 	if answers {
-		c.node.answerFailure(m.who.ReplyTo, m.correlation, f)
+		c.node.answerFailure(m.who.ReplyTo, m.correlation, f, m.answerTrace())
 	}
 	if concernsOthers {
 		c.node.outcome(m, f.code, f.effect, f.text())

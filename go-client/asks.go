@@ -50,7 +50,7 @@ func ask[T proto.Message](ctx context.Context, to Ref, message proto.Message, op
 	}
 	reply, done := (*Message)(nil), false
 	codec := node.codecOf(to)
-	if inline && message != nil && isQuick(ctx, options) && codec == Protobuf {
+	if inline && message != nil && node.isQuick(ctx, options) && codec == Protobuf {
 		reply, done, err = node.askQuickly(ctx, to, message, answer)
 		if done && err == nil && reply == nil {
 			return answer, nil
@@ -94,7 +94,7 @@ func (n *Node) Ask(ctx context.Context, to Ref, message proto.Message, options .
 
 func (n *Node) askWith(
 	ctx context.Context, to Ref, message proto.Message, options []AskOption, how asking,
-) (*Message, error) {
+) (reply *Message, err error) {
 	o := askOptions{within: defaultTimeout}
 	for _, set := range options {
 		set(&o)
@@ -107,7 +107,12 @@ func (n *Node) askWith(
 		t.flushBefore(ctx)
 		from, how.path = t.cell.sender, t.askPath()
 	}
-	how.within, how.codec = o.within, n.codecOf(to)
+	if message != nil {
+		how.name = infoOf(message).name
+	}
+	ctx, end := n.askSpan(ctx, to, how.name)
+	defer func() { end(err) }()
+	how.within, how.codec, how.trace = o.within, n.codecOf(to), n.traceOf(ctx)
 	return n.ask(ctx, from, to, message, how)
 }
 
@@ -197,6 +202,8 @@ type asking struct {
 	inline bool     // it is declared so, and this is what its reply is
 	wants  *wire.What
 	codec  Codec
+	trace  *Trace
+	name   string // of the message's type
 	// encode makes what is sent, where it is no message.
 	encode func(wire.BodyFields) (outgoing, error)
 }
@@ -237,7 +244,7 @@ func (n *Node) askUntil(
 	if err != nil {
 		return nil, err
 	}
-	fields := wire.BodyFields{Correlation: correlation, AskPath: how.path}
+	fields := wire.BodyFields{Correlation: correlation, AskPath: how.path, Trace: how.trace}
 	var out outgoing
 	if how.encode != nil {
 		out, err = how.encode(fields)
@@ -371,7 +378,7 @@ func (n *Node) answerBy(link *linkEnd, replyTo string, out *outgoing) {
 		if unsupported != nil {
 			f := unsupported.failure()
 			f.detail, f.effect = "the reply: "+f.detail, EffectDone
-			readable = failureOut(out.correlation, &f)
+			readable = failureOut(out.correlation, &f, nil)
 		}
 		if link.sendOffStream(readable) {
 			return
@@ -380,8 +387,8 @@ func (n *Node) answerBy(link *linkEnd, replyTo string, out *outgoing) {
 	n.log.Warn("an answer was lost: no link to its asker is up", "address", replyTo)
 }
 
-func (n *Node) answerFailure(replyTo string, correlation uint64, f *failure) {
-	n.answer(replyTo, failureOut(correlation, f))
+func (n *Node) answerFailure(replyTo string, correlation uint64, f *failure, trace *Trace) {
+	n.answer(replyTo, failureOut(correlation, f, trace))
 }
 
 // answered takes an answer that has come to this node.
@@ -407,7 +414,7 @@ func (n *Node) handOver(w *waiter, answer *Message) {
 
 func (n *Node) failWaiter(correlation uint64, w *waiter, code Code, detail string) {
 	f := failed(code, detail)
-	n.handOver(w, failureOut(correlation, &f).message(n, noWho))
+	n.handOver(w, failureOut(correlation, &f, nil).message(n, noWho))
 }
 
 // tickAsks: time passes, and requests expire.

@@ -109,11 +109,16 @@ func (t *turn) real() context.Context {
 	if made := t.inner.Load(); made != nil {
 		return made
 	}
+	return t.realOf(t.cell.ctx)
+}
+
+// realOf makes the real context below base, unless there is one.
+func (t *turn) realOf(base context.Context) context.Context {
 	made := new(inner)
 	if deadline, ok := t.Deadline(); ok {
-		made.Context, made.cancel = context.WithDeadline(t.cell.ctx, deadline)
+		made.Context, made.cancel = context.WithDeadline(base, deadline)
 	} else {
-		made.Context, made.cancel = context.WithCancel(t.cell.ctx)
+		made.Context, made.cancel = context.WithCancel(base)
 	}
 	if !t.inner.CompareAndSwap(nil, made) {
 		made.cancel() // another goroutine was faster
@@ -205,7 +210,7 @@ func (t *turn) Request(to Ref, message proto.Message, within time.Duration, note
 	if err != nil {
 		return err
 	}
-	fields := wire.BodyFields{Correlation: correlation}
+	fields := wire.BodyFields{Correlation: correlation, Trace: node.traceOf(t)}
 	out, err := newOutgoingIn(node.codecOf(to), pb.Kind_KIND_ASK, message, fields)
 	if err == nil {
 		out.deadline = deadline

@@ -55,6 +55,7 @@ func (n *Node) askEnvelope(ctx context.Context, envelope []byte) ([]byte, error)
 		body = append(body, wire.AppendBody(nil, wire.BodyFields{}, e.Payload)...)
 		return outgoing{
 			what: what, body: body, payload: body[len(body)-len(e.Payload):], correlation: fields.Correlation, asks: e.AskPathLen,
+			traced: len(e.Trace) > 0,
 		}, nil
 	}}
 	if _, ok := ctx.Deadline(); !ok {

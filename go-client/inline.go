@@ -212,8 +212,8 @@ func (q *quick) readReply(n *Node, to Ref, envelope []byte) (*Message, error) {
 }
 
 // isQuick says whether an inline ask may be a quick one.
-func isQuick(ctx context.Context, options []AskOption) bool {
-	return len(options) == 0 && ctx.Err() == nil && turnOf(ctx) == nil
+func (n *Node) isQuick(ctx context.Context, options []AskOption) bool {
+	return len(options) == 0 && ctx.Err() == nil && turnOf(ctx) == nil && n.spanOf(ctx) == nil
 }
 
 // askQuickly is an ask of a message whose reply is read into answer, if it can be a quick one.

@@ -9,6 +9,8 @@ import (
 type Inbox struct {
 	cell *cell
 	last *Message // its permit is not given back yet
+	// end ends the span of last; nil = it has none.
+	end func(error)
 }
 
 // All gives the messages one by one, until the actor is stopped. A message counts as handled when the next one is taken,
@@ -37,6 +39,9 @@ func (in *Inbox) Next(ctx context.Context) (*Message, error) {
 		case m != nil:
 			in.last = m
 			if !c.expire(m) {
+				if m.traced {
+					in.end = c.handleSpan(m)
+				}
 				return m, nil
 			}
 			continue
@@ -57,11 +62,19 @@ func (in *Inbox) finish() (done permits) {
 		return done
 	}
 	in.last = nil
+	in.endSpan(nil)
 	m.turn.finish()
 	if r := m.takeDuty(); r != nil {
 		r.Fail(handlerSilent(m))
 	}
 	return permits{m.permit(), 1}
+}
+
+func (in *Inbox) endSpan(err error) {
+	if in.end != nil {
+		in.end(err)
+		in.end = nil
+	}
 }
 
 // runLoop is the goroutine of a loop actor. It ends when the loop returns.
@@ -100,6 +113,7 @@ func (c *cell) runLoop() {
 // loopPanicked: the loop is run anew, or the actor stops.
 func (c *cell) loopPanicked(in *Inbox, reason, stack string) {
 	messageType := ""
+	in.endSpan(errPanicked)
 	if m := in.last; m != nil {
 		messageType = m.Type()
 		f := failed(CodePanicked, reason)

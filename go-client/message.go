@@ -43,6 +43,7 @@ type head struct {
 	deadline uint64 // milliseconds of the node's clock; 0 = none
 	// isShared: it is of more than one message, which have nothing of what follows.
 	isShared    bool
+	traced      bool   // it may be in a trace: its body has a context
 	asks        uint32 // entries of the ask path
 	correlation uint64
 	body        []byte // nothing: the payload is all there is
@@ -105,6 +106,7 @@ func readMessage(node *Node, who *wire.Who, what *wire.What, body []byte) (*Mess
 	}
 	return newMessage(head{
 		node: node, who: who, what: what, body: body, correlation: e.Correlation, asks: e.AskPathLen,
+		traced: len(e.Trace) > 0,
 	}, e.Payload), nil
 }
 
@@ -270,7 +272,7 @@ func (m *Message) takeDuty() *Responder {
 	if !m.owed.CompareAndSwap(true, false) {
 		return nil
 	}
-	return &Responder{node: m.node, replyTo: m.who.ReplyTo, correlation: m.correlation, codec: m.codec()}
+	return &Responder{node: m.node, replyTo: m.who.ReplyTo, correlation: m.correlation, codec: m.codec(), trace: m.answerTrace()}
 }
 
 // Forward passes the message on, its payload untouched. An ask is answered by the other actor. It waits for room; what a
@@ -292,13 +294,14 @@ type Responder struct {
 	replyTo     string
 	correlation uint64
 	codec       Codec // the ask's
+	trace       *Trace
 	used        atomic.Bool
 }
 
 // Reply answers the ask. It fails with INVALID_ARGUMENT if it has been answered, or the message does not encode; with
 // TOO_LARGE for a message over 64 KiB.
 func (r *Responder) Reply(message proto.Message) error {
-	out, err := newOutgoingIn(r.codec, pb.Kind_KIND_REPLY, message, wire.BodyFields{Correlation: r.correlation})
+	out, err := newOutgoingIn(r.codec, pb.Kind_KIND_REPLY, message, wire.BodyFields{Correlation: r.correlation, Trace: r.trace})
 	if err != nil {
 		return err
 	}
@@ -322,7 +325,7 @@ func (r *Responder) reply(out *outgoing) error {
 func (r *Responder) Fail(err error) {
 	if !r.used.Swap(true) {
 		f := failureOf(err)
-		r.node.answerFailure(r.replyTo, r.correlation, &f)
+		r.node.answerFailure(r.replyTo, r.correlation, &f, r.trace)
 	}
 }
 

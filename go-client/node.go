@@ -26,6 +26,7 @@ type Node struct {
 	name        string
 	incarnation uint64
 	log         *slog.Logger
+	tracer      Tracer // nil = none
 	start       time.Time
 	factories   []registered
 	alsoReads   []Reads
@@ -131,7 +132,7 @@ func (n *Node) Tell(ctx context.Context, to Ref, message proto.Message) error {
 	if n.tellNow(ctx, to, message) {
 		return nil
 	}
-	out, err := newOutgoingIn(n.codecOf(to), pb.Kind_KIND_TELL, message, wire.BodyFields{})
+	out, err := newOutgoingIn(n.codecOf(to), pb.Kind_KIND_TELL, message, wire.BodyFields{Trace: n.traceOf(ctx)})
 	if err != nil {
 		return err
 	}

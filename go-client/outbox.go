@@ -202,7 +202,7 @@ func (c *cell) pass(ctx context.Context) bool {
 func (n *Node) deadOutgoing(from *sender, to Ref, out *outgoing, f *failure) {
 	n.deadLetter(out.message(n, from.who(to)), f.code, f.code.Effect(), f.detail)
 	if out.what.Kind == uint32(pb.Kind_KIND_ASK) {
-		n.answerFailure(from.replyTo, out.correlation, f)
+		n.answerFailure(from.replyTo, out.correlation, f, nil)
 	}
 }
 

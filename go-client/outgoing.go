@@ -21,6 +21,7 @@ type outgoing struct {
 	asks        uint32
 	deadline    uint64
 	hops        uint32
+	traced      bool
 	older       []outgoing // the same message as older versions write it, from the newest to the oldest
 	missing     error      // why there are not more of them
 }
@@ -68,7 +69,7 @@ func (t *typeInfo) encode(
 	}
 	return outgoing{
 		what: t.what(kind, codec), body: body, payload: body[start:], correlation: fields.Correlation,
-		asks: uint32(len(fields.AskPath)),
+		asks: uint32(len(fields.AskPath)), traced: fields.Trace != nil,
 	}, nil
 }
 
@@ -83,7 +84,7 @@ func (t *typeInfo) encodeIn(
 	body := wire.AppendBody(make([]byte, 0, len(payload)+40+8*len(fields.AskPath)), fields, payload)
 	return outgoing{
 		what: t.what(kind, codec), body: body, payload: body[len(body)-len(payload):], correlation: fields.Correlation,
-		asks: uint32(len(fields.AskPath)),
+		asks: uint32(len(fields.AskPath)), traced: fields.Trace != nil,
 	}, nil
 }
 
@@ -97,16 +98,16 @@ func notice(kind pb.Kind, message proto.Message) *outgoing {
 }
 
 // failureOut is a KIND_FAILURE.
-func failureOut(correlation uint64, f *failure) *outgoing {
+func failureOut(correlation uint64, f *failure, trace *Trace) *outgoing {
 	encoded, payload := f.encode()
 	name := ""
 	if len(payload) > 0 {
 		name = "actorbridge.v1.UserError"
 	}
-	body := wire.AppendBody(nil, wire.BodyFields{Correlation: correlation, Failure: encoded}, payload)
+	body := wire.AppendBody(nil, wire.BodyFields{Correlation: correlation, Failure: encoded, Trace: trace}, payload)
 	return &outgoing{
 		what: wire.NewWhat(pb.Kind_KIND_FAILURE, name, 1, 1, 0), body: body, payload: body[len(body)-len(payload):],
-		correlation: correlation,
+		correlation: correlation, traced: trace != nil,
 	}
 }
 
@@ -119,7 +120,7 @@ func (out *outgoing) isPlain() bool {
 func (out *outgoing) message(node *Node, who *wire.Who) *Message {
 	return newMessage(head{
 		node: node, who: who, what: out.what, body: out.body, correlation: out.correlation,
-		asks: out.asks, deadline: out.deadline, hops: out.hops,
+		asks: out.asks, deadline: out.deadline, hops: out.hops, traced: out.traced,
 	}, out.payload)
 }
 

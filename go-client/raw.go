@@ -33,7 +33,7 @@ func (t *RawType) outgoing(what *wire.What, payload []byte, fields wire.BodyFiel
 	body = wire.AppendBody(body, fields, payload)
 	return outgoing{
 		what: what, body: body, payload: body[len(body)-len(payload):], correlation: fields.Correlation,
-		asks: uint32(len(fields.AskPath)),
+		asks: uint32(len(fields.AskPath)), traced: fields.Trace != nil,
 	}
 }
 
@@ -42,7 +42,7 @@ func (n *Node) TellRaw(ctx context.Context, to Ref, t *RawType, payload []byte) 
 	if n.tellRawNow(ctx, to, t, payload) == 1 {
 		return nil
 	}
-	out := t.outgoing(t.tell, payload, wire.BodyFields{})
+	out := t.outgoing(t.tell, payload, wire.BodyFields{Trace: n.traceOf(ctx)})
 	return n.tellOut(ctx, to, &out)
 }
 
@@ -63,8 +63,8 @@ func (n *Node) TellRawAll(ctx context.Context, to Ref, t *RawType, payloads [][]
 
 // tellRawNow sends without an encoded message in between, if the way is known and free: how many were sent.
 func (n *Node) tellRawNow(ctx context.Context, to Ref, t *RawType, payloads ...[]byte) int {
-	if ctx != context.Background() && turnOf(ctx) != nil {
-		return 0 // in a handler they are staged
+	if ctx != context.Background() && (turnOf(ctx) != nil || n.spanOf(ctx) != nil) {
+		return 0 // in a handler they are staged, and in a trace there is more than a payload
 	}
 	o := n.outside.known(to)
 	if o == nil {
@@ -76,7 +76,7 @@ func (n *Node) tellRawNow(ctx context.Context, to Ref, t *RawType, payloads ...[
 // tellNow is tellRawNow for a message, which is encoded into memory that is used again. False: the usual way says more.
 func (n *Node) tellNow(ctx context.Context, to Ref, message proto.Message) bool {
 	o := n.outside.known(to)
-	if o == nil || message == nil || turnOf(ctx) != nil || !o.isShared() || n.codecOf(to) != Protobuf {
+	if o == nil || message == nil || turnOf(ctx) != nil || n.spanOf(ctx) != nil || !o.isShared() || n.codecOf(to) != Protobuf {
 		return false
 	}
 	info := infoOf(message)
@@ -100,7 +100,7 @@ func (n *Node) AskRaw(ctx context.Context, to Ref, t *RawType, payload []byte, o
 
 // AskRawInline is AskRaw for a type that the actor's protocol declares inline; see [AskInline].
 func (n *Node) AskRawInline(ctx context.Context, to Ref, t *RawType, payload []byte, options ...AskOption) ([]byte, error) {
-	if isQuick(ctx, options) {
+	if n.isQuick(ctx, options) {
 		if reply, done, err := n.askRawNow(ctx, to, t, payload); done {
 			return reply, err
 		}
@@ -112,6 +112,7 @@ func (n *Node) askRaw(
 	ctx context.Context, to Ref, t *RawType, payload []byte, options []AskOption, how asking,
 ) ([]byte, error) {
 	how.encode = func(fields wire.BodyFields) (outgoing, error) { return t.outgoing(t.ask, payload, fields), nil }
+	how.name = t.name
 	reply, err := n.askWith(ctx, to, nil, options, how)
 	if err != nil {
 		return nil, err
@@ -147,7 +148,7 @@ func (m *Message) ReplyRaw(t *RawType, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	out := t.outgoing(t.reply, payload, wire.BodyFields{Correlation: r.correlation})
+	out := t.outgoing(t.reply, payload, wire.BodyFields{Correlation: r.correlation, Trace: r.trace})
 	if err = r.reply(&out); err != nil {
 		m.owed.Store(true)
 	}

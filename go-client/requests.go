@@ -48,7 +48,7 @@ func (c *cell) adoptRequest(key requestKey, note []byte, within, patience time.D
 	r := &request{note: note, deadline: time.Now().Add(within)}
 	r.stop = time.AfterFunc(within+patience, func() {
 		f := failed(CodeOutcomeUnknown, "no answer in time")
-		c.node.answerMoved(c.path, key, failureOut(key.correlation, &f).message(c.node, noWho))
+		c.node.answerMoved(c.path, key, failureOut(key.correlation, &f, nil).message(c.node, noWho))
 	}).Stop
 	c.noteRequest(key, r)
 }

@@ -225,7 +225,7 @@ func detailOf(err error) string {
 func (n *Node) refuse(m *Message, code Code, effect Effect, detail string) {
 	n.deadLetter(m, code, effect, detail)
 	if m.IsAsk() {
-		n.answerFailure(m.who.ReplyTo, m.correlation, &failure{code: code, effect: effect, detail: detail})
+		n.answerFailure(m.who.ReplyTo, m.correlation, &failure{code: code, effect: effect, detail: detail}, nil)
 	}
 	n.outcome(m, code, effect, detail)
 }
@@ -263,7 +263,7 @@ func (n *Node) forward(ctx context.Context, m *Message, to Ref) error {
 	defer from.clear()
 	_, err := n.place(ctx, from, to, &outgoing{
 		what: m.what, body: m.item(), payload: m.payload, correlation: m.correlation, asks: m.asks, deadline: m.deadline,
-		hops: m.hops + 1,
+		hops: m.hops + 1, traced: m.traced,
 	})
 	return err
 }

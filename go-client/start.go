@@ -27,6 +27,7 @@ type startOptions struct {
 	doors     []door.Door
 	reads     []Reads
 	codec     Codec
+	tracer    Tracer
 }
 
 // WithLogger sets where the node logs; slog.Default() unless it is given.
@@ -60,7 +61,7 @@ func Start(ctx context.Context, name string, options ...Option) (*Node, error) {
 		return nil, newError(CodeInvalidArgument, name, fmt.Sprintf("WithCodec: there is no codec %v", o.codec))
 	}
 	n := &Node{
-		codec: o.codec, name: name, incarnation: randomID(), log: o.log.With("node", name), start: time.Now(), factories: o.factories, alsoReads: o.reads,
+		codec: o.codec, tracer: o.tracer, name: name, incarnation: randomID(), log: o.log.With("node", name), start: time.Now(), factories: o.factories, alsoReads: o.reads,
 		outside: newSender("", "ab://"+name+"/"+systemPath), closing: make(chan struct{}), ended: make(chan struct{}),
 		cells: make(map[string]*cell), links: make(map[uint64]*linkEnd), owners: make(map[string]string),
 		asks: new(machine.Asks[*waiter]), owned: make(map[string]owned), forwards: make(map[string]*cell),

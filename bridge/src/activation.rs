@@ -207,7 +207,11 @@ async fn handle<A: Actor>(actor: &mut A, work: &Work) {
         let detail = "its deadline passed in the mailbox";
         return work.node.refuse(message, Code::Expired, Effect::None, detail);
     }
-    let outcome = actor.receive(&work.cx, message).await;
+    let outcome = match message.traced {
+        false => actor.receive(&work.cx, message).await,
+        // In a box: a message of no trace does not pay for it.
+        true => Box::pin(work.node.in_span(&work.cell, message, actor.receive(&work.cx, message))).await,
+    };
     work.conclude(message, outcome);
 }
 

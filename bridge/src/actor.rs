@@ -14,6 +14,7 @@ use crate::context::Cx;
 use crate::error::{Error, Fault};
 use crate::message::Message;
 use crate::protocol::Protocol;
+use crate::traces::Propagator;
 
 /// An actor's state as another node can load it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -200,6 +201,7 @@ pub struct Module {
     pub(crate) name: String,
     pub(crate) factories: Vec<(String, Factory)>,
     pub(crate) at_start: Vec<(String, Factory)>,
+    pub(crate) propagator: Option<Arc<dyn Propagator>>,
 }
 
 impl Module {
@@ -209,6 +211,7 @@ impl Module {
             name: name.into(),
             factories: Vec::new(),
             at_start: Vec::new(),
+            propagator: None,
         }
     }
 
@@ -228,6 +231,13 @@ impl Module {
     #[must_use]
     pub fn on_demand<A: Actor>(mut self, pattern: &str, make: impl Fn() -> A + Send + Sync + 'static) -> Self {
         self.factories.push((pattern.to_owned(), Factory::new(make)));
+        self
+    }
+
+    /// Joins the spans of this program with the traces that messages carry: see docs/TRACING.md.
+    #[must_use]
+    pub fn propagator(mut self, propagator: impl Propagator) -> Self {
+        self.propagator = Some(Arc::new(propagator));
         self
     }
 

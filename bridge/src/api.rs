@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actorbridge_proto::v1::{Code, Kind, Terminated};
-use actorbridge_proto::writer::BodyFields;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +24,8 @@ use crate::remote::TlsFiles;
 use crate::rings::{DeadLetter, LogLine};
 use crate::status::Heard;
 use crate::system::System;
+use crate::traces::{Chain, Propagator, in_trace};
+use crate::versions;
 
 mod links;
 mod moves;
@@ -40,6 +41,7 @@ pub struct Builder {
     at_start: Vec<(String, Factory)>,
     reads: Vec<Reads>,
     codec: Codec,
+    propagator: Option<Arc<dyn Propagator>>,
     listen: Vec<String>,
     remote: crate::remote::Options,
 }
@@ -64,6 +66,7 @@ impl Builder {
     pub fn module(mut self, module: Module) -> Self {
         self.factories.extend(module.factories);
         self.at_start.extend(module.at_start);
+        self.propagator = self.propagator.or(module.propagator);
         self
     }
 
@@ -80,6 +83,13 @@ impl Builder {
     #[must_use]
     pub fn codec(mut self, codec: Codec) -> Self {
         self.codec = codec;
+        self
+    }
+
+    /// Joins the spans of this program with the traces that messages carry: see docs/TRACING.md.
+    #[must_use]
+    pub fn propagator(mut self, propagator: impl Propagator) -> Self {
+        self.propagator = Some(Arc::new(propagator));
         self
     }
 
@@ -147,6 +157,7 @@ impl Builder {
             &self.reads,
             self.codec,
             self.remote,
+            self.propagator,
         ));
         let (ticking, until) = (Arc::downgrade(&inner), inner.closing.clone());
         let ticker = async move {
@@ -224,6 +235,7 @@ impl Node {
             at_start: Vec::new(),
             reads: Vec::new(),
             codec: Codec::Protobuf,
+            propagator: None,
             listen: Vec::new(),
             remote,
         }
@@ -306,7 +318,8 @@ impl Node {
     /// # Errors
     /// It was certainly not handled, and why.
     pub async fn tell<T: Payload>(&self, to: &Ref, message: &T) -> Result<(), Error> {
-        let out = self.inner.encode(to, Kind::Tell, message, BodyFields::default())?;
+        let trace = self.inner.trace_now(None);
+        let out = self.inner.encode(to, Kind::Tell, message, in_trace(trace.as_ref()))?;
         self.inner.place(&self.inner.outside, to, &out).await.map(drop)
     }
 
@@ -315,7 +328,8 @@ impl Node {
     /// # Errors
     /// The message, with MAILBOX_FULL or another reason.
     pub fn try_tell<T: Payload>(&self, to: &Ref, message: T) -> Result<(), (Error, T)> {
-        let out = match self.inner.encode(to, Kind::Tell, &message, BodyFields::default()) {
+        let trace = self.inner.trace_now(None);
+        let out = match self.inner.encode(to, Kind::Tell, &message, in_trace(trace.as_ref())) {
             Ok(out) => out,
             Err(error) => return Err((error, message)),
         };
@@ -341,9 +355,11 @@ impl Node {
     /// # Errors
     /// Why there is no reply, and whether the effect happened.
     pub async fn ask<T: Payload, M: Payload>(&self, to: &Ref, message: &M, within: Duration) -> Result<T, Error> {
-        let reply = self
-            .inner
-            .ask_in_codec(&self.inner.outside, to, message, within, &[], None)
+        let span = self.inner.ask_span(None, to, versions::name_of::<M>());
+        let chain = Chain::of(span.trace.as_ref());
+        let (node, from) = (&self.inner, &self.inner.outside);
+        let reply = span
+            .around(node.ask_in_codec(from, to, message, within, chain, None))
             .await?;
         reply.decode().map_err(|fault| Error::of_answer(to.as_str(), fault))
     }

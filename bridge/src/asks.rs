@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actorbridge_proto::Trace;
 use actorbridge_proto::v1::{self, Code, Failure, Kind};
 use actorbridge_proto::writer::{self, BodyFields};
 use prost::Message as _;
@@ -19,6 +20,7 @@ use crate::node::{Inner, lock};
 use crate::outlet::{Placed, Sender};
 use crate::rings::Level;
 use crate::status::Counted;
+use crate::traces::Chain;
 
 /// The longest that an ask or a timer may wait, so that adding it to the time cannot overflow.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -127,11 +129,11 @@ impl Inner {
         to: &Address,
         message: &M,
         within: Duration,
-        ask_path: &[u64],
+        chain: Chain<'_>,
         cancel: Option<&CancellationToken>,
     ) -> Result<Message, Error> {
         let make = |fields: BodyFields<'_>| Ok(Outgoing::with_fields(Kind::Ask, message, fields));
-        self.ask_out(from, to, make, within, ask_path, cancel).await
+        self.ask_out(from, to, make, within, chain, cancel).await
     }
 
     /// The same in the codec that `to` or this node says: what users ask.
@@ -141,11 +143,11 @@ impl Inner {
         to: &Address,
         message: &M,
         within: Duration,
-        ask_path: &[u64],
+        chain: Chain<'_>,
         cancel: Option<&CancellationToken>,
     ) -> Result<Message, Error> {
         let make = |fields: BodyFields<'_>| self.encode(to, Kind::Ask, message, fields);
-        self.ask_out(from, to, make, within, ask_path, cancel).await
+        self.ask_out(from, to, make, within, chain, cancel).await
     }
 
     /// A message in the codec that `to` or this node says.
@@ -168,13 +170,13 @@ impl Inner {
         to: &Address,
         make: impl FnOnce(BodyFields<'_>) -> Result<Outgoing, Error>,
         within: Duration,
-        ask_path: &[u64],
+        chain: Chain<'_>,
         cancel: Option<&CancellationToken>,
     ) -> Result<Message, Error> {
         // Dropped before its end: nobody wants to know it any more.
         let (counters, code) = (&self.counters, Code::Cancelled);
         let mut counted = Counted { counters, code };
-        let answer = self.ask_until(from, to, make, within, ask_path, cancel).await;
+        let answer = self.ask_until(from, to, make, within, chain, cancel).await;
         counted.code = answer.as_ref().map_or_else(Error::code, |_| Code::Ok);
         answer
     }
@@ -185,7 +187,7 @@ impl Inner {
         to: &Address,
         make: impl FnOnce(BodyFields<'_>) -> Result<Outgoing, Error>,
         within: Duration,
-        ask_path: &[u64],
+        chain: Chain<'_>,
         cancel: Option<&CancellationToken>,
     ) -> Result<Message, Error> {
         let within = within.min(LONGEST);
@@ -208,7 +210,8 @@ impl Inner {
         };
         let fields = BodyFields {
             correlation,
-            ask_path,
+            ask_path: chain.path,
+            trace: chain.trace,
             ..Default::default()
         };
         let mut out = make(fields)?;
@@ -258,7 +261,9 @@ impl Inner {
                 match self.link_to(node).map(|link| link.send_off_stream(out)) {
                     Some(Ok(true)) => {}
                     // The asker does not read this reply: it is told that, and that its ask was handled.
-                    Some(Err(fault)) => self.answer_failure(reply_to, out.correlation(), &fault.done().failure(), &[]),
+                    Some(Err(fault)) => {
+                        self.answer_failure(reply_to, out.correlation(), &fault.done().failure(), &[], None)
+                    }
                     _ => self.log(
                         Level::Warn,
                         reply_to,
@@ -280,6 +285,7 @@ impl Inner {
         correlation: u64,
         failure: &Failure,
         payload: &[u8],
+        trace: Option<&Trace>,
     ) {
         let type_name = if payload.is_empty() {
             ""
@@ -290,6 +296,7 @@ impl Inner {
         let fields = BodyFields {
             correlation,
             failure: &failure,
+            trace,
             ..Default::default()
         };
         let what = Arc::new(writer::what(Kind::Failure, type_name, 1, 1));

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use actorbridge_proto::Who;
 use actorbridge_proto::v1::{Code, Kind};
 use actorbridge_proto::writer::{self, BodyFields};
+use actorbridge_proto::{Trace, Who};
 use bytes::Bytes;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
@@ -21,6 +21,8 @@ use crate::message::{MAX_MESSAGE, Message, Outgoing, Payload};
 use crate::node::{Inner, lock};
 use crate::outbox::{Flush, Outbox, PARK};
 use crate::run::Run;
+use crate::traces::{Chain, in_trace};
+use crate::versions;
 
 const MAX_TIMERS: usize = 1024;
 
@@ -32,6 +34,7 @@ pub struct Responder {
     correlation: u64,
     /// The ask's.
     codec: Codec,
+    trace: Option<Box<Trace>>,
 }
 
 impl Responder {
@@ -46,8 +49,10 @@ impl Responder {
     }
 
     pub(crate) fn reply_with(self, make: impl FnOnce(BodyFields<'_>) -> Result<Outgoing, Fault>) -> Result<(), Fault> {
+        let trace = self.trace();
         let fields = BodyFields {
             correlation: self.correlation,
+            trace: trace.as_ref(),
             ..Default::default()
         };
         let out = match make(fields) {
@@ -72,8 +77,15 @@ impl Responder {
 
     /// Answers the ask with a failure.
     pub fn fail(self, fault: &Fault) {
+        let (failure, payload, trace) = (fault.failure(), fault.payload(), self.trace());
         self.node
-            .answer_failure(&self.who.reply_to, self.correlation, &fault.failure(), &fault.payload());
+            .answer_failure(&self.who.reply_to, self.correlation, &failure, &payload, trace.as_ref());
+    }
+
+    /// The answer belongs to the trace of its ask.
+    fn trace(&self) -> Option<Trace> {
+        let asked = self.trace.as_deref()?;
+        self.node.trace_now(None).or_else(|| Some(asked.clone()))
     }
 }
 
@@ -107,6 +119,7 @@ impl Cx {
             who: message.who.clone(),
             correlation: message.correlation,
             codec: message.codec(),
+            trace: message.trace().map(Box::new),
         });
         *self.owed.get_mut().unwrap_or_else(|e| e.into_inner()) = owed;
         self.message = Some(message);
@@ -203,7 +216,13 @@ impl Cx {
     /// MAILBOX_FULL: the outbox of 1,024 messages is full, and nothing was staged. INVALID_ARGUMENT: the codec has no encoding
     /// for the message.
     pub fn tell<T: Payload>(&self, to: &Ref, message: &T) -> Result<(), Error> {
-        self.stage(to, self.node.encode(to, Kind::Tell, message, BodyFields::default())?)
+        let trace = self.trace_now();
+        self.stage(to, self.node.encode(to, Kind::Tell, message, in_trace(trace.as_ref()))?)
+    }
+
+    /// The trace that what the handler sends now belongs to.
+    pub(crate) fn trace_now(&self) -> Option<Trace> {
+        self.node.trace_now(self.message())
     }
 
     pub(crate) fn stage(&self, to: &Ref, out: Outgoing) -> Result<(), Error> {
@@ -240,9 +259,14 @@ impl Cx {
         let mut path = self.message.as_ref().map(Message::ask_path).unwrap_or_default();
         path.push(self.cell.hash);
         let cell = self.cell.clone();
-        let reply = self
-            .node
-            .ask_in_codec(&cell.sender, to, message, within, &path, Some(self.token()))
+        let span = self.node.ask_span(self.message(), to, versions::name_of::<M>());
+        let chain = Chain {
+            path: &path,
+            trace: span.trace.as_ref(),
+        };
+        let (node, token) = (&self.node, Some(self.token()));
+        let reply = span
+            .around(node.ask_in_codec(&cell.sender, to, message, within, chain, token))
             .await?;
         reply.decode().map_err(|fault| Error::of_answer(to.as_str(), fault))
     }
@@ -257,8 +281,10 @@ impl Cx {
         let deadline = now + within;
         let waiter = Waiter::request(self.cell.path.clone(), to.clone(), now);
         let correlation = self.node.begin_ask(deadline, waiter, to)?;
+        let trace = self.trace_now();
         let fields = BodyFields {
             correlation,
+            trace: trace.as_ref(),
             ..Default::default()
         };
         let mut out = self.node.encode(to, Kind::Ask, message, fields).inspect_err(|_| {

@@ -14,6 +14,7 @@ use crate::caller::DEFAULT_WITHIN;
 use crate::error::Error;
 use crate::message::{MAX_MESSAGE, Outgoing};
 use crate::node::Inner;
+use crate::traces::Chain;
 
 /// The last field of an envelope, by number, that a node writes itself when it asks for a client: kind, payload, correlation,
 /// source, target, type with its versions, content type, reply_to.
@@ -56,7 +57,9 @@ impl Inner {
             Ok(Outgoing::encoded(what, body.into()))
         };
         let within = within.unwrap_or(DEFAULT_WITHIN);
-        let reply = self.ask_out(&self.outside, &to, make, within, &[], None).await?;
+        let reply = self
+            .ask_out(&self.outside, &to, make, within, Chain::default(), None)
+            .await?;
         Ok(reply.envelope())
     }
 }

@@ -14,6 +14,7 @@ use crate::node::{Inner, Target, lock, terminated};
 use crate::panics::{Panic, catching};
 use crate::rings::Level;
 use crate::snapshot::Snapshot;
+use crate::traces::Chain;
 
 /// Most actors that may watch one actor.
 const MAX_WATCHERS: usize = 65_536;
@@ -43,8 +44,15 @@ impl Inner {
             unwatch,
         };
         let system = Address::pinned(&peer, SYSTEM)?;
-        self.ask(&self.outside, &system, &request, Duration::from_secs(5), &[], None)
-            .await?;
+        self.ask(
+            &self.outside,
+            &system,
+            &request,
+            Duration::from_secs(5),
+            Chain::default(),
+            None,
+        )
+        .await?;
         let mut watches = lock(&self.watches);
         let list = watches.entry(host.id()).or_default();
         list.retain(|(actor, by)| actor != other.as_str() || by != watcher);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use actorbridge_proto::v1::{Failure, Kind};
 use actorbridge_proto::view::{self, EnvelopeView, Presence};
 use actorbridge_proto::writer::{self, BodyFields};
-use actorbridge_proto::{Refusal, Versioned, What, Who};
+use actorbridge_proto::{Refusal, Trace, Versioned, What, Who};
 use bytes::Bytes;
 
 use crate::address::Address;
@@ -76,6 +76,8 @@ pub struct Message {
     pub(crate) payload: (u32, u32),
     /// It came in a run, and there is nothing but its payload.
     pub(crate) plain: bool,
+    /// It may be in a trace: its body has a context.
+    pub(crate) traced: bool,
     /// Entries of its ask path.
     pub(crate) asks: u32,
     pub(crate) correlation: u64,
@@ -104,6 +106,7 @@ impl Message {
             }
         };
         let (correlation, asks) = (view.correlation, view.ask_path_len);
+        let traced = !view.trace.is_empty();
         let (deadline, hops, permit, context) = (None, 0, Permit::Local, Bytes::new());
         Ok(Self {
             who,
@@ -116,6 +119,7 @@ impl Message {
             context,
             bytes: body,
             plain: false,
+            traced,
             asks,
         })
     }
@@ -153,6 +157,12 @@ impl Message {
     /// The number that joins an ask with its reply; 0 = none.
     pub fn correlation(&self) -> u64 {
         self.correlation
+    }
+
+    /// The trace that its sender says it belongs to; `None` = none.
+    pub fn trace(&self) -> Option<Trace> {
+        let view = self.traced.then(|| EnvelopeView::read_body(&self.bytes, 0).ok());
+        Trace::of(&view.flatten()?)
     }
 
     /// The note that was given to `Cx::request`, with its answer.

@@ -9,7 +9,7 @@
 ///
 /// `set_up` is optional: a function without arguments that runs each time a node of the module is made, before its actors
 /// are. It is the place for [`upcast`](crate::upcast) and [`downcast`](crate::downcast): to register the same cast again
-/// changes nothing.
+/// changes nothing. `propagator: value,` behind it is [`Module::propagator`](crate::Module::propagator).
 ///
 /// ```
 /// # mod shop {
@@ -57,14 +57,14 @@
 /// ```
 #[macro_export]
 macro_rules! module {
-    (name: $name:expr, $(set_up: $set_up:expr,)? actors: { $($pattern:expr => $make:expr),* $(,)? } $(,)?) => {
+    (name: $name:expr, $(set_up: $set_up:expr,)? $(propagator: $propagator:expr,)? actors: { $($pattern:expr => $make:expr),* $(,)? } $(,)?) => {
         /// This crate's actors: what a node of it hosts.
         pub fn module() -> $crate::Module {
             $({
                 let set_up: fn() = $set_up;
                 set_up();
             })?
-            $crate::Module::new($name)$(.actor($pattern, $make))*
+            $crate::Module::new($name)$(.propagator($propagator))?$(.actor($pattern, $make))*
         }
     };
 }

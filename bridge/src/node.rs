@@ -27,6 +27,7 @@ use crate::outlet::{Placed, Sender, Sent};
 use crate::protocol::{Known, Protocol, Reads};
 use crate::rings::{DeadLetter, DeadLetters, Level, Logs};
 use crate::status::Counters;
+use crate::traces::{Chain, Propagator};
 
 /// How long another node may take to say whether it hosts an actor.
 /// How often a sender looks for credit before it waits to be told.
@@ -64,6 +65,7 @@ pub(crate) struct Inner {
     reads: Mutex<Known>,
     pub(crate) outside: Sender,
     pub(crate) remote: crate::remote::Options,
+    pub(crate) propagator: Option<Arc<dyn Propagator>>,
     start: Instant,
     pub(crate) cells: RwLock<HashMap<String, Arc<Cell>>>,
     pub(crate) links: RwLock<HashMap<u64, Arc<LinkEnd>>>,
@@ -90,6 +92,7 @@ impl Inner {
         reads: &[Reads],
         codec: Codec,
         remote: crate::remote::Options,
+        propagator: Option<Arc<dyn Propagator>>,
     ) -> Self {
         Self {
             outside: Sender::new(String::new(), format!("ab://{name}/{SYSTEM}")),
@@ -100,6 +103,7 @@ impl Inner {
             factories,
             codec,
             remote,
+            propagator,
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
             start: Instant::now(),
@@ -257,7 +261,10 @@ impl Inner {
             let request = v1::FindRequest {
                 path: to.path().to_owned(),
             };
-            let Ok(reply) = self.ask(&self.outside, &system, &request, FIND, &[], None).await else {
+            let Ok(reply) = self
+                .ask(&self.outside, &system, &request, FIND, Chain::default(), None)
+                .await
+            else {
                 continue;
             };
             let Ok(found) = reply.decode::<v1::FindReply>() else {
@@ -385,7 +392,7 @@ impl Inner {
                 detail,
                 ..Default::default()
             };
-            self.answer_failure(&message.who.reply_to, message.correlation, &failure, &[]);
+            self.answer_failure(&message.who.reply_to, message.correlation, &failure, &[], None);
         }
         self.outcome(message, code, effect, detail);
     }

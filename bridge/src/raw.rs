@@ -13,6 +13,7 @@ use crate::api::Node;
 use crate::context::Cx;
 use crate::error::{Error, Fault};
 use crate::message::{Message, Outgoing};
+use crate::traces::{Chain, in_trace};
 
 /// A message type whose payload is bytes: for gateways, for data that has a format of its own, and where every nanosecond counts.
 /// It has a name and no versions. Both sides make it with the same name; in Go it is `NewRawType`.
@@ -82,10 +83,11 @@ impl Node {
     /// # Errors
     /// As there.
     pub async fn tell_raw(&self, to: &Ref, raw: &RawType, payload: &[u8]) -> Result<(), Error> {
-        if self.inner.outside.send_plain(to, &raw.what(Kind::Tell), &[payload]) == 1 {
+        let trace = self.inner.trace_now(None);
+        if trace.is_none() && self.inner.outside.send_plain(to, &raw.what(Kind::Tell), &[payload]) == 1 {
             return Ok(());
         }
-        let out = raw.outgoing(Kind::Tell, payload, BodyFields::default());
+        let out = raw.outgoing(Kind::Tell, payload, in_trace(trace.as_ref()));
         self.inner.place(&self.inner.outside, to, &out).await.map(drop)
     }
 
@@ -94,12 +96,12 @@ impl Node {
     /// # Errors
     /// How many were sent, in order, and why the next one was not.
     pub async fn tell_raw_all(&self, to: &Ref, raw: &RawType, payloads: &[&[u8]]) -> Result<(), (usize, Error)> {
-        let mut sent = 0;
+        let (mut sent, plain) = (0, self.inner.trace_now(None).is_none());
         loop {
-            sent += self
-                .inner
-                .outside
-                .send_plain(to, &raw.what(Kind::Tell), &payloads[sent..]);
+            if plain {
+                let what = raw.what(Kind::Tell);
+                sent += self.inner.outside.send_plain(to, &what, &payloads[sent..]);
+            }
             let Some(next) = payloads.get(sent) else { return Ok(()) };
             self.tell_raw(to, raw, next).await.map_err(|error| (sent, error))?;
             sent += 1;
@@ -113,7 +115,11 @@ impl Node {
     pub async fn ask_raw(&self, to: &Ref, raw: &RawType, payload: &[u8], within: Duration) -> Result<Bytes, Error> {
         let make = |fields: BodyFields<'_>| Ok(raw.outgoing(Kind::Ask, payload, fields));
         let node = &self.inner;
-        let reply = node.ask_out(&node.outside, to, make, within, &[], None).await?;
+        let span = node.ask_span(None, to, raw.name);
+        let chain = Chain::of(span.trace.as_ref());
+        let reply = span
+            .around(node.ask_out(&node.outside, to, make, within, chain, None))
+            .await?;
         let is_raw = reply.what.content_type == ContentType::Raw as u32;
         let unsupported = || Error::of_answer(to.as_str(), Fault::unsupported(&reply.what.type_name));
         is_raw.then(|| reply.payload_bytes()).ok_or_else(unsupported)
@@ -126,7 +132,8 @@ impl Cx {
     /// # Errors
     /// As there.
     pub fn tell_raw(&self, to: &Ref, raw: &RawType, payload: &[u8]) -> Result<(), Error> {
-        self.stage(to, raw.outgoing(Kind::Tell, payload, BodyFields::default()))
+        let trace = self.trace_now();
+        self.stage(to, raw.outgoing(Kind::Tell, payload, in_trace(trace.as_ref())))
     }
 
     /// [`Cx::reply`] with a raw message.

@@ -99,6 +99,7 @@ impl Iterator for Run {
             bytes: self.block.clone(),
             payload,
             plain: true,
+            traced: false,
             asks: 0,
             correlation: 0,
             deadline: self.deadline,

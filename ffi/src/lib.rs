@@ -96,8 +96,10 @@ compile_error!(
 /// ```
 #[macro_export]
 macro_rules! module {
-    (name: $name:expr, $(set_up: $set_up:expr,)? actors: { $($pattern:expr => $make:expr),* $(,)? } $(,)?) => {
-        $crate::actorbridge::module! { name: $name, $(set_up: $set_up,)? actors: { $($pattern => $make),* } }
+    (name: $name:expr, $(set_up: $set_up:expr,)? $(propagator: $propagator:expr,)? actors: { $($pattern:expr => $make:expr),* $(,)? } $(,)?) => {
+        $crate::actorbridge::module! {
+            name: $name, $(set_up: $set_up,)? $(propagator: $propagator,)? actors: { $($pattern => $make),* }
+        }
 
         $crate::module!(module);
     };

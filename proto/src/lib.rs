@@ -2,15 +2,18 @@
 //!
 //! - [`v1`]: the generated messages of `proto/actorbridge/v1`.
 //! - [`view`]: reads an envelope, or its three parts; [`writer`] writes them.
+//! - [`trace`]: the W3C trace context of a message.
 //! - [`packet`]: a Frame as doors carry it.
 //! - [`wire`]: protobuf's wire format underneath.
 
 pub mod packet;
+pub mod trace;
 pub mod view;
 pub mod wire;
 pub mod writer;
 
 pub use packet::{Item, Packet, Run};
+pub use trace::Trace;
 pub use view::{EnvelopeView, What, Who};
 pub use wire::Refusal;
 

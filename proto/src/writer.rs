@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::trace::Trace;
 use crate::v1::{ContentType, Kind};
 use crate::view::{Presence, What, Who};
 use crate::wire::{put_bytes, put_length, put_uint, varint_len};
@@ -72,6 +73,8 @@ pub struct BodyFields<'a> {
     pub ask_path: &'a [u64],
     /// An encoded `Failure`.
     pub failure: &'a [u8],
+    /// The trace that it belongs to.
+    pub trace: Option<&'a Trace>,
 }
 
 /// Writes a body: the fields in number order, the payload last (left out when empty).
@@ -87,7 +90,8 @@ pub fn body_of(fields: BodyFields<'_>, message: &impl prost::Message) -> Bytes {
 
 /// Where the payload begins in such a body, if it holds nothing else.
 pub fn plain_from(fields: BodyFields<'_>, payload_len: usize) -> Option<u8> {
-    let others = fields.correlation != 0 || !fields.failure.is_empty() || !fields.ask_path.is_empty();
+    let others =
+        fields.correlation != 0 || !fields.failure.is_empty() || !fields.ask_path.is_empty() || fields.trace.is_some();
     let key = match payload_len {
         0 => 0,
         len => 1 + varint_len(len as u64) as u8,
@@ -109,7 +113,8 @@ fn body_with(fields: BodyFields<'_>, payload_len: usize, write: impl FnOnce(&mut
         0 => 0,
         correlation => 1 + varint_len(correlation),
     };
-    let others = field(2, fields.failure.len()) + field(2, 8 * fields.ask_path.len());
+    let trace = fields.trace.map_or(0, Trace::encoded_len);
+    let others = trace + field(2, fields.failure.len()) + field(2, 8 * fields.ask_path.len());
     // To the byte: a vector with room to spare costs a second allocation when it becomes `Bytes`.
     let mut out = Vec::with_capacity(correlation + others + field(1, payload_len));
     append_with(&mut out, fields, payload_len, write);
@@ -118,6 +123,9 @@ fn body_with(fields: BodyFields<'_>, payload_len: usize, write: impl FnOnce(&mut
 
 fn append_with(out: &mut Vec<u8>, fields: BodyFields<'_>, payload_len: usize, write: impl FnOnce(&mut Vec<u8>)) {
     put_uint(out, 3, fields.correlation);
+    if let Some(trace) = fields.trace {
+        trace.put(out);
+    }
     if !fields.failure.is_empty() {
         put_bytes(out, 21, fields.failure);
     }

@@ -117,7 +117,7 @@ impl LinkEnd {
         drop(state);
         let _ = self.send_off_stream(answer).map_err(|fault| {
             let reply_to = format!("ab://{}/", self.peer().unwrap_or_default());
-            node.answer_failure(&reply_to, answer.correlation(), &fault.done().failure(), &[]);
+            node.answer_failure(&reply_to, answer.correlation(), &fault.done().failure(), &[], None);
         });
         Inline::Later
     }

@@ -9,6 +9,7 @@ use crate::address::{Address, SYSTEM};
 use crate::cell::Cell;
 use crate::error::Error;
 use crate::node::Inner;
+use crate::traces::Chain;
 
 /// How long an actor's home may take to answer.
 const HOME: Duration = Duration::from_secs(2);
@@ -104,7 +105,10 @@ impl Inner {
             epoch: wanted.1,
         };
         let system = Address::pinned(&cell.home, SYSTEM).ok()?;
-        let reply = self.ask(&self.outside, &system, &request, HOME, &[], None).await.ok()?;
+        let reply = self
+            .ask(&self.outside, &system, &request, HOME, Chain::default(), None)
+            .await
+            .ok()?;
         let reply: v1::OwnerSwapReply = reply.decode().ok()?;
         // A home that has lost its owner cell names nobody: then nobody but the present owner can have it.
         let unknown = reply.owner.is_empty() && !reply.swapped;
@@ -119,7 +123,10 @@ impl Inner {
         let system = Address::pinned(home, SYSTEM).ok()?;
         let path = path.to_owned();
         let request = v1::FindRequest { path };
-        let reply = self.ask(&self.outside, &system, &request, HOME, &[], None).await.ok()?;
+        let reply = self
+            .ask(&self.outside, &system, &request, HOME, Chain::default(), None)
+            .await
+            .ok()?;
         let reply: v1::FindReply = reply.decode().ok()?;
         Some((reply.owner, reply.epoch))
     }

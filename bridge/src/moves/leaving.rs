@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::machine::mover::{Action, Source, Subject};
 use crate::node::{Inner, Target};
 use crate::snapshot::Snapshot;
+use crate::traces::Chain;
 
 const TICK: Duration = Duration::from_millis(20);
 /// Steps of the destination that wait for the source.
@@ -67,9 +68,10 @@ impl Inner {
                 freeze_ms: u32::try_from(freeze.as_millis()).unwrap_or(u32::MAX),
             };
             let system = Address::pinned(&link.peer().unwrap_or_default(), SYSTEM)?;
-            let path = [Address::hash_of_path(PASSED_ON)];
+            let path = &[Address::hash_of_path(PASSED_ON)];
+            let chain = Chain { path, trace: None };
             let reply = self
-                .ask(&self.outside, &system, &request, freeze + ELSEWHERE, &path, None)
+                .ask(&self.outside, &system, &request, freeze + ELSEWHERE, chain, None)
                 .await?;
             return reply.decode().map_err(|fault| error(fault.code, fault.text()));
         };

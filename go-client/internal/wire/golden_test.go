@@ -130,7 +130,7 @@ func rewrite(e *Envelope, path []uint64) []byte {
 	what = appendUint(what, 8, uint64(e.MinReaderVersion))
 	what = appendUint(what, 9, uint64(e.ContentType))
 	who := NewWho(string(e.Source), string(e.Target), string(e.ReplyTo))
-	return Join(who.Bytes, what, AppendBody(nil, BodyFields{e.Correlation, path, e.RawFailure}, e.Payload))
+	return Join(who.Bytes, what, AppendBody(nil, BodyFields{Correlation: e.Correlation, AskPath: path, Failure: e.RawFailure}, e.Payload))
 }
 
 func describeFrame(parts [][]byte) string {

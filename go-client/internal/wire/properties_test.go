@@ -266,7 +266,7 @@ func TestWhatTheWritersWriteIsWhatProtobufGoReads(t *testing.T) {
 		if len(failure) == 0 {
 			want.Failure = nil
 		}
-		body := AppendBody(nil, BodyFields{want.Correlation, want.AskPath, failure}, want.Payload)
+		body := AppendBody(nil, BodyFields{Correlation: want.Correlation, AskPath: want.AskPath, Failure: failure}, want.Payload)
 		var got pb.Envelope
 		if err := proto.Unmarshal(Join(who.Bytes, what.Bytes, body), &got); err != nil || !proto.Equal(&got, want) {
 			t.Errorf("wrote %v, protobuf-go reads %v (%v)", want, &got, err)

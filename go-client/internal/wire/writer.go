@@ -74,11 +74,16 @@ type BodyFields struct {
 	AskPath []uint64
 	// Failure is an encoded Failure.
 	Failure []byte
+	// Trace is the trace that it belongs to; nil = none.
+	Trace *Trace
 }
 
 // AppendBody appends a body: the fields in number order, the payload last (left out when empty).
 func AppendBody(out []byte, f BodyFields, payload []byte) []byte {
 	out = appendUint(out, 3, f.Correlation)
+	if f.Trace != nil {
+		out = f.Trace.append(out)
+	}
 	if len(f.Failure) > 0 {
 		out = appendBytes(out, 21, f.Failure)
 	}

@@ -154,6 +154,7 @@ fn rewritten(view: &EnvelopeView<'_>, ask_path: &[u64]) -> Vec<u8> {
         correlation: view.correlation,
         ask_path,
         failure: view.failure,
+        trace: None,
     };
     writer::join(&who.bytes, &what, &writer::body(fields, view.payload)).to_vec()
 }

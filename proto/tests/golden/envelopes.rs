@@ -69,6 +69,7 @@ fn body(correlation: u64, ask_path: &[u64], failure: &[u8], payload: &[u8]) -> V
             correlation,
             ask_path,
             failure,
+            trace: None,
         },
         payload,
     )

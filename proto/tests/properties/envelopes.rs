@@ -1,10 +1,12 @@
 //! The envelope view and writer.
 
+use actorbridge_proto::trace::{MAX_TRACESTATE, Trace};
 use actorbridge_proto::v1::{Code, ContentType, Envelope, Kind};
 use actorbridge_proto::writer::{self, BodyFields};
 use actorbridge_proto::{EnvelopeView, Refusal, What, Who, view};
 use bytes::Bytes;
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 use prost::Message as _;
 
@@ -200,16 +202,25 @@ proptest! {
         who in ("[a-z:/]{0,20}", "[a-zé:/]{0,20}", "[a-z:/]{0,20}"),
         what in (any::<u32>(), "[a-z.]{0,20}", any::<u32>(), any::<u32>(), any::<bool>()),
         body in (any::<u64>(), vec(any::<u64>(), 0..=16), some_bytes(30), some_bytes(100)),
+        trace in option::of((1..u128::MAX, 1..u64::MAX, any::<u8>(), "[a-z=,]{0,600}")),
     ) {
+        let trace = trace.map(|(trace, span, flags, state)| Trace {
+            trace_id: trace.to_be_bytes(),
+            span_id: span.to_be_bytes(),
+            flags,
+            state,
+        });
         let content = if what.4 { ContentType::Json } else { ContentType::Protobuf };
         let (w, t) = (writer::who(&who.0, &who.1, &who.2), writer::what_of(what.0, &what.1, what.2, what.3, content));
-        let fields = BodyFields { correlation: body.0, ask_path: &body.1, failure: &body.2 };
+        let fields = BodyFields { correlation: body.0, ask_path: &body.1, failure: &body.2, trace: trace.as_ref() };
         let b = writer::body(fields, &body.3);
         prop_assert_eq!(&Who::parse(w.bytes.clone()).expect("written here"), &w);
         prop_assert_eq!(&What::parse(t.bytes.clone()).expect("written here"), &t);
         let all = writer::join(&w.bytes, &t.bytes, &b);
         let view = EnvelopeView::read(&all).expect("written here");
         prop_assert_eq!(view.failure, &body.2[..]);
+        let sent = trace.map(|t| if t.state.len() > MAX_TRACESTATE { Trace { state: String::new(), ..t } } else { t });
+        prop_assert_eq!(Trace::of(&view), sent);
         let mut without_failure = fields_of(&all);
         without_failure.retain(|(number, _)| *number != 21);
         let oracle = Envelope::decode(&bytes_of(&without_failure)[..]).expect("written here");

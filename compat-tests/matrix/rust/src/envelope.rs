@@ -103,6 +103,7 @@ pub fn write(order: &WriteEnvelope) -> Result<Vec<u8>, String> {
             correlation: parts.correlation,
             ask_path: &parts.ask_path,
             failure: &parts.failure,
+            trace: None,
         },
         &parts.payload,
     );
