@@ -51,8 +51,20 @@ pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
     drive(actor, work).await;
 }
 
+/// Handles a message that was taken past the mailbox, and ends. What is to be done after that is an activation as usual.
+pub(crate) async fn handle_alone<A: Actor>(mut actor: Box<A>, mut work: Work) {
+    let handled = handle_one(&mut *actor, &mut work).await;
+    if handled.is_err() || work.cx.has_staged() {
+        return work.goes_on(actor, handled);
+    }
+    work.cx.end();
+    if let Some(actor) = work.cell.rest_after(&work.node, work.done.take(), actor) {
+        work.goes_on(actor, handled);
+    }
+}
+
 /// Goes on with an activation whose first message was handled elsewhere.
-pub(crate) async fn go_on(actor: Box<dyn DynActor>, mut work: Work, handled: Result<(), End>) {
+async fn go_on(actor: Box<dyn DynActor>, mut work: Work, handled: Result<(), End>) {
     let actor = match handled {
         Err(End::Panicked(panic, message_type)) => {
             let _ = catching_now(move || drop(actor));
@@ -228,20 +240,19 @@ impl Work {
         }
     }
 
+    pub(crate) fn node(&self) -> &Arc<Inner> {
+        &self.node
+    }
+
     /// Begins a message that was taken past the mailbox.
     pub(crate) fn begin(&mut self, message: Message) {
         self.done = Some(Done::One(message.permit));
         self.cx.begin(message);
     }
 
-    /// Ends the activation, if nothing is left to do; else the actor comes back with it.
-    pub(crate) fn rest(mut self, actor: Box<dyn DynActor>) -> Option<(Box<dyn DynActor>, Self)> {
-        if self.cx.has_staged() {
-            return Some((actor, self));
-        }
-        self.cx.end();
-        let more = self.cell.rest_after(&self.node, self.done.take(), actor)?;
-        Some((more, self))
+    fn goes_on(self, actor: Box<dyn DynActor>, handled: Result<(), End>) {
+        let node = self.node.clone();
+        node.tasks.spawn_on(go_on(actor, self, handled), &node.handle);
     }
 
     /// Tells whom it concerns how a handler ended.

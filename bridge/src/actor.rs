@@ -104,13 +104,10 @@ pub trait Actor: Send + 'static {
 
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// The actor and what it worked on, after one message.
-pub(crate) type HandledOne = (Box<dyn DynActor>, Work, Result<(), End>);
-
 /// The same with one type for all actors.
 pub(crate) trait DynActor: Send {
     fn work<'a>(&'a mut self, work: &'a mut Work) -> Boxed<'a, End>;
-    fn handle_one(self: Box<Self>, work: Work) -> Boxed<'static, HandledOne>;
+    fn handle_alone(self: Box<Self>, work: Work) -> Boxed<'static, ()>;
     fn post_start<'a>(&'a mut self, cx: &'a Cx) -> Boxed<'a, Result<(), Fault>>;
     fn post_stop(&mut self) -> Boxed<'_, ()>;
     fn snapshot(&self) -> Option<State>;
@@ -122,12 +119,8 @@ impl<A: Actor> DynActor for A {
         Box::pin(activation::work(self, work))
     }
 
-    fn handle_one(self: Box<Self>, mut work: Work) -> Boxed<'static, HandledOne> {
-        let mut actor = self;
-        Box::pin(async move {
-            let handled = activation::handle_one(&mut *actor, &mut work).await;
-            (actor as Box<dyn DynActor>, work, handled)
-        })
+    fn handle_alone(self: Box<Self>, work: Work) -> Boxed<'static, ()> {
+        Box::pin(activation::handle_alone(self, work))
     }
 
     fn post_start<'a>(&'a mut self, cx: &'a Cx) -> Boxed<'a, Result<(), Fault>> {

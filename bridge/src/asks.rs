@@ -241,15 +241,15 @@ impl Inner {
     }
 
     /// Brings an answer to the node that asked.
-    pub(crate) fn answer(self: &Arc<Self>, reply_to: &str, out: &Outgoing) {
-        if inline::keep_answer(reply_to, out) {
+    pub(crate) fn answer(self: &Arc<Self>, reply_to: &str, correlation: u64, out: Outgoing) {
+        let Some(out) = inline::keep_answer(reply_to, correlation, out) else {
             return;
-        }
+        };
         // Nearly always: the address was read when its stream was opened.
         let pinned = reply_to.strip_prefix("ab://").and_then(|rest| rest.split_once('/'));
         if let Some((node, _)) = pinned
             && node != self.name
-            && let Some(Ok(true)) = self.link_to(node).map(|link| link.send_off_stream(out))
+            && let Some(Ok(true)) = self.link_to(node).map(|link| link.send_off_stream(&out))
         {
             return;
         }
@@ -258,12 +258,10 @@ impl Inner {
         };
         match address.node() {
             Some(node) if node != self.name => {
-                match self.link_to(node).map(|link| link.send_off_stream(out)) {
+                match self.link_to(node).map(|link| link.send_off_stream(&out)) {
                     Some(Ok(true)) => {}
                     // The asker does not read this reply: it is told that, and that its ask was handled.
-                    Some(Err(fault)) => {
-                        self.answer_failure(reply_to, out.correlation(), &fault.done().failure(), &[], None)
-                    }
+                    Some(Err(fault)) => self.answer_failure(reply_to, correlation, &fault.done().failure(), &[], None),
                     _ => self.log(
                         Level::Warn,
                         reply_to,
@@ -272,7 +270,7 @@ impl Inner {
                 }
             }
             _ => {
-                if let Ok(message) = Message::read(Arc::default(), out.what.clone(), out.body.clone()) {
+                if let Ok(message) = Message::read(Arc::default(), out.what, out.body) {
                     self.answered(message);
                 }
             }
@@ -300,7 +298,11 @@ impl Inner {
             ..Default::default()
         };
         let what = Arc::new(writer::what(Kind::Failure, type_name, 1, 1));
-        self.answer(reply_to, &Outgoing::encoded(what, writer::body(fields, payload)));
+        self.answer(
+            reply_to,
+            correlation,
+            Outgoing::encoded(what, writer::body(fields, payload)),
+        );
     }
 
     /// An answer has come to this node.

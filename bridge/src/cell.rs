@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use actorbridge_proto::Who;
@@ -69,6 +69,8 @@ pub(crate) struct CellState {
     pub(crate) children: Vec<Arc<Cell>>,
     pub(crate) watchers: BTreeSet<String>,
     waiters: Vec<Arc<Notify>>,
+    /// Somebody waits until no activation runs.
+    idle_awaited: bool,
     /// The ask that is being handled.
     running: Option<Running>,
     /// Requests that are not answered yet, by the node that keeps their slot and their number there.
@@ -243,6 +245,7 @@ impl Cell {
             children: Vec::new(),
             watchers: BTreeSet::new(),
             waiters: Vec::new(),
+            idle_awaited: false,
             running: None,
             requests: BTreeMap::new(),
             timers: BTreeMap::new(),
@@ -269,7 +272,7 @@ impl Cell {
         }
     }
 
-    pub(crate) fn lock(&self) -> std::sync::MutexGuard<'_, CellState> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, CellState> {
         lock(&self.state)
     }
 
@@ -388,10 +391,8 @@ impl Cell {
             return Some(actor);
         }
         state.actor = Some(actor);
-        state.active = false;
         state.mailbox.shrink();
-        drop(state);
-        self.idle.notify_waiters();
+        self.is_idle(state);
         None
     }
 
@@ -412,19 +413,18 @@ impl Cell {
         let grants = state.pool.grants(!more);
         let waiters = std::mem::take(&mut state.waiters);
         let rest = match more {
-            true => Some(actor), // the activation looks what it is
+            true => {
+                drop(state);
+                Some(actor) // the activation looks what it is
+            }
             false => {
                 state.actor = Some(actor);
-                state.active = false;
+                self.is_idle(state);
                 None
             }
         };
-        drop(state);
         node.grant(grants);
         waiters.iter().for_each(|w| w.notify_waiters());
-        if rest.is_none() {
-            self.idle.notify_waiters();
-        }
         rest
     }
 
@@ -433,8 +433,17 @@ impl Cell {
         if let Some(done) = done {
             self.give_back(node, 0, done);
         }
-        self.lock().active = false;
-        self.idle.notify_waiters();
+        self.is_idle(self.lock());
+    }
+
+    /// No activation runs any more.
+    fn is_idle(&self, mut state: MutexGuard<'_, CellState>) {
+        state.active = false;
+        let awaited = std::mem::take(&mut state.idle_awaited);
+        drop(state);
+        if awaited {
+            self.idle.notify_waiters();
+        }
     }
 
     /// Runs `look` on the actor while no activation runs.
@@ -456,8 +465,12 @@ impl Cell {
                 let idle = self.idle.notified();
                 let mut idle = std::pin::pin!(idle);
                 idle.as_mut().enable();
-                if !self.lock().active {
-                    return;
+                {
+                    let mut state = self.lock();
+                    if !state.active {
+                        return;
+                    }
+                    state.idle_awaited = true;
                 }
                 idle.await;
             }

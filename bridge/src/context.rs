@@ -1,6 +1,7 @@
 //! What a handler can do.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actorbridge_proto::v1::{Code, Kind};
@@ -18,13 +19,18 @@ use crate::cell::{Cell, Request, TimerEntry};
 use crate::codec::Codec;
 use crate::error::{Error, Fault};
 use crate::message::{MAX_MESSAGE, Message, Outgoing, Payload};
-use crate::node::{Inner, lock};
+use crate::node::Inner;
 use crate::outbox::{Flush, Outbox, PARK};
 use crate::run::Run;
 use crate::traces::{Chain, in_trace};
 use crate::versions;
 
 const MAX_TIMERS: usize = 1024;
+
+fn nothing_to_answer() -> Fault {
+    let detail = "there is no ask to answer, or it has been answered";
+    Fault::new(Code::InvalidArgument, detail)
+}
 
 /// The right to answer one ask. Keep it to answer after the handler has returned.
 #[must_use = "an ask that is not answered fails at its deadline"]
@@ -45,10 +51,35 @@ impl Responder {
     /// no encoding in the codec of the ask: the asker is told that too.
     pub fn reply<T: Payload>(self, message: &T) -> Result<(), Fault> {
         let codec = self.codec;
-        self.reply_with(|fields| Outgoing::in_codec(codec, Kind::Reply, message, fields))
+        self.asked()
+            .reply(|fields| Outgoing::in_codec(codec, Kind::Reply, message, fields))
     }
 
-    pub(crate) fn reply_with(self, make: impl FnOnce(BodyFields<'_>) -> Result<Outgoing, Fault>) -> Result<(), Fault> {
+    /// Answers the ask with a failure.
+    pub fn fail(self, fault: &Fault) {
+        self.asked().fail(fault);
+    }
+
+    fn asked(&self) -> Asked<'_> {
+        Asked {
+            node: &self.node,
+            who: &self.who,
+            correlation: self.correlation,
+            trace: self.trace.as_deref().cloned(),
+        }
+    }
+}
+
+/// An ask that is to be answered, once.
+struct Asked<'a> {
+    node: &'a Arc<Inner>,
+    who: &'a Who,
+    correlation: u64,
+    trace: Option<Trace>,
+}
+
+impl Asked<'_> {
+    fn reply(self, make: impl FnOnce(BodyFields<'_>) -> Result<Outgoing, Fault>) -> Result<(), Fault> {
         let trace = self.trace();
         let fields = BodyFields {
             correlation: self.correlation,
@@ -71,12 +102,11 @@ impl Responder {
             self.fail(&fault);
             return Err(fault);
         }
-        self.node.answer(&self.who.reply_to, &out);
+        self.node.answer(&self.who.reply_to, self.correlation, out);
         Ok(())
     }
 
-    /// Answers the ask with a failure.
-    pub fn fail(self, fault: &Fault) {
+    fn fail(self, fault: &Fault) {
         let (failure, payload, trace) = (fault.failure(), fault.payload(), self.trace());
         self.node
             .answer_failure(&self.who.reply_to, self.correlation, &failure, &payload, trace.as_ref());
@@ -84,7 +114,7 @@ impl Responder {
 
     /// The answer belongs to the trace of its ask.
     fn trace(&self) -> Option<Trace> {
-        let asked = self.trace.as_deref()?;
+        let asked = self.trace.as_ref()?;
         self.node.trace_now(None).or_else(|| Some(asked.clone()))
     }
 }
@@ -95,7 +125,8 @@ pub struct Cx {
     cell: Arc<Cell>,
     outbox: Outbox,
     message: Option<Message>,
-    owed: Mutex<Option<Responder>>,
+    /// The message is an ask that nobody has answered, or promised to.
+    owed: AtomicBool,
     /// Made when it is looked at; of an ask, its asker trips it.
     token: OnceLock<CancellationToken>,
 }
@@ -107,21 +138,14 @@ impl Cx {
             cell,
             outbox: Outbox::default(),
             message: None,
-            owed: Mutex::default(),
+            owed: AtomicBool::new(false),
             token: OnceLock::new(),
         }
     }
 
     pub(crate) fn begin(&mut self, message: Message) {
         self.token.take();
-        let owed = message.is_ask().then(|| Responder {
-            node: self.node.clone(),
-            who: message.who.clone(),
-            correlation: message.correlation,
-            codec: message.codec(),
-            trace: message.trace().map(Box::new),
-        });
-        *self.owed.get_mut().unwrap_or_else(|e| e.into_inner()) = owed;
+        *self.owed.get_mut() = message.is_ask();
         self.message = Some(message);
     }
 
@@ -142,14 +166,33 @@ impl Cx {
     }
 
     pub(crate) fn owes_reply(&self) -> bool {
-        lock(&self.owed).is_some()
+        self.owed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn fail(&self, fault: &Fault) {
-        let owed = lock(&self.owed).take();
-        if let Some(owed) = owed {
-            owed.fail(fault);
+        if let Some(asked) = self.take_asked() {
+            asked.fail(fault);
         }
+    }
+
+    /// The ask that is being handled, for who answers it now.
+    fn take_asked(&self) -> Option<Asked<'_>> {
+        let message = self.message.as_ref()?;
+        self.owed.swap(false, Ordering::AcqRel).then(|| Asked {
+            node: &self.node,
+            who: &message.who,
+            correlation: message.correlation,
+            trace: message.trace(),
+        })
+    }
+
+    pub(crate) fn reply_with(
+        &self,
+        make: impl FnOnce(Codec, BodyFields<'_>) -> Result<Outgoing, Fault>,
+    ) -> Result<(), Fault> {
+        let asked = self.take_asked().ok_or_else(nothing_to_answer)?;
+        let codec = self.message.as_ref().map(Message::codec).unwrap_or_default();
+        asked.reply(|fields| make(codec, fields))
     }
 
     /// This actor's address.
@@ -182,7 +225,7 @@ impl Cx {
     /// # Errors
     /// INVALID_ARGUMENT if there is no ask, or it has been answered; TOO_LARGE as [`Responder::reply`].
     pub fn reply<T: Payload>(&self, message: &T) -> Result<(), Fault> {
-        self.take_responder()?.reply(message)
+        self.reply_with(|codec, fields| Outgoing::in_codec(codec, Kind::Reply, message, fields))
     }
 
     /// Ends the handling of one message of a protocol: an ask is answered with the reply or the fault, a tell is not.
@@ -191,8 +234,10 @@ impl Cx {
     /// The fault, or TOO_LARGE as [`Responder::reply`].
     pub fn answer<T: Payload>(&self, reply: Result<T, Fault>) -> Result<(), Fault> {
         let reply = reply?;
-        let owed = lock(&self.owed).take();
-        owed.map_or(Ok(()), |owed| owed.reply(&reply))
+        match self.owes_reply() {
+            true => self.reply(&reply),
+            false => Ok(()),
+        }
     }
 
     /// Takes over the duty to answer the ask that is being handled.
@@ -200,13 +245,15 @@ impl Cx {
     /// # Errors
     /// INVALID_ARGUMENT if there is no ask, or it has been answered.
     pub fn take_responder(&self) -> Result<Responder, Fault> {
-        let nothing = || {
-            Fault::new(
-                Code::InvalidArgument,
-                "there is no ask to answer, or it has been answered",
-            )
-        };
-        lock(&self.owed).take().ok_or_else(nothing)
+        let asked = self.take_asked().zip(self.message.as_ref());
+        let (asked, message) = asked.ok_or_else(nothing_to_answer)?;
+        Ok(Responder {
+            node: self.node.clone(),
+            who: message.who.clone(),
+            correlation: asked.correlation,
+            codec: message.codec(),
+            trace: asked.trace.map(Box::new),
+        })
     }
 
     /// Stages a message. It leaves when the batch of messages that the actor was given ends, after 64 messages or 16 KiB,
@@ -243,7 +290,7 @@ impl Cx {
         };
         self.outbox.clear_the_way(&self.node, &self.cell, to, PARK).await?;
         self.node.forward(&message, to).await?;
-        *lock(&self.owed) = None;
+        self.owed.store(false, Ordering::Release);
         Ok(())
     }
 

@@ -378,6 +378,11 @@ impl Outgoing {
         self.plain.filter(|_| self.older.is_empty()).map(usize::from)
     }
 
+    /// Is it read by every reader of its type?
+    pub(crate) fn has_one_version(&self) -> bool {
+        self.what.min_reader <= 1 || self.passed_on
+    }
+
     /// The number that joins an ask with its reply; 0 = none.
     pub(crate) fn correlation(&self) -> u64 {
         EnvelopeView::read_body(&self.body, 0).map_or(0, |view| view.correlation)
@@ -397,7 +402,7 @@ impl Outgoing {
     /// program writes. An error is the version that the peer reads, of which there is no encoding.
     pub(crate) fn for_peer(&self, reads: &HashMap<String, u32>) -> Result<(&What, &Bytes), u32> {
         let newest = (&*self.what, &self.body);
-        if self.what.min_reader <= 1 || self.passed_on {
+        if self.has_one_version() {
             return Ok(newest);
         }
         match reads.get(&self.what.type_name) {

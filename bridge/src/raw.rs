@@ -141,7 +141,6 @@ impl Cx {
     /// # Errors
     /// As there.
     pub fn reply_raw(&self, raw: &RawType, payload: &[u8]) -> Result<(), Fault> {
-        self.take_responder()?
-            .reply_with(|fields| Ok(raw.outgoing(Kind::Reply, payload, fields)))
+        self.reply_with(|_, fields| Ok(raw.outgoing(Kind::Reply, payload, fields)))
     }
 }

@@ -119,7 +119,15 @@ impl Build {
     fn compile(&self, manifest: &Path, library: &Library) -> Result<PathBuf, String> {
         let mut cargo = Command::new("cargo");
         // The static library alone: beside an `rlib` cargo leaves out the optimisation across crates that the profile asks for.
-        cargo.args(["rustc", "--lib", "--crate-type", "staticlib", "--profile", &self.profile, "--manifest-path"]);
+        cargo.args([
+            "rustc",
+            "--lib",
+            "--crate-type",
+            "staticlib",
+            "--profile",
+            &self.profile,
+            "--manifest-path",
+        ]);
         cargo.arg(manifest.join("Cargo.toml"));
         let mut folder = library.target.clone();
         if let Some(triple) = &self.target {

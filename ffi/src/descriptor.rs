@@ -85,6 +85,14 @@ impl Desc {
         Ok(body.into())
     }
 
+    /// [`Self::body`] of an arena that its caller keeps.
+    pub(crate) fn body_of(&self, arena: &[u8]) -> Result<Bytes, Fail> {
+        if self.flags == AB_DESC_WHOLE {
+            return Ok(Bytes::copy_from_slice(self.ext().of(arena)?));
+        }
+        self.body(&Bytes::copy_from_slice(arena))
+    }
+
     /// The flow, if it is one.
     pub(crate) fn flow(&self) -> Result<u32, Fail> {
         match u32::try_from(self.target) {

@@ -228,8 +228,11 @@ fn watch_now(shared: &Arc<Shared>, end: &Arc<LinkEnd>, handle: &Handle) {
     shared.wake(); // the pump sees that it is over
 }
 
-/// Brings all that waits in the ring to the link, on this thread.
+/// Brings all that waits in the ring to the link, on this thread, and waits for who is doing so.
 pub(crate) fn drain_all(shared: &Shared, end: &LinkEnd) {
+    if shared.memory.is_drained(Way::ToNode) {
+        return;
+    }
     let mut reader = lock(&shared.reader);
     while drain_some(shared, &mut reader, end) > 0 {}
 }

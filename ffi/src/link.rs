@@ -543,7 +543,7 @@ impl Door {
         if arena.len() > MAX_ARENA {
             return Err(Fail::new(AB_BAD_ARGUMENT, "an arena has at most 4 MiB"));
         }
-        let body = req.body(&Bytes::copy_from_slice(arena))?;
+        let body = req.body_of(arena)?;
         if let Some(shared) = self.shared.get() {
             lane::drain_all(shared, &self.end); // what was sent before comes before
         }
@@ -552,13 +552,14 @@ impl Door {
             Inline::Later => return Ok(AB_PENDING),
             Inline::NotTaken => return Ok(AB_NOT_INLINE),
         };
+        let what = &what.bytes;
         let (head, all) = (what.len(), what.len() + body.len());
         *need = all;
         let Some(room) = rep_arena.get_mut(..all) else {
-            self.end.answer_later(&what, &body);
+            self.end.answer_later(what, &body);
             return Ok(AB_SHORT_BUFFER);
         };
-        room[..head].copy_from_slice(&what);
+        room[..head].copy_from_slice(what);
         room[head..].copy_from_slice(&body);
         *rep = Desc {
             ext_len: all as u32,

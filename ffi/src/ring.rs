@@ -90,6 +90,12 @@ impl Memory {
         unsafe { self.base.add(CONTROL * (1 + way as usize)).cast::<Control>().as_ref() }
     }
 
+    /// Does the link have all that was put in a ring? Its reader gives room back only after that.
+    pub(crate) fn is_drained(&self, way: Way) -> bool {
+        let control = self.control(way);
+        control.head() == control.tail()
+    }
+
     fn data(&self, way: Way) -> *mut u8 {
         // SAFETY: inside the memory.
         unsafe { self.base.add(HEADER + RING * way as usize).as_ptr() }

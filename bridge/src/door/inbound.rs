@@ -29,6 +29,8 @@ pub(super) struct Inbound {
     binding: u32,
     pub(super) who: Arc<Who>,
     pub(super) host: Host,
+    /// The type of its last inline ask, and what it is.
+    pub(super) asked: Option<(u32, Arc<What>)>,
 }
 
 impl LinkEnd {
@@ -127,6 +129,7 @@ impl LinkEnd {
             binding: number,
             who: Arc::new(who),
             host,
+            asked: None,
         }
     }
 

@@ -5,24 +5,25 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use actorbridge_proto::{What, Who, writer};
 use bytes::Bytes;
 
 use super::LinkEnd;
-use super::inbound::Host;
-use crate::activation::{self, Work};
+use super::inbound::{Host, Inbound};
+use crate::activation::Work;
 use crate::actor::DynActor;
+use crate::cell::Cell;
 use crate::machine::link::Phase;
 use crate::message::{MAX_MESSAGE, Message, Outgoing};
-use crate::node::{Inner, lock};
+use crate::node::lock;
 
 /// What became of an ask that was to be handled at once.
 #[derive(Debug)]
 pub enum Inline {
     /// Its answer, a reply or a failure: what it is, and its body.
-    Answered(Bytes, Bytes),
+    Answered(Arc<What>, Bytes),
     /// It was taken, and its answer comes as that of any other ask.
     Later,
     /// It was not taken: send it as any other ask.
@@ -49,16 +50,14 @@ impl Drop for Over {
     }
 }
 
-/// Keeps an answer for the asker that waits on this thread; `false`: it is for somebody else.
-pub(crate) fn keep_answer(reply_to: &str, out: &Outgoing) -> bool {
+/// Keeps an answer for the asker that waits on this thread; one that is for somebody else comes back.
+pub(crate) fn keep_answer(reply_to: &str, correlation: u64, out: Outgoing) -> Option<Outgoing> {
     ASKED.with_borrow_mut(|asked| match asked {
-        Some(asked)
-            if asked.answer.is_none() && asked.correlation == out.correlation() && asked.who.reply_to == reply_to =>
-        {
-            asked.answer = Some(out.clone());
-            true
+        Some(asked) if asked.answer.is_none() && asked.correlation == correlation && asked.who.reply_to == reply_to => {
+            asked.answer = Some(out);
+            None
         }
-        _ => false,
+        _ => Some(out),
     })
 }
 
@@ -77,16 +76,8 @@ impl LinkEnd {
         if body.len() > MAX_MESSAGE || somebody_waits() {
             return Inline::NotTaken;
         }
-        let what = {
-            let mut state = lock(&self.state);
-            if state.machine.phase() == Phase::Down {
-                return Inline::NotTaken;
-            }
-            Self::what_in(&mut state, type_id)
-        };
-        let (who, cell) = match lock(&self.inbound).get(&flow).map(|stream| (&stream.who, &stream.host)) {
-            Some((who, Host::Cell(cell))) => (who.clone(), cell.clone()),
-            _ => return Inline::NotTaken,
+        let Some((who, what, cell)) = self.asked_inline(flow, type_id) else {
+            return Inline::NotTaken;
         };
         // Its deadline counts for nothing: it does not wait.
         let Ok(message) = Message::read(who, what, body) else {
@@ -100,24 +91,53 @@ impl LinkEnd {
         let Some(actor) = cell.offer_inline((self.id, flow), &message) else {
             return Inline::NotTaken;
         };
-        let mut work = Work::new(cell, node.clone());
+        let mut work = Work::new(cell, node);
         work.begin(message);
-        match run(&node, actor, work, asked) {
-            Some(answer) => self.answer_for_peer(&node, &answer),
+        match run(actor, work, asked) {
+            Some(answer) => self.answer_for_peer(answer),
             None => Inline::Later,
         }
     }
 
+    /// To whom an ask of a flow and a type goes, if it is an actor of this node.
+    fn asked_inline(&self, flow: u32, type_id: u32) -> Option<(Arc<Who>, Arc<What>, Arc<Cell>)> {
+        let told = |stream: &Inbound| match (&stream.host, &stream.asked) {
+            (Host::Cell(cell), Some((id, what))) if *id == type_id => {
+                Some((stream.who.clone(), what.clone(), cell.clone()))
+            }
+            _ => None,
+        };
+        if let Some(found) = lock(&self.inbound).get(&flow).and_then(told) {
+            return self.over.get().is_none().then_some(found);
+        }
+        let what = {
+            let mut state = lock(&self.state);
+            if state.machine.phase() == Phase::Down {
+                return None;
+            }
+            Self::what_in(&mut state, type_id)
+        };
+        let mut inbound = lock(&self.inbound);
+        let stream = inbound.get_mut(&flow)?;
+        stream.asked = Some((type_id, what));
+        told(stream)
+    }
+
     /// The answer as the peer reads it; one that it does not read goes the usual way, which tells it that.
-    fn answer_for_peer(&self, node: &Arc<Inner>, answer: &Outgoing) -> Inline {
+    fn answer_for_peer(&self, answer: Outgoing) -> Inline {
+        if answer.has_one_version() {
+            return Inline::Answered(answer.what, answer.body);
+        }
         let state = lock(&self.state);
         if let Ok((what, body)) = answer.for_peer(&state.reads) {
-            return Inline::Answered(what.bytes.clone(), body.clone());
+            return Inline::Answered(Arc::new(what.clone()), body.clone());
         }
         drop(state);
-        let _ = self.send_off_stream(answer).map_err(|fault| {
+        let _ = self.send_off_stream(&answer).map_err(|fault| {
             let reply_to = format!("ab://{}/", self.peer().unwrap_or_default());
-            node.answer_failure(&reply_to, answer.correlation(), &fault.done().failure(), &[], None);
+            if let Some(node) = self.node.upgrade() {
+                node.answer_failure(&reply_to, answer.correlation(), &fault.done().failure(), &[], None);
+            }
         });
         Inline::Later
     }
@@ -131,8 +151,9 @@ impl LinkEnd {
 }
 
 /// Runs an actor's handler until it waits, or has ended, and returns the answer that came of it.
-fn run(node: &Arc<Inner>, actor: Box<dyn DynActor>, work: Work, asked: Asked) -> Option<Outgoing> {
-    let mut handling = actor.handle_one(work);
+fn run(actor: Box<dyn DynActor>, work: Work, asked: Asked) -> Option<Outgoing> {
+    let node = work.node().clone();
+    let mut handling = actor.handle_alone(work);
     ASKED.set(Some(asked));
     let over = Over;
     let polled = {
@@ -141,21 +162,8 @@ fn run(node: &Arc<Inner>, actor: Box<dyn DynActor>, work: Work, asked: Asked) ->
     };
     let answer = ASKED.take().and_then(|asked| asked.answer);
     drop(over);
-    let left = match polled {
-        Poll::Ready((actor, work, Ok(()))) => work.rest(actor).map(|(actor, work)| (actor, work, Ok(()))),
-        Poll::Ready(ended) => Some(ended),
-        Poll::Pending => {
-            let goes_on = async move {
-                let (actor, work, handled) = handling.await;
-                activation::go_on(actor, work, handled).await;
-            };
-            node.tasks.spawn_on(goes_on, &node.handle);
-            None
-        }
-    };
-    if let Some((actor, work, handled)) = left {
-        let goes_on = activation::go_on(actor, work, handled);
-        node.tasks.spawn_on(goes_on, &node.handle);
+    if polled.is_pending() {
+        node.tasks.spawn_on(handling, &node.handle);
     }
     answer
 }
