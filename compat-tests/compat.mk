@@ -14,7 +14,8 @@ compat-smoke: compat-peers ## one ask over every door and pair
 	@$(COMPAT) --peers $(COMPAT_PEERS) --filter "an ask is answered"
 
 compat-peers: compat-programs compat-rustcore
-	@cd compat-tests/peer-go && $(GO) build -o $(CURDIR)/$(COMPAT_PEERS)/compat-peer-go .
+	@cd compat-tests/peer-go && $(GO) build -o $(CURDIR)/$(COMPAT_PEERS)/compat-peer-go . && \
+		CGO_ENABLED=0 $(GO) build -o $(CURDIR)/$(COMPAT_PEERS)/compat-peer-go-nocgo .
 	@cd compat-tests/peer-native && $(GO) build -o $(CURDIR)/$(COMPAT_PEERS)/compat-peer-native .
 
 # The runner, and the Rust peer, which peer-go's tests start as a sidecar.

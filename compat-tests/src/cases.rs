@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use compat_peer::ops::Content;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -109,6 +110,8 @@ pub struct Step {
     pub at: Option<Side>,
     /// The message: {Name: {field: value}}.
     pub message: Option<Value>,
+    /// What the message is sent in, and its reply comes in.
+    pub codec: Content,
     /// More fields of the request that the verb makes.
     pub with: Option<Value>,
     /// Runs in the background under this name.

@@ -1,4 +1,4 @@
-//! Messages by their JSON form: cases are data, so their messages have no type at compile time.
+//! Messages by their JSON form: cases are data, so their messages have no type at compile time. [`packed`]: in MessagePack.
 
 use std::path::Path;
 
@@ -6,7 +6,9 @@ use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, SerializeOptions};
 use serde_json::Value;
 
-use compat_peer::ops::{Encoded, from_hex, to_hex};
+mod packed;
+
+use compat_peer::ops::{Content, Encoded, from_hex, to_hex};
 
 /// The project's schema and the test messages.
 #[derive(Debug, Clone)]
@@ -46,6 +48,31 @@ impl Schema {
     /// # Errors
     /// A sentence that names the message.
     pub fn encode(&self, message: &Value) -> Result<Encoded, String> {
+        let (descriptor, bytes) = self.protobuf(message)?;
+        Ok(Encoded {
+            type_name: descriptor.full_name().to_owned(),
+            payload: to_hex(&bytes),
+            codec: Content::Protobuf,
+        })
+    }
+
+    /// The same in a codec: the full name, and the bytes.
+    ///
+    /// # Errors
+    /// As [`Schema::encode`].
+    pub fn encode_in(&self, codec: Content, message: &Value) -> Result<(String, Vec<u8>), String> {
+        let (of, bytes) = self.protobuf(message)?;
+        let name = of.full_name().to_owned();
+        let message = DynamicMessage::decode(of, &*bytes);
+        let encoded = match (codec, message) {
+            (Content::Json, Ok(message)) => serde_json::to_vec(&message).map_err(|e| e.to_string())?,
+            (Content::Msgpack, Ok(message)) => packed::write(&message)?,
+            _ => bytes,
+        };
+        Ok((name, encoded))
+    }
+
+    fn protobuf(&self, message: &Value) -> Result<(MessageDescriptor, Vec<u8>), String> {
         let Some((name, fields)) = message
             .as_object()
             .filter(|o| o.len() == 1)
@@ -65,14 +92,9 @@ impl Schema {
             Some(n) => pad(n),
             None => Vec::new(),
         };
-        let type_name = descriptor.full_name().to_owned();
-        let message =
-            DynamicMessage::deserialize(descriptor, Value::Object(fields)).map_err(|e| format!("{name}: {e}"))?;
-        let bytes = [message.encode_to_vec(), appended, padding].concat();
-        Ok(Encoded {
-            type_name,
-            payload: to_hex(&bytes),
-        })
+        let message = DynamicMessage::deserialize(descriptor.clone(), Value::Object(fields))
+            .map_err(|e| format!("{name}: {e}"))?;
+        Ok((descriptor, [message.encode_to_vec(), appended, padding].concat()))
     }
 
     /// The fields of a message, zeros included.
@@ -91,6 +113,27 @@ impl Schema {
     /// A sentence that names the type.
     pub fn decode_as(&self, name: &str, bytes: &[u8]) -> Result<Value, String> {
         self.decode_bytes(self.find(name)?, bytes)
+    }
+
+    /// The fields of a message of this name in a codec, zeros included.
+    ///
+    /// # Errors
+    /// A sentence: the bytes are not of this codec.
+    pub fn decode_in(&self, codec: Content, name: &str, bytes: &[u8]) -> Result<Value, String> {
+        let of = self.find(name)?;
+        let wrong = |e: &dyn std::fmt::Display| format!("{name} does not decode as {codec:?}: {e}");
+        match codec {
+            Content::Json => {
+                let mut json = serde_json::Deserializer::from_slice(bytes);
+                let message = DynamicMessage::deserialize(of.clone(), &mut json).map_err(|e| wrong(&e))?;
+                self.decode_bytes(of, &message.encode_to_vec())
+            }
+            Content::Msgpack => {
+                let message = packed::read(&of, bytes).map_err(|e| wrong(&e))?;
+                self.decode_bytes(of, &message.encode_to_vec())
+            }
+            _ => self.decode_bytes(of, bytes),
+        }
     }
 
     fn decode_bytes(&self, descriptor: MessageDescriptor, bytes: &[u8]) -> Result<Value, String> {

@@ -147,5 +147,6 @@ def _reply(envelope) -> peer_pb2.Seen:
         raise Refused(_code(envelope.failure.code))
     seen = peer_pb2.Seen()
     seen.fields.add(name="type", text=envelope.type)
+    seen.fields.add(name="content_type", number=envelope.content_type)
     seen.fields.add(name="payload", data=envelope.payload)
     return seen

@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"bytes"
+
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -44,6 +46,27 @@ var oldTooNew = func() protoreflect.MessageDescriptor {
 
 // silent handles asks and never answers them.
 func silent(_ ab.Context, m *ab.Message) error { return m.Decode(&testpb.EchoRequest{}) }
+
+// Raw is the type of raw messages in cases.
+var Raw = ab.NewRawType("actorbridge.test.v1.Raw")
+
+// rawEcho answers a raw ask with its bytes; one without bytes with those that it was told last.
+type rawEcho struct{ told []byte }
+
+// Receive implements ab.Receiver.
+func (r *rawEcho) Receive(_ ab.Context, m *ab.Message) error {
+	payload, err := m.Raw(Raw)
+	switch {
+	case err != nil:
+		return err
+	case !m.IsAsk():
+		r.told = bytes.Clone(payload)
+		return nil
+	case len(payload) == 0:
+		payload = r.told
+	}
+	return m.ReplyRaw(Raw, payload)
+}
 
 // mirror answers any message with the bytes that it got: the payload's.
 func mirror(_ ab.Context, m *ab.Message) error {

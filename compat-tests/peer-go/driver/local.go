@@ -108,10 +108,14 @@ func (l *local) tell(ctx context.Context, order *ops.Order) *ops.Fault {
 	if err != nil {
 		return faultOf(err)
 	}
+	if isRaw(order.Message) {
+		return l.tellRaw(ctx, order, to)
+	}
 	message, err := raw(order.Message)
 	if err != nil {
 		return ops.DriverFault(err.Error())
 	}
+	to, _ = in(to, order.Message)
 	if order.Wait {
 		limited, cancel := context.WithTimeout(ctx, milliseconds(order.TimeoutMS))
 		defer cancel()
@@ -124,6 +128,16 @@ func (l *local) tell(ctx context.Context, order *ops.Order) *ops.Fault {
 		fault.Returned = refused.Message == message
 	}
 	return fault
+}
+
+func (l *local) tellRaw(ctx context.Context, order *ops.Order, to ab.Ref) *ops.Fault {
+	bytes, err := payload(order.Message)
+	if err != nil {
+		return ops.DriverFault(err.Error())
+	}
+	ctx, cancel := context.WithTimeout(ctx, milliseconds(order.TimeoutMS))
+	defer cancel()
+	return faultOf(l.node.TellRaw(ctx, to, actors.Raw, bytes))
 }
 
 func (l *local) tellMany(ctx context.Context, order *ops.Order) (map[string]uint64, *ops.Fault) {
@@ -156,10 +170,6 @@ func (l *local) ask(ctx context.Context, order *ops.Order) (*ops.Encoded, *ops.F
 	if err != nil {
 		return nil, faultOf(err)
 	}
-	message, err := raw(order.Message)
-	if err != nil {
-		return nil, ops.DriverFault(err.Error())
-	}
 	var options []ab.AskOption
 	if order.TimeoutMS > 0 {
 		options = append(options, ab.Timeout(milliseconds(order.TimeoutMS)))
@@ -169,14 +179,41 @@ func (l *local) ask(ctx context.Context, order *ops.Order) (*ops.Encoded, *ops.F
 	l.mu.Lock()
 	l.asks[order.ID] = cancel
 	l.mu.Unlock()
-	reply, err := l.node.Ask(ctx, to, message, options...)
+	reply, fault := l.askNow(ctx, to, order.Message, options)
 	l.mu.Lock()
 	delete(l.asks, order.ID)
 	l.mu.Unlock()
+	return reply, fault
+}
+
+func (l *local) askNow(
+	ctx context.Context, to ab.Ref, message ops.Encoded, options []ab.AskOption,
+) (*ops.Encoded, *ops.Fault) {
+	if isRaw(message) {
+		bytes, err := payload(message)
+		if err != nil {
+			return nil, ops.DriverFault(err.Error())
+		}
+		reply, err := l.node.AskRaw(ctx, to, actors.Raw, bytes, options...)
+		if err != nil {
+			return nil, faultOf(err)
+		}
+		return &ops.Encoded{Type: actors.Raw.Name(), Payload: hex.EncodeToString(reply), Codec: message.Codec}, nil
+	}
+	m, err := raw(message)
+	if err != nil {
+		return nil, ops.DriverFault(err.Error())
+	}
+	to, codec := in(to, message)
+	came, err := l.node.Ask(ctx, to, m, options...)
 	if err != nil {
 		return nil, faultOf(err)
 	}
-	return &ops.Encoded{Type: reply.Type(), Payload: hex.EncodeToString(reply.Payload())}, nil
+	reply, err := encoded(came, codec)
+	if err != nil {
+		return nil, ops.DriverFault(err.Error())
+	}
+	return reply, nil
 }
 
 func (l *local) giveUp(order uint64) *ops.Fault {

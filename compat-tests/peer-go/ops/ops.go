@@ -37,12 +37,15 @@ type Order struct {
 	Snapshot string `json:"snapshot"`
 }
 
-// Encoded is an encoded protobuf message.
+// Encoded is a message, encoded in protobuf, or raw.
 type Encoded struct {
 	// Type is its full name.
 	Type string `json:"type"`
 	// Payload is its bytes, in hex.
 	Payload string `json:"payload"`
+	// Codec is what it is sent in, and its reply must come in: empty = exactly these bytes; "json" or "msgpack" = the message that
+	// they decode to, in that; "raw" = exactly these bytes, as a raw message.
+	Codec string `json:"codec,omitempty"`
 }
 
 // An Answer is what became of an order. No fault = it was done.

@@ -175,13 +175,14 @@ impl Driver {
 async fn send(node: &Node, to: &str, message: &Encoded, how: How) -> Result<Option<Encoded>, Failed> {
     let to: Address = to.parse().map_err(|e| fault(&e, false))?;
     let bytes = from_hex(&message.payload).map_err(|e| driver_fault(&e))?;
-    let sent: Sent = raw::send(node, &to, &message.type_name, bytes.into(), how)
+    let sent: Sent = raw::send(node, &to, &message.type_name, message.codec, bytes.into(), how)
         .await
-        .ok_or_else(|| driver_fault(&format!("this peer does not know {}", message.type_name)))?;
+        .map_err(|e| driver_fault(&e))?;
     let reply = sent.map_err(|(error, returned)| fault(&error, returned))?;
     Ok(reply.map(|(type_name, bytes)| Encoded {
         type_name,
         payload: to_hex(&bytes),
+        codec: message.codec,
     }))
 }
 

@@ -119,7 +119,7 @@ pub enum Door {
     Sidecar,
 }
 
-/// An encoded protobuf message.
+/// A message, encoded in protobuf, or raw.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Encoded {
     /// Full name.
@@ -127,6 +127,31 @@ pub struct Encoded {
     pub type_name: String,
     /// Its bytes, in hex.
     pub payload: String,
+    /// What it is sent in.
+    #[serde(default, skip_serializing_if = "Content::is_protobuf")]
+    pub codec: Content,
+}
+
+/// What a message is sent in. Its reply must come in the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// Exactly the bytes of the order.
+    #[default]
+    Protobuf,
+    /// The message that those bytes decode to, in JSON.
+    Json,
+    /// The message that those bytes decode to, in MessagePack.
+    Msgpack,
+    /// Exactly the bytes of the order, as a raw message.
+    Raw,
+}
+
+impl Content {
+    /// `true` = the order need not say it.
+    pub fn is_protobuf(&self) -> bool {
+        *self == Self::Protobuf
+    }
 }
 
 impl Encoded {
@@ -135,6 +160,7 @@ impl Encoded {
         Self {
             type_name: T::full_name(),
             payload: to_hex(&message.encode_to_vec()),
+            codec: Content::Protobuf,
         }
     }
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use actorbridge::proto::Versioned;
 use actorbridge::proto::v1;
-use actorbridge::{Address, Error, Node};
+use actorbridge::{Address, Codec, Error, Node};
 use bytes::{Buf, BufMut, Bytes};
 use prost::encoding::{DecodeContext, WireType};
 use prost::{DecodeError, Message, Name};
 
+use crate::actors::echo::RAW;
+use crate::ops::Content;
 use crate::testpb;
 
 /// The bytes of a `T`, not decoded.
@@ -106,19 +108,70 @@ where
     }
 }
 
+/// The same in another codec: the message that the bytes decode to.
+async fn send_in<Q, A>(node: &Node, to: &Address, codec: Codec, bytes: Bytes, how: How) -> Result<Sent, String>
+where
+    Q: Name + Versioned + Default + 'static,
+    A: Name + Versioned + Default + 'static,
+{
+    let to = to.using(codec);
+    let message = Q::decode(bytes).map_err(|e| format!("{}: {e}", Q::NAME))?;
+    Ok(match how {
+        How::Tell => node.tell(&to, &message).await.map(|()| None).map_err(|e| (e, false)),
+        How::TryTell => node.try_tell(&to, message).map(|()| None).map_err(|(e, _)| (e, true)),
+        How::Ask(within) => {
+            let reply = node.ask::<A, _>(&to, &message, within).await;
+            let encoded = reply.map(|reply| Some((A::full_name(), reply.encode_to_vec().into())));
+            encoded.map_err(|e| (e, false))
+        }
+    })
+}
+
+async fn send_raw(node: &Node, to: &Address, bytes: Bytes, how: How) -> Sent {
+    match how {
+        How::Tell | How::TryTell => node.tell_raw(to, &RAW, &bytes).await.map(|()| None),
+        How::Ask(within) => {
+            let reply = node.ask_raw(to, &RAW, &bytes, within).await;
+            reply.map(|reply| Some((RAW.name().to_owned(), reply)))
+        }
+    }
+    .map_err(|e| (e, false))
+}
+
 macro_rules! table {
-    ($name:ident, $node:ident, $to:ident, $bytes:ident, $how:ident: $($package:ident::{$($request:ident => $reply:ident),* $(,)?})*) => {
+    ($name:ident, $node:ident, $to:ident, $content:ident, $bytes:ident, $how:ident:
+     $($package:ident::{$($request:ident => $reply:ident),* $(,)?})*) => {
         match $name {
-            $($(n if n == $package::$request::full_name() =>
-                Some(send_as::<$package::$request, $package::$reply>($node, $to, $bytes, $how).await),)*)*
-            _ => None,
+            $($(n if n == $package::$request::full_name() => {
+                type Q = $package::$request;
+                type A = $package::$reply;
+                match $content {
+                    Content::Json => send_in::<Q, A>($node, $to, Codec::Json, $bytes, $how).await,
+                    Content::Msgpack => send_in::<Q, A>($node, $to, Codec::MessagePack, $bytes, $how).await,
+                    Content::Protobuf | Content::Raw => Ok(send_as::<Q, A>($node, $to, $bytes, $how).await),
+                }
+            })*)*
+            _ => Err(format!("this peer does not know {}", $name)),
         }
     };
 }
 
-/// Sends bytes as a message of the named type. `None`: no such type is known here.
-pub(crate) async fn send(node: &Node, to: &Address, name: &str, bytes: Bytes, how: How) -> Option<Sent> {
-    table!(name, node, to, bytes, how:
+/// Sends bytes as a message of the named type.
+///
+/// # Errors
+/// A sentence: no such type is known here, or the bytes that are to be sent in another codec do not decode.
+pub(crate) async fn send(
+    node: &Node,
+    to: &Address,
+    name: &str,
+    content: Content,
+    bytes: Bytes,
+    how: How,
+) -> Result<Sent, String> {
+    if content == Content::Raw {
+        return Ok(send_raw(node, to, bytes, how).await);
+    }
+    table!(name, node, to, content, bytes, how:
         testpb::{
             EchoRequest => EchoReply, Add => Count, GetCount => Count, PanicNow => Count, FailNow => Count,
             Hold => Held, Release => Gate, GetGate => Gate, AskThrough => EchoReply, ForwardTo => Lines,

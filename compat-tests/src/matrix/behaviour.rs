@@ -29,7 +29,7 @@ pub(super) fn run(folders: &Folders, cells: Vec<Cell>) -> Result<Vec<Outcome>, S
             cases.push(traffic(&values, cell, name)?);
         }
     }
-    let mut pairs = Pair::with_sidecar();
+    let mut pairs = Pair::of_traffic();
     pairs.retain(|pair| cells.iter().any(|cell| is_of(cell, *pair)));
     let schema = Schema::load(root)?;
     let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
@@ -43,22 +43,27 @@ pub(super) fn run(folders: &Folders, cells: Vec<Cell>) -> Result<Vec<Outcome>, S
 /// The name of a cell's case.
 fn case_of(cell: &Cell) -> String {
     match cell.suite.as_str() {
-        "traffic" => format!("traffic {} {}", cell.value("kind"), cell.value("size")),
+        "traffic" => cell.to_string(),
         _ => cell.value("case").to_owned(),
     }
 }
 
 fn traffic(values: &values::Values, cell: &Cell, name: String) -> Result<Case, String> {
-    let kind = cell.value("kind");
-    let steps = values.traffic.get(kind).ok_or(format!("no steps for {kind}"))?;
+    let (kind, content) = (cell.value("kind"), cell.value("content"));
+    let steps = match content {
+        "raw" => &values.raw_traffic,
+        _ => &values.traffic,
+    };
+    let steps = steps.get(kind).ok_or(format!("no steps for {kind}"))?;
     let size = cell.value("size").parse().map_err(|e| format!("a size: {e}"))?;
-    let steps: Vec<Step> =
-        serde_json::from_value(values::sized(steps, size)).map_err(|e| format!("the steps of {kind}: {e}"))?;
+    let steps: Vec<Step> = serde_json::from_value(values::placed(steps, content, size))
+        .map_err(|e| format!("the steps of {kind}: {e}"))?;
     Ok(Case {
         name,
         only: Only {
-            doors: Pair::with_sidecar().iter().map(|p| p.joint.name().to_owned()).collect(),
-            ..Only::default()
+            doors: vec![cell.value("door").to_owned()],
+            here: vec![cell.writer.clone()],
+            there: vec![cell.reader.clone()],
         },
         fresh: false,
         steps,

@@ -21,6 +21,9 @@ pub struct Case {
     /// Bytes of text where a message says `fill`; it runs once for each.
     #[serde(default)]
     pub sizes: Vec<usize>,
+    /// It runs in each of these too.
+    #[serde(default)]
+    pub codecs: Vec<String>,
     /// In order.
     pub steps: Vec<Step>,
 }

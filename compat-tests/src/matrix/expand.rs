@@ -48,9 +48,13 @@ fn call_cases(root: &Path, cells: Vec<Cell>) -> Result<Vec<Cell>, String> {
     for cell in cells {
         for case in &cases {
             let cell = with(&cell, "case", case.name.clone());
-            match case.sizes.as_slice() {
-                [] => all.push(cell),
-                sizes => all.extend(sizes.iter().map(|size| with(&cell, "size", size.to_string()))),
+            let mut cells = vec![cell.clone()];
+            cells.extend(case.codecs.iter().map(|codec| with(&cell, "content", codec.clone())));
+            for cell in cells {
+                match case.sizes.as_slice() {
+                    [] => all.push(cell),
+                    sizes => all.extend(sizes.iter().map(|size| with(&cell, "size", size.to_string()))),
+                }
             }
         }
     }

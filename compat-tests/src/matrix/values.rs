@@ -22,8 +22,10 @@ pub struct Values {
     pub later: Later,
     /// Fields of a message, by type and set.
     pub messages: BTreeMap<String, BTreeMap<String, serde_json::Map<String, Json>>>,
-    /// Steps of a behaviour case, by kind; `{size}` is the size as a number.
+    /// Steps of a behaviour case, by kind; `{size}` is the size as a number, `{codec}` the codec.
     pub traffic: BTreeMap<String, Json>,
+    /// The same for raw messages.
+    pub raw_traffic: BTreeMap<String, Json>,
 }
 
 /// Fields of a later minor version.
@@ -51,13 +53,17 @@ pub fn fill(size: usize) -> String {
         .collect()
 }
 
-/// A value of a case file with the size and the text of that size in their places.
-pub fn sized(value: &Json, size: usize) -> Json {
+/// A value of a case file with the codec, the size and the text of that size in their places.
+pub fn placed(value: &Json, codec: &str, size: usize) -> Json {
     match value {
         Json::String(text) if text == "fill" => Json::String(fill(size)),
         Json::String(text) if text == "{size}" => Json::from(size),
-        Json::Array(items) => items.iter().map(|v| sized(v, size)).collect(),
-        Json::Object(fields) => fields.iter().map(|(k, v)| (k.clone(), sized(v, size))).collect(),
+        Json::String(text) if text == "{codec}" => Json::from(codec),
+        Json::Array(items) => items.iter().map(|v| placed(v, codec, size)).collect(),
+        Json::Object(fields) => fields
+            .iter()
+            .map(|(k, v)| (k.clone(), placed(v, codec, size)))
+            .collect(),
         other => other.clone(),
     }
 }

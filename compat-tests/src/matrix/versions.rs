@@ -36,12 +36,13 @@ pub(super) fn run(folders: &Folders, cells: Vec<Cell>) -> Result<Vec<Outcome>, S
     Ok(cells.into_iter().map(|cell| outcome(cell, &said, &why)).collect())
 }
 
-/// A line such as `ok     tcp    go1 -> rust2`; behind one that failed are what was expected and what was said.
+/// A line such as `ok     tcp    json     go1 -> rust2`; behind one that failed are what was expected and what was said.
 fn outcome(cell: Cell, said: &str, why: &str) -> Outcome {
     let (writer, reader) = cell.value("version").split_once('-').unwrap_or_default();
     let side = |language: &str, version: &str| format!("{language}{}", version.trim_start_matches('v'));
     let meant = [
         cell.value("door").to_owned(),
+        cell.value("content").to_owned(),
         side(&cell.writer, writer),
         "->".into(),
         side(&cell.reader, reader),
@@ -71,7 +72,9 @@ mod tests {
     fn cell(version: &str) -> Cell {
         Cell {
             suite: "versions".into(),
-            case: vec![("door".into(), "tcp".into()), ("version".into(), version.into())],
+            case: [("door", "tcp"), ("content", "json"), ("version", version)]
+                .map(|(axis, value)| (axis.to_owned(), value.to_owned()))
+                .into(),
             writer: "go".into(),
             reader: "rust".into(),
         }
@@ -79,8 +82,7 @@ mod tests {
 
     #[test]
     fn a_cell_is_found_by_its_line_and_fails_with_what_follows_it() {
-        let said =
-            "ok     tcp    go1 -> rust1\nFAILED tcp    go1 -> rust2\n  expected:\n    a\nok     tcp    rust1 -> go2\n";
+        let said = "ok     tcp    json go1 -> rust1\nFAILED tcp    json go1 -> rust2\n  expected:\n    a\nok     tcp    json rust1 -> go2\n";
         assert_eq!(outcome(cell("v1-v1"), said, "").failure, None);
         assert_eq!(
             outcome(cell("v1-v2"), said, "").failure.as_deref(),

@@ -39,8 +39,10 @@ const CASE_LIMIT: Duration = Duration::from_secs(30);
 pub struct Programs {
     /// The Rust peer.
     pub rust: PathBuf,
-    /// The Go peer without cgo.
+    /// The Go peer.
     pub go: PathBuf,
+    /// The same without cgo.
+    pub go_nocgo: PathBuf,
     /// The Go peer that also hosts Rust nodes.
     pub native: PathBuf,
 }
@@ -51,6 +53,7 @@ impl Programs {
         Self {
             rust: folder.join("compat-peer-rust"),
             go: folder.join("compat-peer-go"),
+            go_nocgo: folder.join("compat-peer-go-nocgo"),
             native: folder.join("compat-peer-native"),
         }
     }

@@ -32,6 +32,8 @@ pub enum Joint {
 pub enum Language {
     /// Go.
     Go,
+    /// Go, in a program without cgo.
+    GoNoCgo,
     /// Rust.
     Rust,
 }
@@ -66,6 +68,7 @@ impl Language {
     pub fn name(self) -> &'static str {
         match self {
             Self::Go => "go",
+            Self::GoNoCgo => "go-nocgo",
             Self::Rust => "rust",
         }
     }
@@ -96,14 +99,18 @@ impl Pair {
         all
     }
 
-    /// Those of [`Pair::all`], and the sidecar, over which only the cases run that name it.
-    pub fn with_sidecar() -> Vec<Self> {
+    /// Those of [`Pair::all`]; the sidecar, over which only the cases run that name it; and those with a program without cgo.
+    pub fn of_traffic() -> Vec<Self> {
+        use Language::{Go, GoNoCgo, Rust};
+        let pair = |joint, here, there| Self { joint, here, there };
         let mut all = Self::all();
-        all.push(Self {
-            joint: Joint::Sidecar,
-            here: Language::Go,
-            there: Language::Rust,
-        });
+        all.push(pair(Joint::Sidecar, Go, Rust));
+        for joint in [Joint::Tcp, Joint::Unix] {
+            all.push(pair(joint, GoNoCgo, GoNoCgo));
+            for other in [Go, Rust] {
+                all.extend([pair(joint, GoNoCgo, other), pair(joint, other, GoNoCgo)]);
+            }
+        }
         all
     }
 
@@ -125,6 +132,7 @@ impl Pair {
         match (self.joint, language) {
             (Joint::Native, _) => &programs.native,
             (_, Language::Go) => &programs.go,
+            (_, Language::GoNoCgo) => &programs.go_nocgo,
             (_, Language::Rust) => &programs.rust,
         }
     }
@@ -236,7 +244,7 @@ impl Nodes {
         let there = nodes.there.name.clone();
         nodes.link = match (pair.joint, pair.here) {
             (Joint::Memory, _) => (Side::Here, Door::Memory, there),
-            (Joint::Native, Language::Go) => (Side::Here, Door::Native, there),
+            (Joint::Native, Language::Go | Language::GoNoCgo) => (Side::Here, Door::Native, there),
             (Joint::Native, Language::Rust) => (Side::There, Door::Native, nodes.here.name.clone()),
             (Joint::Tcp | Joint::Tls | Joint::Unix, _) => (Side::Here, Door::Remote, bound.address),
             (Joint::Sidecar, _) => {

@@ -11,7 +11,7 @@ use super::matching::{Saved, check, part};
 use super::pair::Nodes;
 use crate::cases::{Side, Step};
 use crate::schema::Schema;
-use compat_peer::ops::{Answer, Encoded, Operation};
+use compat_peer::ops::{Answer, Content, Encoded, Operation, from_hex, to_hex};
 
 /// How long a step with `until` is repeated.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -183,7 +183,7 @@ impl Run {
                 .as_ref()
                 .and_then(|to| self.saved.get(to))
                 .and_then(Value::as_str);
-            let snapshot = compat_peer::ops::to_hex(&from_base64(snapshot.ok_or("`to` names no saved snapshot")?)?);
+            let snapshot = to_hex(&from_base64(snapshot.ok_or("`to` names no saved snapshot")?)?);
             return Ok((
                 here,
                 Operation::Restore {
@@ -255,14 +255,39 @@ impl Run {
 
     fn message(&self, step: &Step) -> Result<Encoded, String> {
         let message = step.message.as_ref().ok_or("it needs a message")?;
-        self.schema.encode(&self.filled(message)?)
+        if step.codec == Content::Raw {
+            return Ok(Encoded {
+                type_name: "raw".into(),
+                payload: to_hex(message.as_str().ok_or("a raw message is a text")?.as_bytes()),
+                codec: Content::Raw,
+            });
+        }
+        let encoded = self.schema.encode(&self.filled(message)?)?;
+        Ok(Encoded {
+            codec: step.codec,
+            ..encoded
+        })
+    }
+
+    /// What a mirror got, read in the codec in which it was sent.
+    fn came(&self, step: &Step, reply: &Value) -> Result<Value, String> {
+        let (Some(name), Some(data)) = (reply["text"].as_str(), reply["data"].as_str()) else {
+            return Err("`came` is of the reply of a mirror".into());
+        };
+        self.schema.decode_in(step.codec, name, &from_base64(data)?)
     }
 
     fn result(&self, step: &Step, answer: Answer) -> Result<Value, String> {
         let mut result = json!({ "counts": answer.counts });
         if let Some(reply) = &answer.reply {
-            result["reply"] = self.schema.decode(reply)?;
+            result["reply"] = match reply.codec {
+                Content::Raw => json!(String::from_utf8_lossy(&from_hex(&reply.payload)?)),
+                _ => self.schema.decode(reply)?,
+            };
             result["type"] = json!(reply.type_name);
+            if step.expect.as_ref().is_some_and(|e| e.get("came").is_some()) {
+                result["came"] = self.came(step, &result["reply"])?;
+            }
         }
         if let Some(fault) = &answer.fault {
             if fault.code == "DRIVER" {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
 	ab "github.com/actorbridge/actorbridge/go-client"
 )
 
@@ -67,8 +65,9 @@ type writer struct{}
 // Run implements writerHandler.
 func (writer) Run(ctx ab.Context, m *runRequest) (*runReply, error) {
 	node := ctx.Node()
-	to := deskAt(node, "ab://"+m.Reader+"/desk")
-	through := deskAt(node, "ab://"+m.Reader+"/relay")
+	codec := ab.Codec(m.Codec)
+	to := deskOf(node.RefAt("ab://" + m.Reader + "/desk").Using(codec))
+	through := deskOf(node.RefAt("ab://" + m.Reader + "/relay").Using(codec))
 	if _, err := to.Arrived(ctx, &arrivedRequest{}); err != nil { // from here on it counts
 		return nil, err
 	}
@@ -84,7 +83,7 @@ func (writer) Run(ctx ab.Context, m *runRequest) (*runReply, error) {
 	lines = append(lines, fmt.Sprint("arrived: ", arrived.Number))
 
 	sent := newForwarded("ab://" + node.Name() + "/desk")
-	written, err := proto.Marshal(sent)
+	written, err := codec.Marshal(sent)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +93,7 @@ func (writer) Run(ctx ab.Context, m *runRequest) (*runReply, error) {
 		same = "unchanged"
 	}
 	lines = append(lines, line("forwarded")(came, err), "its bytes: "+same)
-	after, err := moves(ctx, m.Reader)
+	after, err := moves(ctx, m)
 	return &runReply{Lines: append(lines, after...)}, err
 }
 

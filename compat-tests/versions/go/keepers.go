@@ -45,9 +45,9 @@ func (v *vault) Restore(_ context.Context, state *strict) error {
 }
 
 // moves moves a keeper and a vault to the reader's node, and says what came of it, where they are then and what they show.
-func moves(ctx ab.Context, reader string) ([]string, error) {
-	node := ctx.Node()
-	path := "/" + node.Name() + "/" + reader // another one in each cell
+func moves(ctx ab.Context, run *runRequest) ([]string, error) {
+	node, reader := ctx.Node(), run.Reader
+	path := fmt.Sprintf("/%s/%s/%d", node.Name(), reader, run.Codec) // another one in each cell
 	k, err := spawnKeeper(node, "keeper"+path, newKeeper)
 	if err != nil {
 		return nil, err

@@ -25,13 +25,14 @@ func main() {
 	at := flag.String("listen", "", "listen at an `address`: tcp://127.0.0.1:0 or unix:///path")
 	flag.Bool("until-stdin-closes", true, "end when standard input is closed, as one that listens always does here")
 	with := flag.String("link", "", "link with native, or the `address` of another node; print what both writers say of each other's desk")
+	codec := flag.Uint("codec", 0, "the content type of what the writers write: 0 protobuf, 1 JSON, 2 MessagePack")
 	flag.Parse()
-	if err := run(context.Background(), *node, *at, *with); err != nil {
+	if err := run(context.Background(), *node, *at, *with, uint32(*codec)); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, name, at, with string) error {
+func run(ctx context.Context, name, at, with string, codec uint32) error {
 	node, err := ab.Start(ctx, name, ab.WithLogger(slog.New(slog.DiscardHandler)),
 		ab.Factory("keeper/*", keeperReceiver(newKeeper)), ab.Factory("vault/*", vaultReceiver(newVault)))
 	if err != nil {
@@ -50,7 +51,7 @@ func run(ctx context.Context, name, at, with string) error {
 	if at != "" {
 		return listen(node, at)
 	}
-	return link(ctx, node, with)
+	return link(ctx, node, with, codec)
 }
 
 // listen ends when standard input is closed.
@@ -65,7 +66,7 @@ func listen(node *ab.Node, at string) error {
 	return err
 }
 
-func link(ctx context.Context, node *ab.Node, with string) error {
+func link(ctx context.Context, node *ab.Node, with string, codec uint32) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	door := native.Door()
@@ -80,7 +81,7 @@ func link(ctx context.Context, node *ab.Node, with string) error {
 		{"out: ", node.Name(), peer},
 		{"back: ", peer, node.Name()},
 	} {
-		reply, err := writerAt(node, "ab://"+run.writer+"/writer").Run(ctx, &runRequest{Reader: run.reader})
+		reply, err := writerAt(node, "ab://"+run.writer+"/writer").Run(ctx, &runRequest{Reader: run.reader, Codec: codec})
 		if err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ type (
 
 var (
 	deskReceiver   = versionsv1ab.DeskReceiver
-	deskAt         = versionsv1ab.DeskAt
+	deskOf         = versionsv1ab.DeskOf
 	writerReceiver = versionsv1ab.WriterReceiver
 	writerAt       = versionsv1ab.WriterAt
 	keeperReceiver = versionsv1ab.KeeperReceiver

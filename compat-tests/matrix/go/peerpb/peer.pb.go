@@ -774,7 +774,7 @@ func (x *ReadSnapshot) GetSnapshot() []byte {
 }
 
 // Dial a node's remote door, send one message, wait for what becomes of it, and hang up. The answer to an ask is Seen with
-// the fields type and payload, to a tell that was handled Seen with none, or refused.
+// the fields type, content_type and payload, to a tell that was handled Seen with none, or refused.
 type Call struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// tcp://HOST:PORT

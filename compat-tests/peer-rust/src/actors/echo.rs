@@ -1,7 +1,8 @@
 //! Actors that answer, or do not. None has a snapshot, so none can move.
 
 use actorbridge::proto::Versioned;
-use actorbridge::{Actor, Cx, Fault, Message};
+use actorbridge::{Actor, Cx, Fault, Message, RawType};
+use bytes::Bytes;
 
 use crate::testpb::{EchoReply, EchoRequest, TooNew};
 
@@ -71,6 +72,27 @@ pub struct Silent;
 impl Actor for Silent {
     async fn receive(&mut self, _: &Cx, message: &Message) -> Result<(), Fault> {
         message.decode::<EchoRequest>().map(drop)
+    }
+}
+
+/// The type of raw messages in cases.
+pub static RAW: RawType = RawType::new("actorbridge.test.v1.Raw");
+
+/// Answers a raw ask with its bytes; one without bytes with those that it was told last.
+#[derive(Default)]
+pub struct RawEcho(Bytes);
+
+impl Actor for RawEcho {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
+        let payload = message.raw(&RAW)?;
+        match (message.is_ask(), payload.is_empty()) {
+            (true, true) => cx.reply_raw(&RAW, &self.0),
+            (true, false) => cx.reply_raw(&RAW, payload),
+            (false, _) => {
+                self.0 = message.payload_bytes();
+                Ok(())
+            }
+        }
     }
 }
 

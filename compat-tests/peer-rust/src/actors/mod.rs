@@ -18,6 +18,7 @@ pub fn module(node: &str) -> Module {
         .actor("echo/*", || echo::Echo)
         .actor("silent/*", || echo::Silent)
         .actor("mirror/*", || echo::Mirror)
+        .actor("raw/*", echo::RawEcho::default)
         .actor("hold/*", gate::Hold::default)
         .actor("gate", || gate::Gate)
         .actor("through/*", || relay::Through)

@@ -8,10 +8,10 @@ use compat_matrix_rust::peerpb::answer::Result as Said;
 use compat_matrix_rust::peerpb::field::Value as FieldValue;
 use compat_matrix_rust::peerpb::order::Order;
 use compat_matrix_rust::peerpb::{Call, Seen};
-use compat_peer::ops::{Encoded, from_hex, to_hex};
+use compat_peer::ops::{Content, from_hex};
 use serde_json::{Value, json};
 
-use super::Written;
+use super::{Written, content_type};
 use crate::matrix::axes::Cell;
 use crate::matrix::calls::{Nodes, Step};
 use crate::matrix::peers::{Schema, brief};
@@ -36,6 +36,7 @@ struct Calls<'a> {
     /// The path of the cell's actor.
     path: String,
     size: usize,
+    content: Content,
 }
 
 pub(super) fn read(context: &Context, cell: &Cell) -> Result<(), String> {
@@ -49,6 +50,11 @@ pub(super) fn read(context: &Context, cell: &Cell) -> Result<(), String> {
         node: Nodes::name(&cell.reader),
         path: format!("{}/m{number}", case.spawn.as_deref().unwrap_or("nobody")),
         size: cell.value("size").parse().unwrap_or(0),
+        content: match cell.value("content") {
+            "json" => Content::Json,
+            "msgpack" => Content::Msgpack,
+            _ => Content::Protobuf,
+        },
     };
     if case.spawn.is_some() {
         let spawn = Step {
@@ -70,7 +76,7 @@ impl Calls<'_> {
             (Some(message), _) => (1, message),
             (None, message) => (2, message.as_ref().ok_or("no message")?),
         };
-        let message = self.context.messages.encode(&self.filled(message))?;
+        let (name, payload) = self.context.messages.encode_in(self.content, &self.filled(message))?;
         let target = match &step.to {
             Some(to) => self.text(to),
             None => format!("ab:///{}", self.path),
@@ -79,12 +85,12 @@ impl Calls<'_> {
             address: self.address.clone(),
             node: self.node.clone(),
             target,
-            r#type: message.type_name,
-            payload: from_hex(&message.payload)?.into(),
+            r#type: name,
+            payload: payload.into(),
             kind: step.kind.unwrap_or(kind),
             type_version: step.version,
             min_reader_version: step.min_reader,
-            content_type: step.content_type,
+            content_type: step.content_type.max(content_type(self.cell)),
             extra: self.extra(step)?.into(),
         };
         let client = &self.cell.writer;
@@ -111,20 +117,25 @@ impl Calls<'_> {
         Ok(extra)
     }
 
-    /// A reply, decoded by the schema.
+    /// A reply, which comes in the codec of its ask, decoded by the schema.
     fn shown(&self, seen: &Seen) -> Result<Value, String> {
-        let mut reply = Encoded::default();
+        let (mut name, mut payload, mut came_in) = ("", &[][..], 0);
         for field in &seen.fields {
             match (field.name.as_str(), &field.value) {
-                ("type", Some(FieldValue::Text(name))) => reply.type_name.clone_from(name),
-                ("payload", Some(FieldValue::Data(bytes))) => reply.payload = to_hex(bytes),
+                ("type", Some(FieldValue::Text(text))) => name = text,
+                ("payload", Some(FieldValue::Data(bytes))) => payload = bytes,
+                ("content_type", Some(FieldValue::Number(number))) => came_in = *number,
                 (name, _) => return Err(format!("a reply has no field {name}")),
             }
         }
-        match reply.type_name.as_str() {
-            "" => Ok(json!({})),
-            name => Ok(json!({ "type": name, "reply": self.context.messages.decode(&reply)? })),
+        if name.is_empty() {
+            return Ok(json!({}));
         }
+        if came_in != u64::from(content_type(self.cell)) {
+            return Err(format!("the reply came with content type {came_in}"));
+        }
+        let reply = self.context.messages.decode_in(self.content, name, payload)?;
+        Ok(json!({ "type": name, "reply": reply }))
     }
 
     /// A value of the case file with its placeholders replaced.

@@ -486,7 +486,9 @@ func (x *Shown) GetText() string {
 type RunRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A node's name.
-	Reader        string `protobuf:"bytes,1,opt,name=reader,proto3" json:"reader,omitempty"`
+	Reader string `protobuf:"bytes,1,opt,name=reader,proto3" json:"reader,omitempty"`
+	// What the messages to the desk are sent in, as content_type of an envelope: 0 protobuf, 1 JSON, 2 MessagePack.
+	Codec         uint32 `protobuf:"varint,2,opt,name=codec,proto3" json:"codec,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -526,6 +528,13 @@ func (x *RunRequest) GetReader() string {
 		return x.Reader
 	}
 	return ""
+}
+
+func (x *RunRequest) GetCodec() uint32 {
+	if x != nil {
+		return x.Codec
+	}
+	return 0
 }
 
 type RunReply struct {
@@ -601,10 +610,11 @@ const file_versions_v1_desk_proto_rawDesc = "" +
 	"\vShowRequest\"/\n" +
 	"\x05Shown\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"$\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\":\n" +
 	"\n" +
 	"RunRequest\x12\x16\n" +
-	"\x06reader\x18\x01 \x01(\tR\x06reader\" \n" +
+	"\x06reader\x18\x01 \x01(\tR\x06reader\x12\x14\n" +
+	"\x05codec\x18\x02 \x01(\rR\x05codec\" \n" +
 	"\bRunReply\x12\x14\n" +
 	"\x05lines\x18\x01 \x03(\tR\x05lines2\x9d\x02\n" +
 	"\x04Desk\x12.\n" +

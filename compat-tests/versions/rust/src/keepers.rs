@@ -57,12 +57,12 @@ impl pb::Vault for Vault {
 }
 
 /// Moves a keeper and a vault to the reader's node, and says what came of it, where they are then and what they show.
-pub(super) async fn moves(cx: &Cx, reader: &str) -> Result<Vec<String>, Fault> {
-    let node = cx.node();
-    let path = |kind: &str| format!("{kind}/{}/{reader}", node.name()); // another one in each cell
+pub(super) async fn moves(cx: &Cx, run: &pb::RunRequest) -> Result<Vec<String>, Fault> {
+    let (node, reader) = (cx.node(), &run.reader);
+    let path = |kind: &str| format!("{kind}/{}/{reader}/{}", node.name(), run.codec); // another one in each cell
     let k = pb::KeeperRef::spawn(&node, &path("keeper"), keeper, Options::default())?;
     let v = pb::VaultRef::spawn(&node, &path("vault"), vault, Options::default())?;
-    let place = |at: pb::Shown| match at.node == reader {
+    let place = |at: pb::Shown| match at.node == *reader {
         true => format!("there: {}", at.text),
         false => format!("here: {}", at.text),
     };

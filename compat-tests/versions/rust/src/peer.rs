@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use actorbridge::{Actor, Cx, Error, Fault, Message, Protocol, Ref};
-use prost::Message as _;
+use actorbridge::{Actor, Codec, Cx, Error, Fault, Message, Protocol, Ref};
 
 use super::{NAME, pb, register_casts};
 
@@ -111,10 +110,11 @@ struct Writer;
 
 impl pb::Writer for Writer {
     async fn run(&mut self, cx: &Cx, m: pb::RunRequest) -> Result<pb::RunReply, Fault> {
-        let at = |node: &str, actor: &str| format!("ab://{node}/{actor}");
-        let desk = pb::DeskRef::at(&at(&m.reader, "desk"))?;
-        let relay = pb::DeskRef::at(&at(&m.reader, "relay"))?;
-        let back = super::forwarded(at(cx.node().name(), "desk"));
+        let codec = codec_of(m.codec)?;
+        let to = |actor: &str| Ok::<_, Error>(pb::DeskRef::to(Ref::pinned(&m.reader, actor)?.using(codec)));
+        let (desk, relay) = (to("desk")?, to("relay")?);
+        let back = super::forwarded(format!("ab://{}/desk", cx.node().name()));
+        let written = codec.encode(&back)?;
 
         desk.arrived(cx, &pb::ArrivedRequest {}).await?; // from here on it counts
         let mut lines = vec![
@@ -125,14 +125,19 @@ impl pb::Writer for Writer {
         let arrived = desk.arrived(cx, &pb::ArrivedRequest {}).await?.number;
         lines.push(format!("arrived: {arrived}"));
         let forwarded = relay.forwarded(cx, &back).await;
-        let same = forwarded
-            .as_ref()
-            .is_ok_and(|seen| seen.payload == back.encode_to_vec());
+        let same = forwarded.as_ref().is_ok_and(|seen| seen.payload == written);
         lines.push(line("forwarded", forwarded));
         lines.push(format!("its bytes: {}", if same { "unchanged" } else { "changed" }));
-        lines.extend(keepers::moves(cx, &m.reader).await?);
+        lines.extend(keepers::moves(cx, &m).await?);
         Ok(pb::RunReply { lines })
     }
+}
+
+/// The codec of a content type.
+fn codec_of(content_type: u32) -> Result<Codec, Fault> {
+    let codecs = [Codec::Protobuf, Codec::Json, Codec::MessagePack];
+    let codec = codecs.get(content_type as usize).copied();
+    codec.ok_or_else(|| Fault::app("NO_SUCH_CODEC").message(format!("there is no codec {content_type}")))
 }
 
 fn line(what: &str, seen: Result<pb::Seen, Error>) -> String {

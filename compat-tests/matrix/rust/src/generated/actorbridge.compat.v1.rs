@@ -225,7 +225,7 @@ impl ::prost::Name for ReadSnapshot {
     }
 }
 /// Dial a node's remote door, send one message, wait for what becomes of it, and hang up. The answer to an ask is Seen with
-/// the fields type and payload, to a tell that was handled Seen with none, or refused.
+/// the fields type, content_type and payload, to a tell that was handled Seen with none, or refused.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Call {
     /// tcp://HOST:PORT

@@ -1,4 +1,4 @@
-//! The matrix: a writer and a reader of each version, in each language, over each door, held to `expected.txt`. Prints a line
+//! The matrix: a writer and a reader of each version, in each language and codec, over each door, held to `expected.txt`. Prints a line
 //! for each cell. Go's own half of it is in the programs that it starts.
 
 use std::path::PathBuf;

@@ -11,6 +11,9 @@ use super::program::{self, Said};
 
 const VERSIONS: [u32; 2] = [1, 2];
 
+/// Codecs, by content type.
+const CODECS: [&str; 3] = ["protobuf", "json", "msgpack"];
+
 /// A node's language and the version of its messages.
 #[derive(Clone, Copy)]
 struct Side {
@@ -39,6 +42,19 @@ impl Side {
 
 fn sides(language: &'static str) -> [Side; 2] {
     VERSIONS.map(|version| Side { language, version })
+}
+
+/// What cells share: how two nodes are joined, and what messages are written in.
+#[derive(Clone, Copy)]
+struct Way {
+    door: &'static str,
+    codec: u32,
+}
+
+impl Way {
+    fn by(door: &'static str) -> impl Iterator<Item = Self> {
+        (0..).zip(CODECS).map(move |(codec, _)| Self { door, codec })
+    }
 }
 
 /// What was run, and how it went.
@@ -72,13 +88,15 @@ impl Matrix {
                     _ => format!("unix://{}/{}", sockets.display(), there.name()),
                 };
                 let listener = program::listen(&programs.join(there.program()), &there.there(), &at).await?;
-                for here in sides("go") {
-                    let program = programs.join(here.program());
-                    let said = program::link(&program, &here.name(), &listener.address).await?;
-                    self.both(door, here, there, &there.there(), &said);
-                }
-                if there.language == "rust" {
-                    self.rust_to_rust(door, there, &listener.address).await?;
+                for way in Way::by(door) {
+                    for here in sides("go") {
+                        let program = programs.join(here.program());
+                        let said = program::link(&program, &here.name(), &listener.address, way.codec).await?;
+                        self.both(way, here, there, &there.there(), &said);
+                    }
+                    if there.language == "rust" {
+                        self.rust_to_rust(way, there, &listener.address).await?;
+                    }
                 }
             }
         }
@@ -89,8 +107,10 @@ impl Matrix {
         for (here, there) in pairs(sides("rust"), sides("rust")) {
             let (near, far) = (start(here, &here.name())?, start(there, &there.there())?);
             near.join(&far).await.map_err(|e| e.to_string())?;
-            let lines = run_writer(&near, &there.there()).await?;
-            self.cell("memory", here, there, &there.there(), &lines);
+            for way in Way::by("memory") {
+                let lines = run_writer(&near, &there.there(), way.codec).await?;
+                self.cell(way, here, there, &there.there(), &lines);
+            }
             stop(&near).await?;
             stop(&far).await?;
         }
@@ -100,32 +120,34 @@ impl Matrix {
     async fn native(&mut self, programs: &Path) -> Result<(), String> {
         for (here, there) in pairs(sides("go"), sides("rust")) {
             let program = programs.join(format!("versions-{}-{}", here.name(), there.name()));
-            let said = program::link(&program, &here.name(), "native").await?;
-            self.both("native", here, there, &there.name(), &said);
+            for way in Way::by("native") {
+                let said = program::link(&program, &here.name(), "native", way.codec).await?;
+                self.both(way, here, there, &there.name(), &said);
+            }
         }
         Ok(())
     }
 
-    async fn rust_to_rust(&mut self, door: &str, there: Side, address: &str) -> Result<(), String> {
+    async fn rust_to_rust(&mut self, way: Way, there: Side, address: &str) -> Result<(), String> {
         for here in sides("rust") {
             let near = start(here, &here.name())?;
             let far = near.dial(address).await.map_err(|e| e.to_string())?;
-            let lines = run_writer(&near, &far).await?;
-            self.cell(door, here, there, &far, &lines);
+            let lines = run_writer(&near, &far, way.codec).await?;
+            self.cell(way, here, there, &far, &lines);
             stop(&near).await?;
         }
         Ok(())
     }
 
     /// Two nodes of one language also meet the other way round: that is another cell.
-    fn both(&mut self, door: &str, here: Side, there: Side, node: &str, said: &Said) {
-        self.cell(door, here, there, node, &said.out);
+    fn both(&mut self, way: Way, here: Side, there: Side, node: &str, said: &Said) {
+        self.cell(way, here, there, node, &said.out);
         if here.language != there.language {
-            self.cell(door, there, here, &here.name(), &said.back);
+            self.cell(way, there, here, &here.name(), &said.back);
         }
     }
 
-    fn cell(&mut self, door: &str, writer: Side, reader: Side, node: &str, said: &[String]) {
+    fn cell(&mut self, way: Way, writer: Side, reader: Side, node: &str, said: &[String]) {
         let expected = self.expected.lines(writer.version, reader.version, node);
         let passed = !expected.is_empty() && expected == said;
         let (mark, count) = match passed {
@@ -133,7 +155,8 @@ impl Matrix {
             false => ("FAILED", &mut self.failed),
         };
         *count += 1;
-        println!("{mark} {door:6} {} -> {}", writer.name(), reader.name());
+        let (door, codec) = (way.door, CODECS[way.codec as usize]);
+        println!("{mark} {door:6} {codec:8} {} -> {}", writer.name(), reader.name());
         if !passed {
             println!("  expected:\n    {}", expected.join("\n    "));
             println!("  said:\n    {}", said.join("\n    "));
@@ -160,10 +183,10 @@ fn start(side: Side, name: &str) -> Result<Node, String> {
     Node::builder(name).module(module).start().map_err(|e| e.to_string())
 }
 
-async fn run_writer(node: &Node, reader: &str) -> Result<Vec<String>, String> {
+async fn run_writer(node: &Node, reader: &str, codec: u32) -> Result<Vec<String>, String> {
     let writer = v1::pb::WriterRef::at("ab:///writer").map_err(|e| e.to_string())?;
     let reader = reader.to_owned();
-    let reply = writer.run(node, &v1::pb::RunRequest { reader }).await;
+    let reply = writer.run(node, &v1::pb::RunRequest { reader, codec }).await;
     reply.map(|r| r.lines).map_err(|e| e.to_string())
 }
 

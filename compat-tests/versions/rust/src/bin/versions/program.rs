@@ -48,11 +48,11 @@ pub(crate) struct Said {
     pub(crate) back: Vec<String>,
 }
 
-/// Runs a program that links with `native` or an address.
-pub(crate) async fn link(program: &Path, node: &str, with: &str) -> Result<Said, String> {
+/// Runs a program that links with `native` or an address, and whose writers write in the codec.
+pub(crate) async fn link(program: &Path, node: &str, with: &str, codec: u32) -> Result<Said, String> {
     let name = program.display();
     let output = Command::new(program)
-        .args(["--node", node, "--link", with])
+        .args(["--node", node, "--link", with, "--codec", &codec.to_string()])
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .kill_on_drop(true)

@@ -151,6 +151,9 @@ pub struct RunRequest {
     /// A node's name.
     #[prost(string, tag = "1")]
     pub reader: ::prost::alloc::string::String,
+    /// What the messages to the desk are sent in, as content_type of an envelope: 0 protobuf, 1 JSON, 2 MessagePack.
+    #[prost(uint32, tag = "2")]
+    pub codec: u32,
 }
 impl ::prost::Name for RunRequest {
     const NAME: &'static str = "RunRequest";
@@ -180,7 +183,7 @@ impl ::prost::Name for RunReply {
 
 /// What the messages of versions.v1 refer to, as a `google.protobuf.FileDescriptorSet`, for codecs other than protobuf.
 const FILE_DESCRIPTOR_SET: &[u8] = b"\
-    \x0a\xd4\x03\x0a\x16versions/v1/desk.proto\x12\x0bver\
+    \x0a\xea\x03\x0a\x16versions/v1/desk.proto\x12\x0bver\
     sions.v1\"\x19\x0a\x05Quote\x12\x10\x0a\x03sku\x18\x01 \x01(\x09R\x03\
     sku\" \x0a\x06Strict\x12\x16\x0a\x06amount\x18\x01 \x01(\x03R\x06a\
     mount\"\x1d\x0a\x07Adapted\x12\x12\x0a\x04name\x18\x01 \x01(\x09R\x04\
@@ -192,9 +195,10 @@ const FILE_DESCRIPTOR_SET: &[u8] = b"\
     &\x0a\x0cArrivedReply\x12\x16\x0a\x06number\x18\x01 \x01(\x0dR\
     \x06number\"\x0d\x0a\x0bShowRequest\"/\x0a\x05Shown\x12\
     \x12\x0a\x04node\x18\x01 \x01(\x09R\x04node\x12\x12\x0a\x04text\x18\x02 \x01(\
-    \x09R\x04text\"$\x0a\x0aRunRequest\x12\x16\x0a\x06reader\x18\
-    \x01 \x01(\x09R\x06reader\" \x0a\x08RunReply\x12\x14\x0a\x05lin\
-    es\x18\x01 \x03(\x09R\x05linesb\x06proto3\
+    \x09R\x04text\":\x0a\x0aRunRequest\x12\x16\x0a\x06reader\x18\
+    \x01 \x01(\x09R\x06reader\x12\x14\x0a\x05codec\x18\x02 \x01(\x0dR\x05co\
+    dec\" \x0a\x08RunReply\x12\x14\x0a\x05lines\x18\x01 \x03(\x09R\x05\
+    linesb\x06proto3\
 ";
 
 impl ::actorbridge::Versioned for Quote {

@@ -165,6 +165,9 @@ pub struct RunRequest {
     /// A node's name.
     #[prost(string, tag = "1")]
     pub reader: ::prost::alloc::string::String,
+    /// What the messages to the desk are sent in, as content_type of an envelope: 0 protobuf, 1 JSON, 2 MessagePack.
+    #[prost(uint32, tag = "2")]
+    pub codec: u32,
 }
 impl ::prost::Name for RunRequest {
     const NAME: &'static str = "RunRequest";
@@ -194,7 +197,7 @@ impl ::prost::Name for RunReply {
 
 /// What the messages of versions.v1 refer to, as a `google.protobuf.FileDescriptorSet`, for codecs other than protobuf.
 const FILE_DESCRIPTOR_SET: &[u8] = b"\
-    \x0a\xe6\x04\x0a\x16versions/v1/desk.proto\x12\x0bver\
+    \x0a\xfc\x04\x0a\x16versions/v1/desk.proto\x12\x0bver\
     sions.v1\"7\x0a\x05Quote\x12\x10\x0a\x03sku\x18\x01 \x01(\x09R\x03\
     sku\x12\x1a\x0a\x08currency\x18\x02 \x01(\x09R\x08currency:\
     \x00\"6\x0a\x06Strict\x12\x16\x0a\x06amount\x18\x01 \x01(\x03R\x06amo\
@@ -210,10 +213,10 @@ const FILE_DESCRIPTOR_SET: &[u8] = b"\
     \x10\x0a\x0eArrivedRequest\"&\x0a\x0cArrivedRepl\
     y\x12\x16\x0a\x06number\x18\x01 \x01(\x0dR\x06number\"\x0d\x0a\x0bSho\
     wRequest\"/\x0a\x05Shown\x12\x12\x0a\x04node\x18\x01 \x01(\x09R\
-    \x04node\x12\x12\x0a\x04text\x18\x02 \x01(\x09R\x04text\"$\x0a\x0aRun\
-    Request\x12\x16\x0a\x06reader\x18\x01 \x01(\x09R\x06reader\"\
-    \x20\x0a\x08RunReply\x12\x14\x0a\x05lines\x18\x01 \x03(\x09R\x05line\
-    sb\x06proto3\
+    \x04node\x12\x12\x0a\x04text\x18\x02 \x01(\x09R\x04text\":\x0a\x0aRun\
+    Request\x12\x16\x0a\x06reader\x18\x01 \x01(\x09R\x06reader\x12\
+    \x14\x0a\x05codec\x18\x02 \x01(\x0dR\x05codec\" \x0a\x08RunRepl\
+    y\x12\x14\x0a\x05lines\x18\x01 \x03(\x09R\x05linesb\x06proto3\
 ";
 
 impl ::actorbridge::Versioned for Quote {

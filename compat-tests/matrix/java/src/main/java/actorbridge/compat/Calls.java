@@ -194,6 +194,7 @@ final class Calls implements AutoCloseable {
         }
         return Seen.newBuilder()
                 .addFields(Field.newBuilder().setName("type").setText(envelope.getType()))
+                .addFields(Field.newBuilder().setName("content_type").setNumber(envelope.getContentTypeValue()))
                 .addFields(Field.newBuilder().setName("payload").setData(envelope.getPayload()))
                 .build();
     }
