@@ -87,7 +87,7 @@ impl Inner {
         let (node, to) = (self.name.as_str(), to.as_str());
         let span = info_span!(
             target: "actorbridge", "ask", otel.name = message_type, otel.kind = "client", otel.status_code = Empty,
-            node, to, message_type, code = Empty,
+            "actorbridge.node" = node, "actorbridge.actor" = to, "actorbridge.type" = message_type, "error.type" = Empty,
         );
         let trace = propagator.trace_of(&span).or(trace);
         AskSpan { trace, span }
@@ -108,7 +108,8 @@ impl Inner {
         let (node, actor) = (self.name.as_str(), cell.address.as_str());
         let span = info_span!(
             target: "actorbridge", parent: None, "handle", otel.name = message_type, otel.kind = kind,
-            otel.status_code = Empty, node, actor, sender, message_type, code = Empty,
+            otel.status_code = Empty, "actorbridge.node" = node, "actorbridge.actor" = actor, "actorbridge.sender" = sender,
+            "actorbridge.type" = message_type, "error.type" = Empty,
         );
         propagator.continue_from(&span, &parent);
         let ends = Ends(&span);
@@ -135,5 +136,5 @@ impl Drop for Ends<'_> {
 /// Codes only: what an error says may be what a message says.
 fn record(span: &Span, code: Code) {
     span.record("otel.status_code", "ERROR")
-        .record("code", code.as_str_name());
+        .record("error.type", code.as_str_name().trim_start_matches("CODE_"));
 }
