@@ -15,7 +15,7 @@ const OWN: [&str; 6] = [
 ];
 
 /// Where there is an `actorbridge.toml`, below the repository's root.
-pub(crate) const FOLDERS: [&str; 9] = [
+pub(crate) const FOLDERS: [&str; 10] = [
     "bench/codec",
     "bench/go/ffi",
     "compat-tests",
@@ -25,6 +25,7 @@ pub(crate) const FOLDERS: [&str; 9] = [
     "examples/handover",
     "examples/hello",
     "examples/shop",
+    "examples/trace",
 ];
 
 /// What is made from the own schema.

@@ -7,11 +7,14 @@
 //! use actorbridge_opentelemetry::tracing_opentelemetry;
 //! use opentelemetry::trace::TracerProvider as _;
 //! use opentelemetry_sdk::trace::SdkTracerProvider;
+//! use tracing_subscriber::Layer as _;
+//! use tracing_subscriber::filter::LevelFilter;
 //! use tracing_subscriber::layer::SubscriberExt as _;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let provider = SdkTracerProvider::builder().build(); // .with_batch_exporter(…)
 //! let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("shop"));
+//! let layer = layer.with_filter(LevelFilter::INFO); // below it, each HTTP/2 frame is a span too
 //! tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer))?;
 //! let node = actorbridge::Node::builder("shop").propagator(actorbridge_opentelemetry::Spans).start()?;
 //! # drop(node);

@@ -1,0 +1,6 @@
+//go:build cgo
+
+package rustcore
+
+// #cgo LDFLAGS: ${SRCDIR}/libtrace_linux_amd64.a -lm -ldl -lpthread
+import "C"
