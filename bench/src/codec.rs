@@ -105,6 +105,9 @@ const ENVELOPE: [(&str, usize, &str, &str, &str, f64); 3] = [
     ),
 ];
 
+/// The check that the four texts of that envelope are UTF-8, one by one: a part of what both sides of `envelope_view` do.
+const TEXTS: &str = "envelope/utf8";
+
 /// What was measured, by program and case.
 struct All(Vec<((usize, String), Taken)>);
 
@@ -156,6 +159,9 @@ pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<
             add(program, theirs.into());
             add(program, ours.into());
         }
+    }
+    if is_wanted("envelope_view") {
+        add(RUST, TEXTS.into());
     }
     for (case, message, what, of) in CASES.iter().filter(|c| is_wanted(c.0)) {
         if *of == What::Time && case.ends_with("encode") {
@@ -216,7 +222,7 @@ fn envelope(
     let (Some(own), Some(other)) = (all.of(*program, ours), all.of(*program, theirs)) else {
         return Vec::new();
     };
-    vec![
+    let mut figures = vec![
         value(case, name, other, What::Time),
         Figure {
             against: Some(name),
@@ -224,7 +230,12 @@ fn envelope(
             goal: Some(*goal),
             ..value(case, "ours", own, What::Time)
         },
-    ]
+    ];
+    if *case == "envelope_view" {
+        let texts = all.of(RUST, TEXTS);
+        figures.extend(texts.map(|taken| value(case, "utf8 alone", taken, What::Time)));
+    }
+    figures
 }
 
 /// All codecs of one case, each against protobuf in its language, and, for time, a copy of the bytes.

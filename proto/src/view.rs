@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::v1::{self, Code};
-use crate::wire::{Field, Fields, Refusal, Value};
+use crate::wire::{BYTES, FIXED32, FIXED64, Field, Fields, Raw, Refusal, VARINT, Value};
 
 /// Most bytes of a who prefix.
 pub const MAX_WHO_BYTES: usize = 4 << 10;
@@ -94,6 +94,7 @@ impl<'a> EnvelopeView<'a> {
     ///
     /// # Errors
     /// UNDECODABLE, BAD_OVERRIDE (a singular field twice) or TOO_LARGE (a limit of the schema).
+    #[inline]
     pub fn read(envelope: &'a [u8]) -> Result<Self, Refusal> {
         Self::read_parts(&[envelope])
     }
@@ -102,6 +103,7 @@ impl<'a> EnvelopeView<'a> {
     ///
     /// # Errors
     /// As [`EnvelopeView::read`].
+    #[inline]
     pub fn read_parts(parts: &[&'a [u8]]) -> Result<Self, Refusal> {
         let mut view = Self::default();
         let mut attribute_bytes = 0;
@@ -129,72 +131,67 @@ impl<'a> EnvelopeView<'a> {
 
     #[inline]
     fn add(&mut self, part: &'a [u8], attribute_bytes: &mut usize) -> Result<(), Refusal> {
-        let mut fields = Fields::new(part);
-        while let Some(field) = fields.next_field()? {
+        let (mut fields, mut field) = (Fields::new(part), Raw::default());
+        let mut texts = Texts {
+            part,
+            from: 0,
+            text: "",
+        };
+        while fields.next_raw(&mut field)? {
             if field.number < 32 {
                 let bit = 1 << field.number;
                 if self.present & bit & !REPEATED != 0 {
-                    return Err(Refusal::new(
-                        Code::BadOverride,
-                        format!(
-                            "Envelope.{} is set twice; set it once, in the stream, the type or the item",
-                            name(&field)
-                        ),
-                    ));
+                    return Err(set_twice(&field));
                 }
                 self.present |= bit;
-                self.set(&field, attribute_bytes)?;
+                self.set(&field, attribute_bytes, &mut texts)?;
             }
         }
         Ok(())
     }
 
     #[inline]
-    fn set(&mut self, field: &Field<'a>, attribute_bytes: &mut usize) -> Result<(), Refusal> {
-        match (field.number, field.value) {
-            (2, Value::Bytes(v)) => self.payload = v,
-            (3, Value::Varint(v)) => self.correlation = v,
-            (1, Value::Varint(v)) => self.kind = v as u32,
-            (4, Value::Bytes(v)) => self.source = text(v, field)?,
-            (5, Value::Bytes(v)) => self.target = text(v, field)?,
-            (6, Value::Bytes(v)) => self.type_name = text(v, field)?,
-            (7, Value::Varint(v)) => self.type_version = v as u32,
-            (8, Value::Varint(v)) => self.min_reader_version = v as u32,
-            (9, Value::Varint(v)) => self.content_type = v as u32,
-            (10, Value::Bytes(v)) => self.reply_to = text(v, field)?,
-            (11, Value::Bytes(v)) => self.trace = v,
-            (12, Value::Bytes(v)) => self.id = v,
-            (13, Value::Bytes(v)) => self.dedup_key = limited(v, MAX_DEDUP_KEY, field)?,
-            (14, Value::Varint(v)) => self.compression = v as u32,
-            (16, Value::Varint(v)) => self.raw_size = v,
-            (17, Value::Varint(v)) => self.expected_version = Some(v),
-            (18, Value::Bytes(v)) => self.causation_id = v,
-            (19, Value::Bytes(v)) => self.tenant = text(v, field)?,
-            (20, Value::Bytes(v)) => self.tracestate = text(v, field)?,
-            (21, Value::Bytes(v)) => self.failure = v,
-            (22, Value::Fixed32(v)) => self.payload_crc32c = v,
-            (23, Value::Fixed64(v)) => self.created_unix_ms = v,
-            (24, Value::Bytes(v)) => {
+    fn set(&mut self, field: &Raw<'a>, attribute_bytes: &mut usize, texts: &mut Texts<'a>) -> Result<(), Refusal> {
+        let (v, bytes) = (field.number_value, field.bytes);
+        match (field.number, field.wire) {
+            (2, BYTES) => self.payload = bytes,
+            (3, VARINT) => self.correlation = v,
+            (1, VARINT) => self.kind = v as u32,
+            (4, BYTES) => self.source = texts.of(field)?,
+            (5, BYTES) => self.target = texts.of(field)?,
+            (6, BYTES) => self.type_name = texts.of(field)?,
+            (7, VARINT) => self.type_version = v as u32,
+            (8, VARINT) => self.min_reader_version = v as u32,
+            (9, VARINT) => self.content_type = v as u32,
+            (10, BYTES) => self.reply_to = texts.of(field)?,
+            (11, BYTES) => self.trace = bytes,
+            (12, BYTES) => self.id = bytes,
+            (13, BYTES) => self.dedup_key = limited(bytes, MAX_DEDUP_KEY, field)?,
+            (14, VARINT) => self.compression = v as u32,
+            (16, VARINT) => self.raw_size = v,
+            (17, VARINT) => self.expected_version = Some(v),
+            (18, BYTES) => self.causation_id = bytes,
+            (19, BYTES) => self.tenant = texts.of(field)?,
+            (20, BYTES) => self.tracestate = texts.of(field)?,
+            (21, BYTES) => self.failure = bytes,
+            (22, FIXED32) => self.payload_crc32c = v as u32,
+            (23, FIXED64) => self.created_unix_ms = v,
+            (24, BYTES) => {
                 self.attributes += 1;
-                *attribute_bytes += v.len();
+                *attribute_bytes += bytes.len();
                 if self.attributes > MAX_ATTRIBUTES.0 || *attribute_bytes > MAX_ATTRIBUTES.1 {
                     return Err(too_large(field, "32 entries and 4 KiB"));
                 }
             }
-            (25, Value::Fixed64(_)) => self.add_ask_path(1, field)?,
-            (25, Value::Bytes(v)) if v.len() % 8 == 0 => self.add_ask_path(v.len() / 8, field)?,
-            (1..=14 | 16..=25, _) => {
-                return Err(Refusal::undecodable(format!(
-                    "Envelope.{} has the wrong wire type",
-                    name(field)
-                )));
-            }
+            (25, FIXED64) => self.add_ask_path(1, field)?,
+            (25, BYTES) if bytes.len() % 8 == 0 => self.add_ask_path(bytes.len() / 8, field)?,
+            (1..=14 | 16..=25, _) => return Err(wrong_wire_type(field)),
             _ => {} // 15, 26-31: a later version's; kept with the bytes
         }
         Ok(())
     }
 
-    fn add_ask_path(&mut self, n: usize, field: &Field<'_>) -> Result<(), Refusal> {
+    fn add_ask_path(&mut self, n: usize, field: &Raw<'_>) -> Result<(), Refusal> {
         self.ask_path_len = self.ask_path_len.saturating_add(u32::try_from(n).unwrap_or(u32::MAX));
         if self.ask_path_len > MAX_ASK_PATH {
             return Err(too_large(field, "16 actors"));
@@ -231,11 +228,66 @@ pub fn ask_path(body: &[u8]) -> Vec<u64> {
     hashes
 }
 
-fn text<'a>(bytes: &'a [u8], field: &Field<'_>) -> Result<&'a str, Refusal> {
-    std::str::from_utf8(bytes).map_err(|_| Refusal::undecodable(format!("Envelope.{} is not UTF-8", name(field))))
+/// The text fields of a part.
+///
+/// Addresses and the type stand together and are short. One look from the first of them on, over the tags and numbers between them,
+/// costs a third of one look at each; a field that this one did not reach is looked at alone.
+struct Texts<'a> {
+    part: &'a [u8],
+    /// Where `text` begins in the part.
+    from: usize,
+    /// What is known to be UTF-8.
+    text: &'a str,
 }
 
-fn limited<'a>(bytes: &'a [u8], limit: usize, field: &Field<'_>) -> Result<&'a [u8], Refusal> {
+/// So far one look reaches.
+const LOOK: usize = 256;
+
+impl<'a> Texts<'a> {
+    #[inline]
+    fn of(&mut self, field: &Raw<'a>) -> Result<&'a str, Refusal> {
+        let start = field.end - field.bytes.len();
+        if self.from == 0 {
+            self.look(start);
+        }
+        match self.text.get(start - self.from..field.end - self.from) {
+            Some(text) => Ok(text),
+            None => std::str::from_utf8(field.bytes).map_err(|_| not_utf8(field.number)),
+        }
+    }
+
+    fn look(&mut self, from: usize) {
+        let bytes = &self.part[from..self.part.len().min(from + LOOK)];
+        self.from = from;
+        self.text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
+        };
+    }
+}
+
+#[cold]
+fn not_utf8(number: u32) -> Refusal {
+    Refusal::undecodable(format!("Envelope.{} is not UTF-8", name(number)))
+}
+
+#[cold]
+fn wrong_wire_type(field: &Raw<'_>) -> Refusal {
+    Refusal::undecodable(format!("Envelope.{} has the wrong wire type", name(field.number)))
+}
+
+#[cold]
+fn set_twice(field: &Raw<'_>) -> Refusal {
+    Refusal::new(
+        Code::BadOverride,
+        format!(
+            "Envelope.{} is set twice; set it once, in the stream, the type or the item",
+            name(field.number)
+        ),
+    )
+}
+
+fn limited<'a>(bytes: &'a [u8], limit: usize, field: &Raw<'_>) -> Result<&'a [u8], Refusal> {
     if bytes.len() > limit {
         Err(too_large(field, &format!("{limit} bytes")))
     } else {
@@ -243,14 +295,15 @@ fn limited<'a>(bytes: &'a [u8], limit: usize, field: &Field<'_>) -> Result<&'a [
     }
 }
 
-fn too_large(field: &Field<'_>, limit: &str) -> Refusal {
+#[cold]
+fn too_large(field: &Raw<'_>, limit: &str) -> Refusal {
     Refusal::new(
         Code::TooLarge,
-        format!("Envelope.{} is over its limit of {limit}", name(field)),
+        format!("Envelope.{} is over its limit of {limit}", name(field.number)),
     )
 }
 
-fn name(field: &Field<'_>) -> &'static str {
+fn name(number: u32) -> &'static str {
     const NAMES: [&str; 26] = [
         "?",
         "kind",
@@ -279,7 +332,7 @@ fn name(field: &Field<'_>) -> &'static str {
         "attributes",
         "ask_path",
     ];
-    NAMES.get(field.number as usize).copied().unwrap_or("(unknown field)")
+    NAMES.get(number as usize).copied().unwrap_or("(unknown field)")
 }
 
 /// Who sends to whom: a `StreamOpen.prefix`, read once.

@@ -63,6 +63,22 @@ pub struct Field<'a> {
     pub end: usize,
 }
 
+pub(crate) const VARINT: u8 = 0;
+pub(crate) const FIXED64: u8 = 1;
+pub(crate) const BYTES: u8 = 2;
+pub(crate) const FIXED32: u8 = 5;
+
+/// A [`Field`] before its value has a type: one of the two has it, by the wire type.
+#[derive(Default)]
+pub(crate) struct Raw<'a> {
+    pub(crate) number: u32,
+    pub(crate) wire: u8,
+    pub(crate) number_value: u64,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
 impl<'a> Fields<'a> {
     /// Starts at the first field of `message`.
     pub fn new(message: &'a [u8]) -> Self {
@@ -72,53 +88,59 @@ impl<'a> Fields<'a> {
     /// The next field, `None` at the end, or a refusal at the first byte that is not protobuf.
     #[inline]
     pub fn next_field(&mut self) -> Result<Option<Field<'a>>, Refusal> {
-        if self.at == self.all.len() {
+        let mut raw = Raw::default();
+        if !self.next_raw(&mut raw)? {
             return Ok(None);
         }
-        let start = self.at;
-        let tag = self.varint()?;
-        let number = u32::try_from(tag >> 3).ok().filter(|n| (1..1 << 29).contains(n));
-        let Some(number) = number else {
-            return Err(Refusal::undecodable(format!(
-                "byte {start}: {} is not a field number",
-                tag >> 3
-            )));
-        };
-        let value = match tag & 7 {
-            0 => Value::Varint(self.varint()?),
-            1 => Value::Fixed64(u64::from_le_bytes(self.take(8)?.try_into().expect("8 bytes"))),
-            2 => {
-                let len = self.varint()?;
-                let left = self.all.len() - self.at;
-                if len > left as u64 {
-                    return Err(Refusal::undecodable(format!(
-                        "field {number} at byte {start} says {len} bytes, and {left} are left"
-                    )));
-                }
-                Value::Bytes(self.take(len as usize)?)
-            }
-            5 => Value::Fixed32(u32::from_le_bytes(self.take(4)?.try_into().expect("4 bytes"))),
-            wire => {
-                return Err(Refusal::undecodable(format!(
-                    "field {number} at byte {start} has wire type {wire}"
-                )));
-            }
+        let value = match raw.wire {
+            VARINT => Value::Varint(raw.number_value),
+            FIXED64 => Value::Fixed64(raw.number_value),
+            BYTES => Value::Bytes(raw.bytes),
+            _ => Value::Fixed32(raw.number_value as u32),
         };
         Ok(Some(Field {
-            number,
+            number: raw.number,
             value,
-            start,
-            end: self.at,
+            start: raw.start,
+            end: raw.end,
         }))
     }
 
+    /// As [`Fields::next_field`], false at the end. What it fills stays in registers; a value of many types in a result does not.
+    #[inline]
+    pub(crate) fn next_raw(&mut self, raw: &mut Raw<'a>) -> Result<bool, Refusal> {
+        if self.at == self.all.len() {
+            return Ok(false);
+        }
+        raw.start = self.at;
+        let tag = self.varint()?;
+        if tag >> 3 == 0 || tag >> 3 >= 1 << 29 {
+            return Err(not_a_number(raw.start, tag));
+        }
+        (raw.number, raw.wire) = ((tag >> 3) as u32, (tag & 7) as u8);
+        match raw.wire {
+            VARINT => raw.number_value = self.varint()?,
+            FIXED64 => raw.number_value = u64::from_le_bytes(self.take(8)?.try_into().expect("8 bytes")),
+            BYTES => {
+                let len = self.varint()?;
+                let left = self.all.len() - self.at;
+                if len > left as u64 {
+                    return Err(too_long(raw.number, raw.start, len, left));
+                }
+                raw.bytes = self.take(len as usize)?;
+            }
+            FIXED32 => raw.number_value = u32::from_le_bytes(self.take(4)?.try_into().expect("4 bytes")).into(),
+            _ => return Err(no_wire_type(raw.start, tag)),
+        }
+        raw.end = self.at;
+        Ok(true)
+    }
+
+    #[inline]
     fn take(&mut self, len: usize) -> Result<&'a [u8], Refusal> {
         let end = self.at + len;
         let Some(bytes) = self.all.get(self.at..end) else {
-            return Err(Refusal::undecodable(format!(
-                "the bytes end inside a field at byte {}",
-                self.at
-            )));
+            return Err(torn(self.at));
         };
         self.at = end;
         Ok(bytes)
@@ -126,6 +148,17 @@ impl<'a> Fields<'a> {
 
     #[inline]
     fn varint(&mut self) -> Result<u64, Refusal> {
+        // Tags of the first 15 fields and most lengths have one byte.
+        match self.all.get(self.at) {
+            Some(byte) if *byte < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Refusal> {
         let mut value = 0_u64;
         for (i, byte) in self.all[self.at..].iter().take(10).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * i);
@@ -137,11 +170,37 @@ impl<'a> Fields<'a> {
                 return Ok(value);
             }
         }
-        Err(Refusal::undecodable(format!(
-            "the varint at byte {} does not end",
-            self.at
-        )))
+        Err(endless(self.at))
     }
+}
+
+// Out of the way of what is read well.
+
+#[cold]
+fn not_a_number(start: usize, tag: u64) -> Refusal {
+    Refusal::undecodable(format!("byte {start}: {} is not a field number", tag >> 3))
+}
+
+#[cold]
+fn no_wire_type(start: usize, tag: u64) -> Refusal {
+    Refusal::undecodable(format!("field {} at byte {start} has wire type {}", tag >> 3, tag & 7))
+}
+
+#[cold]
+fn too_long(number: u32, start: usize, len: u64, left: usize) -> Refusal {
+    Refusal::undecodable(format!(
+        "field {number} at byte {start} says {len} bytes, and {left} are left"
+    ))
+}
+
+#[cold]
+fn torn(at: usize) -> Refusal {
+    Refusal::undecodable(format!("the bytes end inside a field at byte {at}"))
+}
+
+#[cold]
+fn endless(at: usize) -> Refusal {
+    Refusal::undecodable(format!("the varint at byte {at} does not end"))
 }
 
 /// Appends a varint.

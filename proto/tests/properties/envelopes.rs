@@ -276,3 +276,48 @@ fn a_kind_of_a_later_version_stays_a_number() {
         assert_eq!((read.kind, Kind::try_from(kind as i32).is_err()), (kind, true));
     }
 }
+
+/// The view looks at text that stands together at once, and not farther than 256 bytes.
+#[test]
+fn texts_are_read_wherever_they_stand_and_refused_where_they_are_not_utf8() {
+    let payload = [&[0xff_u8; 300][..], b""];
+    for (payload, long) in payload
+        .into_iter()
+        .flat_map(|p| (0..300).map(move |n| (p, "é".repeat(n))))
+    {
+        let parts = [
+            Envelope {
+                source: long.clone(),
+                target: "ab:///ü".into(),
+                ..Envelope::default()
+            },
+            Envelope {
+                payload: Bytes::copy_from_slice(payload),
+                ..Envelope::default()
+            },
+            Envelope {
+                tenant: "straße".into(),
+                tracestate: long.clone(),
+                ..Envelope::default()
+            },
+        ];
+        let bytes = parts.map(|part| part.encode_to_vec()).concat();
+        let view = EnvelopeView::read(&bytes).expect("all of it is UTF-8");
+        assert_eq!((view.source, view.target), (&*long, "ab:///ü"));
+        assert_eq!(
+            (view.tenant, view.tracestate, view.payload),
+            ("straße", &*long, payload)
+        );
+        // Half a character: in the text that comes last, where a look from the first one has ended or not.
+        let mut torn = bytes;
+        if !long.is_empty() {
+            let last = torn.len() - 1;
+            torn[last] = b'.';
+            let refusal = EnvelopeView::read(&torn).expect_err("a text ends inside a character");
+            assert_eq!(
+                refusal.to_string(),
+                "CODE_UNDECODABLE: Envelope.tracestate is not UTF-8"
+            );
+        }
+    }
+}

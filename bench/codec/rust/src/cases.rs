@@ -123,11 +123,18 @@ fn envelope() -> Vec<Case> {
     let (out, prost_out) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
     let view = move || {
         let view = EnvelopeView::read(&read).map_err(|refusal| refusal.to_string())?;
-        std::hint::black_box(view);
+        std::hint::black_box(&view);
+        Ok(len)
+    };
+    let texts = [SOURCE, TARGET, REPLY_TO, TYPE].map(|text| text.as_bytes().to_vec());
+    let utf8 = move || {
+        for text in &texts {
+            std::hint::black_box(std::str::from_utf8(std::hint::black_box(text))?);
+        }
         Ok(len)
     };
     let prost_decode = move || {
-        std::hint::black_box(v1::Envelope::decode(parsed.clone())?);
+        std::hint::black_box(&v1::Envelope::decode(parsed.clone())?);
         Ok(len)
     };
     let encode = move || {
@@ -146,6 +153,7 @@ fn envelope() -> Vec<Case> {
     };
     vec![
         ("envelope/view".into(), Box::new(view)),
+        ("envelope/utf8".into(), Box::new(utf8)),
         ("envelope/prost_decode".into(), Box::new(prost_decode)),
         ("envelope/encode".into(), Box::new(encode)),
         ("envelope/prost_encode".into(), Box::new(prost_encode)),

@@ -2,7 +2,8 @@
 //! answers with one.
 //!
 //! A case is `CODEC/MESSAGE/WHAT`, such as `json/flight/decode`; `envelope/view`, `envelope/prost_decode`, `envelope/encode` and
-//! `envelope/prost_encode` are the envelope of this library beside what prost makes of its schema.
+//! `envelope/prost_encode` are the envelope of this library beside what prost makes of its schema, and `envelope/utf8` is the check of its
+//! four texts alone.
 
 mod cases;
 mod flights;
