@@ -56,7 +56,8 @@ func (s *sender) beside(to Ref, what *wire.What, size int) (b inlinePath, ok boo
 	if b.asker, b.typeID = b.link.asksBeside(b.flow, what, size); b.asker == nil {
 		return b, false
 	}
-	if inlineAsks.Add(1) > int64(inlinePerProc*runtime.GOMAXPROCS(0)) {
+	// GOMAXPROCS takes a lock: it is asked only where it matters.
+	if now := inlineAsks.Add(1); now > inlinePerProc && now > int64(inlinePerProc*runtime.GOMAXPROCS(0)) {
 		b.end()
 		return b, false
 	}
@@ -145,14 +146,10 @@ func (n *Node) askQuick(ctx context.Context, to Ref, q *quick) (other *Message, 
 		return nil, false, nil
 	}
 	defer b.end()
-	now := time.Now()
-	until := now.Add(defaultTimeout)
-	if end, ok := ctx.Deadline(); ok && end.Before(until) {
-		until = end
-	}
+	now := n.now()
 	w := n.newWaiter()
 	w.placed = placed{link: b.link, flow: b.flow}
-	correlation, err := n.beginAsk(millis(now.Sub(n.start)), millis(until.Sub(n.start))+lateEnd, w, to)
+	correlation, err := n.beginAsk(now, now+uint64(defaultTimeout/time.Millisecond)+lateEnd, w, to)
 	if err != nil {
 		return nil, true, err
 	}
@@ -164,6 +161,7 @@ func (n *Node) askQuick(ctx context.Context, to Ref, q *quick) (other *Message, 
 		envelope, taken = b.asker.Ask(b.flow, b.typeID, uint32(defaultTimeout/time.Millisecond), memory.body, memory.room[:])
 	}
 	if taken && envelope == nil {
+		until := n.quickUntil(ctx, now)
 		other, err = n.awaitAnswer(ctx, until, w, w.placed, n.outside, to, correlation)
 		n.countAsk(err)
 		return other, true, inTime(ctx, until, err)
@@ -175,9 +173,20 @@ func (n *Node) askQuick(ctx context.Context, to Ref, q *quick) (other *Message, 
 		n.uncountAsk()
 		return nil, false, nil // also what does not encode: the usual way says so
 	}
-	other, err = q.readReply(n, to, envelope)
-	n.countAsk(err)
-	return other, true, inTime(ctx, until, err)
+	if other, err = q.readReply(n, to, correlation, envelope); err != nil {
+		n.countAsk(err)
+		err = inTime(ctx, n.quickUntil(ctx, now), err)
+	}
+	return other, true, err
+}
+
+// quickUntil is how long a quick ask that was made then may take.
+func (n *Node) quickUntil(ctx context.Context, asked uint64) time.Time {
+	until := n.timeOf(asked).Add(defaultTimeout)
+	if end, ok := ctx.Deadline(); ok && end.Before(until) {
+		until = end
+	}
+	return until
 }
 
 // write writes the body of an ask.
@@ -196,8 +205,11 @@ func (m *scratch) write(correlation uint64, q *quick) (err error) {
 var errChanged = errors.New("the message was changed while it was encoded")
 
 // readReply reads an answer that came at once; one that is not what is wanted is copied.
-func (q *quick) readReply(n *Node, to Ref, envelope []byte) (*Message, error) {
+func (q *quick) readReply(n *Node, to Ref, correlation uint64, envelope []byte) (*Message, error) {
 	if bytes.HasPrefix(envelope, q.wants.Bytes) { // as nearly always
+		if payload, ok := wire.ReplyPayload(envelope[len(q.wants.Bytes):], correlation); ok && q.read(payload) == nil {
+			return nil, nil
+		}
 		var e wire.Envelope
 		refusal := e.ReadBody(envelope[len(q.wants.Bytes):], q.wants.Present)
 		if refusal == nil && e.ContentType == 0 && q.read(e.Payload) == nil { // else it is in another codec than it wants

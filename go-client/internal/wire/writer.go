@@ -100,6 +100,18 @@ func AppendBody(out []byte, f BodyFields, payload []byte) []byte {
 	return out
 }
 
+// ReplyPayload is the payload of a body that has this correlation before it, and nothing else. False: as with PlainPayload.
+func ReplyPayload(body []byte, correlation uint64) (payload []byte, ok bool) {
+	if len(body) == 0 || body[0] != 3<<3 {
+		return nil, false
+	}
+	number, n := binary.Uvarint(body[1:])
+	if n <= 0 || number != correlation {
+		return nil, false
+	}
+	return PlainPayload(body[1+n:])
+}
+
 // Join is the complete envelope, newly allocated.
 func Join(who, what, body []byte) []byte {
 	out := make([]byte, 0, len(who)+len(what)+len(body))
