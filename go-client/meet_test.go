@@ -82,7 +82,7 @@ var meetings = map[ab.Code]func(*testing.T) error{
 	ab.CodeFenced: func(t *testing.T) error {
 		node := start(t, "a")
 		spawn(t, node, "worker")
-		swap := &actorbridgev1.OwnerSwapRequest{Path: "worker", ExpectedOwner: "b", ExpectedEpoch: 7, Owner: "c", Epoch: 8}
+		swap := &actorbridgev1.OwnerSwapRequest{Path: "worker", ExpectedOwner: "a", ExpectedEpoch: 7, Owner: "c", Epoch: 8}
 		reply, err := ab.Ask[*actorbridgev1.OwnerSwapReply](t.Context(), node.RefAt("ab://a/system"), swap)
 		if err != nil {
 			return err

@@ -230,7 +230,14 @@ func (s system) move(m *Message, r *pb.MoveToRequest) error {
 	})
 }
 
+// swap is the request of another node to this one, an actor's home. Only the present owner may ask for it.
 func (s system) swap(m *Message, r *pb.OwnerSwapRequest) error {
+	if from, err := ParseRef(m.who.ReplyTo); err != nil || from.Host() != r.ExpectedOwner {
+		s.node.mu.Lock()
+		now, _ := s.node.ownerOf(r.Path)
+		s.node.mu.Unlock()
+		return m.Reply(&pb.OwnerSwapReply{Owner: now.owner, Epoch: now.epoch, Code: pb.Code(CodeForbidden)})
+	}
 	now, swapped, known := s.node.swapOwner(
 		r.Path, owned{r.ExpectedOwner, r.ExpectedEpoch}, owned{r.Owner, r.Epoch})
 	code := CodeOK
