@@ -73,6 +73,8 @@ type linkEnd struct {
 	isTwin bool
 	// capabilities are those that both sides have.
 	capabilities []uint32
+	// compression is by what payloads are compressed that leave; 0 = they are not.
+	compression Compression
 	// fate is why it is down, fateStatus the same as a number.
 	fate       string
 	fateStatus pb.Status
@@ -116,7 +118,7 @@ func (n *Node) newLink(role machine.Role, kept *keptLink) (*linkEnd, error) {
 		machine: machine.NewLink(machine.Config{
 			Role: role, Node: n.name, Incarnation: n.incarnation, LinkEpoch: epoch,
 			MinProtocol: machine.MinProtocol, MaxProtocol: machine.MaxProtocol, Software: software,
-			Capabilities: []uint32{uint32(pb.Capability_CAPABILITY_MOVE)}, Types: reads,
+			Capabilities: append([]uint32{uint32(pb.Capability_CAPABILITY_MOVE)}, readableCompressions()...), Types: reads,
 		}, n.now()),
 	}
 	l.meter.Store(n.counters.early())
@@ -350,6 +352,7 @@ func (l *linkEnd) drive(event func(m *machine.Link, out []machine.Action) []mach
 		// The peer can have the Welcome from now on, and who hears from it that the link is up must find it up.
 		up := actions[0].Up
 		l.peer, l.incarnation, l.capabilities, l.reads = up.Peer, up.Incarnation, up.Capabilities, versionsOf(up.Types)
+		l.compressFor()
 		l.meter.Store(l.node.counters.up(up.Peer))
 	}
 	l.mu.Unlock()
@@ -442,89 +445,6 @@ func (l *linkEnd) open(o *outlet, firstSeq uint64, binding machine.Binding) (uin
 	return flow, refusal
 }
 
-func (l *linkEnd) send(flow uint32, out *outgoing) (sent machine.Sent) {
-	l.mu.Lock()
-	if seq, ok := l.sendAtOnce(flow, out); ok {
-		l.mu.Unlock()
-		return machine.Sent{Seq: seq}
-	}
-	sent = l.machine.Send(flow, out.what, out.deadline, out.hops, out.body)
-	if sent.Result == machine.SendNoCredit && l.starves(flow) {
-		sent = l.machine.Send(flow, out.what, out.deadline, out.hops, out.body)
-	}
-	if sent.Result == machine.SendNoCredit {
-		l.stall(flow)
-	}
-	l.mu.Unlock()
-	l.ring()
-	return sent
-}
-
-// rawsBytes is the most memory that tells which are queued together share, unless the first one takes more.
-const rawsBytes = 64 << 10
-
-// queueRaws queues tells whose payloads are bytes, as far as there is credit and room: the last one's seq, and how many were
-// queued. They share one piece of memory. The caller holds the lock.
-func (l *linkEnd) queueRaws(flow uint32, what *wire.What, payloads [][]byte) (last uint64, queued int) {
-	many, size := 0, 0
-	for many < len(payloads) && (many == 0 || size+len(payloads[many])+plainOverhead <= rawsBytes) {
-		size += len(payloads[many]) + plainOverhead
-		many++
-	}
-	bodies := make([]byte, 0, size)
-	for _, payload := range payloads[:many] {
-		start := len(bodies)
-		bodies = wire.AppendBody(bodies, wire.BodyFields{}, payload)
-		sent := l.machine.Send(flow, what, 0, 0, bodies[start:len(bodies):len(bodies)])
-		if sent.Result != machine.SendQueued {
-			break
-		}
-		last = sent.Seq
-		queued++
-	}
-	return last, queued
-}
-
-// forPeer is a message as the peer can read it, or why there is none.
-func (l *linkEnd) forPeer(out *outgoing, target string) (*outgoing, *Error) {
-	if out.what.MinReader <= 1 {
-		return out, nil
-	}
-	l.mu.Lock()
-	peer, reads := l.peer, l.reads
-	l.mu.Unlock()
-	return out.forPeer(peer, reads, target)
-}
-
-// peerReads is which version of a type the peer reads, if it says anything of it.
-func (l *linkEnd) peerReads(name string) (peer string, version uint32, known bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	version, known = l.reads[name]
-	return l.peer, version, known
-}
-
-func (l *linkEnd) sendOffStream(out *outgoing) (queued bool) {
-	l.mu.Lock()
-	if _, queued = l.sendAtOnce(0, out); queued {
-		l.mu.Unlock()
-		return true
-	}
-	queued = l.machine.SendOffStream(out.what, out.body).Result == machine.SendQueued
-	l.mu.Unlock()
-	l.ring()
-	return queued
-}
-
-// forward queues a message that came here and is passed on, as a complete envelope. It never waits; false = it cannot go.
-func (l *linkEnd) forward(m *Message, who []byte) (queued bool) {
-	body := wire.Join(who, nil, m.item())
-	l.with(func(lm *machine.Link) {
-		queued = lm.Forward(m.what, m.deadline, m.hops+1, body).Result == machine.SendQueued
-	})
-	return queued
-}
-
 // sendMove queues a step of a move. If that cannot be, the link is down, and the move is told so.
 func (l *linkEnd) sendMove(step *pb.Move) {
 	l.with(func(m *machine.Link) { m.SendMove(step) })
@@ -540,8 +460,11 @@ func (l *linkEnd) chunkBytes() int {
 func (l *linkEnd) can(capability pb.Capability) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Contains(l.capabilities, uint32(capability))
+	return l.canNow(uint32(capability))
 }
+
+// canNow is can for one who holds the lock.
+func (l *linkEnd) canNow(capability uint32) bool { return slices.Contains(l.capabilities, capability) }
 
 // resetMoved ends an inbound binding: its sender binds anew at the new owner.
 func (l *linkEnd) resetMoved(flow uint32, moved *pb.Moved) {

@@ -139,7 +139,7 @@ func (m *Message) Sender() Ref {
 	return ref
 }
 
-// Payload is the encoded payload, in whatever codec it came. It must not be changed.
+// Payload is the encoded payload, in whatever codec it came, and compressed if it came so: [Message.PlainPayload] is not. It must not be changed.
 func (m *Message) Payload() []byte { return m.payload }
 
 // IsAsk says whether the sender waits for an answer.
@@ -179,8 +179,8 @@ func (m *Message) failure(target string) *Error {
 
 // Decode reads the payload into a message of its type, and brings what an older writer wrote to this program's version (see
 // [Upcast]). It fails with UNSUPPORTED_TYPE, UNSUPPORTED_VERSION (it needs a
-// newer reader; the payload was not touched), UNSUPPORTED_CODEC or UNDECODABLE. A handler returns that error, and the
-// asker is told.
+// newer reader; the payload was not touched), UNSUPPORTED_CODEC, UNDECODABLE, or TOO_LARGE (compressed, and
+// over 16 MiB without). A handler returns that error, and the asker is told.
 func (m *Message) Decode(into proto.Message) error {
 	info := infoOf(into)
 	refuse := func(code Code, detail string) *Error {
@@ -196,11 +196,15 @@ func (m *Message) Decode(into proto.Message) error {
 			info.name, m.what.Version, m.what.MinReader, info.version))
 		e.ReaderVersion = info.version
 		return e
-	case m.what.ContentType > uint32(MessagePack) || m.what.Compression != 0:
-		return refuse(CodeUnsupportedCodec, fmt.Sprintf("it came with content type %d and compression %d; protobuf, JSON and "+
-			"MessagePack without compression are read here", m.what.ContentType, m.what.Compression))
+	case m.what.ContentType > uint32(MessagePack):
+		return refuse(CodeUnsupportedCodec, fmt.Sprintf("it came with content type %d; protobuf, JSON and MessagePack are read here",
+			m.what.ContentType))
 	}
-	if err := m.codec().unmarshal(m.payload, into); err != nil {
+	payload, unreadable := m.plainPayload()
+	if unreadable != nil {
+		return unreadable
+	}
+	if err := m.codec().unmarshal(payload, into); err != nil {
 		return refuse(CodeUndecodable, undecodable(info.name, m.codec(), err))
 	}
 	if err := info.upcast(into, m.what.Version); err != nil {

@@ -22,7 +22,10 @@ import (
 // Locks are taken in this order, and none is held while a handler runs: sender, outlet, node, parent cell, cell; below
 // them all a link's.
 type Node struct {
-	codec       Codec // of what it sends, where a Ref says nothing
+	codec Codec // of what it sends, where a Ref says nothing
+	// compression is used for what leaves by links, in payloads of least bytes and more; 0 = none.
+	compression Compression
+	least       int
 	name        string
 	incarnation uint64
 	log         *slog.Logger

@@ -125,11 +125,16 @@ func (t *RawType) read(to Ref, reply *Message) ([]byte, error) {
 	if reply.what.ContentType != uint32(pb.ContentType_CONTENT_TYPE_RAW) {
 		return nil, answerError(to, reply.Unsupported())
 	}
-	return reply.payload, nil
+	payload, unreadable := reply.plainPayload()
+	if unreadable != nil {
+		return nil, answerError(to, unreadable)
+	}
+	return payload, nil
 }
 
-// Raw is the payload of a raw message of this type. It must not be changed. It fails with UNSUPPORTED_TYPE or UNSUPPORTED_CODEC;
-// a handler returns that error, and the asker is told.
+// Raw is the payload of a raw message of this type, as its sender gave it, also where it came compressed. It must not be changed. It
+// fails with UNSUPPORTED_TYPE or UNSUPPORTED_CODEC, of one that came compressed also with UNDECODABLE or TOO_LARGE; a handler returns
+// that error, and the asker is told.
 func (m *Message) Raw(t *RawType) ([]byte, error) {
 	if m.what.TypeName != t.name {
 		return nil, m.Unsupported()
@@ -139,7 +144,7 @@ func (m *Message) Raw(t *RawType) ([]byte, error) {
 		e.refusal = true
 		return nil, e
 	}
-	return m.payload, nil
+	return m.PlainPayload()
 }
 
 // ReplyRaw is [Message.Reply] with a raw message. The payload is copied.

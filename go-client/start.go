@@ -27,7 +27,10 @@ type startOptions struct {
 	doors     []door.Door
 	reads     []Reads
 	codec     Codec
-	tracer    Tracer
+	// compression is used for payloads of least bytes and more; 0 = none.
+	compression Compression
+	least       int
+	tracer      Tracer
 }
 
 // WithLogger sets where the node logs; slog.Default() unless it is given.
@@ -60,8 +63,11 @@ func Start(ctx context.Context, name string, options ...Option) (*Node, error) {
 	if !o.codec.isKnown() {
 		return nil, newError(CodeInvalidArgument, name, fmt.Sprintf("WithCodec: there is no codec %v", o.codec))
 	}
+	if err := checkCompression(name, o.compression); err != nil {
+		return nil, err
+	}
 	n := &Node{
-		codec: o.codec, tracer: o.tracer, name: name, incarnation: randomID(), log: o.log.With("node", name), start: time.Now(), factories: o.factories, alsoReads: o.reads,
+		codec: o.codec, compression: o.compression, least: o.least, tracer: o.tracer, name: name, incarnation: randomID(), log: o.log.With("node", name), start: time.Now(), factories: o.factories, alsoReads: o.reads,
 		outside: newSender("", "ab://"+name+"/"+systemPath), closing: make(chan struct{}), ended: make(chan struct{}),
 		cells: make(map[string]*cell), links: make(map[uint64]*linkEnd), owners: make(map[string]string),
 		asks: new(machine.Asks[*waiter]), owned: make(map[string]owned), forwards: make(map[string]*cell),

@@ -12,12 +12,13 @@ use tokio_util::sync::CancellationToken;
 use crate::actor::{Actor, Factory, Module, Options, check_pattern};
 use crate::address::{Address, Ref, SYSTEM, is_reserved};
 use crate::codec::Codec;
+use crate::compression::Compression;
 use crate::context::Cx;
 use crate::door::LinkEnd;
 use crate::error::{Error, Fault};
 use crate::machine::link::Role;
 use crate::message::{Message, Payload};
-use crate::node::{Inner, lock};
+use crate::node::{Encoding, Inner, lock};
 use crate::outlet::Sent;
 use crate::protocol::Reads;
 use crate::remote::TlsFiles;
@@ -40,7 +41,7 @@ pub struct Builder {
     factories: Vec<(String, Factory)>,
     at_start: Vec<(String, Factory)>,
     reads: Vec<Reads>,
-    codec: Codec,
+    encoding: Encoding,
     propagator: Option<Arc<dyn Propagator>>,
     listen: Vec<String>,
     remote: crate::remote::Options,
@@ -82,7 +83,16 @@ impl Builder {
     /// protobuf.
     #[must_use]
     pub fn codec(mut self, codec: Codec) -> Self {
-        self.codec = codec;
+        self.encoding.codec = codec;
+        self
+    }
+
+    /// Compresses the payloads of `least` bytes and more that leave this node by a link, except to a peer that does not read it, over
+    /// the native door, and where a payload would not become smaller. Default: none is compressed. About 1,024 is a good least
+    /// size. See docs/COMPRESSION.md.
+    #[must_use]
+    pub fn compression(mut self, by: Compression, least: usize) -> Self {
+        self.encoding.compression = Some((by, least));
         self
     }
 
@@ -155,7 +165,7 @@ impl Builder {
             handle,
             self.factories,
             &self.reads,
-            self.codec,
+            self.encoding,
             self.remote,
             self.propagator,
         ));
@@ -234,7 +244,7 @@ impl Node {
             factories: Vec::new(),
             at_start: Vec::new(),
             reads: Vec::new(),
-            codec: Codec::Protobuf,
+            encoding: Encoding::default(),
             propagator: None,
             listen: Vec::new(),
             remote,

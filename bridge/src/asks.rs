@@ -158,7 +158,7 @@ impl Inner {
         message: &M,
         fields: BodyFields<'_>,
     ) -> Result<Outgoing, Error> {
-        let codec = to.codec().unwrap_or(self.codec);
+        let codec = to.codec().unwrap_or(self.encoding.codec);
         Outgoing::in_codec(codec, kind, message, fields)
             .map_err(|fault| Error::new(fault.code(), to.as_str(), fault.detail))
     }

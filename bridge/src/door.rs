@@ -12,11 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::actor::State as ActorState;
 use crate::asks::Place;
-use crate::error::Fault;
+use crate::compression::Compression;
 use crate::links::Kept;
 use crate::machine::Millis;
-use crate::machine::link::{Action, BindingNumber, Config, Link, PROTOCOL, Phase, Role, Send};
-use crate::message::{Message, Outgoing};
+use crate::machine::link::{Action, BindingNumber, Config, Link, PROTOCOL, Phase, Role};
 use crate::node::{Inner, lock};
 use crate::outlet::Outlet;
 use crate::remote::Identity;
@@ -28,6 +27,7 @@ mod frames;
 mod inbound;
 pub(crate) mod inline;
 mod lane;
+mod outgoing;
 mod told;
 
 use inbound::Inbound;
@@ -77,6 +77,8 @@ pub struct LinkEnd {
     incarnation: AtomicU64,
     /// What the peer may do by its certificate, if it showed one.
     identity: OnceLock<Identity>,
+    /// By what payloads are compressed that leave, and from how many bytes on; unset if they are not.
+    compression: OnceLock<(Compression, usize)>,
     /// The log has been told that a source was forbidden.
     accused: AtomicBool,
     /// What goes by it before its handshake is over, and then.
@@ -113,7 +115,9 @@ impl LinkEnd {
             incarnation: node.incarnation,
             link_epoch,
             protocol: PROTOCOL,
-            capabilities: vec![v1::Capability::Move as u32],
+            capabilities: std::iter::once(v1::Capability::Move as u32)
+                .chain(Compression::capabilities())
+                .collect(),
             required: Vec::new(),
             limits: v1::Limits::default(),
             software: SOFTWARE.into(),
@@ -143,6 +147,7 @@ impl LinkEnd {
             peer: Mutex::default(),
             incarnation: AtomicU64::new(0),
             identity: OnceLock::new(),
+            compression: OnceLock::new(),
             accused: AtomicBool::new(false),
             early: node.counters.early(),
             meter: OnceLock::new(),
@@ -372,8 +377,9 @@ impl LinkEnd {
                     types,
                     ..
                 } => {
-                    if let Some(lane) = &state.lane {
-                        state.machine.cap_frames(lane.max_frame_bytes());
+                    match &state.lane {
+                        Some(lane) => state.machine.cap_frames(lane.max_frame_bytes()),
+                        None => self.compress_for(capabilities),
                     }
                     state.capabilities.clone_from(capabilities);
                     let version = |reads: &v1::Reads| (reads.r#type.clone(), reads.max_version.max(1));
@@ -420,55 +426,6 @@ impl LinkEnd {
         Ok(flow)
     }
 
-    /// Sends the newest version of a message that the peer reads.
-    ///
-    /// # Errors
-    /// It reads none.
-    pub(crate) fn send(&self, flow: u32, out: &Outgoing) -> Result<Send, Fault> {
-        let mut state = lock(&self.state);
-        if let Some(seq) = self.send_at_once(&mut state, flow, out) {
-            return Ok(Send::Queued(seq));
-        }
-        let fits = out.for_peer(&state.reads);
-        let (what, body) = fits.map_err(|reads| self.too_new(out, reads))?;
-        let mut sent = state.machine.send(flow, what, out.deadline, out.hops, body);
-        if sent == Send::NoCredit && Self::starves(&mut state, flow) {
-            sent = state.machine.send(flow, what, out.deadline, out.hops, body);
-        }
-        if sent == Send::NoCredit && state.stalled.insert(flow) {
-            self.meter().stalled();
-        }
-        drop(state);
-        self.ring();
-        Ok(sent)
-    }
-
-    /// As [`Self::send`], outside any stream; `false` = the link is down.
-    ///
-    /// # Errors
-    /// As there.
-    pub(crate) fn send_off_stream(&self, out: &Outgoing) -> Result<bool, Fault> {
-        let mut state = lock(&self.state);
-        if self.send_at_once(&mut state, 0, out).is_some() {
-            return Ok(true);
-        }
-        let fits = out.for_peer(&state.reads);
-        let (what, body) = fits.map_err(|reads| self.too_new(out, reads))?;
-        let sent = state.machine.send_off_stream(what, body);
-        drop(state);
-        self.ring();
-        Ok(matches!(sent, Send::Queued(_)))
-    }
-
-    fn too_new(&self, out: &Outgoing, reads: u32) -> Fault {
-        let peer = self.peer().unwrap_or_default();
-        let mut fault = Fault::too_new(&out.what, &format!("node {peer}"), reads);
-        if let Some(why) = &out.missing {
-            fault.detail = format!("{}; {why}", fault.detail);
-        }
-        fault
-    }
-
     /// The state of an actor that moves to the peer: the newest version that the peer says it reads; as it is, where it says
     /// nothing of the type.
     ///
@@ -488,22 +445,6 @@ impl LinkEnd {
                 self.peer().unwrap_or_default()
             ),
         })
-    }
-
-    /// Passes on what came here for an actor that is there now.
-    pub(crate) fn forward(&self, message: &Message) -> Send {
-        let Message { who, what, .. } = message;
-        let body = message.body();
-        let body = if who.bytes.is_empty() {
-            body
-        } else {
-            [&who.bytes[..], &body[..]].concat().into()
-        };
-        let sent = lock(&self.state)
-            .machine
-            .forward(what, message.deadline, message.hops + 1, &body);
-        self.ring();
-        sent
     }
 
     pub(crate) fn send_move(&self, step: v1::Move) -> Result<(), Refusal> {

@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actorbridge_proto::v1::{Failure, Kind};
 use actorbridge_proto::view::{self, EnvelopeView, Presence};
@@ -13,6 +13,7 @@ use bytes::Bytes;
 
 use crate::address::Address;
 use crate::codec::Codec;
+use crate::compression::{self, Compression};
 use crate::error::Fault;
 use crate::machine::Millis;
 use crate::versions;
@@ -85,6 +86,8 @@ pub struct Message {
     pub(crate) hops: u32,
     pub(crate) permit: Permit,
     pub(crate) context: Bytes,
+    /// The payload, once a compressed one was looked at.
+    pub(crate) decompressed: OnceLock<Box<Bytes>>,
 }
 
 impl Message {
@@ -118,6 +121,7 @@ impl Message {
             permit,
             context,
             bytes: body,
+            decompressed: OnceLock::new(),
             plain: false,
             traced,
             asks,
@@ -144,7 +148,7 @@ impl Message {
         self.who.source.parse().ok()
     }
 
-    /// The encoded payload, in whatever codec it came.
+    /// The encoded payload, in whatever codec it came, and compressed if it came so: [`Message::plain_payload`] is not.
     pub fn payload(&self) -> &[u8] {
         &self.bytes[self.payload.0 as usize..self.payload.1 as usize]
     }
@@ -152,6 +156,23 @@ impl Message {
     /// The same, to keep: it shares the memory of the message, and of those that came with it.
     pub fn payload_bytes(&self) -> Bytes {
         self.bytes.slice(self.payload.0 as usize..self.payload.1 as usize)
+    }
+
+    /// The payload as its sender encoded it, whether it came compressed or not.
+    ///
+    /// # Errors
+    /// Of one that came compressed: UNSUPPORTED_CODEC, UNDECODABLE or TOO_LARGE.
+    pub fn plain_payload(&self) -> Result<Bytes, Fault> {
+        if self.what.compression == 0 {
+            return Ok(self.payload_bytes());
+        }
+        if let Some(payload) = self.decompressed.get() {
+            return Ok(Bytes::clone(payload));
+        }
+        let body = self.body();
+        let size = EnvelopeView::read_body(&body, 0).map_or(0, |view| view.raw_size);
+        let payload = compression::decompressed(self.what.compression, self.payload(), size)?;
+        Ok(Bytes::clone(self.decompressed.get_or_init(|| Box::new(payload))))
     }
 
     /// The number that joins an ask with its reply; 0 = none.
@@ -185,8 +206,8 @@ impl Message {
     /// The payload as a `T`.
     ///
     /// # Errors
-    /// UNSUPPORTED_TYPE, UNSUPPORTED_VERSION (it needs a newer reader; its payload was not touched), UNSUPPORTED_CODEC or
-    /// UNDECODABLE. What an older version wrote is brought up to this one ([`upcast`](crate::upcast)). Return it with `?`, and
+    /// UNSUPPORTED_TYPE, UNSUPPORTED_VERSION (it needs a newer reader; its payload was not touched), UNSUPPORTED_CODEC,
+    /// UNDECODABLE, or TOO_LARGE (compressed, and over 16 MiB without). What an older version wrote is brought up to this one ([`upcast`](crate::upcast)). Return it with `?`, and
     /// the asker is told.
     pub fn decode<T: Payload>(&self) -> Result<T, Fault> {
         use actorbridge_proto::v1::Code;
@@ -196,16 +217,14 @@ impl Message {
         if self.what.min_reader > T::VERSION {
             return Err(Fault::too_new(&self.what, "this one", T::VERSION));
         }
-        let codec = Codec::of(self.what.content_type).filter(|_| self.what.compression == 0);
-        let codec = codec.ok_or_else(|| {
+        let codec = Codec::of(self.what.content_type).ok_or_else(|| {
             let detail = format!(
-                "it came with content type {} and compression {}; protobuf, JSON and MessagePack without compression are read \
-                 here",
-                self.what.content_type, self.what.compression
+                "it came with content type {}; protobuf, JSON and MessagePack are read here",
+                self.what.content_type
             );
             Fault::new(Code::UnsupportedCodec, detail)
         })?;
-        let mut message = codec.decode::<T>(self.payload_bytes())?;
+        let mut message = codec.decode::<T>(self.plain_payload()?)?;
         versions::bring_up(&mut message, self.what.version)?;
         Ok(message)
     }
@@ -296,6 +315,8 @@ pub(crate) struct Outgoing {
     plain: Option<u8>,
     /// It is what another sender wrote: whoever handles it in the end says whether it is read there.
     passed_on: bool,
+    /// The newest encoding with a compressed payload, once it was looked for; `None` = it does not become smaller.
+    compressed: OnceLock<Option<Arc<(What, Bytes)>>>,
 }
 
 impl Outgoing {
@@ -369,6 +390,7 @@ impl Outgoing {
             missing: None,
             plain: None,
             passed_on: false,
+            compressed: OnceLock::new(),
         }
     }
 
@@ -395,6 +417,22 @@ impl Outgoing {
             hops: message.hops + 1,
             passed_on: true,
             ..Self::encoded(message.what.clone(), message.body())
+        }
+    }
+
+    /// One of its encodings with a compressed payload, if that is smaller. What came from another sender stays as it is.
+    pub(crate) fn compressed(
+        &self,
+        (by, least): (Compression, usize),
+        (what, body): (&What, &Bytes),
+    ) -> Option<Arc<(What, Bytes)>> {
+        // One that is too large is refused, however small it would become.
+        if self.passed_on || body.len() < least || what.bytes.len() + body.len() > MAX_MESSAGE {
+            return None;
+        }
+        match std::ptr::eq(what, &raw const *self.what) {
+            true => self.compressed.get_or_init(|| by.of_message(least, what, body)).clone(),
+            false => by.of_message(least, what, body),
         }
     }
 

@@ -16,6 +16,7 @@ use crate::address::{Address, SYSTEM};
 use crate::asks::Waiter;
 use crate::cell::Cell;
 use crate::codec::Codec;
+use crate::compression::Compression;
 use crate::door::LinkEnd;
 use crate::error::Error;
 use crate::machine::Millis;
@@ -53,9 +54,17 @@ pub(crate) enum Target {
     Link(Arc<LinkEnd>),
 }
 
-pub(crate) struct Inner {
-    /// Of what users send, where an address says nothing.
+/// How what users send is encoded.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Encoding {
+    /// Where an address says nothing.
     pub(crate) codec: Codec,
+    /// Of what leaves by links, from so many bytes on.
+    pub(crate) compression: Option<(Compression, usize)>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) encoding: Encoding,
     pub(crate) name: String,
     pub(crate) incarnation: u64,
     pub(crate) handle: Handle,
@@ -90,7 +99,7 @@ impl Inner {
         handle: Handle,
         factories: Vec<(String, Factory)>,
         reads: &[Reads],
-        codec: Codec,
+        encoding: Encoding,
         remote: crate::remote::Options,
         propagator: Option<Arc<dyn Propagator>>,
     ) -> Self {
@@ -101,7 +110,7 @@ impl Inner {
             handle,
             reads: Mutex::new(Known::of(reads, &factories)),
             factories,
-            codec,
+            encoding,
             remote,
             propagator,
             tasks: TaskTracker::new(),

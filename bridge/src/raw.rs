@@ -61,10 +61,11 @@ impl RawType {
 }
 
 impl Message {
-    /// The payload of a raw message of this type; [`Message::payload_bytes`] is one to keep.
+    /// The payload of a raw message of this type, as its sender gave it, also where it came compressed; of one that did not,
+    /// [`Message::payload_bytes`] is the same to keep.
     ///
     /// # Errors
-    /// UNSUPPORTED_TYPE or UNSUPPORTED_CODEC. Return it with `?`, and the asker is told.
+    /// UNSUPPORTED_TYPE or UNSUPPORTED_CODEC; of one that came compressed also UNDECODABLE or TOO_LARGE. Return it with `?`, and the asker is told.
     pub fn raw(&self, raw: &RawType) -> Result<&[u8], Fault> {
         if self.what.type_name != raw.name {
             return Err(Fault::unsupported(&self.what.type_name));
@@ -73,7 +74,11 @@ impl Message {
             let detail = format!("{} is read raw here, and came encoded", raw.name);
             return Err(Fault::new(Code::UnsupportedCodec, detail));
         }
-        Ok(self.payload())
+        if self.what.compression == 0 {
+            return Ok(self.payload());
+        }
+        self.plain_payload()?;
+        Ok(self.decompressed.get().map_or(&[], |payload| payload))
     }
 }
 
@@ -122,7 +127,8 @@ impl Node {
             .await?;
         let is_raw = reply.what.content_type == ContentType::Raw as u32;
         let unsupported = || Error::of_answer(to.as_str(), Fault::unsupported(&reply.what.type_name));
-        is_raw.then(|| reply.payload_bytes()).ok_or_else(unsupported)
+        let reply = is_raw.then(|| reply.plain_payload()).ok_or_else(unsupported)?;
+        reply.map_err(|fault| Error::of_answer(to.as_str(), fault))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A run: tells of one stream that came together, as one piece of memory. It is put into a mailbox, handled and given back as a
 //! whole, so that a message costs little more than its bytes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actorbridge_proto::{What, Who};
 use bytes::Bytes;
@@ -106,6 +106,7 @@ impl Iterator for Run {
             hops: self.hops,
             permit: Permit::Stream { link, flow, seq },
             context: Bytes::new(),
+            decompressed: OnceLock::new(),
         })
     }
 }

@@ -14,9 +14,12 @@ require (
 )
 
 require (
+	github.com/actorbridge/actorbridge/go-client/compress v0.0.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/klauspost/compress v1.20.1 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
+	github.com/pierrec/lz4/v4 v4.1.33 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
 	go.uber.org/goleak v1.3.0 // indirect
 	golang.org/x/net v0.60.0 // indirect
@@ -29,6 +32,8 @@ require (
 replace github.com/actorbridge/actorbridge/compat-tests/peer-go => ../peer-go
 
 replace github.com/actorbridge/actorbridge/go-client => ../../go-client
+
+replace github.com/actorbridge/actorbridge/go-client/compress => ../../go-client/compress
 
 replace github.com/actorbridge/actorbridge/go-client/native => ../../go-client/native
 

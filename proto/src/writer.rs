@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::trace::Trace;
-use crate::v1::{ContentType, Kind};
+use crate::v1::{Compression, ContentType, Kind};
 use crate::view::{Presence, What, Who};
 use crate::wire::{put_bytes, put_length, put_uint, varint_len};
 
@@ -57,6 +57,19 @@ pub fn what_of(kind: u32, type_name: &str, version: u32, min_reader: u32, conten
     }
 }
 
+/// The same with a payload that is compressed.
+pub fn compressed_what(what: &What, by: Compression) -> What {
+    let mut out = what.bytes.to_vec();
+    let mut present = what.present;
+    put_present(&mut out, &mut present, 14, by as u32);
+    What {
+        compression: by as u32,
+        present,
+        bytes: out.into(),
+        ..what.clone()
+    }
+}
+
 fn put_present(out: &mut Vec<u8>, present: &mut Presence, number: u32, value: u32) {
     if value != 0 {
         *present |= 1 << number;
@@ -92,11 +105,24 @@ pub fn body_of(fields: BodyFields<'_>, message: &impl prost::Message) -> Bytes {
 pub fn plain_from(fields: BodyFields<'_>, payload_len: usize) -> Option<u8> {
     let others =
         fields.correlation != 0 || !fields.failure.is_empty() || !fields.ask_path.is_empty() || fields.trace.is_some();
-    let key = match payload_len {
+    (!others).then_some(payload_head(payload_len) as u8)
+}
+
+/// How many bytes of a body come right before a payload, and belong to it.
+pub fn payload_head(payload_len: usize) -> usize {
+    match payload_len {
         0 => 0,
-        len => 1 + varint_len(len as u64) as u8,
-    };
-    (!others).then_some(key)
+        len => 1 + varint_len(len as u64),
+    }
+}
+
+/// Writes a body with a compressed payload: `head` is all of the other one but its payload, which has `raw_size` bytes.
+pub fn compressed_body(head: &[u8], raw_size: usize, compressed: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(head.len() + compressed.len() + 16);
+    out.extend_from_slice(head);
+    put_uint(&mut out, 16, raw_size as u64);
+    put_bytes(&mut out, 2, compressed);
+    out.into()
 }
 
 /// Appends what [`body`] writes.

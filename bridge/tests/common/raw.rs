@@ -98,9 +98,18 @@ impl Raw {
 
     /// Calls, and ends the handshake well.
     pub async fn link(address: &str) -> Self {
+        Self::link_with(address, &[]).await
+    }
+
+    /// The same, of a peer that can do so much.
+    pub async fn link_with(address: &str, capabilities: &[v1::Capability]) -> Self {
         let mut raw = Self::call(address).await;
+        let hello = v1::Hello {
+            capabilities: capabilities.iter().map(|c| *c as u32).collect(),
+            ..hello(1, 1)
+        };
         raw.head(v1::Frame {
-            hello: Some(hello(1, 1)),
+            hello: Some(hello),
             ..Default::default()
         })
         .await;

@@ -11,6 +11,8 @@ import (
 	ab "github.com/actorbridge/actorbridge/go-client"
 	"github.com/actorbridge/actorbridge/go-client/abtest"
 	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
+	_ "github.com/actorbridge/actorbridge/go-client/compress/lz4"  // what the Rust peer writes
+	_ "github.com/actorbridge/actorbridge/go-client/compress/zstd" // what this one writes
 	"github.com/actorbridge/actorbridge/go-client/door"
 	"github.com/actorbridge/actorbridge/go-client/remote"
 
@@ -18,8 +20,12 @@ import (
 	"github.com/actorbridge/actorbridge/compat-tests/peer-go/ops"
 )
 
-// shutdownTime is what a shutdown may take.
-const shutdownTime = 5 * time.Second
+const (
+	// shutdownTime is what a shutdown may take.
+	shutdownTime = 5 * time.Second
+	// compressed is from how many bytes on payloads are compressed on links: by zstd from here, by LZ4 from the Rust peer.
+	compressed = 256
+)
 
 // local is a Go node, and its asks that may be given up.
 type local struct {
@@ -32,7 +38,7 @@ type local struct {
 }
 
 func startLocal(ctx context.Context, name, listen, certificates string) (*local, string, error) {
-	node, err := ab.Start(ctx, name, append(actors.Install(name), ab.WithLogger(logger()))...)
+	node, err := ab.Start(ctx, name, append(actors.Install(name), ab.WithLogger(logger()), ab.WithCompression(ab.Zstd, compressed))...)
 	if err != nil {
 		return nil, "", err
 	}

@@ -56,7 +56,10 @@ func in(to ab.Ref, message ops.Encoded) (ab.Ref, ab.Codec) {
 
 // encoded is a reply as the runner gets it, in protobuf. It has to have come in the codec of its ask.
 func encoded(reply *ab.Message, codec ab.Codec) (*ops.Encoded, error) {
-	bytes := reply.Payload()
+	bytes, err := reply.PlainPayload()
+	if err != nil {
+		return nil, err
+	}
 	if codec != ab.Protobuf {
 		known, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(reply.Type()))
 		if err != nil {

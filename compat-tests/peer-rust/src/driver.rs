@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actorbridge::proto::v1::{Code, Effect};
-use actorbridge::{Address, Error, Node, Snapshot, TlsFiles};
+use actorbridge::{Address, Compression, Error, Node, Snapshot, TlsFiles};
 use tokio::sync::watch;
 
 use crate::actors;
@@ -13,6 +13,8 @@ use crate::ops::{Answer, Door, Encoded, Fault, Letter, Operation, Order, from_he
 use crate::raw::{self, How, Sent};
 use crate::testpb::Add;
 
+/// Payloads of so many bytes and more are compressed on links: by LZ4 from here, by zstd from the Go peer.
+const COMPRESSED: usize = 256;
 /// An ask's deadline, unless the order says otherwise.
 const ASK: Duration = Duration::from_secs(5);
 /// What a shutdown may take.
@@ -134,6 +136,7 @@ impl Driver {
     async fn start(&self, name: &str, listen: &str, certificates: &str) -> Result<Answer, Failed> {
         let mut builder = Node::builder(name)
             .module(actors::module(name))
+            .compression(Compression::Lz4, COMPRESSED)
             .runtime(tokio::runtime::Handle::current());
         if !certificates.is_empty() {
             let own = format!("{certificates}/{name}");

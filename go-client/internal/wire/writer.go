@@ -54,6 +54,14 @@ func (w *What) put(out []byte, number, value uint32) []byte {
 	return appendUint(out, number, uint64(value))
 }
 
+// CompressedBy is the same with a payload that is compressed.
+func (w *What) CompressedBy(c pb.Compression) *What {
+	what := *w
+	what.Compression = uint32(c)
+	what.Bytes = what.put(append([]byte(nil), w.Bytes...), 14, what.Compression)
+	return &what
+}
+
 // PlainPayload is the payload of a body that has nothing else. False: it may have more, or be nothing that can be read.
 func PlainPayload(body []byte) (payload []byte, ok bool) {
 	if len(body) < 2 || body[0] != 2<<3|byte(bytesType) {
@@ -110,6 +118,11 @@ func ReplyPayload(body []byte, correlation uint64) (payload []byte, ok bool) {
 		return nil, false
 	}
 	return PlainPayload(body[1+n:])
+}
+
+// AppendCompressed appends what a body ends with whose payload, of rawSize bytes, is compressed.
+func AppendCompressed(out []byte, rawSize int, payload []byte) []byte {
+	return appendBytes(appendUint(out, 16, uint64(rawSize)), 2, payload)
 }
 
 // Join is the complete envelope, newly allocated.

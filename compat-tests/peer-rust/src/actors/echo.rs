@@ -89,7 +89,7 @@ impl Actor for RawEcho {
             (true, true) => cx.reply_raw(&RAW, &self.0),
             (true, false) => cx.reply_raw(&RAW, payload),
             (false, _) => {
-                self.0 = message.payload_bytes();
+                self.0 = message.plain_payload()?;
                 Ok(())
             }
         }

@@ -35,6 +35,9 @@ const (
 	Capability_CAPABILITY_UNORDERED   Capability = 5
 	Capability_CAPABILITY_RELAY       Capability = 6
 	Capability_CAPABILITY_LANES       Capability = 7
+	// Payloads that are compressed by zstd, by LZ4: see Envelope.compression.
+	Capability_CAPABILITY_ZSTD_PAYLOADS Capability = 8
+	Capability_CAPABILITY_LZ4_PAYLOADS  Capability = 9
 )
 
 // Enum value maps for Capability.
@@ -48,16 +51,20 @@ var (
 		5: "CAPABILITY_UNORDERED",
 		6: "CAPABILITY_RELAY",
 		7: "CAPABILITY_LANES",
+		8: "CAPABILITY_ZSTD_PAYLOADS",
+		9: "CAPABILITY_LZ4_PAYLOADS",
 	}
 	Capability_value = map[string]int32{
-		"CAPABILITY_UNSPECIFIED": 0,
-		"CAPABILITY_CRC32C":      1,
-		"CAPABILITY_ZSTD_FRAMES": 2,
-		"CAPABILITY_FRAGMENTS":   3,
-		"CAPABILITY_MOVE":        4,
-		"CAPABILITY_UNORDERED":   5,
-		"CAPABILITY_RELAY":       6,
-		"CAPABILITY_LANES":       7,
+		"CAPABILITY_UNSPECIFIED":   0,
+		"CAPABILITY_CRC32C":        1,
+		"CAPABILITY_ZSTD_FRAMES":   2,
+		"CAPABILITY_FRAGMENTS":     3,
+		"CAPABILITY_MOVE":          4,
+		"CAPABILITY_UNORDERED":     5,
+		"CAPABILITY_RELAY":         6,
+		"CAPABILITY_LANES":         7,
+		"CAPABILITY_ZSTD_PAYLOADS": 8,
+		"CAPABILITY_LZ4_PAYLOADS":  9,
 	}
 )
 
@@ -2978,7 +2985,7 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\x12reconnect_after_ms\x18\x04 \x01(\rR\x10reconnectAfterMs\"8\n" +
 	"\x03Raw\x12\x1a\n" +
 	"\benvelope\x18\x01 \x01(\fR\benvelope\x12\x15\n" +
-	"\x06ttl_ms\x18\x02 \x01(\rR\x05ttlMs*\xd0\x01\n" +
+	"\x06ttl_ms\x18\x02 \x01(\rR\x05ttlMs*\x8b\x02\n" +
 	"\n" +
 	"Capability\x12\x1a\n" +
 	"\x16CAPABILITY_UNSPECIFIED\x10\x00\x12\x15\n" +
@@ -2988,7 +2995,9 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\x0fCAPABILITY_MOVE\x10\x04\x12\x18\n" +
 	"\x14CAPABILITY_UNORDERED\x10\x05\x12\x14\n" +
 	"\x10CAPABILITY_RELAY\x10\x06\x12\x14\n" +
-	"\x10CAPABILITY_LANES\x10\a*;\n" +
+	"\x10CAPABILITY_LANES\x10\a\x12\x1c\n" +
+	"\x18CAPABILITY_ZSTD_PAYLOADS\x10\b\x12\x1b\n" +
+	"\x17CAPABILITY_LZ4_PAYLOADS\x10\t*;\n" +
 	"\x04Mode\x12\x10\n" +
 	"\fMODE_ORDERED\x10\x00\x12\x12\n" +
 	"\x0eMODE_UNORDERED\x10\x01\x12\r\n" +

@@ -1,0 +1,107 @@
+//! What leaves by a link: messages of this node, and those that it passes on.
+
+use std::sync::Arc;
+
+use actorbridge_proto::What;
+use bytes::Bytes;
+
+use super::LinkEnd;
+use crate::error::Fault;
+use crate::machine::link::Send;
+use crate::message::{Message, Outgoing};
+use crate::node::lock;
+
+impl LinkEnd {
+    /// The link is up, and this is what both sides can do.
+    pub(super) fn compress_for(&self, capabilities: &[u32]) {
+        let wanted = self.node.upgrade().and_then(|node| node.encoding.compression);
+        if let Some(chosen) = wanted.filter(|(by, _)| capabilities.contains(&by.capability())) {
+            let _ = self.compression.set(chosen);
+        }
+    }
+
+    /// What is sent instead of a message, since its payload is smaller compressed. Takes its time: not under a lock of the link.
+    fn compressed(&self, out: &Outgoing) -> Option<Arc<(What, Bytes)>> {
+        let chosen = *self.compression.get()?;
+        let encoding = out.for_peer(&lock(&self.state).reads).ok()?;
+        out.compressed(chosen, encoding)
+    }
+
+    /// How many payloads go as they are, before one that has to be compressed.
+    pub(super) fn uncompressed<'a>(&self, payloads: &'a [&'a [u8]]) -> &'a [&'a [u8]] {
+        let is_small = |payload: &&[u8]| self.compression.get().is_none_or(|(_, least)| payload.len() < *least);
+        let small = payloads.iter().take_while(|payload| is_small(payload)).count();
+        &payloads[..small]
+    }
+
+    /// Sends the newest version of a message that the peer reads.
+    ///
+    /// # Errors
+    /// It reads none.
+    pub(crate) fn send(&self, flow: u32, out: &Outgoing) -> Result<Send, Fault> {
+        let compressed = self.compressed(out);
+        let mut state = lock(&self.state);
+        if let Some(seq) = self.send_at_once(&mut state, flow, out) {
+            return Ok(Send::Queued(seq));
+        }
+        let (what, body) = match &compressed {
+            Some(message) => (&message.0, &message.1),
+            None => out.for_peer(&state.reads).map_err(|reads| self.too_new(out, reads))?,
+        };
+        let mut sent = state.machine.send(flow, what, out.deadline, out.hops, body);
+        if sent == Send::NoCredit && Self::starves(&mut state, flow) {
+            sent = state.machine.send(flow, what, out.deadline, out.hops, body);
+        }
+        if sent == Send::NoCredit && state.stalled.insert(flow) {
+            self.meter().stalled();
+        }
+        drop(state);
+        self.ring();
+        Ok(sent)
+    }
+
+    /// As [`Self::send`], outside any stream; `false` = the link is down.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn send_off_stream(&self, out: &Outgoing) -> Result<bool, Fault> {
+        let compressed = self.compressed(out);
+        let mut state = lock(&self.state);
+        if self.send_at_once(&mut state, 0, out).is_some() {
+            return Ok(true);
+        }
+        let (what, body) = match &compressed {
+            Some(message) => (&message.0, &message.1),
+            None => out.for_peer(&state.reads).map_err(|reads| self.too_new(out, reads))?,
+        };
+        let sent = state.machine.send_off_stream(what, body);
+        drop(state);
+        self.ring();
+        Ok(matches!(sent, Send::Queued(_)))
+    }
+
+    fn too_new(&self, out: &Outgoing, reads: u32) -> Fault {
+        let peer = self.peer().unwrap_or_default();
+        let mut fault = Fault::too_new(&out.what, &format!("node {peer}"), reads);
+        if let Some(why) = &out.missing {
+            fault.detail = format!("{}; {why}", fault.detail);
+        }
+        fault
+    }
+
+    /// Passes on what came here for an actor that is there now.
+    pub(crate) fn forward(&self, message: &Message) -> Send {
+        let Message { who, what, .. } = message;
+        let body = message.body();
+        let body = if who.bytes.is_empty() {
+            body
+        } else {
+            [&who.bytes[..], &body[..]].concat().into()
+        };
+        let sent = lock(&self.state)
+            .machine
+            .forward(what, message.deadline, message.hops + 1, &body);
+        self.ring();
+        sent
+    }
+}

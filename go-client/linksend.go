@@ -1,0 +1,100 @@
+package actorbridge
+
+import (
+	"slices"
+
+	"github.com/actorbridge/actorbridge/go-client/internal/machine"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+// What leaves by a link: messages of this node, and those that it passes on.
+
+func (l *linkEnd) send(flow uint32, out *outgoing) (sent machine.Sent) {
+	out = l.compressed(out)
+	l.mu.Lock()
+	if seq, ok := l.sendAtOnce(flow, out); ok {
+		l.mu.Unlock()
+		return machine.Sent{Seq: seq}
+	}
+	sent = l.machine.Send(flow, out.what, out.deadline, out.hops, out.body)
+	if sent.Result == machine.SendNoCredit && l.starves(flow) {
+		sent = l.machine.Send(flow, out.what, out.deadline, out.hops, out.body)
+	}
+	if sent.Result == machine.SendNoCredit {
+		l.stall(flow)
+	}
+	l.mu.Unlock()
+	l.ring()
+	return sent
+}
+
+// rawsBytes is the most memory that tells which are queued together share, unless the first one takes more.
+const rawsBytes = 64 << 10
+
+// queueRaws queues tells whose payloads are bytes, as far as there is credit and room: the last one's seq, and how many were
+// queued. They share one piece of memory. The caller holds the lock.
+func (l *linkEnd) queueRaws(flow uint32, what *wire.What, payloads [][]byte) (last uint64, queued int) {
+	many, size := 0, 0
+	if l.compression != 0 { // what has to be compressed goes the usual way
+		if large := slices.IndexFunc(payloads, func(p []byte) bool { return len(p) >= l.node.least }); large >= 0 {
+			payloads = payloads[:large]
+		}
+	}
+	for many < len(payloads) && (many == 0 || size+len(payloads[many])+plainOverhead <= rawsBytes) {
+		size += len(payloads[many]) + plainOverhead
+		many++
+	}
+	bodies := make([]byte, 0, size)
+	for _, payload := range payloads[:many] {
+		start := len(bodies)
+		bodies = wire.AppendBody(bodies, wire.BodyFields{}, payload)
+		sent := l.machine.Send(flow, what, 0, 0, bodies[start:len(bodies):len(bodies)])
+		if sent.Result != machine.SendQueued {
+			break
+		}
+		last = sent.Seq
+		queued++
+	}
+	return last, queued
+}
+
+// forPeer is a message as the peer can read it, or why there is none.
+func (l *linkEnd) forPeer(out *outgoing, target string) (*outgoing, *Error) {
+	if out.what.MinReader <= 1 {
+		return out, nil
+	}
+	l.mu.Lock()
+	peer, reads := l.peer, l.reads
+	l.mu.Unlock()
+	return out.forPeer(peer, reads, target)
+}
+
+// peerReads is which version of a type the peer reads, if it says anything of it.
+func (l *linkEnd) peerReads(name string) (peer string, version uint32, known bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	version, known = l.reads[name]
+	return l.peer, version, known
+}
+
+func (l *linkEnd) sendOffStream(out *outgoing) (queued bool) {
+	out = l.compressed(out)
+	l.mu.Lock()
+	if _, queued = l.sendAtOnce(0, out); queued {
+		l.mu.Unlock()
+		return true
+	}
+	queued = l.machine.SendOffStream(out.what, out.body).Result == machine.SendQueued
+	l.mu.Unlock()
+	l.ring()
+	return queued
+}
+
+// forward queues a message that came here and is passed on, as a complete envelope. It never waits; false = it cannot go.
+func (l *linkEnd) forward(m *Message, who []byte) (queued bool) {
+	body := wire.Join(who, nil, m.item())
+	l.with(func(lm *machine.Link) {
+		queued = lm.Forward(m.what, m.deadline, m.hops+1, body).Result == machine.SendQueued
+	})
+	return queued
+}
