@@ -5,12 +5,15 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"reflect"
 	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	ab "github.com/actorbridge/actorbridge/go-client"
 	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
@@ -172,6 +175,38 @@ func TestFieldsOfProtobufThatAreNotKnownGoByMessagePack(t *testing.T) {
 		}
 		if packed, err = ab.MessagePack.Marshal(&older); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+func TestATimeThatJSONHasNoTextForIsNotWritten(t *testing.T) {
+	at := func(seconds int64, nanos int32) *testpb.Kinds {
+		return &testpb.Kinds{At: &timestamppb.Timestamp{Seconds: seconds, Nanos: nanos}}
+	}
+	lasts := func(seconds int64, nanos int32) *testpb.Kinds {
+		return &testpb.Kinds{Lasts: &durationpb.Duration{Seconds: seconds, Nanos: nanos}}
+	}
+	const first, last = -62_135_596_800, 253_402_300_799
+	for _, time := range []*testpb.Kinds{
+		at(first, 0), at(last, 999_999_999), lasts(-1, -999_999_999), lasts(315_576_000_000, 0),
+	} {
+		var again testpb.Kinds
+		text, err := ab.JSON.Marshal(time)
+		if err = errors.Join(err, ab.JSON.Unmarshal(text, &again)); err != nil || !proto.Equal(time, &again) {
+			t.Errorf("%v is written as %s and read as %v: %v", time, text, &again, err)
+		}
+	}
+	for _, time := range []*testpb.Kinds{
+		at(1, -1), at(1, 1_000_000_000), at(first-1, 0), at(last+1, 0),
+		lasts(1, -1), lasts(-1, 1), lasts(0, 1_000_000_000), lasts(315_576_000_001, 0), lasts(math.MinInt64, 0), lasts(0, math.MinInt32),
+	} {
+		if text, err := ab.JSON.Marshal(time); !errors.Is(err, ab.ErrInvalidArgument) {
+			t.Errorf("%v is written as %s, %v", time, text, err)
+		}
+		var again testpb.Kinds
+		packed, err := ab.MessagePack.Marshal(time)
+		if err = errors.Join(err, ab.MessagePack.Unmarshal(packed, &again)); err != nil || !proto.Equal(time, &again) {
+			t.Errorf("%v is packed as %x and read as %v: %v", time, packed, &again, err)
 		}
 	}
 }

@@ -4,19 +4,21 @@
 //! several equal keys, `"inf"` for a number, and the nearest float for a large integer. What is accepted here is what
 //! protobuf-go accepts.
 //!
-//! - `text`: JSON without a schema. `read`: messages. `scalar`: numbers, bytes and enums.
+//! - `text`: JSON without a schema. `read`: messages. `scalar`: numbers, bytes and enums. `times`: those that are not written.
 
 use prost_reflect::{DynamicMessage, SerializeOptions};
 
 mod read;
 mod scalar;
 mod text;
+mod times;
 
 pub(super) use read::read;
 
 use super::{MAX_DEPTH, too_deep};
 
 pub(super) fn write(message: &DynamicMessage) -> Result<Vec<u8>, String> {
+    times::check(message)?;
     let mut out = Vec::new();
     let mut serializer = serde_json::Serializer::new(&mut out);
     message

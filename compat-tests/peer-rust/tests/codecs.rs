@@ -167,3 +167,42 @@ fn a_message_that_has_no_encoding() {
         assert_eq!(fault.code(), Code::InvalidArgument, "{codec}: {fault}");
     }
 }
+
+#[test]
+fn a_time_that_json_has_no_text_for_is_not_written() {
+    let at = |seconds, nanos| Kinds {
+        at: Some(prost_types::Timestamp { seconds, nanos }),
+        ..Default::default()
+    };
+    let lasts = |seconds, nanos| Kinds {
+        lasts: Some(prost_types::Duration { seconds, nanos }),
+        ..Default::default()
+    };
+    let (first, last) = (-62_135_596_800, 253_402_300_799);
+    for time in [
+        at(first, 0),
+        at(last, 999_999_999),
+        lasts(-1, -999_999_999),
+        lasts(315_576_000_000, 0),
+    ] {
+        let text = Codec::Json.encode(&time).expect("a time");
+        assert_eq!(Codec::Json.decode::<Kinds>(text).expect("it is read"), time);
+    }
+    for time in [
+        at(1, -1),
+        at(1, 1_000_000_000),
+        at(first - 1, 0),
+        at(last + 1, 0),
+        lasts(1, -1),
+        lasts(-1, 1),
+        lasts(0, 1_000_000_000),
+        lasts(315_576_000_001, 0),
+        lasts(i64::MIN, 0),
+        lasts(0, i32::MIN),
+    ] {
+        let fault = Codec::Json.encode(&time).expect_err("no time");
+        assert_eq!(fault.code(), Code::InvalidArgument, "{time:?}: {fault}");
+        let packed = Codec::MessagePack.encode(&time).expect("it has no text");
+        assert_eq!(Codec::MessagePack.decode::<Kinds>(packed).expect("it is read"), time);
+    }
+}

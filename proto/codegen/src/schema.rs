@@ -15,10 +15,11 @@ const OWN: [&str; 6] = [
 ];
 
 /// Where there is an `actorbridge.toml`, below the repository's root.
-pub(crate) const FOLDERS: [&str; 10] = [
+pub(crate) const FOLDERS: [&str; 11] = [
     "bench/codec",
     "bench/go/ffi",
     "compat-tests",
+    "compat-tests/conformance",
     "compat-tests/matrix",
     "compat-tests/versions/v1",
     "compat-tests/versions/v2",

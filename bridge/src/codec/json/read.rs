@@ -147,6 +147,7 @@ fn any(json: &Json, of: &MessageDescriptor) -> Result<DynamicMessage, String> {
             let mut values = pairs.iter().filter(|(name, _)| name == "value");
             match (values.next(), values.next()) {
                 (Some((_, json)), None) => message(json, &inner)?,
+                (None, _) if name == "google.protobuf.Empty" => DynamicMessage::new(inner),
                 _ => return Err(format!("an Any of {name} has one value")),
             }
         }
