@@ -33,7 +33,7 @@ type arriving struct {
 func (n *Node) moveStep(l *linkEnd, step *pb.Move) {
 	actor, err := ParseRef(step.Actor)
 	if err != nil || actor.Host() != "" {
-		n.log.Warn("a step of a move names no actor", "actor", step.Actor, "peer", l.peerName())
+		l.log().Warn("a step of a move names no actor")
 		return
 	}
 	path := actor.Path()

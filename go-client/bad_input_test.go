@@ -165,7 +165,8 @@ func versioned(kind actorbridgev1.Kind, version uint32, correlation uint64, mess
 }
 
 func TestABadMessageCostsItselfAndIsAnsweredWithItsCodeAndASentence(t *testing.T) {
-	node, address := listening(t, "tcp://127.0.0.1:0")
+	log := new(warnings)
+	node, address := listening(t, "tcp://127.0.0.1:0", log.logger())
 	spawn(t, node, "worker")
 	s := strange(t, address)
 	s.greets()
@@ -216,6 +217,7 @@ func TestABadMessageCostsItselfAndIsAnsweredWithItsCodeAndASentence(t *testing.T
 		})
 	}
 	hasRefused(t, node, once(actorbridgev1.RefusalReason_REFUSAL_REASON_CREDIT_VIOLATION))
+	log.has(t, "code=CREDIT_VIOLATION")
 	s.sends(1, seq+1, 0, asking(99, echo, nil))
 	s.until("the answer to a good ask", func(p *wire.Packet) (answered bool) {
 		s.answers(p, func(e *wire.Envelope) { answered = answered || e.Correlation == 99 && !e.Present.Has(21) })

@@ -1,6 +1,7 @@
 package actorbridge
 
 import (
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -48,7 +49,7 @@ func (l *linkEnd) refusesSource(stream *inbound, m *Message) bool {
 		return false
 	}
 	l.node.counters.refused(pb.RefusalReason_REFUSAL_REASON_FORGED_SOURCE)
-	l.accuse(why)
+	l.accuse(pb.RefusalReason_REFUSAL_REASON_FORGED_SOURCE, why)
 	if stream != nil && stream.cell != nil {
 		stream.cell.refusedStream(l.key(m.flow), m.seq)
 	}
@@ -56,13 +57,17 @@ func (l *linkEnd) refusesSource(stream *inbound, m *Message) bool {
 	return true
 }
 
-// accuse notes that a source was forbidden, once a link: the dead letters count the messages. The caller holds inboundMu.
-func (l *linkEnd) accuse(why string) {
-	if !l.accused {
-		l.accused = true
-		l.node.log.Warn(why, "peer", l.peerName())
+// accuse says what the peer does that it may not, once a link for each reason: counters and dead letters have the rest. The caller
+// holds inboundMu.
+func (l *linkEnd) accuse(reason pb.RefusalReason, why string) {
+	if bit := uint32(1) << reason; l.accused&bit == 0 {
+		l.accused |= bit
+		l.log().Warn(why, "code", strings.TrimPrefix(reason.String(), "REFUSAL_REASON_"))
 	}
 }
+
+// log is the node's, with the link and the peer.
+func (l *linkEnd) log() *slog.Logger { return l.node.log.With("link", l.id, "peer", l.peerName()) }
 
 // matches says whether a pattern, as of [Factory], is for a path.
 func matches(pattern, path string) bool {

@@ -84,10 +84,10 @@ type linkEnd struct {
 	meter   atomic.Pointer[meter]
 	watches map[watch]struct{}
 
-	// identity is what the peer may do by its certificate, nil where it showed none; accused: the log has been told that a
-	// source was forbidden. Both are settled, or used, under inboundMu.
+	// identity is what the peer may do by its certificate, nil where it showed none; accused: what the log has been told of
+	// the peer, a bit for each reason. Both are settled, or used, under inboundMu.
 	identity *door.Identity
-	accused  bool
+	accused  uint32
 }
 
 // inbound is an incoming stream. Without cell, each message is refused with code and detail.

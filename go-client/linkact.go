@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/actorbridge/actorbridge/go-client/door"
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
@@ -18,7 +19,7 @@ func (l *linkEnd) act(a *machine.Action) {
 	switch a.Kind {
 	case machine.ActionUp:
 		n.linkUp(l, a.Up.Peer, a.Up.Incarnation)
-		n.log.Info("the link is up", "peer", a.Up.Peer)
+		l.log().Info("the link is up")
 		close(l.settled)
 	case machine.ActionOpened:
 		l.inbound[a.Flow] = l.host(a)
@@ -52,7 +53,7 @@ func (l *linkEnd) act(a *machine.Action) {
 		l.mu.Unlock()
 		if o != nil {
 			if a.Code == pb.Code_CODE_FORBIDDEN {
-				l.accuse("it refuses messages of " + o.who.Source + ": this node's certificate does not allow them")
+				l.accuse(pb.RefusalReason_REFUSAL_REASON_REFUSED_BY_PEER, "it refuses messages of "+o.who.Source+": this node's certificate does not allow them")
 			}
 			n.forget(o.target.Path())
 			if moved := a.Moved; moved != nil && moved.Owner != n.name {
@@ -84,7 +85,7 @@ func (l *linkEnd) host(a *machine.Action) *inbound {
 	stream := &inbound{id: a.Stream, binding: a.Binding.Number, who: a.Who, code: CodeNoSuchActor}
 	if why := l.forbids(a.Who.Source); why != "" {
 		l.node.counters.refused(pb.RefusalReason_REFUSAL_REASON_FORGED_SOURCE)
-		l.accuse(why)
+		l.accuse(pb.RefusalReason_REFUSAL_REASON_FORGED_SOURCE, why)
 		stream.code, stream.detail = CodeForbidden, why
 		l.reset(a.Flow, stream.code)
 		return stream
@@ -249,6 +250,8 @@ func (l *linkEnd) refused(a *machine.Action) {
 func (l *linkEnd) badItem(a *machine.Action) {
 	if a.Refusal.Code == pb.Code_CODE_MAILBOX_FULL {
 		l.node.counters.refused(pb.RefusalReason_REFUSAL_REASON_CREDIT_VIOLATION)
+		l.accuse(pb.RefusalReason_REFUSAL_REASON_CREDIT_VIOLATION,
+			"the peer sends more than the credit that it has; what is beyond it is refused")
 	}
 	target := ""
 	if stream := l.inbound[a.Flow]; stream != nil {
@@ -318,6 +321,16 @@ func (n *Node) askLost(correlation uint64, w *waiter, down *machine.Down) {
 	n.failWaiter(correlation, w, code, down.Detail)
 }
 
+// endCode is why it ended: for what the peer was refused, or the status.
+func (l *linkEnd) endCode(status pb.Status) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if reason := l.machine.RefusedFor(); reason != 0 {
+		return strings.TrimPrefix(reason.String(), "REFUSAL_REASON_")
+	}
+	return strings.TrimPrefix(status.String(), "STATUS_")
+}
+
 // linkDown: each ask that went by the link is answered, watchers are told.
 func (n *Node) linkDown(l *linkEnd, down *machine.Down, watches map[watch]struct{}) {
 	n.asksMu.Lock()
@@ -340,7 +353,7 @@ func (n *Node) linkDown(l *linkEnd, down *machine.Down, watches map[watch]struct
 	if down.Status != pb.Status_STATUS_LINK_DOWN {
 		level = slog.LevelWarn // one side is to blame
 	}
-	n.log.Log(context.Background(), level, "the link is down", "peer", l.peerName(), "reason", down.Detail)
+	l.log().Log(context.Background(), level, "the link is down", "code", l.endCode(down.Status), "reason", down.Detail)
 	n.mu.Lock()
 	delete(n.links, l.id)
 	n.showLinks()

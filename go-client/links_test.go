@@ -28,11 +28,11 @@ func pair(t testing.TB) (a, b *ab.Node) {
 }
 
 // listening is a node that listens at address, and where.
-func listening(t testing.TB, address string) (*ab.Node, string) {
+func listening(t testing.TB, address string, options ...ab.Option) (*ab.Node, string) {
 	t.Helper()
 	var server *remote.Server
 	t.Cleanup(func() { server.Close() }) // after the node's own shutdown
-	b := start(t, "b")
+	b := start(t, "b", options...)
 	server, err := remote.Listen(b, address)
 	if err != nil {
 		t.Fatal(err)
@@ -274,5 +274,13 @@ func TestAnAskIsAnsweredThoughItsLinkEndedBeforeItsAskerCouldNoteTheLink(t *test
 	a, _ := pair(t)
 	if code, answered := ab.LateAsk(a, "b"); !answered || code != ab.CodeOutcomeUnknown && code != ab.CodeUnavailable {
 		t.Errorf("it is answered %t, with %v", answered, code)
+	}
+}
+
+func TestASocketThatIsNotThereIsToldWithWhatToDo(t *testing.T) {
+	node := start(t, "a")
+	_, err := node.Dial(t.Context(), remote.Door("unix:///nowhere/shop.sock"))
+	if !errors.Is(err, ab.ErrUnavailable) || !strings.Contains(err.Error(), "there is no such socket: correct the path") {
+		t.Errorf("it is told %v", err)
 	}
 }

@@ -132,12 +132,12 @@ func (n *Node) redial(l *linkEnd) {
 		why := textOf(err)
 		if errors.Is(err, door.ErrGivenUp) {
 			n.attemptFailed(k, LinkGivenUp, why)
-			n.log.Error("a link is not made again", "peer", l.peerName(), "err", why)
+			l.log().Error("a link is not made again", "err", why)
 			return
 		}
 		n.attemptFailed(k, LinkRedialling, why)
 		if attempt <= sayFirst || why != said || time.Since(saidAt) >= sayAgain {
-			n.log.Warn("a link could not be made again", "peer", l.peerName(), "err", why)
+			l.log().Warn("a link could not be made again", "err", why)
 			said, saidAt = why, time.Now()
 		}
 		if delay = min(2*delay, maxRedialDelay); next.wasRefused() {

@@ -146,6 +146,9 @@ func refused(
 	}
 	hasRefused(t, here, once(countedHere))
 	hasRefused(t, there, once(countedThere))
+	if countedThere != 0 {
+		log.has(t, "code="+strings.TrimPrefix(countedThere.String(), "REFUSAL_REASON_"))
+	}
 }
 
 func TestACertificateOfAnotherCAIsRefusedAndBothAreTold(t *testing.T) {

@@ -11,12 +11,12 @@ use crate::cell::{Cell, Done, Next};
 use crate::context::Cx;
 use crate::error::Fault;
 use crate::lifecycle::STOPPED_BEFORE;
+use crate::logs::{About, Level};
 use crate::machine::supervisor::Directive;
 use crate::message::{Message, Outgoing};
 use crate::node::Inner;
 use crate::outbox::Flush;
 use crate::panics::{Panic, catching, catching_now};
-use crate::rings::Level;
 use crate::run::Run;
 
 /// Messages after which what a handler staged leaves, at the latest.
@@ -356,7 +356,11 @@ async fn supervise(cell: &Arc<Cell>, node: &Arc<Inner>, panic: &Panic, message_t
         Directive::Stop => "it stops: too many restarts",
     };
     let line = format!("the actor panicked: {reason}; {next}; {stack}");
-    node.log(Level::Error, &cell.path, line.trim_end_matches("; ").to_owned());
+    node.log(
+        Level::Error,
+        About::actor(cell.address.as_str()),
+        line.trim_end_matches("; ").to_owned(),
+    );
     if directive == Directive::Restart {
         return true;
     }

@@ -14,11 +14,11 @@ use crate::address::Address;
 use crate::cell::AskId;
 use crate::door::{LinkEnd, inline};
 use crate::error::Error;
+use crate::logs::{About, Level};
 use crate::machine::Millis;
 use crate::message::{Message, Outgoing, Payload};
 use crate::node::{Inner, lock};
 use crate::outlet::{Placed, Sender};
-use crate::rings::Level;
 use crate::status::Counted;
 use crate::traces::Chain;
 
@@ -254,7 +254,11 @@ impl Inner {
             return;
         }
         let Ok(address) = reply_to.parse::<Address>() else {
-            return self.log(Level::Warn, reply_to, "an answer has no valid address to go to".into());
+            return self.log(
+                Level::Warn,
+                About::actor(reply_to),
+                "an answer has no valid address to go to".into(),
+            );
         };
         match address.node() {
             Some(node) if node != self.name => {
@@ -264,7 +268,7 @@ impl Inner {
                     Some(Err(fault)) => self.answer_failure(reply_to, correlation, &fault.done().failure(), &[], None),
                     _ => self.log(
                         Level::Warn,
-                        reply_to,
+                        About::actor(reply_to),
                         "an answer was lost: no link to its asker is up".into(),
                     ),
                 }

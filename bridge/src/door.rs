@@ -1,7 +1,7 @@
 //! A node's end of a link: what doors feed with packets and take packets from.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use actorbridge_proto::v1::{self, Code};
@@ -79,8 +79,8 @@ pub struct LinkEnd {
     identity: OnceLock<Identity>,
     /// By what payloads are compressed that leave, and from how many bytes on; unset if they are not.
     compression: OnceLock<(Compression, usize)>,
-    /// The log has been told that a source was forbidden.
-    accused: AtomicBool,
+    /// What the log has been told of it, a bit for each reason.
+    accused: AtomicU32,
     /// What goes by it before its handshake is over, and then.
     early: Arc<Meter>,
     meter: OnceLock<Arc<Meter>>,
@@ -148,7 +148,7 @@ impl LinkEnd {
             incarnation: AtomicU64::new(0),
             identity: OnceLock::new(),
             compression: OnceLock::new(),
-            accused: AtomicBool::new(false),
+            accused: AtomicU32::new(0),
             early: node.counters.early(),
             meter: OnceLock::new(),
             dialled: role == Role::Dialer,

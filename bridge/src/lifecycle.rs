@@ -9,10 +9,10 @@ use crate::actor::{Boxed, Factory, Options, matches};
 use crate::address::{Address, SYSTEM};
 use crate::cell::{Cell, Offer, TimerEntry};
 use crate::error::Error;
+use crate::logs::{About, Level};
 use crate::moves::As;
 use crate::node::{Inner, Target, lock, terminated};
 use crate::panics::{Panic, catching};
-use crate::rings::Level;
 use crate::snapshot::Snapshot;
 use crate::traces::Chain;
 
@@ -129,7 +129,7 @@ impl Inner {
         let text = format!(
             "it is spawned at a path that node {other} was known to host; what is sent from here comes to it now"
         );
-        self.log(Level::Warn, &cell.path, text);
+        self.log(Level::Warn, About::actor(cell.address.as_str()), text);
         self.outside.unroute(&cell.address);
         self.all_cells().iter().for_each(|c| c.sender.unroute(&cell.address));
     }
@@ -218,7 +218,7 @@ impl Inner {
                     if let Err(Panic { text, stack }) = catching(hook, || {}).await {
                         self.log(
                             Level::Error,
-                            &cell.path,
+                            About::actor(cell.address.as_str()),
                             format!("the stop hook panicked: {text}; {stack}"),
                         );
                     }
@@ -226,7 +226,7 @@ impl Inner {
             } else {
                 let text =
                     "its handler ignores its cancelled token and does not end; nothing in this process can end it";
-                self.log(Level::Error, &cell.path, text.into());
+                self.log(Level::Error, About::actor(cell.address.as_str()), text.into());
             }
             cell.set_phase(Phase::Stopped);
             self.bury(cell);
@@ -276,7 +276,7 @@ impl Inner {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep_until(at) => {
                     if cell.timer_is_due(&name, &stop) && cell.offer_forced(&node, message) != Offer::Taken {
-                        node.log(Level::Info, &cell.path, format!("timer {name} found its actor stopped"));
+                        node.log(Level::Info, About::actor(cell.address.as_str()), format!("timer {name} found its actor stopped"));
                     }
                 }
             }

@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::door::LinkEnd;
+use crate::logs::{About, Level};
 use crate::machine::link::Role;
 use crate::node::{Inner, lock};
-use crate::rings::Level;
 
 /// A lost link is dialled again after a random time up to this; it doubles with each attempt that fails.
 const DELAY: Duration = Duration::from_millis(100);
@@ -278,7 +278,11 @@ async fn redial(node: &Weak<Inner>, kept: &Arc<Kept>, lost: u64) -> Option<Arc<L
         let is_new = |(what, when): &(String, Instant)| *what != why || when.elapsed() >= SAY_AGAIN;
         if kept.failed(&why) <= SAY_FIRST || said.as_ref().is_none_or(is_new) {
             let peer = lock(&kept.info).peer.clone();
-            node.log(Level::Warn, &peer, format!("a link could not be made again: {why}"));
+            let about = About {
+                peer: &peer,
+                ..About::default()
+            };
+            node.log(Level::Warn, about, format!("a link could not be made again: {why}"));
             said = Some((why, Instant::now()));
         }
         delay = if refused {

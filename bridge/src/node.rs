@@ -19,6 +19,7 @@ use crate::codec::Codec;
 use crate::compression::Compression;
 use crate::door::LinkEnd;
 use crate::error::Error;
+use crate::logs::{About, Level, LogLine, Logs};
 use crate::machine::Millis;
 use crate::machine::ask::Asks;
 use crate::machine::link::Role;
@@ -26,7 +27,7 @@ use crate::machine::pool::Grant;
 use crate::message::{Message, Outgoing, Permit};
 use crate::outlet::{Placed, Sender, Sent};
 use crate::protocol::{Known, Protocol, Reads};
-use crate::rings::{DeadLetter, DeadLetters, Level, Logs};
+use crate::rings::{DeadLetter, DeadLetters};
 use crate::status::Counters;
 use crate::traces::{Chain, Propagator};
 
@@ -147,8 +148,11 @@ impl Inner {
         }
     }
 
-    pub(crate) fn log(&self, level: Level, actor: &str, message: String) {
-        lock(&self.logs).push(level, actor, message);
+    /// Says something. Not on the way of good messages: it takes a lock.
+    pub(crate) fn log(&self, level: Level, about: About<'_>, message: String) {
+        let line = LogLine::new(level, about, message);
+        line.emit(&self.name);
+        lock(&self.logs).push(line);
     }
 
     pub(crate) fn logs(&self) -> MutexGuard<'_, Logs> {
@@ -382,11 +386,13 @@ impl Inner {
             Some(v1::Status::LinkDown) => Level::Info,
             _ => Level::Warn,
         };
-        self.log(
-            level,
-            &link.peer().unwrap_or_default(),
-            format!("the link is down: {detail}"),
-        );
+        let about = About {
+            peer: &link.peer().unwrap_or_default(),
+            link: link.id(),
+            code: link.end_code(),
+            ..About::default()
+        };
+        self.log(level, about, format!("the link is down: {detail}"));
     }
 
     /// A message was not handled: its asker, the sender's node and the dead letters are told.

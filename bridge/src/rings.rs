@@ -1,4 +1,4 @@
-//! Bounded memories of what could not be handled, and of what the node has to say.
+//! A bounded memory of what could not be handled.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -68,67 +68,5 @@ impl DeadLetters {
     pub(crate) fn by_code(&self) -> Vec<CodeCount> {
         let count = |(&code, &count): (&i32, &u64)| CodeCount { code, count };
         self.counts.iter().map(count).collect()
-    }
-}
-
-/// How much a log line matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Something stopped working.
-    Error,
-    /// Something may need a look.
-    Warn,
-    /// The course of things.
-    Info,
-}
-
-/// One line of the node's log.
-#[derive(Debug, Clone)]
-pub struct LogLine {
-    /// How much it matters.
-    pub level: Level,
-    /// Nanoseconds since 1970.
-    pub unix_nanos: u64,
-    /// The actor or link that it is about.
-    pub actor: String,
-    /// What happened.
-    pub message: String,
-}
-
-/// Lines that nobody has drained yet; the oldest go first.
-#[derive(Debug, Default)]
-pub(crate) struct Logs {
-    lines: VecDeque<LogLine>,
-    dropped: u64,
-}
-
-const MAX_LINES: usize = 1024;
-/// A longer line is cut: a panic may have a text of any size.
-const MAX_LINE_BYTES: usize = 4 << 10;
-
-impl Logs {
-    pub(crate) fn push(&mut self, level: Level, actor: &str, mut message: String) {
-        if message.len() > MAX_LINE_BYTES {
-            let end = (0..=MAX_LINE_BYTES).rev().find(|i| message.is_char_boundary(*i));
-            message.truncate(end.unwrap_or(0));
-            message.push('…');
-        }
-        if self.lines.len() == MAX_LINES {
-            self.lines.pop_front();
-            self.dropped += 1;
-        }
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let unix_nanos = since.map_or(0, |d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX));
-        self.lines.push_back(LogLine {
-            level,
-            unix_nanos,
-            actor: actor.to_owned(),
-            message,
-        });
-    }
-
-    pub(crate) fn drain(&mut self, most: usize) -> (Vec<LogLine>, u64) {
-        let n = most.min(self.lines.len());
-        (self.lines.drain(..n).collect(), self.dropped)
     }
 }

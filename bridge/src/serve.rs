@@ -8,8 +8,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::actor::Module;
 use crate::api::Node;
+use crate::logs::Level;
 use crate::remote::TlsFiles;
-use crate::rings::Level;
 
 const HELP: &str = "options:
   --listen ADDRESS        tcp://127.0.0.1:0 (the system chooses a port), grpcs://host:port (with TLS) or unix:///path;
@@ -183,7 +183,8 @@ async fn print_log(node: &Node) {
             .into_iter()
             .filter(|line| line.level <= Level::Warn)
         {
-            eprintln!("{}: {}", line.actor, line.message);
+            let of = if line.peer.is_empty() { &line.actor } else { &line.peer };
+            eprintln!("{of}: {}", line.message);
         }
         tokio::time::sleep(LOOK).await;
     }

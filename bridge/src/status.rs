@@ -9,10 +9,10 @@ use actorbridge_proto::v1::{self, Code, RefusalReason};
 use crate::address::is_reserved;
 use crate::api::Node;
 use crate::cell::Cell;
+use crate::logs::{About, Level};
 use crate::machine::Millis;
 use crate::node::{Inner, lock};
 use crate::remote::Refused;
-use crate::rings::Level;
 
 /// What the node says that it is.
 pub(crate) const SOFTWARE: &str = concat!("actorbridge-rust ", env!("CARGO_PKG_VERSION"));
@@ -160,13 +160,18 @@ impl Refused for Heard {
         }
     }
 
-    fn tell(&self, from: &str, why: &str) {
+    fn tell(&self, from: &str, reason: Option<RefusalReason>, why: &str) {
         if let Some(node) = self.node.upgrade() {
             let of = match from {
                 "" => String::new(),
                 _ => format!("a connection from {from} was refused: "),
             };
-            node.log(Level::Warn, &self.at, format!("{of}{why}"));
+            let code = reason.map_or("", |reason| reason.as_str_name());
+            let about = About {
+                code: code.trim_start_matches("REFUSAL_REASON_"),
+                ..About::actor(&self.at)
+            };
+            node.log(Level::Warn, about, format!("{of}{why}"));
         }
     }
 }

@@ -176,6 +176,12 @@ async fn a_message_beyond_the_credit_is_refused_and_its_number_is_not_used_up() 
     assert_eq!((failure.code(), failure.effect()), (Code::MailboxFull, Effect::None));
     assert!(failure.detail.contains("beyond its credit"), "{failure:?}");
     assert_eq!(refusals(&scene.there, RefusalReason::CreditViolation), 1);
+    let (lines, _) = scene.there.logs(usize::MAX);
+    let accused: Vec<_> = lines.iter().filter(|l| l.code == "CREDIT_VIOLATION").collect();
+    assert!(
+        matches!(accused[..], [line] if line.link > 0 && !line.peer.is_empty()),
+        "{lines:?}"
+    );
     scene.dead_letter(Code::MailboxFull).await;
     scene.goes_on().await;
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actorbridge::proto::v1::{self, RefusalReason};
-use actorbridge::{Builder, Level, Node, Options, TlsFiles};
+use actorbridge::{Builder, Level, LogLine, Node, Options, TlsFiles};
 use bytes::Bytes;
 use common::certs::{Ca, Folder, params};
 use common::raw::{Raw, hello, socket};
@@ -43,11 +43,13 @@ impl Scene {
         let mut all = Vec::new();
         eventually(&format!("a warning with \"{what}\""), || {
             let lines = self.there.logs(usize::MAX).0.into_iter();
-            all.extend(lines.filter(|l| l.level == Level::Warn).map(|l| l.message));
-            all.iter().any(|line: &String| line.contains(what))
+            all.extend(lines.filter(|l| l.level == Level::Warn));
+            all.iter().any(|line: &LogLine| line.message.contains(what))
         })
         .await;
         assert_eq!(refusals(&self.there, reason), n, "{reason:?}");
+        let code = reason.as_str_name().trim_start_matches("REFUSAL_REASON_");
+        assert!(all.iter().any(|line| line.code == code), "{code} is not in {all:?}");
         let echo = "ab:///echo".parse().expect("an address");
         let asked = self.innocent.ask(&echo, &EchoRequest::default(), LONG).await;
         let _: EchoReply = asked.expect("the innocent is unhurt");

@@ -160,7 +160,7 @@ async fn the_log_and_the_parent_are_told_in_which_file_and_line_an_actor_panicke
         told.stack
     );
     let (lines, _) = a.logs(100);
-    let line = lines.iter().find(|line| line.actor == "parent/child");
+    let line = lines.iter().find(|line| line.actor == "ab:///parent/child");
     let line = &line.expect("a line of the child").message;
     let start = "the actor panicked: boom; it is made anew; at ";
     assert!(line.starts_with(start) && line.contains("common/mod.rs:"), "{line}");

@@ -1,9 +1,14 @@
 //! What `actorbridge inspect` shows of a node.
 
+#[path = "../../bridge/tests/common/certs.rs"]
+#[allow(dead_code, unreachable_pub)] // other tests use the rest
+mod certs;
+
 use std::process::{Command, Output};
 use std::time::Duration;
 
 use actorbridge::{Actor, Cx, Fault, Message, Node};
+use certs::{Ca, Folder, params};
 
 struct Sleeper;
 
@@ -75,8 +80,49 @@ fn who_cannot_be_asked_is_named_with_the_reason() {
         (&["127.0.0.1:1"], "an address begins with tcp://, grpcs:// or unix:///"),
         (&["tcp://10.0.0.1:1"], "TCP without TLS is for this machine only"),
         (&["grpcs://localhost:1"], "grpcs:// needs a certificate"),
+        (
+            &["unix:///nowhere/shop.sock"],
+            "there is no such socket: correct the path",
+        ),
     ] {
         let (shown, text) = inspect(arguments);
         assert!(!shown && text.contains(says), "{text}");
     }
+}
+
+#[test]
+fn a_node_with_certificates_is_asked_by_who_has_one_of_its_ca_and_trusts_it() {
+    let (folder, ca, other) = (Folder::new(), Ca::new("shops"), Ca::new("others"));
+    folder.trust(&[&ca]);
+    for name in ["shop", "console"] {
+        ca.give(&folder, name, &params(&[&format!("ab://{name}")]));
+    }
+    other.give(&folder, "stranger", &params(&["ab://stranger"]));
+    let builder = Node::builder("shop")
+        .tls(folder.files("shop"))
+        .listen("grpcs://127.0.0.1:0");
+    let node = builder.start().expect("it starts");
+    let file = |name: &str| folder.path(name).to_str().expect("text").to_owned();
+    let ask = |of: Option<&str>| {
+        let (address, ca) = (node.listening()[0].clone(), file("ca.pem"));
+        let mut arguments = vec![address, "--ca".into(), ca];
+        if let Some(of) = of {
+            let own = ["--certificate".into(), file(&format!("{of}.pem"))];
+            arguments.extend(own);
+            arguments.extend(["--key".into(), file(&format!("{of}.key"))]);
+        }
+        inspect(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let (shown, text) = ask(Some("console"));
+    assert!(shown && text.starts_with("node shop "), "{text}");
+    let (shown, text) = ask(None);
+    assert!(
+        !shown && text.contains("takes links only from nodes that show a certificate"),
+        "{text}"
+    );
+    let (shown, text) = ask(Some("stranger"));
+    assert!(
+        !shown && text.contains("does not trust the CA of this node's certificate"),
+        "{text}"
+    );
 }

@@ -20,7 +20,7 @@ func TestARustPanicIsInTheGoNodesLog(t *testing.T) {
 	w.spawn("counter/log")
 	w.tell("ab:///counter/log", &testpb.PanicNow{Text: "no more"})
 	w.until("the supervisor's line", func() bool {
-		return len(w.log.with("ERROR the actor panicked: planned: no more; it is made anew; at ", ".rs:", " target=rust actor=counter/log")) == 1
+		return len(w.log.with("ERROR the actor panicked: planned: no more; it is made anew; at ", ".rs:", " target=rust actor=ab:///counter/log")) == 1
 	})
 }
 

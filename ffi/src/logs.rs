@@ -40,6 +40,9 @@ pub(crate) fn add(node: &str, level: Level, message: &str) {
         unix_nanos,
         actor: String::new(),
         message: message.to_owned(),
+        peer: String::new(),
+        link: 0,
+        code: String::new(),
     };
     let mut lines = lock(&LINES);
     if lines.len() == MOST
@@ -61,6 +64,23 @@ pub(crate) fn keep(node: &Node) {
 fn take(lines: &mut VecDeque<(String, LogLine)>, node: &Node) {
     let news = node.logs(MOST.saturating_sub(lines.len())).0;
     lines.extend(news.into_iter().map(|line| (node.name().to_owned(), line)));
+}
+
+/// The rest of what a line is about, as a JSON object; empty = there is nothing more.
+fn fields_json(line: &LogLine) -> String {
+    let mut fields = serde_json::Map::new();
+    if line.link != 0 {
+        fields.insert("link".into(), line.link.into());
+    }
+    for (name, value) in [("peer", &line.peer), ("code", &line.code)] {
+        if !value.is_empty() {
+            fields.insert(name.into(), value.as_str().into());
+        }
+    }
+    match fields.is_empty() {
+        true => String::new(),
+        false => serde_json::Value::Object(fields).to_string(),
+    }
 }
 
 /// Takes log lines of all nodes, at most `cap`; `n` is set to how many. AB_MORE: there are more. AB_SHORT_BUFFER: not even
@@ -88,7 +108,8 @@ pub unsafe extern "C" fn ab_logs_drain(out: *mut Log, cap: u32, arena: *mut u8, 
         lines.retain(|(_, line)| number(line.level) <= most);
         let mut at = 0;
         while let Some((node, line)) = lines.front() {
-            let texts = [node, &line.message, &line.actor];
+            let fields = fields_json(line);
+            let texts = [node, &line.message, &line.actor, &fields];
             let size: usize = texts.iter().map(|t| t.len()).sum();
             let count = *n as usize;
             if count == out.len() {
@@ -99,7 +120,7 @@ pub unsafe extern "C" fn ab_logs_drain(out: *mut Log, cap: u32, arena: *mut u8, 
                 *n = if short { size as u32 } else { *n };
                 return Ok(if short { AB_SHORT_BUFFER } else { AB_MORE });
             }
-            let [target, message, actor] = texts.map(|text| {
+            let [target, message, actor, fields_json] = texts.map(|text| {
                 arena[at..][..text.len()].copy_from_slice(text.as_bytes());
                 let span = Span {
                     off: at as u32,
@@ -114,7 +135,7 @@ pub unsafe extern "C" fn ab_logs_drain(out: *mut Log, cap: u32, arena: *mut u8, 
                 target,
                 message,
                 actor,
-                ..Log::default()
+                fields_json,
             };
             *n += 1;
             lines.pop_front();

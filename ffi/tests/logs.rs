@@ -11,7 +11,9 @@ actorbridge_ffi::module! {
     actors: {},
 }
 
-fn drain(cap: usize, arena_cap: usize) -> (i32, u32, Vec<(u32, String)>) {
+type Drained = (i32, u32, Vec<(u32, String)>);
+
+fn drain(cap: usize, arena_cap: usize) -> Drained {
     let (mut logs, mut arena, mut n) = (vec![Log::default(); cap], vec![0; arena_cap], 77);
     // SAFETY: all are valid for their lengths.
     let status = unsafe { ab_logs_drain(logs.as_mut_ptr(), cap as u32, arena.as_mut_ptr(), arena_cap, &mut n) };
@@ -22,6 +24,11 @@ fn drain(cap: usize, arena_cap: usize) -> (i32, u32, Vec<(u32, String)>) {
     let lines = logs[..n as usize].iter().map(|l| {
         assert_eq!(text(l.target), "rust");
         assert!(l.unix_nanos > 1 << 60, "after 2006");
+        let fields = text(l.fields_json);
+        assert!(
+            fields.contains(r#""link":"#) && fields.contains(r#""peer":"#),
+            "{fields}"
+        );
         (l.level, text(l.message))
     });
     (status, n, lines.collect())

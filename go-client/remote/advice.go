@@ -89,3 +89,20 @@ func adviceOf(why string) int {
 	}
 	return -1
 }
+
+// socketAdvice is what to do about a Unix socket that nobody answers at, by what the system says.
+var socketAdvice = map[string]string{
+	"no such file or directory": "there is no such socket: correct the path, or start the node that listens there",
+	"connection refused":        "nobody listens there any more: start the node again",
+	"permission denied":         "this user may not use the socket: run as the node's user, or change who may",
+}
+
+// withSocketAdvice is a reason with what to do about it, where that is known.
+func withSocketAdvice(why string) string {
+	for says, advice := range socketAdvice {
+		if strings.Contains(why, says) {
+			return why + "; " + advice
+		}
+	}
+	return why
+}

@@ -3,6 +3,7 @@ package remote
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,5 +43,6 @@ func (r *refusals) add(from string, reason pb.RefusalReason, why string) {
 		r.untold = 0
 	}
 	r.mu.Unlock()
-	r.log.Warn("a connection was refused: "+why, "listener", r.address(), "from", from)
+	r.log.Warn("a connection was refused: "+why, "listener", r.address(), "from", from,
+		"code", strings.TrimPrefix(reason.String(), "REFUSAL_REASON_"))
 }

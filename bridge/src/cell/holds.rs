@@ -10,10 +10,10 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::{Cell, CellState, Forwarder};
+use crate::logs::{About, Level};
 use crate::machine::pool::{INITIAL_CREDIT, StreamKey};
 use crate::message::Message;
 use crate::node::Inner;
-use crate::rings::Level;
 
 /// How long a stream waits for what an old owner forwards.
 pub(crate) const GAP: Duration = Duration::from_secs(5);
@@ -201,7 +201,7 @@ impl Cell {
     fn say_gone_on(&self, node: &Inner, state: &mut CellState, sender: (String, String)) {
         let source = if sender.0.is_empty() { &sender.1 } else { &sender.0 };
         let text = format!("what {source} sent to it before it moved did not come in {GAP:?}; it goes on without it");
-        node.log(Level::Warn, &self.path, text);
+        node.log(Level::Warn, About::actor(self.address.as_str()), text);
         state.holds_past.go_on(sender);
     }
 

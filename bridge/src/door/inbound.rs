@@ -11,10 +11,11 @@ use bytes::Bytes;
 use super::{LaneRun, LinkEnd, State};
 use crate::address::Address;
 use crate::cell::{AskId, Binding, Cell, Closed, Opened};
+use crate::logs::{About, Level};
 use crate::machine::link::{Action, BindingNumber, Delivery};
 use crate::message::{Message, Permit};
 use crate::node::{Inner, lock};
-use crate::rings::{DeadLetter, Level};
+use crate::rings::DeadLetter;
 use crate::run::Run;
 
 pub(super) enum Host {
@@ -38,7 +39,7 @@ impl LinkEnd {
         match action {
             Action::Up { peer, incarnation, .. } => {
                 node.link_up(&peer, incarnation, self.role, self.kept.as_ref());
-                node.log(Level::Info, &peer, "the link is up".into());
+                node.log(Level::Info, self.about(&peer), "the link is up".into());
                 self.settled.cancel();
             }
             Action::Opened {
@@ -89,6 +90,7 @@ impl LinkEnd {
                         let source = &outlet.who.source;
                         self.accuse(
                             node,
+                            RefusalReason::RefusedByPeer,
                             &format!("it refuses messages of {source}: this node's certificate does not allow them"),
                         );
                     }
@@ -120,7 +122,7 @@ impl LinkEnd {
             Some(why) => {
                 self.reset(binding.key.1, Code::Forbidden, None);
                 node.counters.refused(RefusalReason::ForgedSource);
-                self.accuse(node, &why);
+                self.accuse(node, RefusalReason::ForgedSource, &why);
                 Host::None(Code::Forbidden, why)
             }
         };
@@ -133,10 +135,40 @@ impl LinkEnd {
         }
     }
 
-    /// Notes that a source was forbidden, once a link: the dead letters count the messages.
-    fn accuse(&self, node: &Inner, why: &str) {
-        if !self.accused.swap(true, Ordering::Relaxed) {
-            node.log(Level::Warn, &self.peer().unwrap_or_default(), why.to_owned());
+    /// Says what the peer does that it may not, once a link for each reason: counters and dead letters have the rest.
+    fn accuse(&self, node: &Inner, reason: RefusalReason, why: &str) {
+        let bit = 1 << reason as u32;
+        if self.accused.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+            let (peer, code) = (self.peer().unwrap_or_default(), reason.as_str_name());
+            let code = code.trim_start_matches("REFUSAL_REASON_");
+            node.log(
+                Level::Warn,
+                About {
+                    code,
+                    ..self.about(&peer)
+                },
+                why.to_owned(),
+            );
+        }
+    }
+
+    /// Why it ended: for what the peer was refused, or its status.
+    pub(crate) fn end_code(&self) -> &'static str {
+        match lock(&self.state).machine.refused_for() {
+            Some(reason) => reason.as_str_name().trim_start_matches("REFUSAL_REASON_"),
+            None => {
+                let status = self.fate_status().unwrap_or_default();
+                status.as_str_name().trim_start_matches("STATUS_")
+            }
+        }
+    }
+
+    /// What a line about this link is about.
+    fn about<'a>(&self, peer: &'a str) -> About<'a> {
+        About {
+            peer,
+            link: self.id,
+            ..About::default()
         }
     }
 
@@ -163,6 +195,8 @@ impl LinkEnd {
     ) {
         if refusal.code == Code::MailboxFull {
             node.counters.refused(RefusalReason::CreditViolation);
+            let why = "the peer sends more than the credit that it has; what is beyond it is refused";
+            self.accuse(node, RefusalReason::CreditViolation, why);
         }
         let stream = inbound.get(&flow);
         if let Some(Host::Cell(cell)) = stream.map(|s| &s.host) {
@@ -246,7 +280,7 @@ impl LinkEnd {
                 cell.lock().pool.refused((self.id, flow), seq);
             }
             node.counters.refused(RefusalReason::ForgedSource);
-            self.accuse(node, &why);
+            self.accuse(node, RefusalReason::ForgedSource, &why);
             return node.refuse(&message, Code::Forbidden, Effect::None, &why);
         }
         let Some(stream) = stream else {

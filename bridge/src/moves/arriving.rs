@@ -12,9 +12,9 @@ use super::{refusal, refusal_of};
 use crate::actor::Factory;
 use crate::address::is_reserved;
 use crate::door::LinkEnd;
+use crate::logs::{About, Level};
 use crate::machine::mover::{Action, Destination, MAX_ARRIVING, MAX_ARRIVING_BYTES, Subject};
 use crate::node::{Inner, lock};
-use crate::rings::Level;
 use crate::snapshot::Snapshot;
 
 /// How long a request for an actor waits for it to arrive.
@@ -143,7 +143,11 @@ impl Inner {
                 }
                 Action::Load(bytes) => self.load(path, bytes),
                 Action::Activate => prepared.take().into_iter().for_each(|p| self.activate(p)),
-                Action::Drop(why) => self.log(Level::Info, path, format!("it did not move to here: {why}")),
+                Action::Drop(why) => self.log(
+                    Level::Info,
+                    About::actor(&format!("ab:///{path}")),
+                    format!("it did not move to here: {why}"),
+                ),
                 Action::Poll => self.poll_home(path),
                 // The source's.
                 Action::Swap | Action::Stay { .. } | Action::Raise | Action::Leave { .. } => {}

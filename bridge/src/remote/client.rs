@@ -79,7 +79,7 @@ async fn channel_to(address: Address, said: &impl Refused) -> Result<(Channel, O
         Address::Unix(path) => {
             let connector = service_fn(move |_| {
                 let path = path.clone();
-                async move { UnixStream::connect(path).await.map(TokioIo::new) }
+                async move { UnixStream::connect(path).await.map(TokioIo::new).map_err(no_socket) }
             });
             let there = endpoint("http://unix.invalid");
             let channel = there.connect_with_connector(connector).await;
@@ -87,7 +87,7 @@ async fn channel_to(address: Address, said: &impl Refused) -> Result<(Channel, O
         }
         Address::Tls(host, files) => {
             let configs = files.load().await?;
-            configs.complaint.iter().for_each(|why| said.tell("", why));
+            configs.complaint.iter().for_each(|why| said.tell("", None, why));
             let (channel, identity) = connect_tls(&host, &files, configs).await?;
             Ok((channel, Some(identity)))
         }
@@ -107,6 +107,19 @@ async fn begin(end: Arc<LinkEnd>, channel: Channel, options: &Options) -> Result
         .map_err(with_causes)?;
     tokio::spawn(read_call(end, response.into_inner(), gone));
     Ok(())
+}
+
+/// What to do about a Unix socket that nobody answers at.
+fn no_socket(error: io::Error) -> io::Error {
+    let advice = match error.kind() {
+        io::ErrorKind::NotFound => "there is no such socket: correct the path, or start the node that listens there",
+        io::ErrorKind::ConnectionRefused => "nobody listens there any more: start the node again",
+        io::ErrorKind::PermissionDenied => {
+            "this user may not use the socket: run as the node's user, or change who may"
+        }
+        _ => return error,
+    };
+    io::Error::new(error.kind(), format!("{error}; {advice}"))
 }
 
 /// A channel, and who is at its other end.

@@ -153,7 +153,7 @@ impl Listener {
                 let (socket, from) = match accepted {
                     Ok(accepted) => accepted,
                     Err(e) => {
-                        refusals.tell("", &format!("a connection could not be accepted: {e}"));
+                        refusals.tell(&format!("a connection could not be accepted: {e}"));
                         tokio::time::sleep(PAUSE).await;
                         continue;
                     }
@@ -253,7 +253,7 @@ type Shaken = (Pin<Box<dyn Io>>, Option<Identity>);
 async fn shake_hands(socket: TcpStream, files: &TlsFiles, refusals: &Refusals) -> Result<Shaken, String> {
     let configs = files.load().await?;
     if let Some(complaint) = &configs.complaint {
-        refusals.tell("", complaint);
+        refusals.tell(complaint);
     }
     let server = configs.server.ok_or("there is no certificate to listen with")?;
     let stream = TlsAcceptor::from(server)

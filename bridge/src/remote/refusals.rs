@@ -16,15 +16,15 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub trait Refused: Send + Sync + 'static {
     /// A connection, or a link, is refused: each is counted.
     fn count(&self, reason: RefusalReason);
-    /// From where a connection is, nothing if it is about none, and why it is refused: not each is told.
-    fn tell(&self, from: &str, why: &str);
+    /// From where a connection is that is refused, and for what, nothing if it is about none; and why: not each is told.
+    fn tell(&self, from: &str, reason: Option<RefusalReason>, why: &str);
 }
 
 /// Nobody hears of it.
 impl Refused for () {
     fn count(&self, _: RefusalReason) {}
 
-    fn tell(&self, _: &str, _: &str) {}
+    fn tell(&self, _: &str, _: Option<RefusalReason>, _: &str) {}
 }
 
 /// Tells of connections that become no link.
@@ -54,11 +54,15 @@ impl Refusals {
     /// A connection is refused.
     pub(super) fn add(&self, from: &str, reason: RefusalReason, why: &str) {
         self.to.count(reason);
-        self.tell(from, why);
+        self.say(from, Some(reason), why);
     }
 
     /// Something is to be told that refuses no connection by itself.
-    pub(super) fn tell(&self, from: &str, why: &str) {
+    pub(super) fn tell(&self, why: &str) {
+        self.say("", None, why);
+    }
+
+    fn say(&self, from: &str, reason: Option<RefusalReason>, why: &str) {
         let untold = {
             let mut state = lock(&self.state);
             if state.since.elapsed() >= MINUTE {
@@ -72,8 +76,8 @@ impl Refusals {
             std::mem::take(&mut state.untold)
         };
         match untold {
-            0 => self.to.tell(from, why),
-            more => self.to.tell(from, &format!("{why}; {more} more were not told")),
+            0 => self.to.tell(from, reason, why),
+            more => self.to.tell(from, reason, &format!("{why}; {more} more were not told")),
         }
     }
 }
@@ -92,7 +96,7 @@ mod tests {
             self.1.fetch_add(1, Relaxed);
         }
 
-        fn tell(&self, from: &str, why: &str) {
+        fn tell(&self, from: &str, _: Option<RefusalReason>, why: &str) {
             lock(&self.0).push(format!("{from}: {why}"));
         }
     }
