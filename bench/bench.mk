@@ -4,14 +4,15 @@ RUNS += bench-smoke
 BENCH := $(CARGO) run --quiet --profile $(PROFILE) -p actorbridge-bench --
 
 ##@ Longer
-.PHONY: bench-programs bench-ffi bench-link-programs bench-link bench-codec-programs bench-codec bench-smoke
+.PHONY: bench-programs bench-ffi bench-link-programs bench-link bench-codec-programs bench-codec bench-door bench-door-programs bench-smoke
 bench-programs: cli
 	@target/bin/actorbridge build --project bench/go/ffi --profile $(PROFILE)
 	@cd bench/go/ffi && $(GO) build -o "$(TARGET_DIR)/bench-ffi" .
 
 bench-ffi: ## the native door against a Go channel and cgo by hand; QUICK=1 for a short run
 	@$(MAKE) PROFILE=release bench-programs
-	@$(CARGO) run --quiet --release -p actorbridge-bench -- ffi $(if $(QUICK),--quick) --json target/bench-ffi.json
+	@$(CARGO) run --quiet --release -p actorbridge-bench -- ffi $(if $(QUICK),--quick) \
+		--json target/bench-ffi.json --html target/bench-ffi.html
 
 # The peers are modules of their own, so that nobody else downloads what they are made of.
 bench-link-programs:
@@ -41,11 +42,22 @@ $(BENCH_JAVA)/bench-codec-java.jar: bench/codec/java/pom.xml bench/codec/proto/b
 
 bench-codec: ## what protobuf, JSON and MessagePack cost in Rust, Go and Java; QUICK=1 for a short run
 	@$(MAKE) PROFILE=release bench-codec-programs
-	@$(CARGO) run --quiet --release -p actorbridge-bench -- codec $(if $(QUICK),--quick) \
-		--json target/bench-codec.json --html target/bench-codec.html
+	@$(CARGO) run --quiet --release -p actorbridge-bench --features png -- codec $(if $(QUICK),--quick) \
+		--json target/bench-codec.json --html target/bench-codec.html --png target/bench-codec.png
+
+bench-door: ## a flight in protobuf, JSON and MessagePack through the doors; QUICK=1 for a short run
+	@$(MAKE) PROFILE=release bench-door-programs
+	@$(CARGO) run --quiet --release -p actorbridge-bench -- door $(if $(QUICK),--quick) \
+		--json target/bench-door.json --html target/bench-door.html
+
+# Each door's, and what codecs cost alone.
+bench-door-programs: bench-programs bench-codec-programs
+	@$(CARGO) build --quiet --profile $(PROFILE) -p actorbridge-bench-link
+	@cd bench/go/link && $(GO) build -o "$(TARGET_DIR)/bench-link" .
 
 # The figures of a debug build mean nothing; that each case runs does.
 bench-smoke: bench-programs bench-link-programs bench-codec-programs
 	@$(BENCH) ffi --quick --rounds 1 --actors 1000 --program "$(TARGET_DIR)/bench-ffi"
 	@$(BENCH) link --quick --rounds 1 --turn 20 --programs "$(TARGET_DIR)"
 	@$(BENCH) codec --quick --rounds 1 --turn 1 --programs "$(TARGET_DIR)"
+	@$(BENCH) door --quick --rounds 1 --turn 10 --programs "$(TARGET_DIR)"

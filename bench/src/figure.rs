@@ -12,6 +12,16 @@ pub(crate) enum Better {
     Higher,
 }
 
+impl Better {
+    /// The word for people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Lower => "less",
+            Self::Higher => "more",
+        }
+    }
+}
+
 /// One case: the median of its rounds, and what it is compared with.
 #[derive(Serialize, Clone)]
 pub(crate) struct Figure {

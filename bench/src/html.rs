@@ -1,32 +1,53 @@
-//! The figures as one page with plots: bars with their spread, and times as curves.
+//! The figures as one page with plots, complete in itself.
+
+mod codec;
+mod plot;
 
 use std::fmt::Write as _;
 
 use crate::figure::Figure;
+#[cfg(feature = "png")]
+pub(crate) use codec::picture;
+pub(crate) use plot::shown;
+use plot::{Row, escape};
 
-const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:62rem;padding:0 1rem;color:#1b1f24}\
-h1{font-size:1.5rem}h2{font-size:1.1rem;margin:2rem 0 .3rem}p{margin:.2rem 0}.note{color:#57606a}\
-svg text{font:12px system-ui,sans-serif;fill:#1b1f24}.missed{color:#b42318}.met{color:#1a7f37}\
-table{border-collapse:collapse}td,th{padding:.15rem .7rem;text-align:right;border-bottom:1px solid #d8dee4}\
-td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}";
-/// Ours, then others in the order in which they come.
-const COLOURS: [&str; 6] = ["#2563c9", "#8c959f", "#c2724f", "#7a9a5b", "#a183b8", "#c9a227"];
-const BAR: f64 = 22.0;
-const LEFT: f64 = 130.0;
-const WIDTH: f64 = 560.0;
+/// Colours are names, since a page is light or dark as its reader's screen is. `c`: what is filled, `s`: what is drawn with a line.
+const STYLE: &str = "
+:root { color-scheme: light dark; --text: #1b1f24; --soft: #57606a; --line: #d8dee4; --page: #fff; --good: #1a7f37; --bad: #b42318;
+  --c0: #2563c9; --c1: #8c959f; --c2: #c2622d; --c3: #4d8f4d; --c4: #8a63b8; --c5: #b08800; --c6: #0e8a8a; }
+@media (prefers-color-scheme: dark) { :root { --text: #e6e8eb; --soft: #9aa4af; --line: #3a424b; --page: #14181d; --good: #57c271;
+  --bad: #ff8073; --c0: #6ea0f5; --c1: #8c959f; --c2: #e98d5c; --c3: #7fbf7f; --c4: #b795e0; --c5: #dcb53c; --c6: #4cc2c2; } }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem; color: var(--text);
+  background: var(--page); }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .2rem; } h3 { font-size: 1rem; margin: 1rem 0 .3rem; }
+p { margin: .4rem 0; } .note, h3 small { color: var(--soft); font-weight: 400; } .met { color: var(--good); } .missed { color: var(--bad); }
+svg { display: block; } svg text { font: 12px system-ui, sans-serif; fill: var(--text); } svg .tick { fill: var(--soft); }
+.grid { stroke: var(--line); } .stem { stroke: var(--soft); stroke-opacity: .5; } .quartiles { stroke: var(--text); }
+.curve { stroke-width: 2; stroke-linecap: round; }
+.c0 { fill: var(--c0); } .c1 { fill: var(--c1); } .c2 { fill: var(--c2); } .c3 { fill: var(--c3); } .c4 { fill: var(--c4); }
+.c5 { fill: var(--c5); } .c6 { fill: var(--c6); }
+.s0 { stroke: var(--c0); } .s1 { stroke: var(--c1); } .s2 { stroke: var(--c2); } .s3 { stroke: var(--c3); } .s4 { stroke: var(--c4); }
+.s5 { stroke: var(--c5); } .s6 { stroke: var(--c6); }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
+td, th { padding: .15rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+td:first-child, th:first-child, td:nth-child(2), th:nth-child(2) { text-align: left; }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 28rem), 1fr)); column-gap: 2rem; }";
+/// How many colours there are for others: ours is the first.
+const COLOURS: usize = 7;
 
 /// The page.
 pub(crate) fn page(figures: &[Figure], words: &[String]) -> String {
     let suite = figures.first().map_or("", |f| f.suite);
     let mut out = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>actorbridge: bench {suite}</title>\
-         <style>{STYLE}</style><h1>actorbridge: bench {suite}</h1>\n"
+        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>actorbridge: bench {suite}</title>\n<style>{STYLE}</style>\n<h1>actorbridge: bench {suite}</h1>\n"
     );
     if let Some(f) = figures.first() {
         let noisy = figures.iter().filter(|f| f.noisy > 0).count();
         let _ = writeln!(
             out,
-            "<p class=\"note\">{}, {} rounds, {} cores. Bars are medians; the thin line is the distance between the quartiles. \
+            "<p class=\"note\">{}, {} rounds, {} cores. Bars and dots are medians; the thin line is the distance between the quartiles. \
              A ratio is taken round by round, in one run. Others used the cores in rounds of {noisy} of {} figures.</p>",
             f.versions,
             f.rounds,
@@ -43,31 +64,39 @@ pub(crate) fn page(figures: &[Figure], words: &[String]) -> String {
             cases.push(f.case);
         }
     }
-    for case in cases {
+    out.push_str(&codec::messages(figures));
+    for case in cases.into_iter().filter(|case| !codec::is_of_a_message(figures, case)) {
         let of: Vec<&Figure> = figures.iter().filter(|f| f.case == case).collect();
         section(&mut out, case, &of);
     }
+    table(&mut out, figures);
     out + "</html>\n"
 }
 
 /// One case: its bars, its curves, and what is wanted.
 fn section(out: &mut String, case: &str, figures: &[&Figure]) {
-    let mut sides: Vec<&Figure> = Vec::new();
-    for f in figures.iter().filter(|f| f.side == "ours").chain(figures.iter()) {
-        if !sides.iter().any(|s| s.side == f.side) {
-            sides.push(f);
+    let mut sides: Vec<Row<'_>> = Vec::new();
+    for figure in figures.iter().filter(|f| f.side == "ours").chain(figures.iter()) {
+        if !sides.iter().any(|s| s.name == figure.side) {
+            let colour = sides.len() % COLOURS;
+            sides.push(Row {
+                name: figure.side,
+                figure,
+                colour,
+            });
         }
     }
-    let unit = sides.first().map_or("", |f| f.unit);
-    let _ = writeln!(out, "<h2>{}</h2>", escape(case));
-    bars(out, &sides, unit);
-    if sides.iter().any(|f| !f.quantiles.is_empty()) {
-        curves(out, &sides);
+    let better = sides.first().map_or("", |s| s.figure.better.name());
+    let _ = writeln!(out, "<h2>{}</h2><p class=\"note\">{better} is better</p>", escape(case));
+    out.push_str(&plot::bars(&sides));
+    if sides.iter().any(|s| !s.figure.quantiles.is_empty()) {
+        out.push_str("<p class=\"note\">The time that so many of the messages took at most</p>\n");
+        out.push_str(&plot::curves(&sides));
     }
     for f in figures.iter().filter(|f| f.ratio.is_some() || f.goal.is_some()) {
         let compared = match (f.against, f.ratio) {
             (Some(against), Some(ratio)) => format!("{ratio:.2} × {against}"),
-            _ => format!("{:.2} {}", f.value, f.unit),
+            _ => shown(f.value, f.unit),
         };
         let goal = match f.is_reached() {
             Some(true) => format!(" <span class=\"met\">(goal {})</span>", f.goal_text()),
@@ -78,103 +107,28 @@ fn section(out: &mut String, case: &str, figures: &[&Figure]) {
     }
 }
 
-fn bars(out: &mut String, sides: &[&Figure], unit: &str) {
-    let most = sides
-        .iter()
-        .map(|f| f.value * (1.0 + f.spread))
-        .fold(0.0, f64::max)
-        .max(1e-9);
-    let height = BAR * sides.len() as f64 + 4.0;
-    let _ = writeln!(
-        out,
-        "<svg width=\"{}\" height=\"{height}\" role=\"img\">",
-        LEFT + WIDTH + 130.0
+/// Every figure, for those who look one up.
+fn table(out: &mut String, figures: &[Figure]) {
+    out.push_str(
+        "<details><summary>All figures</summary><div class=\"scroll\"><table><thead><tr><th>case</th><th>side</th><th>value</th>\
+         <th>spread</th><th>CPU</th><th>peer's CPU</th><th>allocations</th><th>allocated</th><th>ratio</th><th>to</th></tr></thead>\n",
     );
-    for (i, f) in sides.iter().enumerate() {
-        let (y, width) = (i as f64 * BAR, f.value / most * WIDTH);
-        let half = f.value * f.spread / most * WIDTH;
-        let middle = y + BAR / 2.0;
+    let optional = |value: Option<f64>, unit: &str| value.map_or(String::new(), |v| shown(v, unit));
+    for f in figures {
         let _ = writeln!(
             out,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\
-             <rect x=\"{LEFT}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{:.1}\" fill=\"{}\"/>\
-             <line x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{middle:.1}\" y2=\"{middle:.1}\" stroke=\"#1b1f24\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\">{} {unit}</text>",
-            LEFT - 8.0,
-            middle + 4.0,
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{:.0} %</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            escape(f.case),
             escape(f.side),
-            y + 3.0,
-            BAR - 6.0,
-            COLOURS[i % COLOURS.len()],
-            LEFT + width - half,
-            LEFT + width + half,
-            LEFT + width + half + 6.0,
-            middle + 4.0,
-            number(f.value),
+            shown(f.value, f.unit),
+            f.spread * 100.0,
+            optional(f.cpu_ns, "ns"),
+            optional(f.peer_cpu_ns, "ns"),
+            optional(f.allocs, ""),
+            optional(f.alloc_bytes, "B"),
+            f.ratio.map_or(String::new(), |r| format!("{r:.2}")),
+            f.against.unwrap_or(""),
         );
     }
-    out.push_str("</svg>\n");
-}
-
-/// Times against the part of the messages that took at most that long; both axes so that the slowest can be seen.
-fn curves(out: &mut String, sides: &[&Figure]) {
-    let (height, parts) = (180.0, [0.5, 0.9, 0.99, 0.999]);
-    let x = |part: f64| LEFT + WIDTH * (-(1.0 - part.min(0.9995)).log10()) / 3.4;
-    let points = sides.iter().flat_map(|f| f.quantiles.iter().skip(1)).map(|q| q.1);
-    let (low, high) = points.fold((f64::MAX, 1.0_f64), |(l, h), v| (l.min(v), h.max(v)));
-    let y = |us: f64| height - 24.0 - (height - 40.0) * (us / low).ln() / (high / low).ln().max(1e-9);
-    let _ = writeln!(
-        out,
-        "<svg width=\"{}\" height=\"{height}\" role=\"img\">",
-        LEFT + WIDTH + 130.0
-    );
-    for part in parts {
-        let _ = writeln!(
-            out,
-            "<line x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"8\" y2=\"{1:.1}\" stroke=\"#d8dee4\"/>\
-             <text x=\"{0:.1}\" y=\"{2:.1}\" text-anchor=\"middle\">{3} %</text>",
-            x(part),
-            height - 24.0,
-            height - 8.0,
-            part * 100.0,
-        );
-    }
-    for us in [low, high] {
-        let text = format!("{} us", number(us));
-        let _ = writeln!(
-            out,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>",
-            LEFT - 8.0,
-            y(us) + 4.0
-        );
-    }
-    for (i, f) in sides.iter().enumerate() {
-        let path: Vec<String> = f
-            .quantiles
-            .iter()
-            .skip(1)
-            .map(|(part, us)| format!("{:.1},{:.1}", x(*part), y(*us)))
-            .collect();
-        let colour = COLOURS[i % COLOURS.len()];
-        let _ = writeln!(
-            out,
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",
-            path.join(" ")
-        );
-    }
-    out.push_str("</svg>\n");
-}
-
-/// A number with as many digits as one reads.
-fn number(value: f64) -> String {
-    match value.abs() {
-        v if v >= 1e6 => format!("{:.2} M", value / 1e6),
-        v if v >= 1e4 => format!("{:.0} k", value / 1e3),
-        v if v >= 100.0 => format!("{value:.0}"),
-        _ => format!("{value:.2}"),
-    }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;")
+    out.push_str("</table></div></details>\n");
 }

@@ -4,11 +4,14 @@
 //! each, and printed as a ratio with its spread.
 
 mod codec;
+mod door;
 mod ffi;
 mod figure;
 mod html;
 mod link;
 mod noise;
+#[cfg(feature = "png")]
+mod picture;
 mod process;
 mod rounds;
 
@@ -51,12 +54,18 @@ struct Arguments {
     /// Also write a page with plots, in one file
     #[arg(long, global = true, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Also draw the plots of a small and a large message, with a font of this machine; of the suite `codec` only
+    #[cfg(feature = "png")]
+    #[arg(long, global = true, value_name = "FILE")]
+    png: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 enum Suite {
     /// What protobuf, JSON and MessagePack cost in Rust, Go and Java, on real flights
     Codec(codec::Options),
+    /// A flight record in each codec through the native and the remote door, against raw bytes and the codecs alone
+    Door(door::Options),
     /// The native door against a Go channel and against cgo written by hand, in one process
     Ffi(ffi::Options),
     /// The remote door against other actor systems and against bare gRPC and TCP, between two processes
@@ -83,6 +92,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let only = arguments.only.as_deref();
     let figures = match &arguments.suite {
         Suite::Codec(options) => codec::run(options, &plan.beginning_with_one(), only)?,
+        Suite::Door(options) => door::run(options, &plan, only)?,
         Suite::Ffi(options) => ffi::run(options, &plan, only)?,
         Suite::Link(options) => link::run(options, &plan, only)?,
     };
@@ -97,6 +107,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     if let Some(path) = &arguments.html {
         std::fs::write(path, html::page(&figures, &words)).map_err(|e| format!("{}: {e}", path.display()))?;
+    }
+    #[cfg(feature = "png")]
+    if let Some(path) = &arguments.png {
+        picture::write(&html::picture(&figures), path).map_err(|e| format!("{}: {e}", path.display()))?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	ab "github.com/actorbridge/actorbridge/go-client"
+	"github.com/actorbridge/actorbridge/go-client/benchcodec/doorcases"
 	"github.com/actorbridge/actorbridge/go-client/native"
 
 	"github.com/actorbridge/actorbridge/bench/go/meter"
@@ -40,9 +41,13 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	flights, err := doorcases.Of(ctx, node)
+	if err != nil {
+		return err
+	}
 	wasm, err := inWasm(ctx)
 	if err != nil {
 		return err
 	}
-	return meter.Serve(ctx, os.Stdin, os.Stdout, 0, slices.Concat(cases, idle(node), scale(node), channels(), byHand(), wasm))
+	return meter.Serve(ctx, os.Stdin, os.Stdout, 0, slices.Concat(cases, flights, idle(node), scale(node), channels(), byHand(), wasm))
 }

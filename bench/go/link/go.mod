@@ -6,6 +6,7 @@ require (
 	github.com/actorbridge/actorbridge/bench/go/ffi v0.0.0
 	github.com/actorbridge/actorbridge/bench/go/meter v0.0.0
 	github.com/actorbridge/actorbridge/go-client v0.0.0
+	github.com/actorbridge/actorbridge/go-client/benchcodec v0.0.0
 	google.golang.org/grpc v1.85.0
 )
 
@@ -20,6 +21,8 @@ require (
 replace github.com/actorbridge/actorbridge/bench/go/ffi => ../ffi
 
 replace github.com/actorbridge/actorbridge/bench/go/meter => ../meter
+
+replace github.com/actorbridge/actorbridge/go-client/benchcodec => ../../codec/go
 
 replace github.com/actorbridge/actorbridge/go-client => ../../../go-client
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	ab "github.com/actorbridge/actorbridge/go-client"
+	"github.com/actorbridge/actorbridge/go-client/benchcodec/doorcases"
 	"github.com/actorbridge/actorbridge/go-client/door"
 	"github.com/actorbridge/actorbridge/go-client/remote"
 
@@ -123,8 +124,12 @@ func (n *nodes) cases(ctx context.Context, there *where, folder string) ([]meter
 	if err != nil {
 		return nil, err
 	}
+	flights, err := doorcases.Of(ctx, tcp.node)
+	if err != nil {
+		return nil, err
+	}
 	neighbour.block(ctx)
-	return append(cases,
+	return append(slices.Concat(cases, flights),
 		meter.Case{Name: "tell_1024_uds", Run: uds.batches(1024, 0)},
 		meter.Case{Name: "mtls_1024", Run: secure.batches(1024, 0)},
 		meter.Case{Name: "neighbour_64", Run: neighbour.batches(64, 0)},

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use actorbridge::{Node, Options, TlsFiles};
 use actorbridge_bench_ffi::bench::v1 as wire;
-use actorbridge_bench_ffi::{Counter, Raw};
+use actorbridge_bench_ffi::{Counter, Flights, Raw};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, stdin};
 
@@ -53,6 +53,7 @@ fn spawn(node: &Node) -> Result<(), actorbridge::Error> {
         node.spawn(&format!("raw{link}"), Raw::default, options())?;
     }
     node.spawn("counter", wire::counter(Counter::default), options())?;
+    node.spawn("flights", Flights::default, options())?;
     node.spawn("source", || actors::Source, options())?;
     node.spawn("bouncer", actors::Bouncer::new, options())?;
     node.spawn("stuck", || actors::Stuck, options())?;

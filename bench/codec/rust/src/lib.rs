@@ -15,7 +15,8 @@ use std::error::Error;
 use std::io::{Write as _, stdin, stdout};
 use std::path::Path;
 
-use generated::bench::codec::v1 as wire;
+/// The messages that are measured.
+pub use generated::bench::codec::v1 as wire;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -1,8 +1,11 @@
 //! The Rust actors of the benchmark of the native door, and beside them what one writes by hand without it.
 
+mod flights;
+
 #[path = "gen/mod.rs"]
 mod generated;
 
+pub use flights::Counted as Flights;
 pub use generated::bench;
 
 use actorbridge::{Actor, Cx, Fault, Message, Protocol, RawType, Ref};
@@ -176,6 +179,7 @@ actorbridge_ffi::module! {
         "many/*" => Many::default,
         "echoer" => wire::echoer(Echoer::default),
         "raw" => Raw::default,
+        "flights" => Flights::default,
         "source" => wire::source(Source::default),
     },
 }

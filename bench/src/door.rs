@@ -1,0 +1,263 @@
+//! The suite `door`: what a codec costs through a door, beside what it costs alone.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::figure::{Better, Figure};
+use crate::process::Program;
+use crate::rounds::{self, Plan, Taken, median, spread};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Where the programs are that measure; `make bench-door-programs` builds them
+    #[arg(long, value_name = "FOLDER", default_value = "target/release")]
+    programs: PathBuf,
+    /// The flights
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "examples/handover/data/flights-2013-01.csv.gz"
+    )]
+    data: PathBuf,
+}
+
+/// The programs, by their numbers here: each door's, and those that measure codecs alone.
+const NATIVE: usize = 0;
+const REMOTE: usize = 1;
+const GO: usize = 2;
+const RUST: usize = 3;
+
+/// The codecs; the first is no codec, and the second is what the others are compared with.
+const CODECS: [&str; 4] = ["raw", "protobuf", "msgpack", "json"];
+/// Bytes of a flight in protobuf.
+const PAYLOAD: u32 = 87;
+/// More CPU time than the codecs' own is lost in the door; so much is noise.
+const GOAL: f64 = 1.05;
+
+/// A door with a way to send, and what a message costs there in codecs alone.
+struct Row {
+    case: &'static str,
+    cost: &'static str,
+    program: usize,
+    door: &'static str,
+    mode: &'static str,
+    codecs: &'static [(usize, &'static str)],
+}
+
+/// Go encodes what it tells, Rust decodes it; what is asked comes back the same way.
+const TELL: &[(usize, &str)] = &[(GO, "encode"), (RUST, "decode")];
+const ASK: &[(usize, &str)] = &[(GO, "encode"), (RUST, "decode"), (RUST, "encode"), (GO, "decode")];
+
+const fn row(
+    (case, cost): (&'static str, &'static str),
+    (program, door): (usize, &'static str),
+    mode: &'static str,
+    codecs: &'static [(usize, &'static str)],
+) -> Row {
+    Row {
+        case,
+        cost,
+        program,
+        door,
+        mode,
+        codecs,
+    }
+}
+
+const ROWS: [Row; 4] = [
+    row(("tell_native", "tell_native_cost"), (NATIVE, "native"), "tell", TELL),
+    row(("tell_remote", "tell_remote_cost"), (REMOTE, "tcp"), "tell", TELL),
+    row(("ask_native", "ask_native_cost"), (NATIVE, "native"), "ask", ASK),
+    row(("ask_remote", "ask_remote_cost"), (REMOTE, "tcp"), "ask", ASK),
+];
+
+/// What was measured, by program and case.
+struct All {
+    turns: Vec<(usize, String)>,
+    taken: Vec<Taken>,
+}
+
+impl All {
+    fn of(&self, program: usize, case: &str) -> &Taken {
+        let at = self.turns.iter().position(|(p, name)| *p == program && name == case);
+        &self.taken[at.unwrap_or_default()]
+    }
+
+    fn through(&self, row: &Row, codec: &str) -> &Taken {
+        self.of(row.program, &format!("door_{}_{codec}", row.mode))
+    }
+
+    /// What a message takes in codecs alone, round by round, in ns.
+    fn alone(&self, row: &Row, codec: &str) -> Vec<f64> {
+        let of = |(program, what): &(usize, &str)| &self.of(*program, &format!("{codec}/flight/{what}")).cpu_ns;
+        let steps: Vec<&Vec<f64>> = row.codecs.iter().map(of).collect();
+        let rounds = steps.first().map_or(0, |s| s.len());
+        (0..rounds).map(|round| steps.iter().map(|s| s[round]).sum()).collect()
+    }
+}
+
+/// Measures, and says what came out.
+pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<Vec<Figure>, Box<dyn Error>> {
+    let rows: Vec<&Row> = ROWS
+        .iter()
+        .filter(|r| only.is_none_or(|o| r.cost.contains(o)))
+        .collect();
+    if rows.is_empty() {
+        let all = ROWS.map(|r| r.case).join(", ");
+        return Err(format!("no case is named like that; there are {all}").into());
+    }
+    let file = |name: &str| options.programs.join(name);
+    let (receiver, data) = (file("bench-link-rust"), options.data.as_os_str());
+    let mut programs = [
+        Program::start(&file("bench-ffi"), &[])?,
+        Program::start(&file("bench-link"), &[receiver.as_os_str()])?,
+        Program::start(&file("bench-codec-go"), &[data])?,
+        Program::start(&file("bench-codec-rust"), &[data])?,
+    ];
+    let turns = turns(&rows);
+    let cases: Vec<_> = turns.iter().map(|(program, case)| (*program, case.as_str())).collect();
+    let taken = rounds::take_turns(&mut programs, &cases, plan)?;
+    let all = All { turns, taken };
+    let figures = rows
+        .iter()
+        .flat_map(|row| rates(&all, row).into_iter().chain(costs(&all, row)));
+    Ok(figures.collect())
+}
+
+/// Each case once, the codecs of a row one after the other, so that a round has them in the same weather.
+fn turns(rows: &[&Row]) -> Vec<(usize, String)> {
+    let mut turns = Vec::new();
+    for row in rows {
+        for codec in CODECS {
+            turns.push((row.program, format!("door_{}_{codec}", row.mode)));
+            let alone = row.codecs.iter().filter(|_| codec != "raw");
+            for (program, what) in alone {
+                let turn = (*program, format!("{codec}/flight/{what}"));
+                if !turns.contains(&turn) {
+                    turns.push(turn);
+                }
+            }
+        }
+    }
+    turns
+}
+
+/// Messages a second in each codec, beside the same bytes without one.
+fn rates(all: &All, row: &Row) -> Vec<Figure> {
+    let rate = |taken: &Taken| taken.ns.iter().map(|ns| 1e9 / ns).collect::<Vec<f64>>();
+    let raw = rate(all.through(row, "raw"));
+    let figure = |codec: &'static str| {
+        let taken = all.through(row, codec);
+        let rates = rate(taken);
+        let compared = codec != "raw";
+        Figure {
+            side: codec,
+            unit: "msg/s",
+            better: Better::Higher,
+            value: median(&rates),
+            spread: spread(&rates),
+            against: compared.then_some("raw"),
+            ratio: compared.then(|| median_ratio(&rates, &raw)),
+            cpu_ratio: compared.then(|| median_ratio(&used(taken), &used(all.through(row, "raw")))),
+            ..described(row.case, row, codec, taken)
+        }
+    };
+    CODECS.map(figure).into()
+}
+
+/// The CPU time of a message in JSON and MessagePack on both sides, beside that in protobuf and what the codecs differ by alone.
+fn costs(all: &All, row: &Row) -> Vec<Figure> {
+    let protobuf = used(all.through(row, "protobuf"));
+    let base = all.alone(row, "protobuf");
+    let figure = |codec: &'static str| {
+        let taken = all.through(row, codec);
+        let (used, alone) = (used(taken), all.alone(row, codec));
+        let differ = alone.iter().zip(&base).map(|(a, b)| a - b);
+        let expected: Vec<f64> = protobuf.iter().zip(differ).map(|(p, d)| p + d).collect();
+        Figure {
+            side: codec,
+            unit: "ns",
+            better: Better::Lower,
+            value: median(&used),
+            spread: spread(&used),
+            against: Some("protobuf + codecs"),
+            ratio: Some(median_ratio(&used, &expected)),
+            goal: Some(GOAL),
+            ..described(row.cost, row, codec, taken)
+        }
+    };
+    CODECS[2..].iter().map(|codec| figure(codec)).collect()
+}
+
+fn described(case: &'static str, row: &Row, codec: &'static str, taken: &Taken) -> Figure {
+    Figure {
+        door: Some(row.door),
+        codec: Some(codec),
+        payload: Some(PAYLOAD),
+        rounds: taken.ns.len(),
+        cpu_ns: Some(median(&taken.cpu_ns)),
+        peer_cpu_ns: (row.program == REMOTE).then(|| median(&taken.peer_cpu_ns)),
+        allocs: Some(median(&taken.allocs)),
+        alloc_bytes: Some(median(&taken.alloc_bytes)),
+        noisy: taken.noisy,
+        ..Figure::of("door", case)
+    }
+}
+
+/// CPU time of a message, at both ends.
+fn used(taken: &Taken) -> Vec<f64> {
+    taken
+        .cpu_ns
+        .iter()
+        .zip(&taken.peer_cpu_ns)
+        .map(|(a, b)| a + b)
+        .collect()
+}
+
+/// Round by round, since load that comes and goes is then on both sides.
+fn median_ratio(ours: &[f64], theirs: &[f64]) -> f64 {
+    median(&ours.iter().zip(theirs).map(|(o, t)| o / t).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{All, ROWS, costs, rates, turns};
+    use crate::rounds::Taken;
+
+    #[test]
+    fn a_codec_loses_in_the_door_what_it_takes_beyond_its_own_cost() {
+        let row = &ROWS[1];
+        let turns = turns(&[row]);
+        // In ns: protobuf 1,000 in the door and 100 + 100 alone, JSON 600 + 600; so JSON should take 2,000, and takes 2,200.
+        let taken = |(_, case): &(usize, String)| {
+            let (ns, cpu, peer) = match case.as_str() {
+                "door_tell_json" => (4_000.0, 1_200.0, 1_000.0),
+                "door_tell_raw" => (500.0, 300.0, 300.0),
+                "json/flight/encode" | "json/flight/decode" => (600.0, 600.0, 0.0),
+                case if case.contains('/') => (100.0, 100.0, 0.0),
+                _ => (1_000.0, 500.0, 500.0),
+            };
+            Taken {
+                ns: vec![ns],
+                cpu_ns: vec![cpu],
+                peer_cpu_ns: vec![peer],
+                ..Taken::default()
+            }
+        };
+        let taken = turns.iter().map(taken).collect();
+        let all = All { turns, taken };
+        let found = costs(&all, row);
+        let json = found.iter().find(|f| f.side == "json").expect("it is measured");
+        assert_eq!((json.value, json.ratio), (2_200.0, Some(1.1)));
+        assert_eq!(json.is_reached(), Some(false));
+        let pack = found.iter().find(|f| f.side == "msgpack").expect("it is measured");
+        assert_eq!((pack.ratio, pack.is_reached()), (Some(1.0), Some(true)));
+        let rate = rates(&all, row)
+            .into_iter()
+            .find(|f| f.side == "json")
+            .expect("it is measured");
+        assert_eq!((rate.value, rate.ratio), (250_000.0, Some(0.125)));
+    }
+}
