@@ -58,33 +58,66 @@ pub(crate) fn page(figures: &[Figure], words: &[String]) -> String {
     for text in words {
         let _ = writeln!(out, "<p>{}</p>", escape(text));
     }
-    let mut cases: Vec<&str> = Vec::new();
-    for f in figures {
-        if !cases.contains(&f.case) {
-            cases.push(f.case);
-        }
-    }
     out.push_str(&codec::messages(figures));
-    for case in cases.into_iter().filter(|case| !codec::is_of_a_message(figures, case)) {
-        let of: Vec<&Figure> = figures.iter().filter(|f| f.case == case).collect();
-        section(&mut out, case, &of);
+    let is_shown_elsewhere = |case: &str| {
+        let beside = |f: &Figure| f.against == Some(case);
+        codec::is_of_a_message(figures, case) || figures.iter().any(beside)
+    };
+    let colours = Colours::of(figures);
+    for case in each(figures.iter().map(|f| f.case)) {
+        if !is_shown_elsewhere(case) {
+            section(&mut out, case, figures, &colours);
+        }
     }
     table(&mut out, figures);
     out + "</html>\n"
 }
 
-/// One case: its bars, its curves, and what is wanted.
-fn section(out: &mut String, case: &str, figures: &[&Figure]) {
-    let mut sides: Vec<Row<'_>> = Vec::new();
-    for figure in figures.iter().filter(|f| f.side == "ours").chain(figures.iter()) {
-        if !sides.iter().any(|s| s.name == figure.side) {
-            let colour = sides.len() % COLOURS;
-            sides.push(Row {
-                name: figure.side,
-                figure,
-                colour,
-            });
+/// Each once, in the order in which they come first.
+fn each<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    for name in names {
+        if !found.contains(&name) {
+            found.push(name);
         }
+    }
+    found
+}
+
+/// Whoever is compared has one colour on the whole page.
+struct Colours<'a>(Vec<&'a str>);
+
+impl<'a> Colours<'a> {
+    fn of(figures: &'a [Figure]) -> Self {
+        let others = figures.iter().flat_map(|f| [f.side, f.against.unwrap_or(f.side)]);
+        Self(each(
+            ["ours"].into_iter().chain(others.filter(|name| *name != "theirs")),
+        ))
+    }
+
+    fn row(&self, name: &'a str, figure: &'a Figure) -> Row<'a> {
+        let at = self.0.iter().position(|n| *n == name).unwrap_or(1);
+        let colour = if at < COLOURS { at } else { 1 + (at - 1) % (COLOURS - 1) };
+        Row { name, figure, colour }
+    }
+}
+
+/// One case: its bars, beside those of a case that it is compared with, its curves, and what is wanted.
+fn section<'a>(out: &mut String, case: &'a str, figures: &'a [Figure], colours: &Colours<'a>) {
+    let all = figures;
+    let figures: Vec<&Figure> = all.iter().filter(|f| f.case == case).collect();
+    let mut sides: Vec<Row<'_>> = Vec::new();
+    let mut add = |row: Row<'a>| {
+        if !sides.iter().any(|s| s.name == row.name) {
+            sides.push(row);
+        }
+    };
+    for figure in figures.iter().filter(|f| f.side == "ours").chain(&figures) {
+        add(colours.row(figure.side, figure));
+    }
+    for against in figures.iter().filter_map(|f| f.against) {
+        let theirs = all.iter().find(|f| f.case == against);
+        theirs.into_iter().for_each(|figure| add(colours.row(against, figure)));
     }
     let better = sides.first().map_or("", |s| s.figure.better.name());
     let _ = writeln!(out, "<h2>{}</h2><p class=\"note\">{better} is better</p>", escape(case));

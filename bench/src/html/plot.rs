@@ -57,7 +57,7 @@ impl Scale {
             Self::Linear(most) => {
                 let rough = 10f64.powf((most / 3.0).log10().floor());
                 let step = [1.0, 2.0, 5.0, 10.0].map(|s| s * rough);
-                let step = step.into_iter().find(|s| most / s <= 4.0).unwrap_or(*most);
+                let step = step.into_iter().find(|s| most / s <= 5.0).unwrap_or(*most);
                 (0..).map(|n| f64::from(n) * step).take_while(|v| v <= most).collect()
             }
             Self::Log(low, high) => {
@@ -97,7 +97,7 @@ fn plot(rows: &[Row<'_>], scale: &Scale) -> String {
             "<line class=\"grid\" x1=\"{x:.2}%\" x2=\"{x:.2}%\" y1=\"0\" y2=\"{bottom}\"/>\
              <text class=\"tick\" x=\"{x:.2}%\" y=\"{:.0}\" text-anchor=\"middle\">{}</text>",
             bottom + 16.0,
-            shown(tick, unit),
+            shown(tick, unit).trim_end_matches(unit_of_rates(unit)),
         );
     }
     for (i, row) in rows.iter().enumerate() {
@@ -193,6 +193,11 @@ pub(super) fn curves(rows: &[Row<'_>]) -> String {
         }
     }
     out + "</svg>\n"
+}
+
+/// What an axis leaves out, since its numbers would touch on a small screen: each value says it.
+fn unit_of_rates(unit: &str) -> &str {
+    if unit.contains('/') { unit } else { "" }
 }
 
 fn open(height: f64) -> String {

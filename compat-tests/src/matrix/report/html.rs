@@ -22,7 +22,9 @@ i { display: block; width: 14px; height: 14px; border-radius: 3px; box-sizing: b
 .passed { background: var(--good); } .failed { background: var(--bad); } .known { background: var(--known); }
 .none { border: 1px dotted #8888; }
 .key i { display: inline-block; vertical-align: -2px; margin: 0 4px 0 12px; }
-li { margin: .3rem 0; white-space: pre-line; } code { font-size: 13px; }";
+li { margin: .3rem 0; white-space: pre-line; } code { font-size: 13px; }
+@media (max-width: 40rem) { body { margin: 1rem auto; } table { font-size: 11px; } th { padding: 1px 3px; }
+  i { width: 10px; height: 10px; } thead .reader { padding: 3px 0; } }";
 
 /// Failures above the matrices.
 const MAX_FAILURES: usize = 20;
