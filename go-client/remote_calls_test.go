@@ -1,6 +1,7 @@
 package actorbridge_test
 
 import (
+	"bytes"
 	"context"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -75,6 +77,24 @@ func TestAClientThatIsNoNodeAsksByOneCall(t *testing.T) {
 	}
 	if refusals := node.Status(nil).Refusals; len(refusals) > 0 {
 		t.Errorf("the connection counts as %v", refusals)
+	}
+}
+
+func TestAnAskByOneCallIsOfTheTraceOfItsMetadataUnlessItsEnvelopeSaysAnother(t *testing.T) {
+	conn, _ := client(t)
+	ctx := metadata.AppendToOutgoingContext(t.Context(),
+		"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate", "shop=1")
+	envelope := envelopeFor(t, "ab:///echo", &testpb.EchoRequest{})
+	answer, err := askBy(ctx, t, conn, envelope)
+	must(t, err)
+	if len(answer.Trace) != 25 || answer.Trace[0] != 0x0a || answer.Tracestate != "shop=1" {
+		t.Errorf("the answer is of %x %q", answer.Trace, answer.Tracestate)
+	}
+	envelope.Trace = bytes.Repeat([]byte{7}, 25)
+	answer, err = askBy(ctx, t, conn, envelope)
+	must(t, err)
+	if !bytes.Equal(answer.Trace, envelope.Trace) || answer.Tracestate != "" {
+		t.Errorf("the answer is of %x %q", answer.Trace, answer.Tracestate)
 	}
 }
 

@@ -20,6 +20,9 @@ use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse
 
 mod common;
 
+/// The trace of each call.
+const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 /// A node named `b` with an actor `echo`, and a client of it.
 async fn client_of(set_up: Duration) -> (Channel, Node) {
     let builder = Node::builder("b").runtime(tokio::runtime::Handle::current());
@@ -51,7 +54,14 @@ async fn ask(channel: &Channel, envelope: &Envelope, ttl_ms: u32) -> Result<Enve
     };
     let path = PathAndQuery::from_static("/actorbridge.v1.Bridge/Ask");
     let codec = tonic_prost::ProstCodec::<Raw, Raw>::default();
-    let reply = grpc.unary(Request::new(raw), path, codec).await?.into_inner();
+    let mut request = Request::new(raw);
+    request
+        .metadata_mut()
+        .insert("traceparent", PARENT.parse().expect("text"));
+    request
+        .metadata_mut()
+        .insert("tracestate", "shop=1".parse().expect("text"));
+    let reply = grpc.unary(request, path, codec).await?.into_inner();
     Ok(Envelope::decode(&reply.envelope[..]).expect("an envelope"))
 }
 
@@ -88,6 +98,20 @@ async fn a_client_that_is_no_node_asks_by_one_call() {
         [],
         "it is no connection without use"
     );
+}
+
+#[tokio::test]
+async fn an_ask_by_one_call_is_of_the_trace_of_its_metadata_unless_its_envelope_says_another() {
+    let (channel, node) = client_of(LONG).await;
+    let mut envelope = ask_of("ab:///echo", &EchoRequest::default());
+    let answer = ask(&channel, &envelope, 0).await.expect("answered");
+    assert_eq!((answer.trace.len(), answer.trace[0]), (25, 0x0a), "{answer:?}");
+    assert_eq!(answer.tracestate, "shop=1");
+    envelope.trace = vec![7; 25].into();
+    let answer = ask(&channel, &envelope, 0).await.expect("answered");
+    assert_eq!((answer.trace, answer.tracestate.as_str()), (envelope.trace, ""));
+    drop(channel);
+    node.shutdown(SECOND).await.expect("everything ends");
 }
 
 #[tokio::test]

@@ -2,17 +2,20 @@ package remote
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	"github.com/actorbridge/actorbridge/go-client/door"
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
 // service is the gRPC service of a node.
@@ -36,6 +39,15 @@ func (s *Server) calls() []grpc.MethodDesc {
 	}}}
 }
 
+// inTrace is an envelope with the trace that the client says in its metadata.
+func inTrace(ctx context.Context, envelope []byte) []byte {
+	header := func(name string) string { return strings.Join(metadata.ValueFromIncomingContext(ctx, name), ",") }
+	if trace, ok := wire.TraceOfHeaders(header("traceparent"), header("tracestate")); ok {
+		return wire.InTrace(envelope, trace)
+	}
+	return envelope
+}
+
 // ask has an actor asked. The call's deadline is the ask's, or ttl_ms if that is less.
 func ask(ctx context.Context, answerer door.Answerer, request *pb.Raw) (*pb.Raw, error) {
 	if request.TtlMs > 0 {
@@ -43,7 +55,7 @@ func ask(ctx context.Context, answerer door.Answerer, request *pb.Raw) (*pb.Raw,
 		defer cancel()
 		ctx = limited
 	}
-	reply, refused := answerer.AskEnvelope(ctx, request.Envelope)
+	reply, refused := answerer.AskEnvelope(ctx, inTrace(ctx, request.Envelope))
 	if refused == nil {
 		return &pb.Raw{Envelope: reply}, nil
 	}

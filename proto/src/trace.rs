@@ -37,6 +37,25 @@ impl Trace {
         trace.is_valid().then_some(trace)
     }
 
+    /// The trace of a W3C `traceparent` and `tracestate`; `None` = it is not valid.
+    pub fn of_headers(parent: &str, state: &str) -> Option<Self> {
+        let mut parts = parent.split('-');
+        let mut hex = |digits: usize| {
+            let part = parts.next().filter(|part| part.len() == digits)?;
+            let lower = part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+            lower.then(|| u128::from_str_radix(part, 16).ok())?
+        };
+        let (version, trace_id, span_id, flags) = (hex(2)?, hex(32)?, hex(16)?, hex(2)?);
+        let known = version != 0xff && (version != 0 || parts.next().is_none());
+        let trace = Self {
+            trace_id: trace_id.to_be_bytes(),
+            span_id: (span_id as u64).to_be_bytes(),
+            flags: flags as u8,
+            state: state.to_owned(),
+        };
+        (known && trace.is_valid()).then_some(trace)
+    }
+
     /// Does it name a trace and a span?
     pub fn is_valid(&self) -> bool {
         self.trace_id != [0; 16] && self.span_id != [0; 8]
@@ -78,5 +97,32 @@ impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (trace, span) = (u128::from_be_bytes(self.trace_id), u64::from_be_bytes(self.span_id));
         write!(f, "00-{trace:032x}-{span:016x}-{:02x}", self.flags)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_traceparent_is_read_as_it_was_written_and_one_that_is_not_valid_is_none() {
+        let text = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let trace = Trace::of_headers(text, "shop=1").expect("valid");
+        assert_eq!((trace.to_string(), trace.state.as_str()), (text.to_owned(), "shop=1"));
+        let later = format!("cc{}-more", &text[2..]);
+        assert_eq!(Trace::of_headers(&later, "shop=1"), Some(trace), "of a later version");
+        for bad in [
+            "",
+            "00",
+            &text.to_uppercase(),
+            &text.replace("b7ad", "b7a"),
+            &format!("{text}-more"),
+            &format!("ff{}", &text[2..]),
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+            "00-0af7651916cd43dd8448eb211c80319é-b7ad6b7169203331-01",
+        ] {
+            assert_eq!(Trace::of_headers(bad, ""), None, "{bad}");
+        }
     }
 }

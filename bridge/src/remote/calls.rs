@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actorbridge_proto::v1::{Failure, Raw};
+use actorbridge_proto::writer::{self, BodyFields};
+use actorbridge_proto::{EnvelopeView, Trace};
 use bytes::Bytes;
 use prost::{Message as _, Name as _};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -32,7 +34,7 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Status>> + Send>>;
 
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
-        let told = time_of(request.metadata());
+        let (told, trace) = (time_of(request.metadata()), trace_of(request.metadata()));
         let raw = match Raw::decode(request.into_inner()) {
             Ok(raw) => raw,
             Err(e) => {
@@ -42,12 +44,35 @@ where
         };
         let ttl = (raw.ttl_ms > 0).then(|| Duration::from_millis(u64::from(raw.ttl_ms)));
         let within = told.into_iter().chain(ttl).min();
-        let answering = (self.0)(raw.envelope, within);
+        let answering = (self.0)(in_trace(raw.envelope, trace), within);
         Box::pin(async move {
             let envelope = answering.await.map_err(|error| status_of(&error))?;
             let reply = Raw { envelope, ttl_ms: 0 };
             Ok(Response::new(reply.encode_to_vec().into()))
         })
+    }
+}
+
+/// The trace that the client says in its metadata.
+fn trace_of(metadata: &MetadataMap) -> Option<Trace> {
+    let text = |name| metadata.get(name).and_then(|value| value.to_str().ok());
+    Trace::of_headers(text("traceparent")?, text("tracestate").unwrap_or_default())
+}
+
+/// The envelope with a trace, unless it says one itself.
+fn in_trace(envelope: Bytes, trace: Option<Trace>) -> Bytes {
+    let own = |envelope: &[u8]| {
+        EnvelopeView::read(envelope).map_or(true, |e| !e.trace.is_empty() || !e.tracestate.is_empty())
+    };
+    match &trace {
+        Some(_) if !own(&envelope) => {
+            let fields = BodyFields {
+                trace: trace.as_ref(),
+                ..BodyFields::default()
+            };
+            [&envelope[..], &writer::body(fields, &[])].concat().into()
+        }
+        _ => envelope,
     }
 }
 

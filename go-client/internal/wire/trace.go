@@ -1,6 +1,10 @@
 package wire
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // MaxTracestate is the most bytes of a tracestate that is passed on; a longer one is left out, as W3C Trace Context allows.
 const MaxTracestate = 512
@@ -57,4 +61,40 @@ func (t *Trace) append(out []byte) []byte {
 		out = appendBytes(out, 20, t.State)
 	}
 	return out
+}
+
+// TraceOfHeaders is the trace of a W3C traceparent and tracestate. False: it is not valid.
+func TraceOfHeaders(parent, state string) (t Trace, ok bool) {
+	var version, flags [1]byte
+	t.State = state
+	rest := parent
+	for _, into := range [][]byte{version[:], t.TraceID[:], t.SpanID[:], flags[:]} {
+		var part string
+		part, rest, _ = strings.Cut(rest, "-")
+		if len(part) != 2*len(into) || part != strings.ToLower(part) {
+			return Trace{}, false
+		}
+		for i := range into {
+			value, err := strconv.ParseUint(part[2*i:2*i+2], 16, 8)
+			if err != nil {
+				return Trace{}, false
+			}
+			into[i] = byte(value)
+		}
+	}
+	t.Flags = flags[0]
+	more := len(parent) > len("00-")+32+len("-")+16+len("-00")
+	if version[0] == 0xff || version[0] == 0 && more || !t.IsValid() {
+		return Trace{}, false
+	}
+	return t, true
+}
+
+// InTrace is a complete envelope with a trace, unless it says one itself, or is none.
+func InTrace(envelope []byte, t Trace) []byte {
+	e, refusal := ReadEnvelope(envelope)
+	if refusal != nil || len(e.Trace)+len(e.Tracestate) > 0 {
+		return envelope
+	}
+	return t.append(envelope[:len(envelope):len(envelope)])
 }

@@ -20,3 +20,23 @@ func TestATraceOfABodyIsReadAsItWasWrittenWithoutATracestateThatIsTooLong(t *tes
 		t.Error("a context without a trace is a trace")
 	}
 }
+
+func TestATraceparentIsReadAsItWasWrittenAndOneThatIsNotValidIsNone(t *testing.T) {
+	const text = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	trace, ok := TraceOfHeaders(text, "shop=1")
+	if !ok || trace.String() != text || trace.State != "shop=1" {
+		t.Errorf("%s is read as %v %q", text, trace, trace.State)
+	}
+	if later, ok := TraceOfHeaders("cc"+text[2:]+"-more", "shop=1"); !ok || later != trace {
+		t.Errorf("of a later version it is read as %v", later)
+	}
+	for _, bad := range []string{
+		"", "00", strings.ToUpper(text), strings.Replace(text, "b7ad", "b7a", 1), text + "-more", "ff" + text[2:],
+		"00-00000000000000000000000000000000-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+		"00-0af7651916cd43dd8448eb211c80319é-b7ad6b7169203331-01",
+	} {
+		if trace, ok := TraceOfHeaders(bad, ""); ok {
+			t.Errorf("%q is read as %v", bad, trace)
+		}
+	}
+}
