@@ -6,7 +6,7 @@ MATRIX_HAS_JAVA := $(and $(shell command -v java),$(shell command -v javac),$(sh
 MATRIX_HAS_PYTHON := $(shell python3 -c 'import ensurepip, venv; print("yes")' 2>/dev/null)
 MATRIX_WITHOUT := $(if $(MATRIX_HAS_JAVA),,--without java) $(if $(MATRIX_HAS_PYTHON),,--without python)
 MATRIX_PROTO := $(wildcard proto/actorbridge/v1/*.proto compat-tests/versions/*/proto/versions/v1/*.proto \
-	compat-tests/matrix/proto/actorbridge/compat/v1/*.proto)
+	compat-tests/matrix/proto/actorbridge/compat/v1/*.proto compat-tests/proto/actorbridge/test/v1/codecs.proto)
 BUILDS += matrix-peers
 RUNS += matrix-smoke
 
@@ -46,7 +46,7 @@ $(MATRIX)/python/made: compat-tests/matrix/python/requirements.txt $(MATRIX_PROT
 	@for version in v1 v2; do \
 		mkdir -p $(MATRIX)/python/generated/$$version && \
 		$(MATRIX)/python/venv/bin/python -m grpc_tools.protoc -I proto -I compat-tests/versions/$$version/proto \
-			-I compat-tests/matrix/proto --python_out $(MATRIX)/python/generated/$$version \
+			-I compat-tests/matrix/proto -I compat-tests/proto --python_out $(MATRIX)/python/generated/$$version \
 			$(filter-out compat-tests/versions/%,$(MATRIX_PROTO)) compat-tests/versions/$$version/proto/versions/v1/desk.proto; done
 	@touch $@
 

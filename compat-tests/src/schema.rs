@@ -25,6 +25,7 @@ impl Schema {
         compiler.include_imports(true);
         let files = [
             "actorbridge/test/v1/test.proto",
+            "actorbridge/test/v1/codecs.proto",
             "actorbridge/v1/system.proto",
             "actorbridge/v1/frame.proto",
         ];

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	ab "github.com/actorbridge/actorbridge/go-client"
+	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
 	"github.com/actorbridge/actorbridge/go-client/compat/peerpb"
 )
 
@@ -67,6 +68,15 @@ func readMessage(order *peerpb.ReadMessage, m mutant) (*peerpb.Seen, error) {
 	}
 	passedOn, err := encode(codec, message)
 	return &peerpb.Seen{Fields: show(nil, message.ProtoReflect(), ""), PassedOn: passedOn}, err
+}
+
+// convert decodes a Kinds from one codec, and encodes it in another.
+func convert(order *peerpb.Convert) ([]byte, error) {
+	var kinds testpb.Kinds
+	if err := ab.Codec(order.From).Unmarshal(order.Message, &kinds); err != nil {
+		return nil, refusal("UNDECODABLE")
+	}
+	return encode(ab.Codec(order.To), &kinds)
 }
 
 // put sets a field, or the one at a path such as quote.sku.

@@ -65,6 +65,8 @@ func (p *peer) operate(order *peerpb.Order) (written []byte, seen *peerpb.Seen, 
 		written, err = p.snapshots.write(o.WriteSnapshot)
 	case *peerpb.Order_ReadSnapshot:
 		seen, err = p.snapshots.read(o.ReadSnapshot)
+	case *peerpb.Order_Convert:
+		written, err = convert(o.Convert)
 	default:
 		err = fmt.Errorf("this peer does not know the order %T", order.Order)
 	}

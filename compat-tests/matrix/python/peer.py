@@ -20,6 +20,7 @@ import fields  # noqa: E402
 import payloads  # noqa: E402
 import snapshot  # noqa: E402
 from actorbridge.v1 import envelope_pb2  # noqa: E402
+from actorbridge.test.v1 import codecs_pb2  # noqa: E402
 from versions.v1 import desk_pb2  # noqa: E402
 
 MUTANT = os.environ.get("COMPAT_MUTANT", "")
@@ -86,6 +87,15 @@ def write_message(order, content_type: int = payloads.PROTOBUF) -> bytes:
     return spoiled(payloads.encode(message, content_type), content_type=content_type)
 
 
+def convert(order) -> bytes:
+    message = codecs_pb2.Kinds()
+    try:
+        payloads.decode(message, order.message, getattr(order, "from"))
+    except (DecodeError, ParseError, ValueError, TypeError) as error:
+        raise Refused("UNDECODABLE") from error
+    return payloads.encode(message, order.to)
+
+
 def carry_out(order) -> peer_pb2.Answer:
     answer = peer_pb2.Answer(id=order.id)
     which = order.WhichOneof("order")
@@ -103,6 +113,8 @@ def carry_out(order) -> peer_pb2.Answer:
             answer.written = snapshot.write(order.write_snapshot, write_message)
         elif which == "read_snapshot":
             answer.seen.CopyFrom(snapshot.read(order.read_snapshot, message_of))
+        elif which == "convert":
+            answer.written = convert(order.convert)
         elif which == "call":
             answer.seen.CopyFrom(call.call(order.call))
         else:

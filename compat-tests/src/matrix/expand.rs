@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::axes::Cell;
 use super::calls;
+use super::suites::kinds;
 use crate::cases;
 use crate::runner::pair::Pair;
 
@@ -14,6 +15,7 @@ use crate::runner::pair::Pair;
 pub(super) fn expand(root: &Path, suite: &str, cells: Vec<Cell>) -> Result<Vec<Cell>, String> {
     match suite {
         "corpus" | "limits" => files(root, cells),
+        "kinds" => kinds_cases(root, cells),
         "call" => call_cases(root, cells),
         "behaviour" => behaviour_cases(root, cells),
         _ => Ok(cells),
@@ -40,6 +42,15 @@ fn files(root: &Path, cells: Vec<Cell>) -> Result<Vec<Cell>, String> {
         all.extend(names.into_iter().map(|name| with(&cell, "file", name)));
     }
     Ok(all)
+}
+
+fn kinds_cases(root: &Path, cells: Vec<Cell>) -> Result<Vec<Cell>, String> {
+    let cases = kinds::load(root)?;
+    let of = |cell: Cell| {
+        let names = cases.iter().map(|case| case.name.clone());
+        names.map(move |name| with(&cell, "case", name)).collect::<Vec<_>>()
+    };
+    Ok(cells.into_iter().flat_map(of).collect())
 }
 
 fn call_cases(root: &Path, cells: Vec<Cell>) -> Result<Vec<Cell>, String> {

@@ -39,6 +39,7 @@ type Order struct {
 	//	*Order_WriteSnapshot
 	//	*Order_ReadSnapshot
 	//	*Order_Call
+	//	*Order_Convert
 	Order         isOrder_Order `protobuf_oneof:"order"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -151,6 +152,15 @@ func (x *Order) GetCall() *Call {
 	return nil
 }
 
+func (x *Order) GetConvert() *Convert {
+	if x != nil {
+		if x, ok := x.Order.(*Order_Convert); ok {
+			return x.Convert
+		}
+	}
+	return nil
+}
+
 type isOrder_Order interface {
 	isOrder_Order()
 }
@@ -183,6 +193,10 @@ type Order_Call struct {
 	Call *Call `protobuf:"bytes,8,opt,name=call,proto3,oneof"`
 }
 
+type Order_Convert struct {
+	Convert *Convert `protobuf:"bytes,9,opt,name=convert,proto3,oneof"`
+}
+
 func (*Order_WriteMessage) isOrder_Order() {}
 
 func (*Order_ReadMessage) isOrder_Order() {}
@@ -196,6 +210,8 @@ func (*Order_WriteSnapshot) isOrder_Order() {}
 func (*Order_ReadSnapshot) isOrder_Order() {}
 
 func (*Order_Call) isOrder_Order() {}
+
+func (*Order_Convert) isOrder_Order() {}
 
 // From the peer.
 type Answer struct {
@@ -297,7 +313,7 @@ type isAnswer_Result interface {
 }
 
 type Answer_Written struct {
-	// To an order to write.
+	// To an order to write or to convert.
 	Written []byte `protobuf:"bytes,2,opt,name=written,proto3,oneof"`
 }
 
@@ -773,6 +789,67 @@ func (x *ReadSnapshot) GetSnapshot() []byte {
 	return nil
 }
 
+// Decode an actorbridge.test.v1.Kinds from one content type, and encode it in another; both as in WriteMessage.
+type Convert struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Message       []byte                 `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	From          uint32                 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`
+	To            uint32                 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Convert) Reset() {
+	*x = Convert{}
+	mi := &file_actorbridge_compat_v1_peer_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Convert) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Convert) ProtoMessage() {}
+
+func (x *Convert) ProtoReflect() protoreflect.Message {
+	mi := &file_actorbridge_compat_v1_peer_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Convert.ProtoReflect.Descriptor instead.
+func (*Convert) Descriptor() ([]byte, []int) {
+	return file_actorbridge_compat_v1_peer_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Convert) GetMessage() []byte {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *Convert) GetFrom() uint32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *Convert) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
 // Dial a node's remote door, send one message, wait for what becomes of it, and hang up. The answer to an ask is Seen with
 // the fields type, content_type and payload, to a tell that was handled Seen with none, or refused.
 type Call struct {
@@ -800,7 +877,7 @@ type Call struct {
 
 func (x *Call) Reset() {
 	*x = Call{}
-	mi := &file_actorbridge_compat_v1_peer_proto_msgTypes[9]
+	mi := &file_actorbridge_compat_v1_peer_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -812,7 +889,7 @@ func (x *Call) String() string {
 func (*Call) ProtoMessage() {}
 
 func (x *Call) ProtoReflect() protoreflect.Message {
-	mi := &file_actorbridge_compat_v1_peer_proto_msgTypes[9]
+	mi := &file_actorbridge_compat_v1_peer_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -825,7 +902,7 @@ func (x *Call) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Call.ProtoReflect.Descriptor instead.
 func (*Call) Descriptor() ([]byte, []int) {
-	return file_actorbridge_compat_v1_peer_proto_rawDescGZIP(), []int{9}
+	return file_actorbridge_compat_v1_peer_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Call) GetAddress() string {
@@ -911,7 +988,7 @@ type Seen struct {
 
 func (x *Seen) Reset() {
 	*x = Seen{}
-	mi := &file_actorbridge_compat_v1_peer_proto_msgTypes[10]
+	mi := &file_actorbridge_compat_v1_peer_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -923,7 +1000,7 @@ func (x *Seen) String() string {
 func (*Seen) ProtoMessage() {}
 
 func (x *Seen) ProtoReflect() protoreflect.Message {
-	mi := &file_actorbridge_compat_v1_peer_proto_msgTypes[10]
+	mi := &file_actorbridge_compat_v1_peer_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -936,7 +1013,7 @@ func (x *Seen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Seen.ProtoReflect.Descriptor instead.
 func (*Seen) Descriptor() ([]byte, []int) {
-	return file_actorbridge_compat_v1_peer_proto_rawDescGZIP(), []int{10}
+	return file_actorbridge_compat_v1_peer_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Seen) GetFields() []*Field {
@@ -957,7 +1034,7 @@ var File_actorbridge_compat_v1_peer_proto protoreflect.FileDescriptor
 
 const file_actorbridge_compat_v1_peer_proto_rawDesc = "" +
 	"\n" +
-	" actorbridge/compat/v1/peer.proto\x12\x15actorbridge.compat.v1\"\x9e\x04\n" +
+	" actorbridge/compat/v1/peer.proto\x12\x15actorbridge.compat.v1\"\xda\x04\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12J\n" +
 	"\rwrite_message\x18\x02 \x01(\v2#.actorbridge.compat.v1.WriteMessageH\x00R\fwriteMessage\x12G\n" +
@@ -966,7 +1043,8 @@ const file_actorbridge_compat_v1_peer_proto_rawDesc = "" +
 	"\rread_envelope\x18\x05 \x01(\v2#.actorbridge.compat.v1.ReadEnvelopeH\x00R\freadEnvelope\x12M\n" +
 	"\x0ewrite_snapshot\x18\x06 \x01(\v2$.actorbridge.compat.v1.WriteSnapshotH\x00R\rwriteSnapshot\x12J\n" +
 	"\rread_snapshot\x18\a \x01(\v2#.actorbridge.compat.v1.ReadSnapshotH\x00R\freadSnapshot\x121\n" +
-	"\x04call\x18\b \x01(\v2\x1b.actorbridge.compat.v1.CallH\x00R\x04callB\a\n" +
+	"\x04call\x18\b \x01(\v2\x1b.actorbridge.compat.v1.CallH\x00R\x04call\x12:\n" +
+	"\aconvert\x18\t \x01(\v2\x1e.actorbridge.compat.v1.ConvertH\x00R\aconvertB\a\n" +
 	"\x05order\"\xa7\x01\n" +
 	"\x06Answer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x1a\n" +
@@ -1000,7 +1078,11 @@ const file_actorbridge_compat_v1_peer_proto_rawDesc = "" +
 	"\x06fields\x18\x03 \x03(\v2\x1c.actorbridge.compat.v1.FieldR\x06fields\">\n" +
 	"\fReadSnapshot\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x1a\n" +
-	"\bsnapshot\x18\x02 \x01(\fR\bsnapshot\"\x98\x02\n" +
+	"\bsnapshot\x18\x02 \x01(\fR\bsnapshot\"G\n" +
+	"\aConvert\x12\x18\n" +
+	"\amessage\x18\x01 \x01(\fR\amessage\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\rR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\rR\x02to\"\x98\x02\n" +
 	"\x04Call\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12\x16\n" +
@@ -1032,7 +1114,7 @@ func file_actorbridge_compat_v1_peer_proto_rawDescGZIP() []byte {
 	return file_actorbridge_compat_v1_peer_proto_rawDescData
 }
 
-var file_actorbridge_compat_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_actorbridge_compat_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_actorbridge_compat_v1_peer_proto_goTypes = []any{
 	(*Order)(nil),         // 0: actorbridge.compat.v1.Order
 	(*Answer)(nil),        // 1: actorbridge.compat.v1.Answer
@@ -1043,8 +1125,9 @@ var file_actorbridge_compat_v1_peer_proto_goTypes = []any{
 	(*ReadEnvelope)(nil),  // 6: actorbridge.compat.v1.ReadEnvelope
 	(*WriteSnapshot)(nil), // 7: actorbridge.compat.v1.WriteSnapshot
 	(*ReadSnapshot)(nil),  // 8: actorbridge.compat.v1.ReadSnapshot
-	(*Call)(nil),          // 9: actorbridge.compat.v1.Call
-	(*Seen)(nil),          // 10: actorbridge.compat.v1.Seen
+	(*Convert)(nil),       // 9: actorbridge.compat.v1.Convert
+	(*Call)(nil),          // 10: actorbridge.compat.v1.Call
+	(*Seen)(nil),          // 11: actorbridge.compat.v1.Seen
 }
 var file_actorbridge_compat_v1_peer_proto_depIdxs = []int32{
 	3,  // 0: actorbridge.compat.v1.Order.write_message:type_name -> actorbridge.compat.v1.WriteMessage
@@ -1053,17 +1136,18 @@ var file_actorbridge_compat_v1_peer_proto_depIdxs = []int32{
 	6,  // 3: actorbridge.compat.v1.Order.read_envelope:type_name -> actorbridge.compat.v1.ReadEnvelope
 	7,  // 4: actorbridge.compat.v1.Order.write_snapshot:type_name -> actorbridge.compat.v1.WriteSnapshot
 	8,  // 5: actorbridge.compat.v1.Order.read_snapshot:type_name -> actorbridge.compat.v1.ReadSnapshot
-	9,  // 6: actorbridge.compat.v1.Order.call:type_name -> actorbridge.compat.v1.Call
-	10, // 7: actorbridge.compat.v1.Answer.seen:type_name -> actorbridge.compat.v1.Seen
-	2,  // 8: actorbridge.compat.v1.WriteMessage.fields:type_name -> actorbridge.compat.v1.Field
-	2,  // 9: actorbridge.compat.v1.WriteEnvelope.fields:type_name -> actorbridge.compat.v1.Field
-	2,  // 10: actorbridge.compat.v1.WriteSnapshot.fields:type_name -> actorbridge.compat.v1.Field
-	2,  // 11: actorbridge.compat.v1.Seen.fields:type_name -> actorbridge.compat.v1.Field
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	10, // 6: actorbridge.compat.v1.Order.call:type_name -> actorbridge.compat.v1.Call
+	9,  // 7: actorbridge.compat.v1.Order.convert:type_name -> actorbridge.compat.v1.Convert
+	11, // 8: actorbridge.compat.v1.Answer.seen:type_name -> actorbridge.compat.v1.Seen
+	2,  // 9: actorbridge.compat.v1.WriteMessage.fields:type_name -> actorbridge.compat.v1.Field
+	2,  // 10: actorbridge.compat.v1.WriteEnvelope.fields:type_name -> actorbridge.compat.v1.Field
+	2,  // 11: actorbridge.compat.v1.WriteSnapshot.fields:type_name -> actorbridge.compat.v1.Field
+	2,  // 12: actorbridge.compat.v1.Seen.fields:type_name -> actorbridge.compat.v1.Field
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_actorbridge_compat_v1_peer_proto_init() }
@@ -1079,6 +1163,7 @@ func file_actorbridge_compat_v1_peer_proto_init() {
 		(*Order_WriteSnapshot)(nil),
 		(*Order_ReadSnapshot)(nil),
 		(*Order_Call)(nil),
+		(*Order_Convert)(nil),
 	}
 	file_actorbridge_compat_v1_peer_proto_msgTypes[1].OneofWrappers = []any{
 		(*Answer_Written)(nil),
@@ -1091,14 +1176,14 @@ func file_actorbridge_compat_v1_peer_proto_init() {
 		(*Field_Text)(nil),
 		(*Field_Data)(nil),
 	}
-	file_actorbridge_compat_v1_peer_proto_msgTypes[10].OneofWrappers = []any{}
+	file_actorbridge_compat_v1_peer_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actorbridge_compat_v1_peer_proto_rawDesc), len(file_actorbridge_compat_v1_peer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

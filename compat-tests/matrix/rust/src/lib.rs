@@ -66,6 +66,7 @@ impl Peer {
                 self.snapshots.write(&o).map(Said::Written).unwrap_or_else(Said::Unable)
             }
             Some(order::Order::ReadSnapshot(o)) => self.snapshots.read(&o),
+            Some(order::Order::Convert(o)) => message::convert(&o),
             Some(order::Order::Call(_)) | None => Said::Unable("this peer does not know the order".into()),
         };
         Answer {

@@ -1,11 +1,12 @@
 //! Messages of package versions.v1 in both versions, encoded and decoded by prost and the node's codecs.
 
 use actorbridge::Codec;
+use compat_peer::testpb::Kinds;
 use versions_rust::{v1, v2};
 
 use crate::fields::{Part, message};
 use crate::peerpb::answer::Result as Said;
-use crate::peerpb::{Field, ReadMessage, Seen, WriteMessage};
+use crate::peerpb::{Convert, Field, ReadMessage, Seen, WriteMessage};
 use crate::{Mutant, Schema};
 
 message!(v1::pb::Quote: sku);
@@ -71,6 +72,22 @@ fn codec(content_type: u32) -> Result<Codec, String> {
         .get(content_type as usize)
         .copied()
         .ok_or_else(|| format!("there is no codec for content type {content_type}"))
+}
+
+/// Decodes a `Kinds` from one codec, and encodes it in another, as an actor does that handles it and sends it on.
+pub fn convert(order: &Convert) -> Said {
+    let (from, to) = match (codec(order.from), codec(order.to)) {
+        (Ok(from), Ok(to)) => (from, to),
+        (Err(problem), _) | (_, Err(problem)) => return Said::Unable(problem),
+    };
+    match from
+        .decode::<Kinds>(order.message.clone())
+        .map(|kinds| to.encode(&kinds))
+    {
+        Ok(Ok(bytes)) => Said::Written(bytes.into()),
+        Ok(Err(fault)) => Said::Unable(fault.to_string()),
+        Err(_) => Said::Refused("UNDECODABLE".into()),
+    }
 }
 
 /// Decodes a message. prost drops fields that it does not know, so it is not what is passed on: a Rust node hands on the bytes

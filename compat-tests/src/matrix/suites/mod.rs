@@ -1,10 +1,12 @@
 //! What a cell of each suite does: the writer writes once, then each reader reads, and what it says is judged.
 //!
 //! - [`envelope`], [`message`]: encoded and decoded. [`corpus`]: the committed bytes of compat-tests/golden.
+//! - [`kinds`]: every kind of field in each codec.
 //! - [`golden`]: the committed bytes of each writer. [`snapshot`]: written, damaged, restored.
 //! - [`call`]: messages by a node's remote door.
 
 pub(super) mod golden;
+pub(super) mod kinds;
 
 mod call;
 mod corpus;
@@ -35,6 +37,7 @@ pub(super) fn write(context: &Context, cell: &Cell) -> Result<Written, String> {
     match cell.suite.as_str() {
         "envelope" => envelope::write(context, cell),
         "message" => message::write(context, cell),
+        "kinds" => kinds::write(context, cell),
         "corpus" | "limits" => corpus::write(context, cell),
         "golden" => golden::write(context, cell),
         "snapshot" => snapshot::write(context, cell),
@@ -46,6 +49,7 @@ pub(super) fn write(context: &Context, cell: &Cell) -> Result<Written, String> {
 pub(super) fn read(context: &Context, cell: &Cell, written: &Written) -> Result<(), String> {
     match cell.suite.as_str() {
         "message" => message::read(context, cell, written),
+        "kinds" => kinds::read(context, cell, written),
         "corpus" | "limits" => corpus::read(context, cell, written),
         "snapshot" => snapshot::read(context, cell, written),
         "golden" => golden::read(context, cell, written),

@@ -5,7 +5,7 @@ pub struct Order {
     /// Chosen by the runner; the answer repeats it.
     #[prost(uint64, tag = "1")]
     pub id: u64,
-    #[prost(oneof = "order::Order", tags = "2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "order::Order", tags = "2, 3, 4, 5, 6, 7, 8, 9")]
     pub order: ::core::option::Option<order::Order>,
 }
 /// Nested message and enum types in `Order`.
@@ -26,6 +26,8 @@ pub mod order {
         ReadSnapshot(super::ReadSnapshot),
         #[prost(message, tag = "8")]
         Call(super::Call),
+        #[prost(message, tag = "9")]
+        Convert(super::Convert),
     }
 }
 impl ::prost::Name for Order {
@@ -50,7 +52,7 @@ pub struct Answer {
 pub mod answer {
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Result {
-        /// To an order to write.
+        /// To an order to write or to convert.
         #[prost(bytes, tag = "2")]
         Written(::prost::bytes::Bytes),
         /// To an order to read, and to a call.
@@ -224,6 +226,26 @@ impl ::prost::Name for ReadSnapshot {
         "/actorbridge.compat.v1.ReadSnapshot".into()
     }
 }
+/// Decode an actorbridge.test.v1.Kinds from one content type, and encode it in another; both as in WriteMessage.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Convert {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub message: ::prost::bytes::Bytes,
+    #[prost(uint32, tag = "2")]
+    pub from: u32,
+    #[prost(uint32, tag = "3")]
+    pub to: u32,
+}
+impl ::prost::Name for Convert {
+    const NAME: &'static str = "Convert";
+    const PACKAGE: &'static str = "actorbridge.compat.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.compat.v1.Convert".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.compat.v1.Convert".into()
+    }
+}
 /// Dial a node's remote door, send one message, wait for what becomes of it, and hang up. The answer to an ask is Seen with
 /// the fields type, content_type and payload, to a tell that was handled Seen with none, or refused.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -289,8 +311,8 @@ impl ::prost::Name for Seen {
 
 /// What the messages of actorbridge.compat.v1 refer to, as a `google.protobuf.FileDescriptorSet`, for codecs other than protobuf.
 const FILE_DESCRIPTOR_SET: &[u8] = b"\
-    \x0a\x96\x0e\x0a actorbridge/compat/v1/peer.\
-    proto\x12\x15actorbridge.compat.v1\"\x9e\x04\x0a\
+    \x0a\x9b\x0f\x0a actorbridge/compat/v1/peer.\
+    proto\x12\x15actorbridge.compat.v1\"\xda\x04\x0a\
     \x05Order\x12\x0e\x0a\x02id\x18\x01 \x01(\x04R\x02id\x12J\x0a\x0dwrite_\
     message\x18\x02 \x01(\x0b2#.actorbridge.comp\
     at.v1.WriteMessageH\x00R\x0cwriteMessa\
@@ -307,45 +329,49 @@ const FILE_DESCRIPTOR_SET: &[u8] = b"\
     apshot\x18\x07 \x01(\x0b2#.actorbridge.compa\
     t.v1.ReadSnapshotH\x00R\x0creadSnapsho\
     t\x121\x0a\x04call\x18\x08 \x01(\x0b2\x1b.actorbridge.co\
-    mpat.v1.CallH\x00R\x04callB\x07\x0a\x05order\"\xa7\x01\
-    \x0a\x06Answer\x12\x0e\x0a\x02id\x18\x01 \x01(\x04R\x02id\x12\x1a\x0a\x07writ\
-    ten\x18\x02 \x01(\x0cH\x00R\x07written\x121\x0a\x04seen\x18\x03 \x01\
-    (\x0b2\x1b.actorbridge.compat.v1.SeenH\
-    \x00R\x04seen\x12\x1a\x0a\x07refused\x18\x04 \x01(\x09H\x00R\x07refu\
-    sed\x12\x18\x0a\x06unable\x18\x05 \x01(\x09H\x00R\x06unableB\x08\x0a\
-    \x06result\"j\x0a\x05Field\x12\x12\x0a\x04name\x18\x01 \x01(\x09R\x04\
-    name\x12\x18\x0a\x06number\x18\x02 \x01(\x04H\x00R\x06number\x12\x14\
-    \x0a\x04text\x18\x03 \x01(\x09H\x00R\x04text\x12\x14\x0a\x04data\x18\x04 \x01\
-    (\x0cH\x00R\x04dataB\x07\x0a\x05value\"{\x0a\x0cWriteMess\
-    age\x12\x12\x0a\x04type\x18\x01 \x01(\x09R\x04type\x124\x0a\x06field\
-    s\x18\x02 \x03(\x0b2\x1c.actorbridge.compat.v1.\
-    FieldR\x06fields\x12!\x0a\x0ccontent_type\x18\x03 \
-    \x01(\x0dR\x0bcontentType\"^\x0a\x0bReadMessage\x12\
-    \x12\x0a\x04type\x18\x01 \x01(\x09R\x04type\x12\x18\x0a\x07message\x18\x02\
-    \x20\x01(\x0cR\x07message\x12!\x0a\x0ccontent_type\x18\x03 \
-    \x01(\x0dR\x0bcontentType\"[\x0a\x0dWriteEnvelop\
-    e\x124\x0a\x06fields\x18\x01 \x03(\x0b2\x1c.actorbridge.\
-    compat.v1.FieldR\x06fields\x12\x14\x0a\x05later\
-    \x18\x02 \x01(\x0cR\x05later\"*\x0a\x0cReadEnvelope\x12\x1a\x0a\
-    \x08envelope\x18\x01 \x01(\x0cR\x08envelope\"m\x0a\x0dWri\
-    teSnapshot\x12\x12\x0a\x04path\x18\x01 \x01(\x09R\x04path\x12\x12\
-    \x0a\x04type\x18\x02 \x01(\x09R\x04type\x124\x0a\x06fields\x18\x03 \x03\
-    (\x0b2\x1c.actorbridge.compat.v1.Field\
-    R\x06fields\">\x0a\x0cReadSnapshot\x12\x12\x0a\x04path\
-    \x18\x01 \x01(\x09R\x04path\x12\x1a\x0a\x08snapshot\x18\x02 \x01(\x0cR\x08\
-    snapshot\"\x98\x02\x0a\x04Call\x12\x18\x0a\x07address\x18\x01 \x01\
-    (\x09R\x07address\x12\x12\x0a\x04node\x18\x02 \x01(\x09R\x04node\x12\
-    \x16\x0a\x06target\x18\x03 \x01(\x09R\x06target\x12\x12\x0a\x04type\x18\
-    \x04 \x01(\x09R\x04type\x12\x18\x0a\x07payload\x18\x05 \x01(\x0cR\x07pa\
-    yload\x12\x12\x0a\x04kind\x18\x06 \x01(\x0dR\x04kind\x12!\x0a\x0ctyp\
-    e_version\x18\x07 \x01(\x0dR\x0btypeVersion\x12,\x0a\x12\
-    min_reader_version\x18\x08 \x01(\x0dR\x10minRea\
-    derVersion\x12!\x0a\x0ccontent_type\x18\x09 \x01(\x0d\
-    R\x0bcontentType\x12\x14\x0a\x05extra\x18\x0a \x01(\x0cR\x05ex\
-    tra\"l\x0a\x04Seen\x124\x0a\x06fields\x18\x01 \x03(\x0b2\x1c.ac\
-    torbridge.compat.v1.FieldR\x06field\
-    s\x12 \x0a\x09passed_on\x18\x02 \x01(\x0cH\x00R\x08passedOn\
-    \x88\x01\x01B\x0c\x0a\x0a_passed_onb\x06proto3\
+    mpat.v1.CallH\x00R\x04call\x12:\x0a\x07convert\x18\
+    \x09 \x01(\x0b2\x1e.actorbridge.compat.v1.Co\
+    nvertH\x00R\x07convertB\x07\x0a\x05order\"\xa7\x01\x0a\x06An\
+    swer\x12\x0e\x0a\x02id\x18\x01 \x01(\x04R\x02id\x12\x1a\x0a\x07written\x18\
+    \x02 \x01(\x0cH\x00R\x07written\x121\x0a\x04seen\x18\x03 \x01(\x0b2\x1b\
+    .actorbridge.compat.v1.SeenH\x00R\x04s\
+    een\x12\x1a\x0a\x07refused\x18\x04 \x01(\x09H\x00R\x07refused\x12\
+    \x18\x0a\x06unable\x18\x05 \x01(\x09H\x00R\x06unableB\x08\x0a\x06res\
+    ult\"j\x0a\x05Field\x12\x12\x0a\x04name\x18\x01 \x01(\x09R\x04name\
+    \x12\x18\x0a\x06number\x18\x02 \x01(\x04H\x00R\x06number\x12\x14\x0a\x04te\
+    xt\x18\x03 \x01(\x09H\x00R\x04text\x12\x14\x0a\x04data\x18\x04 \x01(\x0cH\x00\
+    R\x04dataB\x07\x0a\x05value\"{\x0a\x0cWriteMessage\x12\
+    \x12\x0a\x04type\x18\x01 \x01(\x09R\x04type\x124\x0a\x06fields\x18\x02 \
+    \x03(\x0b2\x1c.actorbridge.compat.v1.Fiel\
+    dR\x06fields\x12!\x0a\x0ccontent_type\x18\x03 \x01(\x0dR\
+    \x0bcontentType\"^\x0a\x0bReadMessage\x12\x12\x0a\x04t\
+    ype\x18\x01 \x01(\x09R\x04type\x12\x18\x0a\x07message\x18\x02 \x01(\x0c\
+    R\x07message\x12!\x0a\x0ccontent_type\x18\x03 \x01(\x0dR\
+    \x0bcontentType\"[\x0a\x0dWriteEnvelope\x124\x0a\
+    \x06fields\x18\x01 \x03(\x0b2\x1c.actorbridge.comp\
+    at.v1.FieldR\x06fields\x12\x14\x0a\x05later\x18\x02 \x01\
+    (\x0cR\x05later\"*\x0a\x0cReadEnvelope\x12\x1a\x0a\x08env\
+    elope\x18\x01 \x01(\x0cR\x08envelope\"m\x0a\x0dWriteSn\
+    apshot\x12\x12\x0a\x04path\x18\x01 \x01(\x09R\x04path\x12\x12\x0a\x04ty\
+    pe\x18\x02 \x01(\x09R\x04type\x124\x0a\x06fields\x18\x03 \x03(\x0b2\x1c\
+    .actorbridge.compat.v1.FieldR\x06fi\
+    elds\">\x0a\x0cReadSnapshot\x12\x12\x0a\x04path\x18\x01 \x01\
+    (\x09R\x04path\x12\x1a\x0a\x08snapshot\x18\x02 \x01(\x0cR\x08snap\
+    shot\"G\x0a\x07Convert\x12\x18\x0a\x07message\x18\x01 \x01(\x0c\
+    R\x07message\x12\x12\x0a\x04from\x18\x02 \x01(\x0dR\x04from\x12\x0e\x0a\
+    \x02to\x18\x03 \x01(\x0dR\x02to\"\x98\x02\x0a\x04Call\x12\x18\x0a\x07addres\
+    s\x18\x01 \x01(\x09R\x07address\x12\x12\x0a\x04node\x18\x02 \x01(\x09R\x04\
+    node\x12\x16\x0a\x06target\x18\x03 \x01(\x09R\x06target\x12\x12\x0a\x04\
+    type\x18\x04 \x01(\x09R\x04type\x12\x18\x0a\x07payload\x18\x05 \x01(\
+    \x0cR\x07payload\x12\x12\x0a\x04kind\x18\x06 \x01(\x0dR\x04kind\x12!\
+    \x0a\x0ctype_version\x18\x07 \x01(\x0dR\x0btypeVersio\
+    n\x12,\x0a\x12min_reader_version\x18\x08 \x01(\x0dR\x10m\
+    inReaderVersion\x12!\x0a\x0ccontent_type\x18\
+    \x09 \x01(\x0dR\x0bcontentType\x12\x14\x0a\x05extra\x18\x0a \x01(\
+    \x0cR\x05extra\"l\x0a\x04Seen\x124\x0a\x06fields\x18\x01 \x03(\x0b\
+    2\x1c.actorbridge.compat.v1.FieldR\x06\
+    fields\x12 \x0a\x09passed_on\x18\x02 \x01(\x0cH\x00R\x08pas\
+    sedOn\x88\x01\x01B\x0c\x0a\x0a_passed_onb\x06proto3\
 ";
 
 impl ::actorbridge::Versioned for Order {
@@ -389,6 +415,11 @@ impl ::actorbridge::Versioned for WriteSnapshot {
     const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl ::actorbridge::Versioned for ReadSnapshot {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
+}
+impl ::actorbridge::Versioned for Convert {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
     const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;

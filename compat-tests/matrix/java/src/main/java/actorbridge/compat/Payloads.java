@@ -1,9 +1,11 @@
 package actorbridge.compat;
 
+import actorbridge.test.v1.Codecs.Kinds;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.Descriptors.Descriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor.JavaType;
+import com.google.protobuf.Duration;
 import com.google.protobuf.Message;
 import com.google.protobuf.UnknownFieldSet;
 import com.google.protobuf.util.JsonFormat;
@@ -24,13 +26,20 @@ final class Payloads {
     static final int JSON = 1;
     static final int MSGPACK = 2;
 
+    /** What an Any may hold in JSON. */
+    private static final JsonFormat.TypeRegistry TYPES = JsonFormat.TypeRegistry.newBuilder()
+            .add(Kinds.getDescriptor())
+            .add(Duration.getDescriptor())
+            .build();
+
     private static final MapValue NOTHING = ValueFactory.emptyMap();
 
     private Payloads() {}
 
     static ByteString encode(Message message, int contentType) throws IOException {
         return switch (contentType) {
-            case JSON -> ByteString.copyFromUtf8(JsonFormat.printer().omittingInsignificantWhitespace().print(message));
+            case JSON -> ByteString.copyFromUtf8(JsonFormat.printer()
+                    .usingTypeRegistry(TYPES).omittingInsignificantWhitespace().print(message));
             case MSGPACK -> packed(map(message, NOTHING));
             default -> Fields.encoded(message);
         };
@@ -51,7 +60,7 @@ final class Payloads {
     static Message decode(Message.Builder message, ByteString data, int contentType) throws Refused {
         try {
             switch (contentType) {
-                case JSON -> JsonFormat.parser().ignoringUnknownFields().merge(data.toStringUtf8(), message);
+                case JSON -> JsonFormat.parser().usingTypeRegistry(TYPES).ignoringUnknownFields().merge(data.toStringUtf8(), message);
                 case MSGPACK -> fill(message, unpacked(data));
                 default -> message.mergeFrom(data);
             }

@@ -1,12 +1,14 @@
 package actorbridge.compat;
 
 import actorbridge.compat.v1.Answer;
+import actorbridge.compat.v1.Convert;
 import actorbridge.compat.v1.Field;
 import actorbridge.compat.v1.Order;
 import actorbridge.compat.v1.ReadMessage;
 import actorbridge.compat.v1.Seen;
 import actorbridge.compat.v1.WriteEnvelope;
 import actorbridge.compat.v1.WriteMessage;
+import actorbridge.test.v1.Codecs.Kinds;
 import actorbridge.v1.EnvelopeOuterClass.Envelope;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.Message;
@@ -47,6 +49,7 @@ final class Peer {
                     seen(Envelope.newBuilder(), order.getReadEnvelope().getEnvelope(), Payloads.PROTOBUF));
             case WRITE_SNAPSHOT -> answer.setWritten(Snapshots.write(order.getWriteSnapshot(), schema));
             case READ_SNAPSHOT -> answer.setSeen(Snapshots.read(order.getReadSnapshot(), schema));
+            case CONVERT -> answer.setWritten(convert(order.getConvert()));
             case CALL -> answer.setSeen(Calls.call(order.getCall()));
             default -> answer.setUnable("this peer does not know the order " + order.getOrderCase());
         }
@@ -55,6 +58,11 @@ final class Peer {
     private ByteString writeMessage(WriteMessage order) throws IOException {
         Message message = schema.message(order.getType(), order.getFieldsList());
         return spoiled(Payloads.encode(message, order.getContentType()), order.getContentType());
+    }
+
+    private static ByteString convert(Convert order) throws Refused, IOException {
+        Message kinds = Payloads.decode(Kinds.newBuilder(), order.getMessage(), order.getFrom());
+        return Payloads.encode(kinds, order.getTo());
     }
 
     private Seen readMessage(ReadMessage order) throws Refused, IOException {
