@@ -136,7 +136,12 @@ fn section<'a>(out: &mut String, case: &'a str, figures: &'a [Figure], colours: 
             Some(false) => format!(" <span class=\"missed\">(goal {}, missed)</span>", f.goal_text()),
             None => String::new(),
         };
-        let _ = writeln!(out, "<p>{}{goal}</p>", escape(&compared));
+        let whose = if f.side == "ours" {
+            String::new()
+        } else {
+            format!("{}: ", f.side)
+        };
+        let _ = writeln!(out, "<p>{}{goal}</p>", escape(&(whose + &compared)));
     }
 }
 
