@@ -376,7 +376,8 @@ func (l *Link) StreamOf(flow uint32) uint64 {
 // NeverLeft says, once the link is down, whether an item has to be answered UNAVAILABLE: it certainly was not acted on.
 func (l *Link) NeverLeft(flow uint32, seq uint64, last LastFrame) bool {
 	out := l.outFlow(flow)
-	if out == nil || seq <= out.atOnce { // in no frame: nobody knows how far it came
+	// In no frame: nobody knows how far it came. Or the peer has said that it came, and its frame may be forgotten.
+	if out == nil || seq <= out.atOnce || seq <= max(out.received, out.processed) {
 		return false
 	}
 	for i := range out.frames.len() {
@@ -384,7 +385,7 @@ func (l *Link) NeverLeft(flow uint32, seq uint64, last LastFrame) bool {
 			return last.Known && frame.number > last.Number
 		}
 	}
-	return out.processed < seq
+	return true
 }
 
 // Range is consecutive seqs of a stream.

@@ -385,12 +385,13 @@ impl Link {
         let Some(out) = self.flows.get((flow as usize).wrapping_sub(1)).and_then(Option::as_ref) else {
             return false;
         };
-        if seq <= out.at_once {
-            return false; // in no frame: nobody knows how far it came
+        // In no frame: nobody knows how far it came. Or the peer has said that it came, and its frame may be forgotten.
+        if seq <= out.at_once || seq <= out.received.max(out.processed) {
+            return false;
         }
         match out.frames.iter().find(|(last, _)| *last >= seq) {
             Some((_, frame)) => last_frame.is_some_and(|acted| *frame > acted),
-            None => out.processed < seq,
+            None => true,
         }
     }
 

@@ -438,6 +438,27 @@ fn downs() -> Scene {
         s.event("bad_frame \"the frame's tail is missing\"")
     });
 
+    s.dialer(
+        "What was handled did arrive, though its frame is forgotten.",
+        Limits::default(),
+    );
+    open_two(&mut s);
+    for _ in 0..2 {
+        send(&mut s, 1, 1);
+        s.event("poll now=1000");
+    }
+    s.frame(
+        Frame {
+            state: vec![state(1, 1, 1)],
+            ..Default::default()
+        },
+        vec![],
+    );
+    s.frame(goodbye(GoodbyeCode::GoodbyeNormal, "the node is shutting down"), vec![]);
+    for seq in [1, 2] {
+        s.event(format!("never_left flow=1 seq={seq} last_frame=2"));
+    }
+
     for code in [
         GoodbyeCode::GoodbyeProtocol,
         GoodbyeCode::GoodbyeVersion,
