@@ -1,4 +1,4 @@
-//! Messages by their JSON form: cases are data, so their messages have no type at compile time. [`packed`]: in MessagePack.
+//! Messages by their JSON form: cases are data, so their messages have no type at compile time. The module `packed`: in MessagePack.
 
 use std::path::Path;
 
