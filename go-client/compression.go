@@ -108,7 +108,7 @@ func (l *linkEnd) compressFor() {
 func (l *linkEnd) compressed(out *outgoing) *outgoing {
 	// One that is too large is refused, however small it would become.
 	isTooLarge := len(out.what.Bytes)+len(out.body) > maxMessage
-	if len(out.payload) < max(l.node.least, 1) || isTooLarge || out.hops > 0 || out.what.Kind == uint32(pb.Kind_KIND_FAILURE) {
+	if l.node.compression == 0 || len(out.payload) < max(l.node.least, 1) || isTooLarge || out.hops > 0 || out.what.Kind == uint32(pb.Kind_KIND_FAILURE) {
 		return out
 	}
 	l.mu.Lock()
@@ -117,10 +117,10 @@ func (l *linkEnd) compressed(out *outgoing) *outgoing {
 	if c == 0 {
 		return out
 	}
-	if out.smaller == nil {
-		out.smaller = cmp.Or(out.compress(c), out)
+	if !out.compressing {
+		out.compressing, out.smaller = true, out.compress(c)
 	}
-	return out.smaller
+	return cmp.Or(out.smaller, out)
 }
 
 // compress is nil if that would not make it smaller, or another reader than Decode looks at it.

@@ -24,7 +24,8 @@ type outgoing struct {
 	traced      bool
 	older       []outgoing // the same message as older versions write it, from the newest to the oldest
 	missing     error      // why there are not more of them
-	smaller     *outgoing  // with a compressed payload, or itself, once that was looked for
+	compressing bool       // it was tried, and this is
+	smaller     *outgoing  // what came of it, if that is smaller. It must not point at itself: each ask would be allocated
 }
 
 // newOutgoing encodes a message as protobuf. It fails with INVALID_ARGUMENT for one that does not encode.
