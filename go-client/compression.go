@@ -117,8 +117,8 @@ func (l *linkEnd) compressed(out *outgoing) *outgoing {
 	if c == 0 {
 		return out
 	}
-	if !out.compressing {
-		out.compressing, out.smaller = true, out.compress(c)
+	if !out.compressionTried {
+		out.compressionTried, out.smaller = true, out.compress(c)
 	}
 	return cmp.Or(out.smaller, out)
 }

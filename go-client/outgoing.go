@@ -24,8 +24,9 @@ type outgoing struct {
 	traced      bool
 	older       []outgoing // the same message as older versions write it, from the newest to the oldest
 	missing     error      // why there are not more of them
-	compressing bool       // it was tried, and this is
-	smaller     *outgoing  // what came of it, if that is smaller. It must not point at itself: each ask would be allocated
+	// smaller is the same with a compressed payload, if there is one. It must not point at itself: each ask would be allocated.
+	smaller          *outgoing
+	compressionTried bool
 }
 
 // newOutgoing encodes a message as protobuf. It fails with INVALID_ARGUMENT for one that does not encode.
