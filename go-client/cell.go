@@ -179,6 +179,9 @@ func (c *cell) arrive(m *Message) Code {
 	if m.waitsFor(c.hash) {
 		return CodeDeadlock
 	}
+	if m.isLarge() {
+		c.pool.AwaitProcessed(key, m.seq)
+	}
 	c.mailbox.push(m)
 	c.schedule()
 	return CodeOK

@@ -10,9 +10,6 @@ import (
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
-// maxPayload is the most bytes of a payload once it is decompressed: the default of Limits.max_message_bytes.
-const maxPayload = 16 << 20
-
 // A Compression is an algorithm that payloads are compressed by. [WithCompression] says which one a node writes; it reads those
 // whose package the program imports, such as go-client/compress/zstd.
 type Compression uint8
@@ -107,7 +104,7 @@ func (l *linkEnd) compressFor() {
 // as it is. It takes its time: not under the lock of the link.
 func (l *linkEnd) compressed(out *outgoing) *outgoing {
 	// One that is too large is refused, however small it would become.
-	isTooLarge := len(out.what.Bytes)+len(out.body) > maxMessage
+	isTooLarge := len(out.body) > maxPayload
 	if l.node.compression == 0 || len(out.payload) < max(l.node.least, 1) || isTooLarge || out.hops > 0 || out.what.Kind == uint32(pb.Kind_KIND_FAILURE) {
 		return out
 	}

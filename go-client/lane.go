@@ -298,12 +298,5 @@ func (l *linkEnd) fill() (actions []machine.Action, owners []*bell) {
 			break
 		}
 	}
-	for _, a := range actions {
-		if a.Kind == machine.ActionRoom {
-			for _, o := range l.outlets {
-				owners = append(owners, o.owner)
-			}
-		}
-	}
-	return actions, owners
+	return actions, l.maySend(actions)
 }

@@ -118,7 +118,7 @@ func (n *Node) newLink(role machine.Role, kept *keptLink) (*linkEnd, error) {
 		machine: machine.NewLink(machine.Config{
 			Role: role, Node: n.name, Incarnation: n.incarnation, LinkEpoch: epoch,
 			MinProtocol: machine.MinProtocol, MaxProtocol: machine.MaxProtocol, Software: software,
-			Capabilities: append([]uint32{uint32(pb.Capability_CAPABILITY_MOVE)}, readableCompressions()...), Types: reads,
+			Capabilities: append([]uint32{uint32(pb.Capability_CAPABILITY_FRAGMENTS), uint32(pb.Capability_CAPABILITY_MOVE)}, readableCompressions()...), Types: reads,
 		}, n.now()),
 	}
 	l.meter.Store(n.counters.early())
@@ -323,14 +323,7 @@ func (l *linkEnd) takePacket() *wire.Packet {
 	l.mu.Lock()
 	packet, actions := l.machine.Poll(l.node.now(), nil)
 	l.carrying = packet != nil
-	var owners []*bell
-	for _, a := range actions {
-		if a.Kind == machine.ActionRoom {
-			for _, o := range l.outlets {
-				owners = append(owners, o.owner)
-			}
-		}
-	}
+	owners := l.maySend(actions)
 	l.mu.Unlock()
 	ringAll(owners)
 	for _, a := range actions {
@@ -481,7 +474,11 @@ func (l *linkEnd) closeFlow(flow uint32) {
 }
 
 func (l *linkEnd) cancel(flow uint32, seq uint64) {
-	l.with(func(m *machine.Link) { m.Cancel(flow, seq) })
+	l.mu.Lock()
+	owners := l.maySend(l.machine.Cancel(flow, seq, nil))
+	l.mu.Unlock()
+	ringAll(owners)
+	l.ring()
 }
 
 func (l *linkEnd) state(flow uint32, processed, credit uint64) {

@@ -34,14 +34,11 @@ func (l *linkEnd) act(a *machine.Action) {
 		}
 	case machine.ActionSkipped:
 		l.skipped(a.Flow, a.Seq)
-	case machine.ActionCredit:
+	case machine.ActionCredit, machine.ActionRoom:
 		l.mu.Lock()
-		delete(l.stalled, a.Flow)
-		l.feed(a.Flow)
+		owners := l.maySend([]machine.Action{*a})
 		l.mu.Unlock()
-		if o := l.outlet(a.Flow); o != nil {
-			o.owner.ring()
-		}
+		ringAll(owners)
 	case machine.ActionRefused:
 		l.refused(a)
 	case machine.ActionRebind:
@@ -68,6 +65,25 @@ func (l *linkEnd) act(a *machine.Action) {
 	case machine.ActionDown:
 		l.onDown(a.Down)
 	}
+}
+
+// maySend is who may send again, by what the machine says. The caller holds the lock.
+func (l *linkEnd) maySend(actions []machine.Action) (owners []*bell) {
+	for i := range actions {
+		switch a := &actions[i]; a.Kind {
+		case machine.ActionRoom:
+			for _, o := range l.outlets {
+				owners = append(owners, o.owner)
+			}
+		case machine.ActionCredit:
+			delete(l.stalled, a.Flow)
+			l.feed(a.Flow)
+			if o := l.outlets[a.Flow]; o != nil {
+				owners = append(owners, o.owner)
+			}
+		}
+	}
+	return owners
 }
 
 func (l *linkEnd) key(flow uint32) machine.StreamKey {

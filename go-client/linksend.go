@@ -3,6 +3,7 @@ package actorbridge
 import (
 	"slices"
 
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 	"github.com/actorbridge/actorbridge/go-client/internal/machine"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
@@ -84,10 +85,23 @@ func (l *linkEnd) sendOffStream(out *outgoing) (queued bool) {
 		l.mu.Unlock()
 		return true
 	}
-	queued = l.machine.SendOffStream(out.what, out.body).Result == machine.SendQueued
+	queued = l.tellAsker(l.machine.SendOffStream(out.what, out.body), out.correlation)
 	l.mu.Unlock()
 	l.ring()
 	return queued
+}
+
+// tellAsker: an asker whose answer cannot go hears that, and that its ask was handled; false = it hears nothing. The caller holds the
+// lock.
+func (l *linkEnd) tellAsker(sent machine.Sent, correlation uint64) bool {
+	refusal := &wire.Refusal{Code: pb.Code_CODE_MAILBOX_FULL, Detail: "too many answers wait for the asker's node"}
+	switch sent.Result {
+	case machine.SendQueued:
+		return true
+	case machine.SendRefused:
+		refusal = sent.Refusal
+	}
+	return correlation != 0 && l.machine.Fail(correlation, refusal.Code, pb.Effect_EFFECT_DONE, refusal.Detail).Result == machine.SendQueued
 }
 
 // forward queues a message that came here and is passed on, as a complete envelope. It never waits; false = it cannot go.

@@ -234,12 +234,15 @@ func (m *Message) Unsupported() error {
 	return e
 }
 
+// isLarge says whether it travels in parts.
+func (m *Message) isLarge() bool { return len(m.who.Bytes)+len(m.what.Bytes)+len(m.body) > inlineBytes }
+
 // Context ends when the asker has stopped waiting, with the message's deadline, with the actor, or when the next message
 // is taken. In a handler it is the handler's own.
 func (m *Message) Context() context.Context { return &m.turn }
 
 // Reply answers an ask. It fails with INVALID_ARGUMENT if there is no ask, or it has been answered, or the message does not
-// encode; with TOO_LARGE for a message over 64 KiB. A handler returns that error, and the asker is told.
+// encode; with TOO_LARGE for a message over 16 MiB. A handler returns that error, and the asker is told.
 func (m *Message) Reply(message proto.Message) error {
 	r, err := m.Responder()
 	if err != nil {
@@ -303,7 +306,7 @@ type Responder struct {
 }
 
 // Reply answers the ask. It fails with INVALID_ARGUMENT if it has been answered, or the message does not encode; with
-// TOO_LARGE for a message over 64 KiB.
+// TOO_LARGE for a message over 16 MiB.
 func (r *Responder) Reply(message proto.Message) error {
 	out, err := newOutgoingIn(r.codec, pb.Kind_KIND_REPLY, message, wire.BodyFields{Correlation: r.correlation, Trace: r.trace})
 	if err != nil {
@@ -313,8 +316,8 @@ func (r *Responder) Reply(message proto.Message) error {
 }
 
 func (r *Responder) reply(out *outgoing) error {
-	if size := len(out.what.Bytes) + len(out.body); size > maxMessage {
-		e := newError(CodeTooLarge, r.replyTo, fmt.Sprintf("a reply of %d bytes with its type is over 64 KiB", size))
+	if why := out.tooLarge(); why != "" {
+		e := newError(CodeTooLarge, r.replyTo, why)
 		e.Effect, e.refusal = EffectDone, true
 		return e
 	}

@@ -2,6 +2,7 @@ package actorbridge
 
 import (
 	"encoding/binary"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -117,6 +118,14 @@ func failureOut(correlation uint64, f *failure, trace *Trace) *outgoing {
 // isPlain says whether the body holds nothing but the payload.
 func (out *outgoing) isPlain() bool {
 	return out.correlation == 0 && out.asks == 0 && len(out.older) == 0 && wire.IsPlain(out.body, len(out.payload))
+}
+
+// tooLarge is why it can never be sent; empty if it can.
+func (out *outgoing) tooLarge() string {
+	if size := len(out.what.Bytes) + len(out.body); size > maxMessage {
+		return fmt.Sprintf("a message of %d bytes; one has at most 16 MiB, and 64 KiB beside its payload", size)
+	}
+	return ""
 }
 
 // message is what an actor of this node gets.

@@ -13,8 +13,12 @@ import (
 const (
 	// maxOutlets is the most outlets of one sender; at the limit all are closed, and made again when they are needed.
 	maxOutlets = 16_384
+	// maxPayload is the most bytes of a payload, here and on a link with default limits.
+	maxPayload = 16 << 20
 	// maxMessage is the most bytes of a message with its type.
-	maxMessage = 64 << 10
+	maxMessage = maxPayload + machine.BesidePayload
+	// inlineBytes: a message of more bytes, with its type and addresses, travels in parts.
+	inlineBytes = 64 << 10
 	// impatience is how often a sender that has waited for credit in vain does not do so again.
 	impatience = 32
 )
@@ -162,8 +166,8 @@ func (o *outlet) trySend(node *Node, out *outgoing, patient bool) (placed, sent,
 }
 
 func (o *outlet) toCell(node *Node, out *outgoing) (placed, sent, error) {
-	if len(out.what.Bytes)+len(out.body) > maxMessage {
-		return placed{}, 0, newError(CodeTooLarge, o.target.text, "a message is at most 64 KiB with its type")
+	if why := out.tooLarge(); why != "" {
+		return placed{}, 0, newError(CodeTooLarge, o.target.text, why)
 	}
 	c := o.cell
 	if o.mustWait(c) {

@@ -18,7 +18,7 @@ use crate::asks::{LONGEST, Waiter};
 use crate::cell::{Cell, Request, TimerEntry};
 use crate::codec::Codec;
 use crate::error::{Error, Fault};
-use crate::message::{MAX_MESSAGE, Message, Outgoing, Payload};
+use crate::message::{Message, Outgoing, Payload, too_large};
 use crate::node::Inner;
 use crate::outbox::{Flush, Outbox, PARK};
 use crate::run::Run;
@@ -47,7 +47,7 @@ impl Responder {
     /// Answers the ask.
     ///
     /// # Errors
-    /// TOO_LARGE for a reply over 64 KiB: the asker is told that, and that its ask was handled. HANDLER_ERROR for one that has
+    /// TOO_LARGE for a reply over 16 MiB: the asker is told that, and that its ask was handled. HANDLER_ERROR for one that has
     /// no encoding in the codec of the ask: the asker is told that too.
     pub fn reply<T: Payload>(self, message: &T) -> Result<(), Fault> {
         let codec = self.codec;
@@ -95,9 +95,7 @@ impl Asked<'_> {
                 return Err(fault);
             }
         };
-        let size = out.what.bytes.len() + out.body.len();
-        if size > MAX_MESSAGE {
-            let detail = format!("a reply of {size} bytes with its type is over 64 KiB");
+        if let Some(detail) = too_large(&out.what, &out.body) {
             let fault = Fault::new(Code::TooLarge, detail).done();
             self.fail(&fault);
             return Err(fault);

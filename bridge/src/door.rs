@@ -115,7 +115,8 @@ impl LinkEnd {
             incarnation: node.incarnation,
             link_epoch,
             protocol: PROTOCOL,
-            capabilities: std::iter::once(v1::Capability::Move as u32)
+            capabilities: [v1::Capability::Fragments as u32, v1::Capability::Move as u32]
+                .into_iter()
                 .chain(Compression::capabilities())
                 .collect(),
             required: Vec::new(),
@@ -293,20 +294,30 @@ impl LinkEnd {
         let (packet, owners) = {
             let mut state = lock(&self.state);
             let packet = state.machine.poll(node.now(), &mut actions);
-            let room = actions.iter().any(|a| matches!(a, Action::Room));
-            let owners: Vec<_> = state
-                .outlets
-                .values()
-                .filter(|_| room)
-                .filter_map(Weak::upgrade)
-                .collect();
-            (packet, owners)
+            (packet, Self::may_send(&mut state, &actions))
         };
         owners.iter().for_each(|o| o.owner.notify_waiters());
         if actions.iter().any(|a| matches!(a, Action::Down { .. })) {
             self.drained(&node, &mut lock(&self.inbound), actions);
         }
         packet
+    }
+
+    /// Who may send again, when the writer has taken something.
+    fn may_send(state: &mut State, actions: &[Action]) -> Vec<Arc<Outlet>> {
+        let mut owners = Vec::new();
+        for action in actions {
+            match action {
+                Action::Room => owners.extend(state.outlets.values().filter_map(Weak::upgrade)),
+                Action::Credit { flow } => {
+                    state.stalled.remove(flow);
+                    Self::feed(state, *flow);
+                    owners.extend(state.outlets.get(flow).and_then(Weak::upgrade));
+                }
+                _ => {}
+            }
+        }
+        owners
     }
 
     /// A drain ends with the packet that holds its Goodbye.
@@ -476,10 +487,13 @@ impl LinkEnd {
 
     pub(crate) fn cancel(&self, flow: u32, stream: u64, seq: u64) {
         let mut state = lock(&self.state);
+        let mut actions = Vec::new();
         if state.machine.stream_of(flow) == Some(stream) {
-            state.machine.cancel(flow, seq);
+            state.machine.cancel(flow, seq, &mut actions);
         }
+        let owners = Self::may_send(&mut state, &actions);
         drop(state);
+        owners.iter().for_each(|o| o.owner.notify_waiters());
         self.ring();
     }
 

@@ -16,10 +16,22 @@ use crate::codec::Codec;
 use crate::compression::{self, Compression};
 use crate::error::Fault;
 use crate::machine::Millis;
+use crate::machine::link::BESIDE_PAYLOAD;
 use crate::versions;
 
-/// Most bytes of a message with its type, here and on a link with default limits.
-pub(crate) const MAX_MESSAGE: usize = 64 << 10;
+/// Most bytes of a payload, here and on a link with default limits.
+pub(crate) const MAX_PAYLOAD: usize = 16 << 20;
+/// Most bytes of a message with its type.
+pub(crate) const MAX_MESSAGE: usize = MAX_PAYLOAD + BESIDE_PAYLOAD as usize;
+/// A message of more bytes, with its type and addresses, travels in parts.
+pub(crate) const INLINE: usize = 64 << 10;
+
+/// Why a message of this type and body can never be sent.
+pub(crate) fn too_large(what: &What, body: &[u8]) -> Option<String> {
+    let size = what.bytes.len() + body.len();
+    (size > MAX_MESSAGE)
+        .then(|| format!("a message of {size} bytes; one has at most 16 MiB, and 64 KiB beside its payload"))
+}
 const WHO_FIELDS: Presence = 1 << 4 | 1 << 5 | 1 << 10;
 const WHAT_FIELDS: Presence = 1 << 1 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 14;
 
@@ -234,6 +246,11 @@ impl Message {
         Codec::of(self.what.content_type).unwrap_or_default()
     }
 
+    /// Does it travel in parts?
+    pub(crate) fn is_large(&self) -> bool {
+        self.who.bytes.len() + self.what.bytes.len() + self.bytes.len() > INLINE
+    }
+
     /// The item's bytes, as its sender wrote it.
     pub(crate) fn body(&self) -> Bytes {
         match self.plain {
@@ -427,7 +444,7 @@ impl Outgoing {
         (what, body): (&What, &Bytes),
     ) -> Option<Arc<(What, Bytes)>> {
         // One that is too large is refused, however small it would become.
-        if self.passed_on || body.len() < least || what.bytes.len() + body.len() > MAX_MESSAGE {
+        if self.passed_on || body.len() < least || too_large(what, body).is_some() {
             return None;
         }
         match std::ptr::eq(what, &raw const *self.what) {

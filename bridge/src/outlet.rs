@@ -13,7 +13,7 @@ use crate::cell::{Cell, FORWARDING, Gap, Offer};
 use crate::door::LinkEnd;
 use crate::error::Error;
 use crate::machine::link::{BindingNumber, Send};
-use crate::message::{MAX_MESSAGE, Message, Outgoing};
+use crate::message::{Message, Outgoing, too_large};
 use crate::node::{Inner, Target, lock};
 
 /// Most outlets of one sender; unused ones are closed beyond it.
@@ -259,8 +259,7 @@ impl Outlet {
             }
         }
         let refuse = |r| Error::refused(self.target.as_str(), r);
-        if out.what.bytes.len() + out.body.len() > MAX_MESSAGE {
-            let detail = "a message is at most 64 KiB with its type";
+        if let Some(detail) = too_large(&out.what, &out.body) {
             return Err(Error::new(Code::TooLarge, self.target.as_str(), detail));
         }
         let mut message = Message::read(self.who.clone(), out.what.clone(), out.body.clone()).map_err(refuse)?;

@@ -179,6 +179,9 @@ impl Cell {
         }
         match state.pool.arrive((link, flow), seq) {
             Arrival::Accepted => {
+                if message.is_large() {
+                    state.pool.await_processed((link, flow), seq);
+                }
                 state.mailbox.push(message);
                 self.schedule(node, state);
                 Ok(())

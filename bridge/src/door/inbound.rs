@@ -72,11 +72,8 @@ impl LinkEnd {
             }
             Action::Skipped { flow, seq } => self.skipped(node, inbound, flow, seq),
             Action::Credit { flow } => {
-                let mut state = lock(&self.state);
-                state.stalled.remove(&flow);
-                Self::feed(&mut state, flow);
-                drop(state);
-                self.outlet(flow).iter().for_each(|o| o.owner.notify_waiters());
+                let owners = Self::may_send(&mut lock(&self.state), &[Action::Credit { flow }]);
+                owners.iter().for_each(|o| o.owner.notify_waiters());
             }
             Action::Refused { flow, outcome } => self.refused(node, flow, outcome),
             Action::Rebind { flow, code, moved, .. } => {
@@ -105,7 +102,10 @@ impl LinkEnd {
                 body,
             } => self.bad_item(node, inbound, (flow, seq), refusal, body),
             Action::Moved(step) => node.moves_step(self, step),
-            Action::Room => {}
+            Action::Room => {
+                let owners = Self::may_send(&mut lock(&self.state), &[Action::Room]);
+                owners.iter().for_each(|o| o.owner.notify_waiters());
+            }
             Action::Down {
                 status,
                 detail,

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use actorbridge_proto::{What, Who, writer};
+use actorbridge_proto::{EnvelopeView, What, Who, writer};
 use bytes::Bytes;
 
 use super::LinkEnd;
@@ -16,7 +16,7 @@ use crate::activation::Work;
 use crate::actor::DynActor;
 use crate::cell::Cell;
 use crate::machine::link::Phase;
-use crate::message::{MAX_MESSAGE, Message, Outgoing};
+use crate::message::{INLINE, Message, Outgoing};
 use crate::node::lock;
 
 /// What became of an ask that was to be handled at once.
@@ -73,7 +73,7 @@ impl LinkEnd {
         let Some(node) = self.node.upgrade() else {
             return Inline::NotTaken;
         };
-        if body.len() > MAX_MESSAGE || somebody_waits() {
+        if body.len() > INLINE || somebody_waits() {
             return Inline::NotTaken;
         }
         let Some((who, what, cell)) = self.asked_inline(flow, type_id) else {
@@ -145,7 +145,12 @@ impl LinkEnd {
     /// Sends an answer that the asker had no room for the usual way.
     pub fn answer_later(&self, what: &[u8], body: &[u8]) {
         let whole = writer::join(&[], what, body);
-        let _ = lock(&self.state).machine.send_off_stream(&What::default(), &whole);
+        let mut state = lock(&self.state);
+        let sent = state.machine.send_off_stream(&What::default(), &whole);
+        Self::tell_asker(&mut state, sent, || {
+            EnvelopeView::read_body(&whole, 0).map_or(0, |view| view.correlation)
+        });
+        drop(state);
         self.ring();
     }
 }

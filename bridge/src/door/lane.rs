@@ -358,7 +358,7 @@ impl LinkEnd {
         let over = {
             let mut state = lock(&self.state);
             let state = &mut *state;
-            let Some(lane) = &state.lane else { return };
+            let Some(lane) = state.lane.clone() else { return };
             loop {
                 let next = state.unsent.take();
                 let next = next.or_else(|| state.machine.poll(node.now(), &mut written.actions));
@@ -368,11 +368,9 @@ impl LinkEnd {
                     break;
                 }
             }
-            if written.actions.iter().any(|a| matches!(a, Action::Room)) {
-                written.owners = state.outlets.values().filter_map(std::sync::Weak::upgrade).collect();
-            }
+            written.owners = Self::may_send(state, &written.actions);
             let over = state.machine.phase() == Phase::Down && state.unsent.is_none();
-            over.then(|| lane.clone())
+            over.then_some(lane)
         };
         // The end of a drain is acted on in a task: whoever writes here may hold its outlet's lock, and the end takes all of them.
         let ends = written.actions.iter().any(|a| matches!(a, Action::Down { .. }));

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use actorbridge_proto::What;
+use actorbridge_proto::v1::{Code, Effect};
+use actorbridge_proto::{Refusal, What};
 use bytes::Bytes;
 
-use super::LinkEnd;
+use super::{LinkEnd, State};
 use crate::error::Fault;
 use crate::machine::link::Send;
 use crate::message::{Message, Outgoing};
@@ -75,9 +76,26 @@ impl LinkEnd {
             None => out.for_peer(&state.reads).map_err(|reads| self.too_new(out, reads))?,
         };
         let sent = state.machine.send_off_stream(what, body);
+        let told = Self::tell_asker(&mut state, sent, || out.correlation());
         drop(state);
         self.ring();
-        Ok(matches!(sent, Send::Queued(_)))
+        Ok(told)
+    }
+
+    /// An asker whose answer cannot go hears that, and that its ask was handled; `false` = it hears nothing.
+    pub(super) fn tell_asker(state: &mut State, sent: Send, correlation: impl FnOnce() -> u64) -> bool {
+        let refusal = match sent {
+            Send::Queued(_) => return true,
+            Send::Refused(refusal) => refusal,
+            Send::NoCredit | Send::NoRoom => Refusal {
+                code: Code::MailboxFull,
+                detail: "too many answers wait for the asker's node".into(),
+            },
+        };
+        let failed = state
+            .machine
+            .fail(correlation(), refusal.code, Effect::Done, &refusal.detail);
+        matches!(failed, Send::Queued(_))
     }
 
     fn too_new(&self, out: &Outgoing, reads: u32) -> Fault {

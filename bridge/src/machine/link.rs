@@ -9,11 +9,16 @@ use bytes::Bytes;
 
 use super::Millis;
 
+mod fragments;
 mod handshake;
 mod inbound;
 mod outbound;
+mod poll;
 
-pub use outbound::{Send, ttl_ms};
+pub use fragments::{BESIDE_PAYLOAD, MAX_LARGE_ANSWERS};
+use fragments::{Coming, LargeIn, LargeOut, Leaving, Transfer};
+pub use outbound::Send;
+pub use poll::ttl_ms;
 
 /// The protocol versions that this code speaks.
 pub const PROTOCOL: (u32, u32) = (1, 1);
@@ -241,6 +246,7 @@ struct OutFlow {
     at_once: u64,
     /// (last seq, frame number) of frames that carried its messages and are not processed yet.
     frames: VecDeque<(u64, u64)>,
+    large: LargeOut,
 }
 
 #[derive(Debug)]
@@ -250,6 +256,7 @@ struct InFlow {
     who_len: usize,
     last_seq: u64,
     credit: u64,
+    large: LargeIn,
 }
 
 #[derive(Debug)]
@@ -268,6 +275,7 @@ enum Queued {
         deadline: Option<Millis>,
         item: Item,
     },
+    Large(Transfer),
 }
 
 /// The machine of one lane.
@@ -279,6 +287,8 @@ pub struct Link {
     peer_limits: v1::Limits,
     /// The names that the peer may have by its certificate; `None` = any.
     peer_names: Option<Vec<String>>,
+    /// Both sides can put messages together.
+    fragments: bool,
     // Out.
     number: u64,
     queue: VecDeque<Queued>,
@@ -299,10 +309,12 @@ pub struct Link {
     types: HashMap<Bytes, u32>,
     /// The type that went past the queue last, and its number.
     last_type: (Bytes, u32),
+    leaving: Leaving,
     // In.
     last_number: u64,
     in_flows: BTreeMap<u32, InFlow>,
     in_types: Vec<What>,
+    coming: Coming,
     // Liveness.
     next_ping: Millis,
     silent_pings: u32,
@@ -320,6 +332,7 @@ impl Link {
             opened_at: now,
             peer_limits: handshake::with_defaults(&v1::Limits::default()),
             peer_names: None,
+            fragments: false,
             number: 0,
             queue: VecDeque::new(),
             queued_bytes: 0,
@@ -334,9 +347,11 @@ impl Link {
             free: Vec::new(),
             types: HashMap::new(),
             last_type: (Bytes::new(), 0),
+            leaving: Leaving::default(),
             last_number: 0,
             in_flows: BTreeMap::new(),
             in_types: Vec::new(),
+            coming: Coming::default(),
             next_ping: now + u64::from(handshake::with_defaults(&config.limits).ping_ms),
             silent_pings: 0,
             goodbye_said: false,

@@ -45,12 +45,22 @@ struct Stream {
     initial: u64,
     /// (processed, credit) as the sender knows them.
     told: (u64, u64),
+    /// Its sender is told as soon as the first one is processed; the last one comes after it. 0 = none.
+    awaited: (u64, u64),
 }
 
 impl Stream {
     /// All seqs up to this are terminal.
     fn processed(&self) -> u64 {
         self.held.front().map_or(self.last_seq, |first| first - 1)
+    }
+
+    /// The sender is told how far its messages are processed.
+    fn heard(&mut self, processed: u64) {
+        if self.awaited.0 <= processed {
+            let last = self.awaited.1;
+            self.awaited = if last > processed { (last, last) } else { (0, 0) };
+        }
     }
 
     /// Permits that are reserved for what the sender may still send.
@@ -131,6 +141,7 @@ impl Pool {
             credit,
             initial: credit,
             told: (processed, credit),
+            awaited: (0, 0),
         };
         self.close(key);
         self.streams.insert(key, stream);
@@ -180,6 +191,14 @@ impl Pool {
         self.used += n;
         self.dirty.insert(key);
         Arrival::Accepted
+    }
+
+    /// The sender waits to hear that this message, which has arrived, is processed.
+    pub fn await_processed(&mut self, key: StreamKey, seq: u64) {
+        if let Some(stream) = self.streams.get_mut(&key) {
+            let first = if stream.awaited.0 == 0 { seq } else { stream.awaited.0 };
+            stream.awaited = (first, seq);
+        }
     }
 
     /// A seq came and was refused before it could arrive: its credit is used up, and no permit was taken.
@@ -262,8 +281,10 @@ impl Pool {
             let (told_processed, told_credit) = stream.told;
             let processed = stream.processed();
             let half = processed >= told_processed + window.div_ceil(2);
-            if stream.credit > told_credit || half || (drained && processed > told_processed) {
+            let awaited = stream.awaited.0 > 0 && processed >= stream.awaited.0;
+            if stream.credit > told_credit || half || awaited || (drained && processed > told_processed) {
                 stream.told = (processed, stream.credit);
+                stream.heard(processed);
                 grants.push(Grant {
                     key,
                     processed,

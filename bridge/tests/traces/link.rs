@@ -67,6 +67,7 @@ pub(crate) fn play(link: &mut Link, event: &Event<'_>) -> Vec<String> {
         "lost" => link.lost(event.text(""), &mut actions),
         "bad_frame" => link.bad_frame(event.text(""), &mut actions),
         "open" | "send" | "send_off_stream" | "forward" | "fail" | "move" => lines.push(send(link, event)),
+        "cancel" => link.cancel(event.small("flow"), event.number("seq", 0), &mut actions),
         _ => tell(link, event, &mut lines),
     }
     lines.extend(actions.iter().map(action));
@@ -165,7 +166,6 @@ fn tell(link: &mut Link, event: &Event<'_>, lines: &mut Vec<String>) {
     let (flow, seq) = (event.small("flow"), event.number("seq", 0));
     match event.verb {
         "close" => link.close(flow),
-        "cancel" => link.cancel(flow, seq),
         "state" => link.state(flow, event.number("processed", 0), event.number("credit", 0)),
         "outcome" => {
             let effect = Effect::from_str_name(event.text("effect")).expect("an effect's name");

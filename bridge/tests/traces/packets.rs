@@ -55,8 +55,17 @@ pub(crate) fn describe(packet: &Packet, out: &mut Vec<String>) {
             .quoted("detail", &goodbye.detail)
             .number("last_frame", goodbye.last_frame));
     }
-    if !head.fragment.is_empty() {
-        put(Line::inner("fragments").number("count", head.fragment.len() as u64));
+    for part in &head.fragment {
+        put(Line::inner("fragment")
+            .number("flow", part.flow)
+            .number("seq", part.seq)
+            .number("offset", part.offset)
+            .number("total", part.total)
+            .number("bytes", part.data.len() as u64)
+            .number("attempt", part.attempt)
+            .number("ttl_ms", part.ttl_ms)
+            .number("hops", part.hops)
+            .number("type", part.r#type));
     }
     packet.runs.iter().for_each(|r| run(r, &mut put));
 }

@@ -131,6 +131,7 @@ func (l *Link) onHello(hello *pb.Hello, out []Action) []Action {
 		return l.BadFrame(wrong, out)
 	}
 	both := inCommon(l.config.Capabilities, hello.Capabilities)
+	l.fragments = slices.Contains(both, uint32(pb.Capability_CAPABILITY_FRAGMENTS))
 	l.frame().Welcome = &pb.Welcome{
 		Protocol: version, Node: l.config.Node, Incarnation: l.config.Incarnation, Capabilities: both, Limits: l.ownLimits(),
 		Types: l.toldTypes(),
@@ -159,6 +160,7 @@ func (l *Link) onWelcome(welcome *pb.Welcome, out []Action) []Action {
 		return l.BadFrame(wrong, out)
 	}
 	both := inCommon(l.config.Capabilities, welcome.Capabilities)
+	l.fragments = slices.Contains(both, uint32(pb.Capability_CAPABILITY_FRAGMENTS))
 	l.phase = PhaseUp
 	return append(out, Action{Kind: ActionUp, Up: &Up{welcome.Node, welcome.Incarnation, welcome.Protocol, both, welcome.Types}})
 }

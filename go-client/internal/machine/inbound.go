@@ -82,7 +82,7 @@ func (l *Link) receiveUp(head *pb.Frame, out []Action) (_ []Action, err error) {
 			return out, err
 		}
 	}
-	if out, err = onSkips(head.Skip, out); err != nil {
+	if out, err = l.onSkips(head.Skip, out); err != nil {
 		return out, err
 	}
 	for _, reset := range head.Reset_ {
@@ -97,8 +97,8 @@ func (l *Link) receiveUp(head *pb.Frame, out []Action) (_ []Action, err error) {
 	if head.Goodbye != nil {
 		out = l.onGoodbye(head.Goodbye, out)
 	}
-	if len(head.Fragment) > 0 {
-		return out, errors.New("a Fragment came, and fragments were not negotiated")
+	if out, err = l.onFragments(head.Fragment, out); err != nil {
+		return out, err
 	}
 	if l.controls > MaxControls {
 		l.refusedFor = pb.RefusalReason_REFUSAL_REASON_NEVER_READS
@@ -107,7 +107,7 @@ func (l *Link) receiveUp(head *pb.Frame, out []Action) (_ []Action, err error) {
 	return out, nil
 }
 
-func onSkips(skips []*pb.Skip, out []Action) ([]Action, error) {
+func (l *Link) onSkips(skips []*pb.Skip, out []Action) ([]Action, error) {
 	var all uint64
 	for _, skip := range skips {
 		all += uint64(skip.Count)
@@ -118,7 +118,10 @@ func onSkips(skips []*pb.Skip, out []Action) ([]Action, error) {
 	for _, skip := range skips {
 		end := skip.First + min(uint64(skip.Count), math.MaxUint64-skip.First)
 		for seq := skip.First; seq < end; seq++ {
-			out = append(out, Action{Kind: ActionSkipped, Delivery: Delivery{Flow: skip.Flow, Seq: seq}})
+			unseen := false
+			if out, unseen = l.withdrawn(skip.Flow, seq, out); !unseen {
+				out = append(out, Action{Kind: ActionSkipped, Delivery: Delivery{Flow: skip.Flow, Seq: seq}})
+			}
 		}
 	}
 	return out, nil
@@ -160,6 +163,8 @@ func (l *Link) onClose(flow uint32, lastSeq uint64, out []Action) ([]Action, err
 		return out, fmt.Errorf("flow %d was closed and is not open", flow)
 	}
 	delete(l.inFlows, flow)
+	l.dropAssembly(closed)
+	l.largeDone(closed, math.MaxUint64)
 	if lastSeq < closed.lastSeq {
 		return out, fmt.Errorf("flow %d was closed at seq %d, and seq %d has come", flow, lastSeq, closed.lastSeq)
 	}
@@ -227,6 +232,8 @@ func (l *Link) onState(state *pb.StreamState, out []Action) ([]Action, error) {
 			out = append(out, Action{Kind: ActionCredit, Delivery: Delivery{Flow: flow}})
 		}
 	}
+	l.largeProcessed(sent, state.Processed)
+	out = l.largeRoom(flow, sent, out)
 	for _, outcome := range state.Outcomes {
 		outcome.Detail = short(outcome.Detail)
 		out = append(out, Action{Kind: ActionRefused, Delivery: Delivery{Flow: flow}, Outcome: outcome})
@@ -251,6 +258,8 @@ func (l *Link) onReset(reset *pb.StreamReset, out []Action) []Action {
 		})
 	}
 	if code == pb.Code_CODE_OK {
+		l.largeProcessed(sent, math.MaxUint64)
+		out = l.largeRoom(flow, sent, out)
 		l.flows[flow-1] = nil
 		l.free = append(l.free, flow)
 	}
@@ -276,7 +285,7 @@ func (l *Link) ReceiveItems(run *wire.Run, out []Action) []Action {
 // any of them: then they are delivered. False: nothing has happened, and ReceiveItems says what is wrong with which.
 func (l *Link) AcceptRun(flow uint32, firstSeq, count uint64, typeID, hops uint32, longest int) bool {
 	in, what := l.inFlows[flow], l.What(typeID)
-	if in == nil || what == nil || l.phase != PhaseUp {
+	if in == nil || what == nil || l.phase != PhaseUp || in.large.assembly != nil {
 		return false
 	}
 	// The payload is written with a tag and its length.
@@ -311,7 +320,7 @@ func (l *Link) receiveRun(run *wire.Run, out []Action) ([]Action, error) {
 				continue // a duplicate
 			}
 		}
-		if refusal := l.check(in, &d); refusal != nil {
+		if refusal := l.check(in, &d, uint64(l.limits.InlineBytes)); refusal != nil {
 			out = l.refuseItem(&d, refusal, out)
 		} else {
 			out = append(out, Action{Kind: ActionDeliver, Delivery: d})
@@ -324,16 +333,17 @@ func (l *Link) receiveRun(run *wire.Run, out []Action) ([]Action, error) {
 	return out, nil
 }
 
-// check checks one item, and fills in what its bytes say. In is nil for an item outside any stream.
-func (l *Link) check(in *inFlow, d *Delivery) *wire.Refusal {
+// check checks one item, of at most so many bytes with its prefixes, and fills in what its bytes say. In is nil for an item outside any
+// stream.
+func (l *Link) check(in *inFlow, d *Delivery, limit uint64) *wire.Refusal {
 	var prefixes wire.Presence
 	size := len(d.Body)
 	if in != nil {
 		if d.Seq > in.credit {
-			return refusal(pb.Code_CODE_MAILBOX_FULL, "seq %d of flow %d is beyond its credit of %d; wait for more",
-				d.Seq, d.Flow, in.credit)
+			return in.beyondCredit(d.Flow, d.Seq)
 		}
 		in.lastSeq = d.Seq
+		l.dropAssembly(in) // the rest of an earlier one does not come
 		prefixes = in.whoPresent
 		size += in.whoLen
 	}
@@ -354,7 +364,7 @@ func (l *Link) check(in *inFlow, d *Delivery) *wire.Refusal {
 		prefixes |= what.Present
 		d.Kind = what.Kind
 	}
-	if limit := l.limits.InlineBytes; uint64(size) > uint64(limit) {
+	if uint64(size) > limit {
 		return refusal(pb.Code_CODE_TOO_LARGE, "a message of %d bytes is over the limit of %d", size, limit)
 	}
 	var view wire.Envelope
@@ -372,6 +382,10 @@ func (l *Link) check(in *inFlow, d *Delivery) *wire.Refusal {
 		return refusal(pb.Code_CODE_UNDECODABLE, "an ask has no correlation; set one")
 	}
 	return nil
+}
+
+func (in *inFlow) beyondCredit(flow uint32, seq uint64) *wire.Refusal {
+	return refusal(pb.Code_CODE_MAILBOX_FULL, "seq %d of flow %d is beyond its credit of %d; wait for more", seq, flow, in.credit)
 }
 
 // commonKinds are the kinds below 128, so that no message costs a look into a map.

@@ -233,6 +233,7 @@ type outFlow struct {
 	closing bool
 	// frames that carried its messages and are not processed yet.
 	frames deque[sentFrame]
+	large  largeOut
 }
 
 // trim forgets the frames that have been processed.
@@ -250,6 +251,7 @@ type inFlow struct {
 	whoLen     int
 	lastSeq    uint64
 	credit     uint64
+	large      largeIn
 }
 
 // Link is the machine of one lane: handshake, numbering, credit, and the end.
@@ -262,6 +264,8 @@ type Link struct {
 	// peerNames are those that the peer may have by its certificate, if identified.
 	peerNames  []string
 	identified bool
+	// fragments: both sides can put messages together.
+	fragments bool
 
 	// Out.
 	number uint64
@@ -284,11 +288,13 @@ type Link struct {
 	flows    []*outFlow
 	free     []uint32
 	types    map[string]uint32
+	leaving  leavingLarge
 
 	// In.
 	lastNumber uint64
 	inFlows    map[uint32]*inFlow
 	inTypes    []*wire.What
+	coming     comingLarge
 	view       wire.Envelope
 
 	// Liveness.

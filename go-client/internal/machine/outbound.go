@@ -44,12 +44,13 @@ type Sent struct {
 	Refusal *wire.Refusal
 }
 
-// queued is one thing that waits for the writer: exactly one of an item or a head field.
+// queued is one thing that waits for the writer: an item, a head field or a large message.
 type queued struct {
 	// size is about how many bytes it takes in a frame.
 	size int
 	// head is a *pb.StreamOpen, TypeDef, StreamState, Skip, StreamReset or Move; nil for an item.
 	head     any
+	large    *transfer // or a message that leaves in parts
 	flow     uint32
 	seq      uint64
 	hops     uint32
@@ -108,17 +109,26 @@ func (l *Link) Send(flow uint32, what *wire.What, deadline Millis, hops uint32, 
 	if out == nil {
 		return Sent{Result: SendRefused, Refusal: refusal(pb.Code_CODE_UNAVAILABLE, "the stream is not bound on this link")}
 	}
-	if refused := l.refusal(what, out.whoLen+len(what.Bytes)+len(body)); refused != nil {
+	out.large.wanted = 0
+	size := out.whoLen + len(what.Bytes) + len(body)
+	if refused := l.refusal(what, size); refused != nil {
 		return Sent{Result: SendRefused, Refusal: refused}
+	}
+	hasCredit := out.nextSeq <= out.credit && !out.large.sending
+	if l.isLarge(size) {
+		if !hasCredit {
+			return Sent{Result: SendNoCredit}
+		}
+		return l.sendLarge(out, l.transfer(flow, what, deadline, hops, body))
 	}
 	if l.queuedBytes+len(body)+itemOverhead > MaxQueuedBytes {
 		l.noRoomSaid = true
 		return Sent{Result: SendNoRoom}
 	}
-	seq := out.nextSeq
-	if seq > out.credit {
+	if !hasCredit {
 		return Sent{Result: SendNoCredit}
 	}
+	seq := out.nextSeq
 	l.pushItem(flow, seq, what, deadline, hops, body)
 	out.nextSeq++
 	return Sent{Result: SendQueued, Seq: seq}
@@ -129,7 +139,7 @@ func (l *Link) Send(flow uint32, what *wire.What, deadline Millis, hops uint32, 
 func (l *Link) SendAtOnce(flow uint32, what *wire.What, size int) (seq uint64, typeID uint32, ok bool) {
 	typeID, ok = l.typeAtOnce(what)
 	out := l.openFlow(flow)
-	if !ok || out == nil || out.nextSeq > out.credit || l.refusal(what, out.whoLen+len(what.Bytes)+size) != nil {
+	if !ok || out == nil || out.nextSeq > out.credit || !l.goesAtOnce(out, what, size) {
 		return 0, 0, false
 	}
 	seq = out.nextSeq
@@ -138,10 +148,16 @@ func (l *Link) SendAtOnce(flow uint32, what *wire.What, size int) (seq uint64, t
 	return seq, typeID, true
 }
 
-// IsSpent says whether a flow has used up its credit.
+// goesAtOnce: one of this size is not refused, does not go in parts, and follows none that does.
+func (l *Link) goesAtOnce(out *outFlow, what *wire.What, size int) bool {
+	size += out.whoLen + len(what.Bytes)
+	return !out.large.sending && !l.isLarge(size) && l.refusal(what, size) == nil
+}
+
+// IsSpent says whether a flow has used up its credit, or has to wait for the end of a large message.
 func (l *Link) IsSpent(flow uint32) bool {
 	out := l.outFlow(flow)
-	return out != nil && out.nextSeq > out.credit
+	return out != nil && !out.isReady(l.share())
 }
 
 // Credited is what the peer says of an outgoing flow past the packets; true: it has credit. What was said before counts if it was more,
@@ -155,7 +171,8 @@ func (l *Link) Credited(flow uint32, processed, credit uint64) bool {
 	out.received = max(out.received, out.processed)
 	out.trim()
 	out.credit = max(out.credit, min(credit, out.processed+MaxWindow))
-	return out.nextSeq <= out.credit
+	l.largeProcessed(out, processed)
+	return out.isReady(l.share())
 }
 
 // OpenFlows are the outgoing flows whose numbers are taken.
@@ -171,7 +188,7 @@ func (l *Link) OpenFlows() (flows []uint32) {
 // StateAtOnce raises the credit of an incoming flow, which its sender is told past the packets; false: say it by State.
 func (l *Link) StateAtOnce(flow uint32, credit uint64) bool {
 	in := l.inFlows[flow]
-	if in == nil || l.states[flow] != nil {
+	if in == nil || l.states[flow] != nil || len(in.large.whole) > 0 { // who waits until a large message is processed waits for a packet
 		return false
 	}
 	in.credit = max(in.credit, credit)
@@ -181,7 +198,8 @@ func (l *Link) StateAtOnce(flow uint32, credit uint64) bool {
 // AnswerAtOnce is SendAtOnce outside any stream.
 func (l *Link) AnswerAtOnce(what *wire.What, size int) (typeID uint32, ok bool) {
 	typeID, ok = l.typeAtOnce(what)
-	return typeID, ok && l.refusal(what, len(what.Bytes)+size) == nil
+	size += len(what.Bytes)
+	return typeID, ok && !l.isLarge(size) && l.refusal(what, size) == nil
 }
 
 // typeAtOnce is the number of a what that the peer knows.
@@ -222,7 +240,7 @@ func (l *Link) QueuedBytes() int { return l.queuedBytes }
 // flow and the type, whose number is returned; 0 = it may not.
 func (l *Link) Beside(flow uint32, what *wire.What, size int) (typeID uint32) {
 	out := l.openFlow(flow)
-	if out == nil || l.queue.len() > 0 || l.refusal(what, out.whoLen+len(what.Bytes)+size) != nil {
+	if out == nil || l.queue.len() > 0 || !l.goesAtOnce(out, what, size) {
 		return 0
 	}
 	typeID, _ = l.typeAtOnce(what)
@@ -243,6 +261,9 @@ func (l *Link) Forward(what *wire.What, deadline Millis, hops uint32, body []byt
 	if refused := l.refusal(what, len(what.Bytes)+len(body)); refused != nil {
 		return Sent{Result: SendRefused, Refusal: refused}
 	}
+	if l.isLarge(len(what.Bytes) + len(body)) {
+		return l.forwardLarge(l.transfer(0, what, deadline, hops, body))
+	}
 	if l.queuedBytes+len(body)+itemOverhead > MaxQueuedAnswers {
 		return Sent{Result: SendNoRoom}
 	}
@@ -252,10 +273,10 @@ func (l *Link) Forward(what *wire.What, deadline Millis, hops uint32, body []byt
 
 // refusal says why an envelope of this type and size can never be sent here.
 func (l *Link) refusal(what *wire.What, size int) *wire.Refusal {
-	switch limit := l.peerLimits.InlineBytes; {
+	switch limit := largest(l.peerLimits, l.fragments); {
 	case !l.IsUp():
 		return refusal(pb.Code_CODE_UNAVAILABLE, "the link is not up")
-	case uint64(size) > uint64(limit):
+	case uint64(size) > limit:
 		return refusal(pb.Code_CODE_TOO_LARGE, "a message of %d bytes is over the link's limit of %d", size, limit)
 	case len(what.Bytes) > wire.MaxWhoBytes:
 		return refusal(pb.Code_CODE_TOO_LARGE, "the message's type is over 4 KiB")
@@ -264,11 +285,17 @@ func (l *Link) refusal(what *wire.What, size int) *wire.Refusal {
 	}
 }
 
-func (l *Link) pushItem(flow uint32, seq uint64, what *wire.What, deadline Millis, hops uint32, body []byte) {
-	typeID := l.typeID(what)
+// typed is the number of the type on this lane, and the item.
+func (l *Link) typed(what *wire.What, body []byte) (typeID uint32, item []byte) {
+	typeID = l.typeID(what)
 	if typeID == 0 && len(what.Bytes) > 0 {
 		body = wire.Join(nil, what.Bytes, body)
 	}
+	return typeID, body
+}
+
+func (l *Link) pushItem(flow uint32, seq uint64, what *wire.What, deadline Millis, hops uint32, body []byte) {
+	typeID, body := l.typed(what, body)
 	l.queuedBytes += len(body) + itemOverhead
 	l.queue.push(queued{
 		size: headItem + len(body), flow: flow, seq: seq, hops: hops, typeID: typeID, deadline: deadline, body: body,
@@ -296,17 +323,29 @@ func (l *Link) typeID(what *wire.What) uint32 {
 func (l *Link) Close(flow uint32) {
 	if out := l.openFlow(flow); out != nil {
 		out.closing = true
-		l.pushOpen(&pb.StreamOpen{
-			Flow: flow, Stream: out.stream, FirstSeq: out.nextSeq, Mode: pb.Mode_MODE_FLOW, Close: true,
-		})
+		if !out.large.sending {
+			l.pushClose(flow, out)
+		}
 	}
 }
 
-// Cancel tells the receiver that an asker has stopped waiting.
-func (l *Link) Cancel(flow uint32, seq uint64) {
+// pushClose tells the end of a binding, behind everything that was sent on it.
+func (l *Link) pushClose(flow uint32, out *outFlow) {
+	l.pushOpen(&pb.StreamOpen{Flow: flow, Stream: out.stream, FirstSeq: out.nextSeq, Mode: pb.Mode_MODE_FLOW, Close: true})
+}
+
+// Cancel tells the receiver that an asker has stopped waiting. An ask that has not left whole leaves no more.
+func (l *Link) Cancel(flow uint32, seq uint64, actions []Action) []Action {
+	gaveUp := l.giveUp(flow, seq)
 	if out := l.openFlow(flow); out != nil && out.processed < seq && seq < out.nextSeq {
 		l.push(&pb.Skip{Flow: flow, First: seq, Count: 1, Reason: pb.Code_CODE_CANCELLED}, smallHead)
+		if gaveUp {
+			actions = append(actions, Action{Kind: ActionCredit, Delivery: Delivery{Flow: flow}})
+		}
+	} else if out := l.outFlow(flow); gaveUp && out != nil {
+		l.pushClose(flow, out)
 	}
+	return actions
 }
 
 // SendMove queues a step of a move, behind every item that was sent before it. Its bytes count for no bound here: the
@@ -330,6 +369,7 @@ func (l *Link) SendMove(step *pb.Move) *wire.Refusal {
 func (l *Link) State(flow uint32, processed, credit uint64) {
 	if in := l.inFlows[flow]; in != nil {
 		in.credit = max(in.credit, credit)
+		l.largeDone(in, processed)
 		state := l.nextState(flow)
 		state.Processed = max(state.Processed, processed)
 		state.Received = in.lastSeq

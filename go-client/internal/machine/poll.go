@@ -12,7 +12,7 @@ import (
 // Poll makes the next packet: the writer is ready. It is nil if there is nothing to say. The packet is the caller's.
 func (l *Link) Poll(now Millis, out []Action) (*wire.Packet, []Action) {
 	// A Goodbye in a frame of its own, since heads are acted on before runs.
-	if l.draining && l.phase != PhaseDown && l.queue.len() == 0 {
+	if l.draining && l.phase != PhaseDown && l.queue.len() == 0 && len(l.leaving.transfers) == 0 {
 		out = l.endDrain(out)
 	}
 	if l.phase == PhaseDown {
@@ -29,8 +29,9 @@ func (l *Link) Poll(now Millis, out []Action) (*wire.Packet, []Action) {
 	var runs []wire.Run
 	if l.phase == PhaseUp {
 		waited := l.queue.len()
-		runs = l.fill(size, now)
-		l.frontWaits = waited > 0 && waited == l.queue.len()
+		runs, size = l.fill(size, now)
+		l.frontWaits = waited > 0 && waited == l.queue.len() && len(l.head.GetFragment()) == 0
+		l.addFragments(size, now, runs)
 	}
 	if l.head == nil && runs == nil {
 		return nil, out
@@ -41,6 +42,7 @@ func (l *Link) Poll(now Millis, out []Action) (*wire.Packet, []Action) {
 	packet.Head.Number = l.number
 	packet.Head.SentMs = uint32(since(now, l.openedAt))
 	l.noteFrames(runs)
+	out = l.noteFragments(packet.Head.Fragment, out)
 	if l.noRoomSaid && l.queuedBytes < MaxQueuedBytes/2 {
 		l.noRoomSaid = false
 		out = append(out, Action{Kind: ActionRoom})
@@ -53,7 +55,7 @@ func (l *Link) HasOutput() bool {
 	if l.phase == PhaseDown {
 		return l.goodbyeSaid
 	}
-	return l.phase == PhaseUp && l.queue.len() > 0 || l.draining || len(l.states) > 0 || l.head != nil
+	return l.phase == PhaseUp && (l.queue.len() > 0 || len(l.leaving.transfers) > 0) || l.draining || len(l.states) > 0 || l.head != nil
 }
 
 // takeStates moves states into the head, up to a packet's size; the flows take turns.
@@ -80,12 +82,22 @@ func (l *Link) takeStates() (size int) {
 // fill moves what is queued into the packet. A head field behind an item of the queue must not overtake it, and a reader
 // acts on heads first: so the packet ends there. So it does at a field behind a step of a move, which a reader would act on
 // before the step: a stream to an actor that has just been committed must find it there.
-func (l *Link) fill(size int, now Millis) (runs []wire.Run) {
+func (l *Link) fill(size int, now Millis) (runs []wire.Run, _ int) {
+	most := PacketBytes
+	if len(l.leaving.transfers) > 0 {
+		most -= quantum
+	}
 	for l.queue.len() > 0 {
 		next := l.queue.front()
+		if next.large != nil {
+			if !l.startTransfer(next.large, &size, now, runs) {
+				break
+			}
+			continue
+		}
 		_, isMove := next.head.(*pb.Move)
-		overtakes := next.head != nil && (runs != nil || !isMove && len(l.head.GetMove()) > 0)
-		if size > 0 && size+next.size > PacketBytes || overtakes {
+		overtakes := next.head != nil && (runs != nil || len(l.head.GetFragment()) > 0 || !isMove && len(l.head.GetMove()) > 0)
+		if size > 0 && size+next.size > most || overtakes {
 			break
 		}
 		size += next.size
@@ -98,7 +110,7 @@ func (l *Link) fill(size int, now Millis) (runs []wire.Run) {
 		}
 		l.queue.pop()
 	}
-	return runs
+	return runs, size
 }
 
 func (l *Link) addHead(field any) {

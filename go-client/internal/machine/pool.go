@@ -66,6 +66,8 @@ type stream struct {
 	initial uint64
 	// toldProcessed and toldCredit are what the sender knows.
 	toldProcessed, toldCredit uint64
+	// Its sender is told as soon as awaited is processed; lastAwaited comes after it. 0 = none.
+	awaited, lastAwaited uint64
 	// dirty is the stream's place in Pool.dirty, -1 if it is not there.
 	dirty int
 }
@@ -234,6 +236,26 @@ func (p *Pool) ReleaseRun(key StreamKey, first, n uint64) {
 	p.mark(s)
 }
 
+// AwaitProcessed: the sender waits to hear that this message, which has arrived, is processed.
+func (p *Pool) AwaitProcessed(key StreamKey, seq uint64) {
+	if s := p.streams[key]; s != nil {
+		s.lastAwaited = seq
+		if s.awaited == 0 {
+			s.awaited = seq
+		}
+	}
+}
+
+// heard: the sender is told how far its messages are processed.
+func (s *stream) heard(processed uint64) {
+	if s.awaited <= processed {
+		s.awaited = 0
+		if s.lastAwaited > processed {
+			s.awaited = s.lastAwaited
+		}
+	}
+}
+
 // Refused uses up the credit of a seq that came and was refused before it could arrive. It takes no permit.
 func (p *Pool) Refused(key StreamKey, seq uint64) {
 	if s := p.streams[key]; s != nil && seq <= s.credit {
@@ -272,8 +294,10 @@ func (p *Pool) Grants(drained bool, out []Grant) []Grant {
 		more := p.raise(s, window, drained)
 		processed := s.processed()
 		half := processed >= s.toldProcessed+(window+1)/2
-		if s.credit > s.toldCredit || half || drained && processed > s.toldProcessed {
+		awaited := s.awaited > 0 && processed >= s.awaited
+		if s.credit > s.toldCredit || half || awaited || drained && processed > s.toldProcessed {
 			s.toldProcessed, s.toldCredit = processed, s.credit
+			s.heard(processed)
 			out = append(out, Grant{s.key, processed, s.credit})
 		} else if processed > s.toldProcessed {
 			more = true

@@ -156,7 +156,9 @@ func playTell(l *Link, e event) (lines []line) {
 	case "close":
 		l.Close(flow)
 	case "cancel":
-		l.Cancel(flow, seq)
+		for _, a := range l.Cancel(flow, seq, nil) {
+			lines = append(lines, describeAction(&a))
+		}
 	case "state":
 		l.State(flow, e.number("processed"), e.number("credit"))
 	case "outcome":

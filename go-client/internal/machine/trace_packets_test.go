@@ -61,8 +61,10 @@ func describe(p *wire.Packet, out []line) []line {
 	if g := h.Goodbye; g != nil {
 		put(inside("goodbye").number("code", uint64(g.Code)).quoted("detail", g.Detail).number("last_frame", g.LastFrame))
 	}
-	if len(h.Fragment) > 0 {
-		put(inside("fragments").number("count", uint64(len(h.Fragment))))
+	for _, f := range h.Fragment {
+		put(inside("fragment").number("flow", uint64(f.Flow)).number("seq", f.Seq).number("offset", f.Offset).
+			number("total", f.Total).number("bytes", uint64(len(f.Data))).number("attempt", uint64(f.Attempt)).
+			number("ttl_ms", uint64(f.TtlMs)).number("hops", uint64(f.Hops)).number("type", uint64(f.Type)))
 	}
 	return describeRuns(p.Runs, out)
 }

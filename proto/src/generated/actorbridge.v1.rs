@@ -728,7 +728,8 @@ pub struct Limits {
     /// Default 16: usable in the frame that opens a stream.
     #[prost(uint32, tag = "5")]
     pub initial_credit: u32,
-    /// Default 64 MiB of half-received fragments on a link.
+    /// Default 64 MiB: messages larger than inline_bytes that a peer may have sent on streams of a link, in part or whole, and that are not
+    /// processed yet; and as much again of answers that have come in part.
     #[prost(uint64, tag = "6")]
     pub assembly_bytes: u64,
     /// Default 5,000. A link is dead after 3 without a Pong.
@@ -841,8 +842,6 @@ pub struct StreamState {
     pub actor_epoch: u64,
     #[prost(fixed64, tag = "9")]
     pub actor_incarnation: u64,
-    #[prost(uint64, tag = "10")]
-    pub fragment_upto: u64,
 }
 impl ::prost::Name for StreamState {
     const NAME: &'static str = "StreamState";
@@ -917,13 +916,17 @@ impl ::prost::Name for Run {
         "/actorbridge.v1.Run".into()
     }
 }
-/// A part of a message too large for one frame.
+/// A part of a message that is larger than the peer's inline_bytes. The parts of one message follow each other in the order of their
+/// offsets; parts of others, and whole messages of other flows, may come between them.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Fragment {
+    /// 0 = off-stream: the envelope is complete or an answer, at most once.
     #[prost(uint32, tag = "1")]
     pub flow: u32,
+    /// The message's seq. Off-stream the sender's number of the message, 1, 2, 3 ... on this lane.
     #[prost(uint64, tag = "2")]
     pub seq: u64,
+    /// Of data in the item, and how many bytes the item has.
     #[prost(uint64, tag = "3")]
     pub offset: u64,
     #[prost(uint64, tag = "4")]
@@ -932,10 +935,15 @@ pub struct Fragment {
     pub data: ::prost::bytes::Bytes,
     #[prost(uint32, tag = "6")]
     pub attempt: u32,
+    /// As in a Run, when this part was sent: the last one's counts. 0 = no deadline.
     #[prost(uint32, tag = "7")]
     pub ttl_ms: u32,
-    #[prost(fixed32, tag = "8")]
-    pub whole_crc32c: u32,
+    /// As in a Run.
+    #[prost(uint32, tag = "8")]
+    pub hops: u32,
+    /// TypeDef id; 0 = in the item.
+    #[prost(uint32, tag = "9")]
+    pub r#type: u32,
 }
 impl ::prost::Name for Fragment {
     const NAME: &'static str = "Fragment";
@@ -2466,7 +2474,7 @@ const FILE_DESCRIPTOR_SET: &[u8] = b"\
     TYPE_MSGPACK\x10\x02\x12\x14\x0a\x10CONTENT_TYPE_R\
     AW\x10\x03*N\x0a\x0bCompression\x12\x14\x0a\x10COMPRESSI\
     ON_NONE\x10\x00\x12\x14\x0a\x10COMPRESSION_ZSTD\x10\x01\x12\
-    \x13\x0a\x0fCOMPRESSION_LZ4\x10\x02b\x06proto3\x0a\xe5/\x0a\
+    \x13\x0a\x0fCOMPRESSION_LZ4\x10\x02b\x06proto3\x0a\xc5/\x0a\
     \x1aactorbridge/v1/frame.proto\x12\x0eact\
     orbridge.v1\x1a\x1bactorbridge/v1/erro\
     rs.proto\"\xab\x05\x0a\x05Frame\x12+\x0a\x05hello\x18\x01 \x01(\
@@ -2533,7 +2541,7 @@ const FILE_DESCRIPTOR_SET: &[u8] = b"\
     t_epoch\x18\x09 \x01(\x04R\x0btargetEpoch\x12\x14\x0a\x05cl\
     ose\x18\x0a \x01(\x08R\x05close\x12\x18\x0a\x07binding\x18\x0b \x01(\
     \x0dR\x07binding\x12\x14\x0a\x05after\x18\x0c \x01(\x0dR\x05after\
-    \"\xc9\x02\x0a\x0bStreamState\x12\x12\x0a\x04flow\x18\x01 \x01(\x0dR\x04\
+    \"\xa4\x02\x0a\x0bStreamState\x12\x12\x0a\x04flow\x18\x01 \x01(\x0dR\x04\
     flow\x12\x1c\x0a\x09processed\x18\x02 \x01(\x04R\x09process\
     ed\x12\x1a\x0a\x08received\x18\x03 \x01(\x04R\x08received\x12\x16\
     \x0a\x06credit\x18\x04 \x01(\x04R\x06credit\x123\x0a\x08outcom\
@@ -2542,27 +2550,26 @@ const FILE_DESCRIPTOR_SET: &[u8] = b"\
     ges\x12\x14\x0a\x05known\x18\x07 \x01(\x08R\x05known\x12\x1f\x0a\x0bact\
     or_epoch\x18\x08 \x01(\x04R\x0aactorEpoch\x12+\x0a\x11ac\
     tor_incarnation\x18\x09 \x01(\x06R\x10actorInca\
-    rnation\x12#\x0a\x0dfragment_upto\x18\x0a \x01(\x04R\x0c\
-    fragmentUpto\"\xb4\x01\x0a\x07Outcome\x12\x10\x0a\x03seq\x18\
-    \x01 \x01(\x04R\x03seq\x12(\x0a\x04code\x18\x02 \x01(\x0e2\x14.actor\
-    bridge.v1.CodeR\x04code\x12.\x0a\x06effect\x18\x03\
-    \x20\x01(\x0e2\x16.actorbridge.v1.EffectR\x06ef\
-    fect\x12\x16\x0a\x06detail\x18\x04 \x01(\x09R\x06detail\x12%\x0a\x0e\
-    local_attempts\x18\x05 \x01(\x0dR\x0dlocalAttem\
-    pts\"\xdf\x01\x0a\x03Run\x12\x12\x0a\x04flow\x18\x01 \x01(\x0dR\x04flow\x12\
-    \x1b\x0a\x09first_seq\x18\x02 \x01(\x04R\x08firstSeq\x12\x1a\x0a\x08\
-    resolved\x18\x03 \x01(\x04R\x08resolved\x12\x18\x0a\x07atte\
-    mpt\x18\x04 \x01(\x0dR\x07attempt\x12\x15\x0a\x06ttl_ms\x18\x05 \x03\
-    (\x0dR\x05ttlMs\x12\x16\x0a\x06queued\x18\x06 \x01(\x0dR\x06queue\
-    d\x12\x12\x0a\x04type\x18\x07 \x03(\x0dR\x04type\x12\x12\x0a\x04hops\x18\x08 \
-    \x01(\x0dR\x04hops\x12\x1a\x0a\x08envelope\x18\x0f \x03(\x0cR\x08env\
-    elope\"\xc6\x01\x0a\x08Fragment\x12\x12\x0a\x04flow\x18\x01 \x01(\x0d\
-    R\x04flow\x12\x10\x0a\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\x0a\x06offs\
-    et\x18\x03 \x01(\x04R\x06offset\x12\x14\x0a\x05total\x18\x04 \x01(\x04R\
-    \x05total\x12\x12\x0a\x04data\x18\x05 \x01(\x0cR\x04data\x12\x18\x0a\x07at\
-    tempt\x18\x06 \x01(\x0dR\x07attempt\x12\x15\x0a\x06ttl_ms\x18\x07\
-    \x20\x01(\x0dR\x05ttlMs\x12!\x0a\x0cwhole_crc32c\x18\x08 \x01(\
-    \x07R\x0bwholeCrc32c\"t\x0a\x04Skip\x12\x12\x0a\x04flow\x18\x01\
+    rnation\"\xb4\x01\x0a\x07Outcome\x12\x10\x0a\x03seq\x18\x01 \x01(\x04\
+    R\x03seq\x12(\x0a\x04code\x18\x02 \x01(\x0e2\x14.actorbridg\
+    e.v1.CodeR\x04code\x12.\x0a\x06effect\x18\x03 \x01(\x0e2\
+    \x16.actorbridge.v1.EffectR\x06effect\x12\
+    \x16\x0a\x06detail\x18\x04 \x01(\x09R\x06detail\x12%\x0a\x0elocal\
+    _attempts\x18\x05 \x01(\x0dR\x0dlocalAttempts\"\xdf\
+    \x01\x0a\x03Run\x12\x12\x0a\x04flow\x18\x01 \x01(\x0dR\x04flow\x12\x1b\x0a\x09fi\
+    rst_seq\x18\x02 \x01(\x04R\x08firstSeq\x12\x1a\x0a\x08resol\
+    ved\x18\x03 \x01(\x04R\x08resolved\x12\x18\x0a\x07attempt\x18\x04\
+    \x20\x01(\x0dR\x07attempt\x12\x15\x0a\x06ttl_ms\x18\x05 \x03(\x0dR\x05t\
+    tlMs\x12\x16\x0a\x06queued\x18\x06 \x01(\x0dR\x06queued\x12\x12\x0a\x04\
+    type\x18\x07 \x03(\x0dR\x04type\x12\x12\x0a\x04hops\x18\x08 \x01(\x0dR\x04\
+    hops\x12\x1a\x0a\x08envelope\x18\x0f \x03(\x0cR\x08envelope\
+    \"\xcb\x01\x0a\x08Fragment\x12\x12\x0a\x04flow\x18\x01 \x01(\x0dR\x04flo\
+    w\x12\x10\x0a\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\x0a\x06offset\x18\x03 \
+    \x01(\x04R\x06offset\x12\x14\x0a\x05total\x18\x04 \x01(\x04R\x05tota\
+    l\x12\x12\x0a\x04data\x18\x05 \x01(\x0cR\x04data\x12\x18\x0a\x07attempt\
+    \x18\x06 \x01(\x0dR\x07attempt\x12\x15\x0a\x06ttl_ms\x18\x07 \x01(\x0dR\
+    \x05ttlMs\x12\x12\x0a\x04hops\x18\x08 \x01(\x0dR\x04hops\x12\x12\x0a\x04ty\
+    pe\x18\x09 \x01(\x0dR\x04type\"t\x0a\x04Skip\x12\x12\x0a\x04flow\x18\x01\
     \x20\x01(\x0dR\x04flow\x12\x14\x0a\x05first\x18\x02 \x01(\x04R\x05first\
     \x12\x14\x0a\x05count\x18\x03 \x01(\x0dR\x05count\x12,\x0a\x06reason\
     \x18\x04 \x01(\x0e2\x14.actorbridge.v1.CodeR\x06re\

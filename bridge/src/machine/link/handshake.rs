@@ -8,6 +8,8 @@ use super::{Action, GoodbyeCode, Link, MAX_NODE_NAME, MAX_READS, Phase, READS_BY
 const MIN_FRAME: u32 = 144 << 10;
 /// What a frame with one item may hold beside it.
 const FRAME_OVERHEAD: u32 = 8 << 10;
+/// Both sides put messages together from fragments.
+const FRAGMENTS: u32 = v1::Capability::Fragments as u32;
 /// What a message type takes in a Hello beside its name, at most.
 const READS_OVERHEAD: usize = 32;
 
@@ -125,6 +127,7 @@ impl Link {
         }
         let mut both = self.config.capabilities.clone();
         both.retain(|c| hello.capabilities.contains(c));
+        self.fragments = both.contains(&FRAGMENTS);
         self.head.welcome = Some(v1::Welcome {
             protocol: version,
             node: self.config.node.clone(),
@@ -170,6 +173,7 @@ impl Link {
         }
         let mut both = self.config.capabilities.clone();
         both.retain(|c| welcome.capabilities.contains(c));
+        self.fragments = both.contains(&FRAGMENTS);
         self.phase = Phase::Up;
         out.push(Action::Up {
             peer: welcome.node.clone(),

@@ -3,9 +3,9 @@
 use actorbridge_proto::wire::Value;
 
 use super::{
-    Action, BindingNumber, Bytes, Code, Delivery, Effect, EnvelopeView, InFlow, Item, Kind, Link, MAX_CONTROLS,
-    MAX_HOPS, MAX_OUTCOMES, MAX_SEQ, MAX_TYPES, MAX_WINDOW, OUTCOMES_IN_STATE, Packet, Phase, Queued, Refusal,
-    RefusalReason, Run, Send, What, Who, short, v1, writer,
+    Action, BindingNumber, Bytes, Code, Delivery, Effect, EnvelopeView, InFlow, Item, Kind, LargeIn, Link,
+    MAX_CONTROLS, MAX_HOPS, MAX_OUTCOMES, MAX_SEQ, MAX_TYPES, MAX_WINDOW, OUTCOMES_IN_STATE, Packet, Phase, Queued,
+    Refusal, RefusalReason, Run, Send, What, Who, short, v1, writer,
 };
 
 /// Most seqs that the Skips of one frame may withdraw: each is acted on by itself.
@@ -79,9 +79,7 @@ impl Link {
         if let Some(goodbye) = &head.goodbye {
             self.on_goodbye(goodbye, out);
         }
-        if !head.fragment.is_empty() {
-            return Err("a Fragment came, and fragments were not negotiated".into());
-        }
+        self.on_fragments(head.fragment, out)?;
         if self.controls > MAX_CONTROLS {
             self.refused_for = Some(RefusalReason::NeverReads);
             return Err(format!(
@@ -91,14 +89,18 @@ impl Link {
         Ok(())
     }
 
-    fn on_skips(&self, skips: &[v1::Skip], out: &mut Vec<Action>) -> Result<(), String> {
+    fn on_skips(&mut self, skips: &[v1::Skip], out: &mut Vec<Action>) -> Result<(), String> {
         let all: u64 = skips.iter().map(|s| u64::from(s.count)).sum();
         if all > MAX_SKIPS {
             return Err(format!("the Skips of a frame name {all} seqs; at most {MAX_SKIPS}"));
         }
         for skip in skips {
             let last = skip.first.saturating_add(u64::from(skip.count));
-            out.extend((skip.first..last).map(|seq| Action::Skipped { flow: skip.flow, seq }));
+            for seq in skip.first..last {
+                if !self.withdrawn(skip.flow, seq, out) {
+                    out.push(Action::Skipped { flow: skip.flow, seq });
+                }
+            }
         }
         Ok(())
     }
@@ -132,6 +134,7 @@ impl Link {
                 who_len: who.bytes.len(),
                 last_seq,
                 credit: last_seq + u64::from(limits.initial_credit),
+                large: LargeIn::default(),
             },
         );
         out.push(Action::Opened {
@@ -149,6 +152,8 @@ impl Link {
 
     /// The end of a binding: the peer is told what became of it, and that the flow's number is free again.
     fn on_close(&mut self, flow: u32, last_seq: u64, out: &mut Vec<Action>) -> Result<(), String> {
+        self.drop_assembly(flow);
+        self.large_done(flow, u64::MAX);
         let Some(closed) = self.in_flows.remove(&flow) else {
             return Err(format!("flow {flow} was closed and is not open"));
         };
@@ -233,6 +238,8 @@ impl Link {
                 out.push(Action::Credit { flow });
             }
         }
+        self.large_processed(flow, state.processed);
+        self.large_room(flow, out);
         let refused = |mut outcome: v1::Outcome| {
             outcome.detail = short(&outcome.detail);
             Action::Refused { flow, outcome }
@@ -257,6 +264,8 @@ impl Link {
                 moved,
             });
         } else if code == Code::Ok {
+            self.large_processed(flow, u64::MAX);
+            self.large_room(flow, out);
             self.flows[flow as usize - 1] = None;
             self.free.push(flow);
         }
@@ -295,6 +304,7 @@ impl Link {
         let last = first_seq.saturating_add(count - count.min(1));
         let good = self.phase == Phase::Up
             && good_kind
+            && !inbound.large.is_assembling()
             && (present | payload) & inbound.who_present == 0
             && present & payload == 0
             && hops <= MAX_HOPS
@@ -327,9 +337,10 @@ impl Link {
         if flow != 0 && (first_seq == 0 || first_seq > MAX_SEQ) {
             return Err(format!("a run of flow {flow} begins at seq {first_seq}"));
         }
+        let inline = u64::from(self.limits().inline_bytes);
         for (i, item) in (0_u64..).zip(run.items) {
             let seq = if flow == 0 { 0 } else { first_seq + i };
-            match self.check(flow, seq, run.hops, &item) {
+            match self.check(flow, seq, run.hops, &item, inline) {
                 Ok(None) => {}
                 Ok(Some(mut delivery)) => {
                     delivery.attempt = run.attempt;
@@ -347,25 +358,30 @@ impl Link {
         Ok(())
     }
 
-    /// Checks one item. `None` = a duplicate, dropped.
-    fn check(&mut self, flow: u32, seq: u64, hops: u32, item: &Item) -> Result<Option<Delivery>, Refusal> {
+    /// Checks one item, of at most so many bytes with its prefixes. `None` = a duplicate, dropped.
+    pub(super) fn check(
+        &mut self,
+        flow: u32,
+        seq: u64,
+        hops: u32,
+        item: &Item,
+        limit: u64,
+    ) -> Result<Option<Delivery>, Refusal> {
         let refuse = |code, detail: String| Err(Refusal { code, detail });
-        let inline = self.limits().inline_bytes;
         let (mut prefixes, mut size) = (0, item.body.len());
         if let Some(inbound) = self.in_flows.get_mut(&flow) {
             if seq <= inbound.last_seq {
                 return Ok(None);
             }
             if seq > inbound.credit {
-                let detail = format!(
-                    "seq {seq} of flow {flow} is beyond its credit of {}; wait for more",
-                    inbound.credit
-                );
-                return refuse(Code::MailboxFull, detail);
+                return refuse(Code::MailboxFull, inbound.beyond_credit(flow, seq));
             }
             inbound.last_seq = seq;
             prefixes = inbound.who_present;
             size += inbound.who_len;
+            if inbound.large.is_assembling() {
+                self.drop_assembly(flow); // the rest of an earlier one does not come
+            }
         }
         if hops > MAX_HOPS {
             return refuse(
@@ -393,10 +409,10 @@ impl Link {
             }
             prefixes |= what.present;
         }
-        if size > inline as usize {
+        if size as u64 > limit {
             return refuse(
                 Code::TooLarge,
-                format!("a message of {size} bytes is over the limit of {inline}"),
+                format!("a message of {size} bytes is over the limit of {limit}"),
             );
         }
         let view = EnvelopeView::read_body(&item.body, prefixes)?;
@@ -415,7 +431,7 @@ impl Link {
         }))
     }
 
-    fn refuse_item(&mut self, flow: u32, seq: u64, refusal: Refusal, item: Item, out: &mut Vec<Action>) {
+    pub(super) fn refuse_item(&mut self, flow: u32, seq: u64, refusal: Refusal, item: Item, out: &mut Vec<Action>) {
         // The body may be what is wrong with it: read it as far as it goes.
         let (kind, correlation) = peek(&item.body);
         let kind = self.what(item.type_id).map_or(kind, |w| u64::from(w.kind));
@@ -455,6 +471,13 @@ impl Link {
             ..Default::default()
         };
         self.send_off_stream(&writer::what(Kind::Failure, "", 1, 1), &writer::body(fields, &[]))
+    }
+}
+
+impl InFlow {
+    pub(super) fn beyond_credit(&self, flow: u32, seq: u64) -> String {
+        let credit = self.credit;
+        format!("seq {seq} of flow {flow} is beyond its credit of {credit}; wait for more")
     }
 }
 

@@ -1,15 +1,12 @@
 //! What leaves: bindings, items, states, and the packets made of them.
 
 use super::{
-    Action, BindingNumber, Bytes, Code, Item, Link, MAX_QUEUED_ANSWERS, MAX_QUEUED_BYTES, MAX_SEQ, MAX_TYPES,
-    MAX_WHO_BYTES, MAX_WINDOW, Millis, OUTCOMES_IN_STATE, OutFlow, PACKET_BYTES, Packet, Phase, Queued, Refusal, Run,
-    VecDeque, What, short, v1,
+    Action, BindingNumber, Bytes, Code, Item, LargeOut, Link, MAX_QUEUED_ANSWERS, MAX_QUEUED_BYTES, MAX_SEQ, MAX_TYPES,
+    MAX_WHO_BYTES, MAX_WINDOW, Millis, OutFlow, Queued, Refusal, Transfer, VecDeque, What, short, v1,
 };
 
-/// What the tags and numbers of one element take in a frame, at most.
-const HEAD_ITEM: usize = 8;
 /// What an item that waits counts beside its bytes, so that empty ones are bounded too.
-const ITEM_OVERHEAD: usize = 32;
+pub(super) const ITEM_OVERHEAD: usize = 32;
 /// What a frame with one step of a move may hold beside it.
 const STEP_OVERHEAD: usize = 1 << 10;
 
@@ -75,6 +72,7 @@ impl Link {
             closing: false,
             at_once: 0,
             frames: VecDeque::new(),
+            large: LargeOut::default(),
         });
         self.push_control(Queued::Open(v1::StreamOpen {
             flow,
@@ -95,15 +93,27 @@ impl Link {
         let Some(out) = self.open_flow(flow) else {
             return refused(Code::Unavailable, "the stream is not bound on this link");
         };
-        let (seq, credit, who_len) = (out.next_seq, out.credit, out.who_len);
-        if let Some(no) = self.refusal(what, who_len + what.bytes.len() + body.len()) {
+        out.large.wanted = 0;
+        let (seq, who_len) = (out.next_seq, out.who_len);
+        let has_credit = seq <= out.credit && !out.large.sending;
+        let size = who_len + what.bytes.len() + body.len();
+        if let Some(no) = self.refusal(what, size) {
             return no;
+        }
+        if self.is_large(size) {
+            return match has_credit {
+                true => {
+                    let transfer = self.transfer(flow, what, deadline, hops, body);
+                    self.send_large(flow, transfer)
+                }
+                false => Send::NoCredit,
+            };
         }
         if self.queued_bytes + body.len() + ITEM_OVERHEAD > MAX_QUEUED_BYTES {
             self.no_room_said = true;
             return Send::NoRoom;
         }
-        if seq > credit {
+        if !has_credit {
             return Send::NoCredit;
         }
         self.push_item(flow, seq, what, deadline, hops, body);
@@ -117,7 +127,7 @@ impl Link {
         let type_id = self.type_at_once(what)?;
         let out = self.open_flow(flow)?;
         let (seq, size) = (out.next_seq, out.who_len + what.bytes.len() + size);
-        if seq > out.credit || self.refusal(what, size).is_some() {
+        if seq > out.credit || out.large.sending || self.is_large(size) || self.refusal(what, size).is_some() {
             return None;
         }
         let out = self.open_flow(flow)?;
@@ -126,14 +136,16 @@ impl Link {
         Some((seq, type_id))
     }
 
-    /// Has a flow used up its credit?
+    /// Has a flow used up its credit, or has it to wait for the end of a large message?
     pub fn is_spent(&mut self, flow: u32) -> bool {
-        self.flow_mut(flow).is_some_and(|out| out.next_seq > out.credit)
+        let share = self.share();
+        self.flow_mut(flow).is_some_and(|out| !out.is_ready(share))
     }
 
     /// What the peer says of an outgoing flow past the packets: `true` = it has credit. What was said before counts if it was more,
     /// and what cannot be of this binding is ignored.
     pub fn credited(&mut self, flow: u32, processed: u64, credit: u64) -> bool {
+        let share = self.share();
         let Some(out) = self.flow_mut(flow).filter(|out| processed < out.next_seq) else {
             return false;
         };
@@ -143,7 +155,8 @@ impl Link {
             out.frames.pop_front();
         }
         out.credit = out.credit.max(credit.min(out.processed + MAX_WINDOW));
-        out.next_seq <= out.credit
+        self.large_processed(flow, processed);
+        self.flow_mut(flow).is_some_and(|out| out.is_ready(share))
     }
 
     /// The outgoing flows whose numbers are taken.
@@ -170,14 +183,16 @@ impl Link {
         if self.states.contains_key(&flow) {
             return false;
         }
-        let inbound = self.in_flows.get_mut(&flow);
+        // Who waits until a large message is processed waits for a packet.
+        let inbound = self.in_flows.get_mut(&flow).filter(|i| i.large.is_processed());
         inbound.map(|i| i.credit = i.credit.max(credit)).is_some()
     }
 
     /// As [`Link::send_at_once`], outside any stream.
     pub fn answer_at_once(&mut self, what: &What, size: usize) -> Option<u32> {
         let type_id = self.type_at_once(what)?;
-        let refused = self.refusal(what, what.bytes.len() + size).is_some();
+        let size = what.bytes.len() + size;
+        let refused = self.is_large(size) || self.refusal(what, size).is_some();
         (!refused).then_some(type_id)
     }
 
@@ -211,6 +226,10 @@ impl Link {
         if let Some(no) = self.refusal(what, what.bytes.len() + body.len()) {
             return no;
         }
+        if self.is_large(what.bytes.len() + body.len()) {
+            let transfer = self.transfer(0, what, deadline, hops, body);
+            return self.forward_large(transfer);
+        }
         if self.queued_bytes + body.len() + ITEM_OVERHEAD > MAX_QUEUED_ANSWERS {
             return Send::NoRoom;
         }
@@ -220,10 +239,10 @@ impl Link {
 
     /// Why an envelope of this type and size can never be sent here.
     fn refusal(&self, what: &What, size: usize) -> Option<Send> {
-        let limit = self.peer_limits.inline_bytes;
+        let limit = self.largest();
         if !self.is_up() {
             Some(refused(Code::Unavailable, "the link is not up"))
-        } else if size > limit as usize {
+        } else if size as u64 > limit {
             let detail = format!("a message of {size} bytes is over the link's limit of {limit}");
             Some(refused(Code::TooLarge, &detail))
         } else if what.bytes.len() > MAX_WHO_BYTES {
@@ -239,11 +258,29 @@ impl Link {
         self.queue.push_back(control);
     }
 
-    fn push_item(&mut self, flow: u32, seq: u64, what: &What, deadline: Option<Millis>, hops: u32, body: &Bytes) {
-        let (type_id, body) = match self.type_id(what) {
+    fn transfer(&mut self, flow: u32, what: &What, deadline: Option<Millis>, hops: u32, body: &Bytes) -> Transfer {
+        let (type_id, body) = self.typed(what, body);
+        Transfer {
+            flow,
+            seq: 0,
+            type_id,
+            hops,
+            deadline,
+            body,
+            offset: 0,
+        }
+    }
+
+    /// The number of the type on this lane, and the item.
+    fn typed(&mut self, what: &What, body: &Bytes) -> (u32, Bytes) {
+        match self.type_id(what) {
             0 => (0, Bytes::from([&what.bytes[..], &body[..]].concat())),
             id => (id, body.clone()),
-        };
+        }
+    }
+
+    fn push_item(&mut self, flow: u32, seq: u64, what: &What, deadline: Option<Millis>, hops: u32, body: &Bytes) {
+        let (type_id, body) = self.typed(what, body);
         self.queued_bytes += body.len() + ITEM_OVERHEAD;
         let item = Item {
             type_id,
@@ -284,6 +321,14 @@ impl Link {
     pub fn close(&mut self, flow: u32) {
         let Some(out) = self.open_flow(flow) else { return };
         out.closing = true;
+        if !out.large.sending {
+            self.push_close(flow);
+        }
+    }
+
+    /// Tells the end of a binding, behind everything that was sent on it.
+    pub(super) fn push_close(&mut self, flow: u32) {
+        let Some(out) = self.flow_mut(flow) else { return };
         let close = v1::StreamOpen {
             flow,
             stream: out.stream,
@@ -295,8 +340,9 @@ impl Link {
         self.push_control(Queued::Open(close));
     }
 
-    /// Tells the receiver that an asker has stopped waiting.
-    pub fn cancel(&mut self, flow: u32, seq: u64) {
+    /// Tells the receiver that an asker has stopped waiting. An ask that has not left whole leaves no more.
+    pub fn cancel(&mut self, flow: u32, seq: u64, out: &mut Vec<Action>) {
+        let gave_up = self.give_up(flow, seq);
         if self
             .open_flow(flow)
             .is_some_and(|f| f.processed < seq && seq < f.next_seq)
@@ -308,6 +354,11 @@ impl Link {
                 count: 1,
                 reason,
             }));
+            if gave_up {
+                out.push(Action::Credit { flow });
+            }
+        } else if gave_up {
+            self.push_close(flow);
         }
     }
 
@@ -336,6 +387,7 @@ impl Link {
         if let Some(inbound) = self.in_flows.get_mut(&flow) {
             inbound.credit = inbound.credit.max(credit);
             let received = inbound.last_seq;
+            self.large_done(flow, processed);
             let state = self.next_state(flow);
             state.processed = state.processed.max(processed);
             state.received = received;
@@ -353,7 +405,7 @@ impl Link {
     }
 
     /// The state of an incoming flow that is told next.
-    fn next_state(&mut self, flow: u32) -> &mut v1::StreamState {
+    pub(super) fn next_state(&mut self, flow: u32) -> &mut v1::StreamState {
         self.states.entry(flow).or_insert_with(|| {
             self.state_order.push_back(flow);
             v1::StreamState {
@@ -401,118 +453,6 @@ impl Link {
         flows.map(|f| (f.stream, f.received + 1, f.next_seq - 1)).collect()
     }
 
-    /// The writer is ready: the next packet, if there is anything to say.
-    pub fn poll(&mut self, now: Millis, out: &mut Vec<Action>) -> Option<Packet> {
-        // A Goodbye in a frame of its own, since heads are acted on before runs.
-        if self.draining && self.phase != Phase::Down && self.queue.is_empty() {
-            self.end_drain(out);
-        }
-        if self.phase == Phase::Down && !std::mem::take(&mut self.goodbye_said) {
-            return None;
-        }
-        let mut packet = Packet {
-            head: std::mem::take(&mut self.head),
-            runs: Vec::new(),
-        };
-        let size = match std::mem::take(&mut self.front_waits) {
-            true => 0,
-            false => self.take_states(&mut packet.head),
-        };
-        if self.phase == Phase::Up {
-            let waited = self.queue.len();
-            self.fill(size, now, &mut packet);
-            self.front_waits = waited > 0 && waited == self.queue.len();
-        }
-        if packet == Packet::default() {
-            return None;
-        }
-        self.number += 1;
-        packet.head.number = self.number;
-        packet.head.sent_ms = now.saturating_sub(self.opened_at) as u32;
-        self.note_frames(&packet);
-        if self.no_room_said && self.queued_bytes < MAX_QUEUED_BYTES / 2 {
-            self.no_room_said = false;
-            out.push(Action::Room);
-        }
-        Some(packet)
-    }
-
-    /// Would `poll` give a packet now?
-    pub fn has_output(&self) -> bool {
-        if self.phase == Phase::Down {
-            return self.goodbye_said;
-        }
-        let queued = self.phase == Phase::Up && !self.queue.is_empty();
-        queued || self.draining || !self.states.is_empty() || self.head != v1::Frame::default()
-    }
-
-    /// Moves states into the head, up to a packet's size; the flows take turns.
-    fn take_states(&mut self, head: &mut v1::Frame) -> usize {
-        let mut size = 0;
-        while size < PACKET_BYTES
-            && let Some(flow) = self.state_order.pop_front()
-        {
-            let Some(mut state) = self.states.remove(&flow) else {
-                continue;
-            };
-            if state.outcomes.len() > OUTCOMES_IN_STATE {
-                let rest = state.outcomes.split_off(OUTCOMES_IN_STATE);
-                self.next_state(flow).outcomes = rest;
-            }
-            self.outcomes -= state.outcomes.len();
-            size += prost::Message::encoded_len(&state) + HEAD_ITEM;
-            head.state.push(state);
-        }
-        size
-    }
-
-    /// Moves what is queued into the packet. A head field behind an item of the queue must not overtake it, and a reader
-    /// acts on heads first: so the packet ends there. So it does at a field behind a step of a move, which a reader would
-    /// act on before the step: a stream to an actor that has just been committed must find it there.
-    fn fill(&mut self, mut size: usize, now: Millis, packet: &mut Packet) {
-        while let Some(next) = self.queue.front() {
-            let is_item = matches!(next, Queued::Item { .. });
-            let is_move = matches!(next, Queued::Move(_));
-            let next_size = next.size();
-            let overtakes = !is_item && (!packet.runs.is_empty() || !is_move && !packet.head.r#move.is_empty());
-            if size > 0 && size + next_size > PACKET_BYTES || overtakes {
-                break;
-            }
-            size += next_size;
-            self.controls -= usize::from(!is_item);
-            match self.queue.pop_front().expect("there is a front") {
-                Queued::Open(open) => packet.head.open.push(open),
-                Queued::Type(definition) => packet.head.r#type.push(definition),
-                Queued::State(state) => packet.head.state.push(state),
-                Queued::Skip(skip) => packet.head.skip.push(skip),
-                Queued::Reset(reset) => packet.head.reset.push(reset),
-                Queued::Move(step) => packet.head.r#move.push(step),
-                Queued::Item {
-                    flow,
-                    seq,
-                    attempt,
-                    hops,
-                    deadline,
-                    mut item,
-                } => {
-                    self.queued_bytes -= item.body.len() + ITEM_OVERHEAD;
-                    item.ttl_ms = deadline.map_or(0, |d| ttl_ms(d, now));
-                    add_item(&mut packet.runs, flow, seq, attempt, hops, item);
-                }
-            }
-        }
-    }
-
-    fn note_frames(&mut self, packet: &Packet) {
-        for run in &packet.runs {
-            let frame = self.number;
-            if let Some(out) = self.flow_mut(run.flow) {
-                out.frames
-                    .push_back((run.first_seq + run.items.len() as u64 - 1, frame));
-            }
-        }
-    }
-
     /// An outgoing flow that we have not closed.
     fn open_flow(&mut self, flow: u32) -> Option<&mut OutFlow> {
         self.flow_mut(flow).filter(|out| !out.closing)
@@ -524,46 +464,6 @@ impl Link {
             .get_mut((flow as usize).wrapping_sub(1))
             .and_then(Option::as_mut)
     }
-}
-
-impl Queued {
-    /// About how many bytes it takes in a frame.
-    fn size(&self) -> usize {
-        HEAD_ITEM
-            + match self {
-                Self::Open(open) => open.prefix.len() + 32,
-                Self::Type(definition) => definition.prefix.len(),
-                Self::State(state) => prost::Message::encoded_len(state),
-                Self::Skip(_) | Self::Reset(_) => 64,
-                Self::Move(step) => prost::Message::encoded_len(step),
-                Self::Item { item, .. } => item.body.len(),
-            }
-    }
-}
-
-/// The time left. A deadline that has passed still travels with 1 ms: the receiver answers EXPIRED.
-pub fn ttl_ms(deadline: Millis, now: Millis) -> u32 {
-    deadline.saturating_sub(now).clamp(1, u64::from(u32::MAX)) as u32
-}
-
-/// Adds an item to the last run of its flow, if it continues it. Only the last few runs are looked at: order holds within a
-/// flow alone, and a packet of many flows must not be searched for each item.
-fn add_item(runs: &mut Vec<Run>, flow: u32, seq: u64, attempt: u32, hops: u32, item: Item) {
-    if let Some(run) = runs.iter_mut().rev().take(8).find(|run| run.flow == flow) {
-        let next = run.first_seq + run.items.len() as u64;
-        if run.attempt == attempt && run.hops == hops && (flow == 0 || next == seq) {
-            run.items.push(item);
-            return;
-        }
-    }
-    runs.push(Run {
-        flow,
-        first_seq: seq,
-        attempt,
-        hops,
-        queued: 0,
-        items: vec![item],
-    });
 }
 
 fn refused(code: Code, detail: &str) -> Send {

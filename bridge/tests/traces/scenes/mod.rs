@@ -3,6 +3,7 @@
 mod bad;
 mod bounds;
 mod ends;
+mod fragments;
 mod handshake;
 mod moves;
 mod small;
@@ -22,6 +23,7 @@ pub(crate) fn all() -> Vec<(&'static str, Player)> {
         streams::all(),
         bad::all(),
         ends::all(),
+        fragments::all(),
         bounds::all(),
         small::all(),
         moves::all(),

@@ -673,7 +673,8 @@ type Limits struct {
 	MaxFlows uint32 `protobuf:"varint,4,opt,name=max_flows,json=maxFlows,proto3" json:"max_flows,omitempty"`
 	// Default 16: usable in the frame that opens a stream.
 	InitialCredit uint32 `protobuf:"varint,5,opt,name=initial_credit,json=initialCredit,proto3" json:"initial_credit,omitempty"`
-	// Default 64 MiB of half-received fragments on a link.
+	// Default 64 MiB: messages larger than inline_bytes that a peer may have sent on streams of a link, in part or whole, and that are not
+	// processed yet; and as much again of answers that have come in part.
 	AssemblyBytes uint64 `protobuf:"varint,6,opt,name=assembly_bytes,json=assemblyBytes,proto3" json:"assembly_bytes,omitempty"`
 	// Default 5,000. A link is dead after 3 without a Pong.
 	PingMs        uint32 `protobuf:"varint,7,opt,name=ping_ms,json=pingMs,proto3" json:"ping_ms,omitempty"`
@@ -977,7 +978,6 @@ type StreamState struct {
 	Known            bool   `protobuf:"varint,7,opt,name=known,proto3" json:"known,omitempty"`
 	ActorEpoch       uint64 `protobuf:"varint,8,opt,name=actor_epoch,json=actorEpoch,proto3" json:"actor_epoch,omitempty"`
 	ActorIncarnation uint64 `protobuf:"fixed64,9,opt,name=actor_incarnation,json=actorIncarnation,proto3" json:"actor_incarnation,omitempty"`
-	FragmentUpto     uint64 `protobuf:"varint,10,opt,name=fragment_upto,json=fragmentUpto,proto3" json:"fragment_upto,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1071,13 +1071,6 @@ func (x *StreamState) GetActorEpoch() uint64 {
 func (x *StreamState) GetActorIncarnation() uint64 {
 	if x != nil {
 		return x.ActorIncarnation
-	}
-	return 0
-}
-
-func (x *StreamState) GetFragmentUpto() uint64 {
-	if x != nil {
-		return x.FragmentUpto
 	}
 	return 0
 }
@@ -1275,17 +1268,25 @@ func (x *Run) GetEnvelope() [][]byte {
 	return nil
 }
 
-// A part of a message too large for one frame.
+// A part of a message that is larger than the peer's inline_bytes. The parts of one message follow each other in the order of their
+// offsets; parts of others, and whole messages of other flows, may come between them.
 type Fragment struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Flow          uint32                 `protobuf:"varint,1,opt,name=flow,proto3" json:"flow,omitempty"`
-	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
-	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
-	Total         uint64                 `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"`
-	Data          []byte                 `protobuf:"bytes,5,opt,name=data,proto3" json:"data,omitempty"`
-	Attempt       uint32                 `protobuf:"varint,6,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	TtlMs         uint32                 `protobuf:"varint,7,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttl_ms,omitempty"`
-	WholeCrc32C   uint32                 `protobuf:"fixed32,8,opt,name=whole_crc32c,json=wholeCrc32c,proto3" json:"whole_crc32c,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 0 = off-stream: the envelope is complete or an answer, at most once.
+	Flow uint32 `protobuf:"varint,1,opt,name=flow,proto3" json:"flow,omitempty"`
+	// The message's seq. Off-stream the sender's number of the message, 1, 2, 3 ... on this lane.
+	Seq uint64 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	// Of data in the item, and how many bytes the item has.
+	Offset  uint64 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
+	Total   uint64 `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"`
+	Data    []byte `protobuf:"bytes,5,opt,name=data,proto3" json:"data,omitempty"`
+	Attempt uint32 `protobuf:"varint,6,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// As in a Run, when this part was sent: the last one's counts. 0 = no deadline.
+	TtlMs uint32 `protobuf:"varint,7,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttl_ms,omitempty"`
+	// As in a Run.
+	Hops uint32 `protobuf:"varint,8,opt,name=hops,proto3" json:"hops,omitempty"`
+	// TypeDef id; 0 = in the item.
+	Type          uint32 `protobuf:"varint,9,opt,name=type,proto3" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1369,9 +1370,16 @@ func (x *Fragment) GetTtlMs() uint32 {
 	return 0
 }
 
-func (x *Fragment) GetWholeCrc32C() uint32 {
+func (x *Fragment) GetHops() uint32 {
 	if x != nil {
-		return x.WholeCrc32C
+		return x.Hops
+	}
+	return 0
+}
+
+func (x *Fragment) GetType() uint32 {
+	if x != nil {
+		return x.Type
 	}
 	return 0
 }
@@ -2845,7 +2853,7 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\x05close\x18\n" +
 	" \x01(\bR\x05close\x12\x18\n" +
 	"\abinding\x18\v \x01(\rR\abinding\x12\x14\n" +
-	"\x05after\x18\f \x01(\rR\x05after\"\xc9\x02\n" +
+	"\x05after\x18\f \x01(\rR\x05after\"\xa4\x02\n" +
 	"\vStreamState\x12\x12\n" +
 	"\x04flow\x18\x01 \x01(\rR\x04flow\x12\x1c\n" +
 	"\tprocessed\x18\x02 \x01(\x04R\tprocessed\x12\x1a\n" +
@@ -2856,9 +2864,7 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\x05known\x18\a \x01(\bR\x05known\x12\x1f\n" +
 	"\vactor_epoch\x18\b \x01(\x04R\n" +
 	"actorEpoch\x12+\n" +
-	"\x11actor_incarnation\x18\t \x01(\x06R\x10actorIncarnation\x12#\n" +
-	"\rfragment_upto\x18\n" +
-	" \x01(\x04R\ffragmentUpto\"\xb4\x01\n" +
+	"\x11actor_incarnation\x18\t \x01(\x06R\x10actorIncarnation\"\xb4\x01\n" +
 	"\aOutcome\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12(\n" +
 	"\x04code\x18\x02 \x01(\x0e2\x14.actorbridge.v1.CodeR\x04code\x12.\n" +
@@ -2874,7 +2880,7 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\x06queued\x18\x06 \x01(\rR\x06queued\x12\x12\n" +
 	"\x04type\x18\a \x03(\rR\x04type\x12\x12\n" +
 	"\x04hops\x18\b \x01(\rR\x04hops\x12\x1a\n" +
-	"\benvelope\x18\x0f \x03(\fR\benvelope\"\xc6\x01\n" +
+	"\benvelope\x18\x0f \x03(\fR\benvelope\"\xcb\x01\n" +
 	"\bFragment\x12\x12\n" +
 	"\x04flow\x18\x01 \x01(\rR\x04flow\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\n" +
@@ -2882,8 +2888,9 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\x05total\x18\x04 \x01(\x04R\x05total\x12\x12\n" +
 	"\x04data\x18\x05 \x01(\fR\x04data\x12\x18\n" +
 	"\aattempt\x18\x06 \x01(\rR\aattempt\x12\x15\n" +
-	"\x06ttl_ms\x18\a \x01(\rR\x05ttlMs\x12!\n" +
-	"\fwhole_crc32c\x18\b \x01(\aR\vwholeCrc32c\"t\n" +
+	"\x06ttl_ms\x18\a \x01(\rR\x05ttlMs\x12\x12\n" +
+	"\x04hops\x18\b \x01(\rR\x04hops\x12\x12\n" +
+	"\x04type\x18\t \x01(\rR\x04type\"t\n" +
 	"\x04Skip\x12\x12\n" +
 	"\x04flow\x18\x01 \x01(\rR\x04flow\x12\x14\n" +
 	"\x05first\x18\x02 \x01(\x04R\x05first\x12\x14\n" +

@@ -1,0 +1,595 @@
+//! Messages over the peer's `inline_bytes`: they leave in parts, between what else there is to say, and are put together again.
+//!
+//! A flow with such a message on its way takes no other until the last part has left, so that nothing overtakes it; other flows go
+//! on. What the peer has not processed of all flows' is bounded by its `assembly_bytes`, of one flow by a share of that or one
+//! message. Answers need no credit, so theirs is another account: that of those which have begun to leave.
+
+use super::poll::HEAD_ITEM;
+use super::{
+    Action, BTreeMap, Bytes, Code, InFlow, Item, Link, Millis, OutFlow, PACKET_BYTES, Packet, Phase, Queued, Refusal,
+    Send, VecDeque, ttl_ms, v1,
+};
+
+/// What an envelope may take beside its payload, whose bytes alone `Limits.max_message_bytes` counts.
+pub const BESIDE_PAYLOAD: u64 = 64 << 10;
+/// Most bytes of answers over `inline_bytes` that wait for the writer or are on their way.
+pub const MAX_LARGE_ANSWERS: u64 = 256 << 20;
+/// What fragments may take of each packet, however much else waits, and what each message takes in its turn.
+const QUANTUM: usize = 16 << 10;
+/// A fragment of fewer bytes is not worth its own.
+const LEAST: usize = 1 << 10;
+/// What a fragment takes beside its data, at most.
+const OVERHEAD: usize = HEAD_ITEM + 64;
+/// The part of the peer's `assembly_bytes` that one flow may use, unless one message takes more.
+const SHARE: u64 = 16;
+
+/// A message that leaves in parts.
+#[derive(Debug)]
+pub(super) struct Transfer {
+    pub flow: u32,
+    /// Off-stream it is numbered when its first part leaves.
+    pub seq: u64,
+    pub type_id: u32,
+    pub hops: u32,
+    pub deadline: Option<Millis>,
+    pub body: Bytes,
+    /// How much of it has left.
+    pub offset: usize,
+}
+
+impl Transfer {
+    fn total(&self) -> u64 {
+        self.body.len() as u64
+    }
+
+    /// The next part, of at most so many bytes.
+    fn part(&mut self, most: usize, now: Millis) -> v1::Fragment {
+        let (start, end) = (self.offset, self.body.len().min(self.offset + most));
+        self.offset = end;
+        v1::Fragment {
+            flow: self.flow,
+            seq: self.seq,
+            offset: start as u64,
+            total: self.total(),
+            data: self.body.slice(start..end),
+            attempt: 0,
+            ttl_ms: self.deadline.map_or(0, |d| ttl_ms(d, now)),
+            hops: self.hops,
+            r#type: self.type_id,
+        }
+    }
+}
+
+/// What is on its way to the peer.
+#[derive(Debug, Default)]
+pub(super) struct Leaving {
+    /// Take turns.
+    transfers: VecDeque<Transfer>,
+    /// Begin behind the runs of the packet that is being made.
+    starting: Vec<Transfer>,
+    /// Bytes of flows' messages that the peer has not processed.
+    unprocessed: u64,
+    /// A message of so many bytes waits for that to fall; 0 = none does.
+    wanted: u64,
+    /// Bytes of off-stream messages of which a part has left, and of those and the ones that wait.
+    begun: u64,
+    answers: u64,
+    /// The number of the last off-stream message.
+    last_number: u64,
+}
+
+impl Leaving {
+    pub(super) fn is_empty(&self) -> bool {
+        self.transfers.is_empty()
+    }
+}
+
+/// What an outgoing flow has of such messages.
+#[derive(Debug, Default)]
+pub(super) struct LargeOut {
+    /// One waits for the writer or has left in part.
+    pub sending: bool,
+    /// (seq, bytes) of those that the peer has not processed.
+    sent: VecDeque<(u64, u64)>,
+    unprocessed: u64,
+    /// One of so many bytes waits for that to fall; 0 = none does.
+    pub wanted: u64,
+}
+
+impl LargeOut {
+    /// Takes away what has been processed; how many bytes.
+    fn trim(&mut self, processed: u64) -> u64 {
+        trim(&mut self.sent, &mut self.unprocessed, processed)
+    }
+}
+
+fn trim(messages: &mut VecDeque<(u64, u64)>, sum: &mut u64, processed: u64) -> u64 {
+    let before = *sum;
+    while let Some((_, bytes)) = messages.front().filter(|(seq, _)| *seq <= processed) {
+        *sum -= bytes;
+        messages.pop_front();
+    }
+    before - *sum
+}
+
+fn fits(held: u64, more: u64, limit: u64) -> bool {
+    held == 0 || held + more <= limit
+}
+
+impl OutFlow {
+    /// May it send, as far as is known?
+    pub(super) fn is_ready(&self, share: u64) -> bool {
+        let large = &self.large;
+        self.next_seq <= self.credit
+            && !large.sending
+            && (large.wanted == 0 || fits(large.unprocessed, large.wanted, share))
+    }
+}
+
+/// A message of which parts have come.
+#[derive(Debug)]
+pub(super) struct Assembly {
+    seq: u64,
+    total: u64,
+    body: Vec<u8>,
+}
+
+/// What is on its way from the peer.
+#[derive(Debug, Default)]
+pub(super) struct Coming {
+    /// Off-stream, by number; and their bytes when they are whole.
+    answers: BTreeMap<u64, Assembly>,
+    begun: u64,
+    /// Bytes of flows' messages: in part here, or whole and not processed.
+    unprocessed: u64,
+}
+
+/// What an incoming flow has of such messages.
+#[derive(Debug, Default)]
+pub(super) struct LargeIn {
+    assembly: Option<Assembly>,
+    /// (seq, bytes) of those that came whole and are not processed.
+    whole: VecDeque<(u64, u64)>,
+    unprocessed: u64,
+}
+
+impl LargeIn {
+    /// Is there nothing that came whole and is not processed?
+    pub(super) fn is_processed(&self) -> bool {
+        self.whole.is_empty()
+    }
+
+    /// Has a message come in part?
+    pub(super) fn is_assembling(&self) -> bool {
+        self.assembly.is_some()
+    }
+}
+
+// Out.
+impl Link {
+    /// The most bytes of an envelope that the peer takes.
+    pub(super) fn largest(&self) -> u64 {
+        largest(&self.peer_limits, self.fragments)
+    }
+
+    pub(super) fn is_large(&self, size: usize) -> bool {
+        size > self.peer_limits.inline_bytes as usize
+    }
+
+    /// The part of the peer's memory for large messages that one flow may use.
+    pub(super) fn share(&self) -> u64 {
+        self.peer_limits.assembly_bytes / SHARE
+    }
+
+    /// Queues a message of a flow that has credit.
+    pub(super) fn send_large(&mut self, flow: u32, mut transfer: Transfer) -> Send {
+        let (share, limit, total) = (self.share(), self.peer_limits.assembly_bytes, transfer.total());
+        let all = self.leaving.unprocessed;
+        let out = self.flow_mut(flow).expect("its flow is open");
+        let (seq, large) = (out.next_seq, &mut out.large);
+        if !fits(large.unprocessed, total, share) {
+            large.wanted = total;
+            return Send::NoCredit;
+        }
+        if !fits(all, total, limit) {
+            self.leaving.wanted = total;
+            return Send::NoRoom;
+        }
+        large.sending = true;
+        large.sent.push_back((seq, total));
+        large.unprocessed += total;
+        out.next_seq += 1;
+        self.leaving.unprocessed += total;
+        transfer.seq = seq;
+        self.queue.push_back(Queued::Large(transfer));
+        Send::Queued(seq)
+    }
+
+    /// Queues a message outside any stream.
+    pub(super) fn forward_large(&mut self, transfer: Transfer) -> Send {
+        let total = transfer.total();
+        if self.leaving.answers + total > MAX_LARGE_ANSWERS {
+            return Send::NoRoom;
+        }
+        self.leaving.answers += total;
+        self.queue.push_back(Queued::Large(transfer));
+        Send::Queued(0)
+    }
+
+    /// The front of the queue is to leave in parts. What is passed on leaves here, since nothing may overtake it; all else between what
+    /// follows. `false`: the packet ends here.
+    pub(super) fn start_transfer(&mut self, size: &mut usize, now: Millis, packet: &mut Packet) -> bool {
+        let Some(Queued::Large(mut transfer)) = self.queue.pop_front() else {
+            return true;
+        };
+        if transfer.flow != 0 || transfer.hops == 0 {
+            self.leaving.starting.push(transfer);
+            return true;
+        }
+        // A reader acts on fragments before runs.
+        let ended = packet.runs.is_empty()
+            && self.may_begin(&transfer)
+            && *size + LEAST <= PACKET_BYTES
+            && self.add_part(&mut transfer, PACKET_BYTES - *size, now, size, packet);
+        if !ended {
+            self.queue.push_front(Queued::Large(transfer));
+        }
+        ended
+    }
+
+    /// Is there room at the peer for an off-stream message that has not begun?
+    fn may_begin(&self, transfer: &Transfer) -> bool {
+        let limit = self.peer_limits.assembly_bytes;
+        transfer.flow != 0 || transfer.offset > 0 || fits(self.leaving.begun, transfer.total(), limit)
+    }
+
+    /// Adds the next part to the packet; `true` = it was the last.
+    fn add_part(
+        &mut self,
+        transfer: &mut Transfer,
+        most: usize,
+        now: Millis,
+        size: &mut usize,
+        packet: &mut Packet,
+    ) -> bool {
+        if transfer.flow == 0 && transfer.offset == 0 {
+            self.leaving.begun += transfer.total();
+            self.leaving.last_number += 1;
+            transfer.seq = self.leaving.last_number;
+        }
+        let part = transfer.part(most.saturating_sub(OVERHEAD), now);
+        *size += part.data.len() + OVERHEAD;
+        packet.head.fragment.push(part);
+        let ended = transfer.offset == transfer.body.len();
+        if ended && transfer.flow == 0 {
+            self.leaving.begun -= transfer.total();
+            self.leaving.answers -= transfer.total();
+        }
+        ended
+    }
+
+    /// How much of a packet is kept for fragments.
+    pub(super) fn kept_for_fragments(&self) -> usize {
+        if self.leaving.is_empty() { 0 } else { QUANTUM }
+    }
+
+    /// Fills the packet with parts of what is on its way, which takes turns.
+    pub(super) fn add_fragments(&mut self, mut size: usize, now: Millis, packet: &mut Packet) {
+        let starting = std::mem::take(&mut self.leaving.starting);
+        // A reader acts on fragments before runs, which may hold earlier messages of the same flow.
+        let (now_on, later) = if packet.runs.is_empty() {
+            (starting, Vec::new())
+        } else {
+            (Vec::new(), starting)
+        };
+        self.leaving.transfers.extend(now_on);
+        let mut passed = 0;
+        while size + LEAST <= PACKET_BYTES
+            && passed < self.leaving.transfers.len()
+            && let Some(mut transfer) = self.leaving.transfers.pop_front()
+        {
+            let room = PACKET_BYTES - size;
+            let most = if self.leaving.is_empty() {
+                room
+            } else {
+                room.min(QUANTUM)
+            };
+            if !self.may_begin(&transfer) {
+                passed += 1;
+                self.leaving.transfers.push_back(transfer);
+            } else if !self.add_part(&mut transfer, most, now, &mut size, packet) {
+                self.leaving.transfers.push_back(transfer);
+            }
+        }
+        self.leaving.transfers.extend(later);
+    }
+
+    /// A message of a flow has left whole: what waited for it may follow.
+    pub(super) fn transfer_ended(&mut self, flow: u32, seq: u64, frame: u64, out: &mut Vec<Action>) {
+        let Some(sent) = self.flow_mut(flow) else { return };
+        sent.frames.push_back((seq, frame));
+        sent.large.sending = false;
+        if sent.closing {
+            self.push_close(flow);
+        } else {
+            out.push(Action::Credit { flow });
+        }
+    }
+
+    /// Gives up a message that waits or has left in part; `false`: there is no such message.
+    pub(super) fn give_up(&mut self, flow: u32, seq: u64) -> bool {
+        if !self.flow_mut(flow).is_some_and(|out| out.large.sending) {
+            return false;
+        }
+        let is_it = |t: &Transfer| t.flow == flow && t.seq == seq;
+        let before = self.leaving.transfers.len() + self.queue.len();
+        self.leaving.transfers.retain(|t| !is_it(t));
+        self.queue.retain(|q| !matches!(q, Queued::Large(t) if is_it(t)));
+        let found = before > self.leaving.transfers.len() + self.queue.len();
+        if found && let Some(out) = self.flow_mut(flow) {
+            out.large.sending = false;
+            // It is the last one.
+            let bytes = out.large.sent.pop_back().map_or(0, |(_, bytes)| bytes);
+            out.large.unprocessed -= bytes;
+            self.leaving.unprocessed -= bytes;
+        }
+        found
+    }
+
+    /// The peer has processed a flow's messages up to this one.
+    pub(super) fn large_processed(&mut self, flow: u32, processed: u64) {
+        if let Some(out) = self.flow_mut(flow) {
+            let freed = out.large.trim(processed);
+            self.leaving.unprocessed -= freed;
+        }
+    }
+
+    /// What has become possible since the peer has processed something: senders that may go on.
+    pub(super) fn large_room(&mut self, flow: u32, out: &mut Vec<Action>) {
+        let share = self.share();
+        if let Some(sent) = self.flow_mut(flow)
+            && sent.large.wanted > 0
+            && sent.is_ready(share)
+        {
+            sent.large.wanted = 0;
+            if !sent.closing {
+                out.push(Action::Credit { flow });
+            }
+        }
+        let leaving = &mut self.leaving;
+        if leaving.wanted > 0 && fits(leaving.unprocessed, leaving.wanted, self.peer_limits.assembly_bytes) {
+            leaving.wanted = 0;
+            out.push(Action::Room);
+        }
+    }
+}
+
+// In.
+impl Link {
+    pub(super) fn on_fragments(&mut self, fragments: Vec<v1::Fragment>, out: &mut Vec<Action>) -> Result<(), String> {
+        if !fragments.is_empty() && !self.fragments {
+            return Err("a Fragment came, and fragments were not negotiated".into());
+        }
+        for part in fragments {
+            if self.phase != Phase::Up {
+                break;
+            }
+            let end = part.offset.saturating_add(part.data.len() as u64);
+            if part.data.is_empty() || end > part.total {
+                return Err(format!("a Fragment ends at {end} of {} bytes, or is empty", part.total));
+            }
+            match part.flow {
+                0 => self.on_answer_part(part, out)?,
+                _ => self.on_part(part, out)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn on_answer_part(&mut self, part: v1::Fragment, out: &mut Vec<Action>) -> Result<(), String> {
+        let limits = self.limits();
+        if part.offset == 0 {
+            if part.total > largest(&limits, true) || !fits(self.coming.begun, part.total, limits.assembly_bytes) {
+                return Err(format!(
+                    "answers of {} bytes are begun, and one of {}",
+                    self.coming.begun, part.total
+                ));
+            }
+            self.drop_answer(part.seq);
+            self.coming.begun += part.total;
+            self.coming.answers.insert(part.seq, Assembly::begin(&part));
+        }
+        let Some(assembly) = self.coming.answers.get_mut(&part.seq) else {
+            return Ok(());
+        };
+        match assembly.add(&part) {
+            Added::Part => {}
+            Added::Gap => self.drop_answer(part.seq),
+            Added::Whole(body) => {
+                self.drop_answer(part.seq);
+                self.whole(&part, body, out);
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_answer(&mut self, number: u64) {
+        if let Some(dropped) = self.coming.answers.remove(&number) {
+            self.coming.begun -= dropped.total;
+        }
+    }
+
+    fn on_part(&mut self, part: v1::Fragment, out: &mut Vec<Action>) -> Result<(), String> {
+        let (flow, seq) = (part.flow, part.seq);
+        let Some(inbound) = self.in_flows.get(&flow) else {
+            return Err(format!("a Fragment came on flow {flow}, which is not open"));
+        };
+        if seq == 0 || seq > super::MAX_SEQ {
+            return Err(format!("a Fragment of flow {flow} has seq {seq}"));
+        }
+        if seq <= inbound.last_seq {
+            return Ok(()); // a duplicate, or of one that was refused
+        }
+        if part.offset == 0 {
+            let refusal = self.refusal_of(inbound, &part);
+            self.drop_assembly(flow);
+            if let Some(refusal) = refusal {
+                self.refuse_part(&part, refusal, out);
+                return Ok(());
+            }
+            self.coming.unprocessed += part.total;
+            self.large_in(flow).assembly = Some(Assembly::begin(&part));
+        }
+        let assembly = self.large_in(flow).assembly.as_mut().filter(|a| a.seq == seq);
+        match assembly.map_or(Added::Gap, |assembly| assembly.add(&part)) {
+            Added::Part => {}
+            Added::Gap => self.drop_assembly(flow),
+            Added::Whole(body) => {
+                self.drop_assembly(flow);
+                if self.whole(&part, body, out) {
+                    self.coming.unprocessed += part.total;
+                    let large = self.large_in(flow);
+                    large.whole.push_back((seq, part.total));
+                    large.unprocessed += part.total;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Why a message of a flow cannot come, by its first part.
+    fn refusal_of(&self, inbound: &InFlow, part: &v1::Fragment) -> Option<Refusal> {
+        let limits = self.limits();
+        let (size, limit) = (part.total + inbound.who_len as u64, largest(&limits, true));
+        let (code, detail) = if part.seq > inbound.credit {
+            (Code::MailboxFull, inbound.beyond_credit(part.flow, part.seq))
+        } else if size > limit {
+            (
+                Code::TooLarge,
+                format!("a message of {size} bytes is over the limit of {limit}"),
+            )
+        } else if !fits(self.coming.unprocessed, part.total, limits.assembly_bytes) {
+            let held = self.coming.unprocessed;
+            let detail = format!("large messages of {held} bytes are not processed yet; wait for those");
+            (Code::MailboxFull, detail)
+        } else {
+            return None;
+        };
+        Some(Refusal { code, detail })
+    }
+
+    /// Refuses a message of which not all has come, or nothing.
+    pub(super) fn refuse_part(&mut self, part: &v1::Fragment, refusal: Refusal, out: &mut Vec<Action>) {
+        if let Some(inbound) = self.in_flows.get_mut(&part.flow).filter(|i| part.seq <= i.credit) {
+            inbound.last_seq = part.seq;
+        }
+        let item = Item {
+            type_id: part.r#type,
+            ttl_ms: part.ttl_ms,
+            body: part.data.clone(),
+        };
+        self.refuse_item(part.flow, part.seq, refusal, item, out);
+    }
+
+    /// The peer withdraws a message that has come in part or not at all; `false`: it has come.
+    pub(super) fn withdrawn(&mut self, flow: u32, seq: u64, out: &mut Vec<Action>) -> bool {
+        let unseen = |i: &&InFlow| i.last_seq < seq && seq <= i.credit;
+        if self.in_flows.get(&flow).filter(unseen).is_none() {
+            return false;
+        }
+        self.drop_assembly(flow);
+        let refusal = Refusal {
+            code: Code::Cancelled,
+            detail: "it was withdrawn before it had left".into(),
+        };
+        let part = v1::Fragment {
+            flow,
+            seq,
+            ..Default::default()
+        };
+        self.refuse_part(&part, refusal, out);
+        true
+    }
+
+    /// All parts are there; `true` = it was delivered.
+    fn whole(&mut self, part: &v1::Fragment, body: Vec<u8>, out: &mut Vec<Action>) -> bool {
+        let item = Item {
+            type_id: part.r#type,
+            ttl_ms: part.ttl_ms,
+            body: Bytes::from(body),
+        };
+        let seq = if part.flow == 0 { 0 } else { part.seq };
+        let limit = largest(&self.limits(), true);
+        match self.check(part.flow, seq, part.hops, &item, limit) {
+            Ok(None) => false,
+            Ok(Some(mut delivery)) => {
+                delivery.attempt = part.attempt;
+                out.push(Action::Deliver(delivery));
+                true
+            }
+            Err(refusal) => {
+                self.refuse_item(part.flow, seq, refusal, item, out);
+                false
+            }
+        }
+    }
+
+    fn large_in(&mut self, flow: u32) -> &mut LargeIn {
+        &mut self.in_flows.get_mut(&flow).expect("the flow is open").large
+    }
+
+    /// What came in part of a flow does not come any more.
+    pub(super) fn drop_assembly(&mut self, flow: u32) {
+        if let Some(dropped) = self.in_flows.get_mut(&flow).and_then(|i| i.large.assembly.take()) {
+            self.coming.unprocessed -= dropped.total;
+        }
+    }
+
+    /// This side has processed an incoming flow's messages up to this one.
+    pub(super) fn large_done(&mut self, flow: u32, processed: u64) {
+        if let Some(inbound) = self.in_flows.get_mut(&flow) {
+            let large = &mut inbound.large;
+            self.coming.unprocessed -= trim(&mut large.whole, &mut large.unprocessed, processed);
+        }
+    }
+}
+
+impl Assembly {
+    fn begin(part: &v1::Fragment) -> Self {
+        Self {
+            seq: part.seq,
+            total: part.total,
+            body: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, part: &v1::Fragment) -> Added {
+        if part.offset != self.body.len() as u64 || part.total != self.total {
+            return Added::Gap;
+        }
+        // It grows with what comes, not by what was announced.
+        self.body.extend_from_slice(&part.data);
+        if (self.body.len() as u64) < self.total {
+            Added::Part
+        } else {
+            Added::Whole(std::mem::take(&mut self.body))
+        }
+    }
+}
+
+enum Added {
+    Part,
+    Whole(Vec<u8>),
+    /// Something before it did not come.
+    Gap,
+}
+
+/// The most bytes of an envelope that a side takes.
+fn largest(limits: &v1::Limits, fragments: bool) -> u64 {
+    let inline = u64::from(limits.inline_bytes);
+    let whole = limits
+        .max_message_bytes
+        .saturating_add(BESIDE_PAYLOAD)
+        .min(limits.assembly_bytes);
+    if fragments { whole.max(inline) } else { inline }
+}

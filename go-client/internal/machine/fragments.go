@@ -1,0 +1,470 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
+)
+
+// Messages over the peer's inline_bytes leave in parts, between what else there is to say, and are put together again.
+//
+// A flow with such a message on its way takes no other until the last part has left, so that nothing overtakes it; other flows go on.
+// What the peer has not processed of all flows' is bounded by its assembly_bytes, of one flow by a share of that or one message. Answers
+// need no credit, so theirs is another account: that of those which have begun to leave.
+
+const (
+	// BesidePayload is what an envelope may take beside its payload, whose bytes alone Limits.max_message_bytes counts.
+	BesidePayload = 64 << 10
+	// MaxLargeAnswers is the most bytes of answers over inline_bytes that wait for the writer or are on their way.
+	MaxLargeAnswers = 256 << 20
+
+	// quantum is what fragments may take of each packet, however much else waits, and what each message takes in its turn.
+	quantum = 16 << 10
+	// leastPart: a fragment of fewer bytes is not worth its own.
+	leastPart = 1 << 10
+	// partOverhead is what a fragment takes beside its data, at most.
+	partOverhead = headItem + 64
+	// flowShare is the part of the peer's assembly_bytes that one flow may use, unless one message takes more.
+	flowShare = 16
+)
+
+// transfer is a message that leaves in parts.
+type transfer struct {
+	flow     uint32
+	seq      uint64 // off-stream it is numbered when its first part leaves
+	typeID   uint32
+	hops     uint32
+	deadline Millis
+	body     []byte
+	offset   int // how much of it has left
+}
+
+func (t *transfer) total() uint64 { return uint64(len(t.body)) }
+
+// part is the next one, of at most so many bytes.
+func (t *transfer) part(most int, now Millis) *pb.Fragment {
+	start, end := t.offset, min(len(t.body), t.offset+most)
+	t.offset = end
+	return &pb.Fragment{
+		Flow: t.flow, Seq: t.seq, Offset: uint64(start), Total: t.total(), Data: t.body[start:end], TtlMs: TTL(t.deadline, now),
+		Hops: t.hops, Type: t.typeID,
+	}
+}
+
+// leavingLarge is what is on its way to the peer.
+type leavingLarge struct {
+	// transfers take turns; starting begin behind the runs of the packet that is being made.
+	transfers, starting []*transfer
+	// unprocessed is bytes of flows' messages that the peer has not processed; a message of so many waits for that to fall, 0 = none.
+	unprocessed, wanted uint64
+	// begun is bytes of off-stream messages of which a part has left, answers of those and the ones that wait.
+	begun, answers uint64
+	// lastNumber is the number of the last off-stream message.
+	lastNumber uint64
+}
+
+// sizedSeq is a large message of a flow.
+type sizedSeq struct{ seq, bytes uint64 }
+
+// trimSized takes away what has been processed: how many bytes are left of sum.
+func trimSized(messages *[]sizedSeq, sum *uint64, processed uint64) (freed uint64) {
+	n := 0
+	for ; n < len(*messages) && (*messages)[n].seq <= processed; n++ {
+		freed += (*messages)[n].bytes
+	}
+	*messages = slices.Delete(*messages, 0, n)
+	*sum -= freed
+	return freed
+}
+
+// largeOut is what an outgoing flow has of such messages.
+type largeOut struct {
+	// sending: one waits for the writer or has left in part.
+	sending bool
+	// sent are those that the peer has not processed.
+	sent        []sizedSeq
+	unprocessed uint64
+	// wanted: one of so many bytes waits for that to fall; 0 = none does.
+	wanted uint64
+}
+
+func fits(held, more, limit uint64) bool { return held == 0 || held+more <= limit }
+
+// isReady says whether it may send, as far as is known.
+func (f *outFlow) isReady(share uint64) bool {
+	return f.nextSeq <= f.credit && !f.large.sending && (f.large.wanted == 0 || fits(f.large.unprocessed, f.large.wanted, share))
+}
+
+// assembly is a message of which parts have come.
+type assembly struct {
+	seq, total uint64
+	body       []byte
+}
+
+// comingLarge is what is on its way from the peer.
+type comingLarge struct {
+	// answers are off-stream, by number; begun is their bytes when they are whole.
+	answers map[uint64]*assembly
+	begun   uint64
+	// unprocessed is bytes of flows' messages: in part here, or whole and not processed.
+	unprocessed uint64
+}
+
+// largeIn is what an incoming flow has of such messages.
+type largeIn struct {
+	assembly *assembly
+	// whole are those that came whole and are not processed.
+	whole       []sizedSeq
+	unprocessed uint64
+}
+
+// largest is the most bytes of an envelope that a side takes.
+func largest(limits *pb.Limits, fragments bool) uint64 {
+	inline := uint64(limits.InlineBytes)
+	if !fragments {
+		return inline
+	}
+	whole := limits.MaxMessageBytes + min(BesidePayload, math.MaxUint64-limits.MaxMessageBytes)
+	return max(min(whole, limits.AssemblyBytes), inline)
+}
+
+func (l *Link) isLarge(size int) bool { return uint64(size) > uint64(l.peerLimits.InlineBytes) }
+
+// share is the part of the peer's memory for large messages that one flow may use.
+func (l *Link) share() uint64 { return l.peerLimits.AssemblyBytes / flowShare }
+
+// transfer is a message that is to leave in parts.
+func (l *Link) transfer(flow uint32, what *wire.What, deadline Millis, hops uint32, body []byte) *transfer {
+	typeID, body := l.typed(what, body)
+	return &transfer{flow: flow, typeID: typeID, hops: hops, deadline: deadline, body: body}
+}
+
+// sendLarge queues a message of a flow that has credit.
+func (l *Link) sendLarge(out *outFlow, t *transfer) Sent {
+	total := t.total()
+	if !fits(out.large.unprocessed, total, l.share()) {
+		out.large.wanted = total
+		return Sent{Result: SendNoCredit}
+	}
+	if !fits(l.leaving.unprocessed, total, l.peerLimits.AssemblyBytes) {
+		l.leaving.wanted = total
+		return Sent{Result: SendNoRoom}
+	}
+	t.seq = out.nextSeq
+	out.nextSeq++
+	out.large.sending = true
+	out.large.sent = append(out.large.sent, sizedSeq{t.seq, total})
+	out.large.unprocessed += total
+	l.leaving.unprocessed += total
+	l.queue.push(queued{large: t})
+	return Sent{Result: SendQueued, Seq: t.seq}
+}
+
+// forwardLarge queues a message outside any stream.
+func (l *Link) forwardLarge(t *transfer) Sent {
+	if l.leaving.answers+t.total() > MaxLargeAnswers {
+		return Sent{Result: SendNoRoom}
+	}
+	l.leaving.answers += t.total()
+	l.queue.push(queued{large: t})
+	return Sent{Result: SendQueued}
+}
+
+// startTransfer: the front of the queue is to leave in parts. What is passed on leaves here, since nothing may overtake it; all else
+// between what follows. False: the packet ends here.
+func (l *Link) startTransfer(t *transfer, size *int, now Millis, runs []wire.Run) bool {
+	if t.flow != 0 || t.hops == 0 {
+		l.leaving.starting = append(l.leaving.starting, t)
+		l.queue.pop()
+		return true
+	}
+	// A reader acts on fragments before runs.
+	ended := runs == nil && l.mayBegin(t) && *size+leastPart <= PacketBytes && l.addPart(t, PacketBytes-*size, now, size)
+	if ended {
+		l.queue.pop()
+	}
+	return ended
+}
+
+// mayBegin says whether there is room at the peer for an off-stream message that has not begun.
+func (l *Link) mayBegin(t *transfer) bool {
+	return t.flow != 0 || t.offset > 0 || fits(l.leaving.begun, t.total(), l.peerLimits.AssemblyBytes)
+}
+
+// addPart adds the next part to the packet; true = it was the last.
+func (l *Link) addPart(t *transfer, most int, now Millis, size *int) bool {
+	if t.flow == 0 && t.offset == 0 {
+		l.leaving.begun += t.total()
+		l.leaving.lastNumber++
+		t.seq = l.leaving.lastNumber
+	}
+	part := t.part(max(most-partOverhead, 0), now)
+	*size += len(part.Data) + partOverhead
+	head := l.frame()
+	head.Fragment = append(head.Fragment, part)
+	ended := t.offset == len(t.body)
+	if ended && t.flow == 0 {
+		l.leaving.begun -= t.total()
+		l.leaving.answers -= t.total()
+	}
+	return ended
+}
+
+// addFragments fills the packet with parts of what is on its way, which takes turns.
+func (l *Link) addFragments(size int, now Millis, runs []wire.Run) {
+	starting := l.leaving.starting
+	l.leaving.starting = nil
+	// A reader acts on fragments before runs, which may hold earlier messages of the same flow.
+	if runs == nil {
+		l.leaving.transfers, starting = append(l.leaving.transfers, starting...), nil
+	}
+	for passed := 0; size+leastPart <= PacketBytes && passed < len(l.leaving.transfers); {
+		t := l.leaving.transfers[0]
+		l.leaving.transfers = slices.Delete(l.leaving.transfers, 0, 1)
+		most := PacketBytes - size
+		if len(l.leaving.transfers) > 0 {
+			most = min(most, quantum)
+		}
+		if !l.mayBegin(t) {
+			passed++
+			l.leaving.transfers = append(l.leaving.transfers, t)
+		} else if !l.addPart(t, most, now, &size) {
+			l.leaving.transfers = append(l.leaving.transfers, t)
+		}
+	}
+	l.leaving.transfers = append(l.leaving.transfers, starting...)
+}
+
+// noteFragments: messages of flows have left whole. What waited for them may follow.
+func (l *Link) noteFragments(parts []*pb.Fragment, out []Action) []Action {
+	for _, part := range parts {
+		sent := l.outFlow(part.Flow)
+		if sent == nil || part.Offset+uint64(len(part.Data)) != part.Total {
+			continue
+		}
+		sent.frames.push(sentFrame{part.Seq, l.number})
+		sent.large.sending = false
+		if sent.closing {
+			l.pushClose(part.Flow, sent)
+		} else {
+			out = append(out, Action{Kind: ActionCredit, Delivery: Delivery{Flow: part.Flow}})
+		}
+	}
+	return out
+}
+
+// giveUp gives up a message that waits or has left in part; false: there is no such message.
+func (l *Link) giveUp(flow uint32, seq uint64) bool {
+	out := l.outFlow(flow)
+	if out == nil || !out.large.sending {
+		return false
+	}
+	isIt := func(t *transfer) bool { return t != nil && t.flow == flow && t.seq == seq }
+	before := len(l.leaving.transfers) + l.queue.len()
+	l.leaving.transfers = slices.DeleteFunc(l.leaving.transfers, isIt)
+	for i := l.queue.len() - 1; i >= 0; i-- {
+		if isIt(l.queue.at(i).large) {
+			l.queue.removeAt(i)
+		}
+	}
+	if before == len(l.leaving.transfers)+l.queue.len() {
+		return false
+	}
+	out.large.sending = false
+	last := len(out.large.sent) - 1
+	bytes := out.large.sent[last].bytes
+	out.large.sent = out.large.sent[:last]
+	out.large.unprocessed -= bytes
+	l.leaving.unprocessed -= bytes
+	return true
+}
+
+// largeProcessed: the peer has processed a flow's messages up to this one.
+func (l *Link) largeProcessed(out *outFlow, processed uint64) {
+	l.leaving.unprocessed -= trimSized(&out.large.sent, &out.large.unprocessed, processed)
+}
+
+// largeRoom is what has become possible since the peer has processed something: senders that may go on.
+func (l *Link) largeRoom(flow uint32, sent *outFlow, out []Action) []Action {
+	if sent.large.wanted > 0 && sent.isReady(l.share()) {
+		sent.large.wanted = 0
+		if !sent.closing {
+			out = append(out, Action{Kind: ActionCredit, Delivery: Delivery{Flow: flow}})
+		}
+	}
+	if l.leaving.wanted > 0 && fits(l.leaving.unprocessed, l.leaving.wanted, l.peerLimits.AssemblyBytes) {
+		l.leaving.wanted = 0
+		out = append(out, Action{Kind: ActionRoom})
+	}
+	return out
+}
+
+func (l *Link) onFragments(parts []*pb.Fragment, out []Action) (_ []Action, err error) {
+	if len(parts) > 0 && !l.fragments {
+		return out, errors.New("a Fragment came, and fragments were not negotiated")
+	}
+	for _, part := range parts {
+		if l.phase != PhaseUp {
+			break
+		}
+		end := part.Offset + min(uint64(len(part.Data)), math.MaxUint64-part.Offset)
+		if len(part.Data) == 0 || end > part.Total {
+			return out, fmt.Errorf("a Fragment ends at %d of %d bytes, or is empty", end, part.Total)
+		}
+		if part.Flow == 0 {
+			out, err = l.onAnswerPart(part, out)
+		} else {
+			out, err = l.onPart(part, out)
+		}
+		if err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+func (l *Link) onAnswerPart(part *pb.Fragment, out []Action) ([]Action, error) {
+	if part.Offset == 0 {
+		if part.Total > largest(l.limits, true) || !fits(l.coming.begun, part.Total, l.limits.AssemblyBytes) {
+			return out, fmt.Errorf("answers of %d bytes are begun, and one of %d", l.coming.begun, part.Total)
+		}
+		l.dropAnswer(part.Seq)
+		l.coming.begun += part.Total
+		if l.coming.answers == nil {
+			l.coming.answers = make(map[uint64]*assembly)
+		}
+		l.coming.answers[part.Seq] = &assembly{seq: part.Seq, total: part.Total}
+	}
+	a := l.coming.answers[part.Seq]
+	if a == nil {
+		return out, nil
+	}
+	isNext, isWhole := a.add(part)
+	if !isNext || isWhole {
+		l.dropAnswer(part.Seq)
+	}
+	if isWhole {
+		out, _ = l.whole(part, a.body, out)
+	}
+	return out, nil
+}
+
+func (l *Link) dropAnswer(number uint64) {
+	if dropped := l.coming.answers[number]; dropped != nil {
+		l.coming.begun -= dropped.total
+		delete(l.coming.answers, number)
+	}
+}
+
+func (l *Link) onPart(part *pb.Fragment, out []Action) ([]Action, error) {
+	in := l.inFlows[part.Flow]
+	switch {
+	case in == nil:
+		return out, fmt.Errorf("a Fragment came on flow %d, which is not open", part.Flow)
+	case part.Seq == 0 || part.Seq > MaxSeq:
+		return out, fmt.Errorf("a Fragment of flow %d has seq %d", part.Flow, part.Seq)
+	case part.Seq <= in.lastSeq:
+		return out, nil // a duplicate, or of one that was refused
+	}
+	if part.Offset == 0 {
+		refused := l.refusalOf(in, part)
+		l.dropAssembly(in)
+		if refused != nil {
+			return l.refusePart(in, part, refused, out), nil
+		}
+		l.coming.unprocessed += part.Total
+		in.large.assembly = &assembly{seq: part.Seq, total: part.Total}
+	}
+	a := in.large.assembly
+	isNext, isWhole := false, false
+	if a != nil && a.seq == part.Seq {
+		isNext, isWhole = a.add(part)
+	}
+	if !isNext || isWhole {
+		l.dropAssembly(in)
+	}
+	if isWhole {
+		var delivered bool
+		if out, delivered = l.whole(part, a.body, out); delivered {
+			l.coming.unprocessed += part.Total
+			in.large.whole = append(in.large.whole, sizedSeq{part.Seq, part.Total})
+			in.large.unprocessed += part.Total
+		}
+	}
+	return out, nil
+}
+
+// refusalOf is why a message of a flow cannot come, by its first part.
+func (l *Link) refusalOf(in *inFlow, part *pb.Fragment) *wire.Refusal {
+	size, limit := part.Total+min(uint64(in.whoLen), math.MaxUint64-part.Total), largest(l.limits, true)
+	switch held := l.coming.unprocessed; {
+	case part.Seq > in.credit:
+		return in.beyondCredit(part.Flow, part.Seq)
+	case size > limit:
+		return refusal(pb.Code_CODE_TOO_LARGE, "a message of %d bytes is over the limit of %d", size, limit)
+	case !fits(held, part.Total, l.limits.AssemblyBytes):
+		return refusal(pb.Code_CODE_MAILBOX_FULL, "large messages of %d bytes are not processed yet; wait for those", held)
+	}
+	return nil
+}
+
+// refusePart refuses a message of which not all has come, or nothing.
+func (l *Link) refusePart(in *inFlow, part *pb.Fragment, refused *wire.Refusal, out []Action) []Action {
+	if part.Seq <= in.credit {
+		in.lastSeq = part.Seq
+	}
+	return l.refuseItem(&Delivery{Flow: part.Flow, Seq: part.Seq, TypeID: part.Type, Body: part.Data}, refused, out)
+}
+
+// withdrawn: the peer withdraws a message that has come in part or not at all; false: it has come.
+func (l *Link) withdrawn(flow uint32, seq uint64, out []Action) (_ []Action, unseen bool) {
+	in := l.inFlows[flow]
+	if in == nil || seq <= in.lastSeq || seq > in.credit {
+		return out, false
+	}
+	l.dropAssembly(in)
+	refused := refusal(pb.Code_CODE_CANCELLED, "it was withdrawn before it had left")
+	return l.refusePart(in, &pb.Fragment{Flow: flow, Seq: seq}, refused, out), true
+}
+
+// whole: all parts are there; true = it was delivered.
+func (l *Link) whole(part *pb.Fragment, body []byte, out []Action) (_ []Action, delivered bool) {
+	d := Delivery{
+		Flow: part.Flow, TypeID: part.Type, TTLMs: part.TtlMs, Attempt: part.Attempt, Hops: part.Hops, Body: body,
+	}
+	in := l.inFlows[part.Flow]
+	if in != nil {
+		d.Seq = part.Seq
+	}
+	if refused := l.check(in, &d, largest(l.limits, true)); refused != nil {
+		return l.refuseItem(&d, refused, out), false
+	}
+	return append(out, Action{Kind: ActionDeliver, Delivery: d}), true
+}
+
+// dropAssembly: what came in part of a flow does not come any more.
+func (l *Link) dropAssembly(in *inFlow) {
+	if in.large.assembly != nil {
+		l.coming.unprocessed -= in.large.assembly.total
+		in.large.assembly = nil
+	}
+}
+
+// largeDone: this side has processed an incoming flow's messages up to this one.
+func (l *Link) largeDone(in *inFlow, processed uint64) {
+	l.coming.unprocessed -= trimSized(&in.large.whole, &in.large.unprocessed, processed)
+}
+
+// add takes a part; isNext: nothing is missing before it.
+func (a *assembly) add(part *pb.Fragment) (isNext, isWhole bool) {
+	if part.Offset != uint64(len(a.body)) || part.Total != a.total {
+		return false, false
+	}
+	// It grows with what comes, not by what was announced.
+	a.body = append(a.body, part.Data...)
+	return true, uint64(len(a.body)) == a.total
+}
