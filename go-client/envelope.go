@@ -11,6 +11,9 @@ import (
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
+// maxCall is the most bytes of an envelope that comes by a call: gRPC takes 4 MiB with what is around it.
+const maxCall = 4<<20 - 64<<10
+
 // lastOwnField is the last field of an envelope, by number, that a node writes itself when it asks for a client: kind, payload,
 // correlation, source, target, type with its versions, content type, reply_to.
 const lastOwnField = 10
@@ -30,8 +33,8 @@ func (n *Node) AskEnvelope(ctx context.Context, envelope []byte) (reply []byte, 
 
 func (n *Node) askEnvelope(ctx context.Context, envelope []byte) ([]byte, error) {
 	refuse := func(code Code, detail string) ([]byte, error) { return nil, newError(code, "an envelope", detail) }
-	if len(envelope) > maxMessage {
-		return refuse(CodeTooLarge, fmt.Sprintf("it has %d bytes; at most %d", len(envelope), maxMessage))
+	if len(envelope) > maxCall {
+		return refuse(CodeTooLarge, fmt.Sprintf("it has %d bytes; at most %d: a larger one goes by the link of a node", len(envelope), maxCall))
 	}
 	e, refusal := wire.ReadEnvelope(envelope)
 	switch {

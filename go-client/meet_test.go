@@ -78,7 +78,7 @@ var meetings = map[ab.Code]func(*testing.T) error{
 		twice := protowire.AppendTag(enveloped(actorbridgev1.Kind_KIND_TELL, 0, &testpb.EchoRequest{}, nil), 5, protowire.BytesType)
 		return said(t, protowire.AppendString(twice, "ab:///forged"))
 	},
-	ab.CodeTooLarge: func(t *testing.T) error { return askWorker(t, &testpb.EchoRequest{Data: make([]byte, 64<<10)}) },
+	ab.CodeTooLarge: func(t *testing.T) error { return askWorker(t, &testpb.EchoRequest{Data: make([]byte, 17<<20)}) },
 	ab.CodeFenced: func(t *testing.T) error {
 		node := start(t, "a")
 		spawn(t, node, "worker")

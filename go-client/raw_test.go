@@ -268,24 +268,24 @@ func TestARawMessageThatIsTooLargeIsRefusedAndThoseBeforeItAreSent(t *testing.T)
 	rawNodes(t, func(t *testing.T, a, b *ab.Node) {
 		came := collector(t, b, "collector", 8)
 		to, ctx := refOf(t, a, "ab:///collector"), t.Context()
-		large := make([]byte, 64<<10)
+		large := make([]byte, 17<<20)
 		if err := a.TellRaw(ctx, to, rawTick, large); !errors.Is(err, ab.ErrTooLarge) {
-			t.Errorf("64 KiB beside their type are %v", err)
+			t.Errorf("17 MiB are %v", err)
 		}
 		sent, err := a.TellRawAll(ctx, to, rawTick, [][]byte{[]byte("tick 1"), []byte("tick 2"), large, []byte("tick 3")})
 		if sent != 2 || !errors.Is(err, ab.ErrTooLarge) {
 			t.Errorf("of four, the third of them too large, were sent %d, %v", sent, err)
 		}
 		if _, err := a.AskRaw(ctx, to, rawTick, large); !errors.Is(err, ab.ErrTooLarge) {
-			t.Errorf("an ask of 64 KiB is %v", err)
+			t.Errorf("an ask of 17 MiB is %v", err)
 		}
-		most := string(make([]byte, 63<<10))
+		most := string(make([]byte, 16<<20))
 		if err := a.TellRaw(ctx, to, rawTick, []byte(most)); err != nil {
-			t.Errorf("63 KiB are %v", err)
+			t.Errorf("16 MiB are %v", err)
 		}
 		expectTicks(t, came, 1, 2)
 		if got := receive(t, "the largest tick", came); got != most {
-			t.Errorf("of 63 KiB came %d bytes", len(got))
+			t.Errorf("of 16 MiB came %d bytes", len(got))
 		}
 	})
 }

@@ -120,7 +120,7 @@ func TestAnAskByOneCallFailsWithTheStatusOfTheErrorTable(t *testing.T) {
 			actorbridgev1.Code_CODE_UNSUPPORTED_KIND},
 		"a source": {with(func(e *actorbridgev1.Envelope) { e.Source = "ab:///boss" }), codes.InvalidArgument,
 			actorbridgev1.Code_CODE_INVALID_ARGUMENT},
-		"too large": {with(func(e *actorbridgev1.Envelope) { e.Payload = make([]byte, 64<<10) }), codes.ResourceExhausted,
+		"too large": {with(func(e *actorbridgev1.Envelope) { e.Payload = make([]byte, 4<<20-32<<10) }), codes.ResourceExhausted,
 			actorbridgev1.Code_CODE_TOO_LARGE},
 	} {
 		_, err := askBy(t.Context(), t, conn, c.envelope)

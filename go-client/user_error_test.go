@@ -119,7 +119,7 @@ func TestAReplyThatCannotTravelIsToldToTheAskerAndNeverAsUnhandled(t *testing.T)
 		reply *testpb.EchoReply
 		want  error
 	}{
-		"over 64 KiB":      {&testpb.EchoReply{Data: make([]byte, 64<<10)}, ab.ErrTooLarge},
+		"over 16 MiB":      {&testpb.EchoReply{Data: make([]byte, 17<<20)}, ab.ErrTooLarge},
 		"that is no UTF-8": {&testpb.EchoReply{Text: "\xff"}, &ab.UserError{Code: "INVALID_ARGUMENT"}},
 	} {
 		a, b := pair(t)

@@ -12,13 +12,15 @@ use bytes::Bytes;
 use crate::address::Address;
 use crate::caller::DEFAULT_WITHIN;
 use crate::error::Error;
-use crate::message::{MAX_MESSAGE, Outgoing};
+use crate::message::Outgoing;
 use crate::node::Inner;
 use crate::traces::Chain;
 
 /// The last field of an envelope, by number, that a node writes itself when it asks for a client: kind, payload, correlation,
 /// source, target, type with its versions, content type, reply_to.
 const LAST_OWN_FIELD: u32 = 10;
+/// Most bytes of an envelope that comes by a call: gRPC takes 4 MiB with what is around it.
+const MOST: usize = (4 << 20) - (64 << 10);
 
 impl Inner {
     /// Asks with a complete envelope of kind ASK, and returns that of the reply.
@@ -29,8 +31,11 @@ impl Inner {
     ) -> Result<Bytes, Error> {
         let refuse = |code, detail: &str| Error::new(code, "an envelope", detail);
         let refused = |refusal: Refusal| refuse(refusal.code, &refusal.detail);
-        if envelope.len() > MAX_MESSAGE {
-            let detail = format!("it has {} bytes; at most {MAX_MESSAGE}", envelope.len());
+        if envelope.len() > MOST {
+            let detail = format!(
+                "it has {} bytes; at most {MOST}: a larger one goes by the link of a node",
+                envelope.len()
+            );
             return Err(refuse(Code::TooLarge, &detail));
         }
         let view = EnvelopeView::read(&envelope).map_err(refused)?;

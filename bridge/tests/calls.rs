@@ -155,7 +155,7 @@ async fn an_ask_by_one_call_fails_with_the_status_of_the_error_table() {
             Code::InvalidArgument,
         ),
         (
-            with(|e| e.payload = vec![0; 64 << 10].into()),
+            with(|e| e.payload = vec![0; (4 << 20) - (32 << 10)].into()),
             tonic::Code::ResourceExhausted,
             Code::TooLarge,
         ),

@@ -131,7 +131,7 @@ fn refused_by_the_receiver() -> Vec<(Code, Program)> {
         ),
         (
             Code::TooLarge,
-            program! { ask_worker(&EchoRequest { data: vec![0; 64 << 10].into(), ..Default::default() }).await },
+            program! { ask_worker(&EchoRequest { data: vec![0; 17 << 20].into(), ..Default::default() }).await },
         ),
         (
             Code::UnsupportedKind,

@@ -240,7 +240,7 @@ async fn one_that_is_too_large_is_refused_and_those_before_it_are_sent() {
     for linked in [true, false] {
         let (a, b, all) = nodes(linked).await;
         let (mut came, _gate) = collector(&b, Semaphore::MAX_PERMITS, 1024);
-        let (to, large, most) = (at("collector"), vec![0; 64 << 10], vec![1; 63 << 10]);
+        let (to, large, most) = (at("collector"), vec![0; 17 << 20], vec![1; 16 << 20]);
         let told = a.tell_raw(&to, &TICK, &large).await;
         assert_eq!(told.expect_err("its type comes on top").code(), Code::TooLarge);
         let told = a

@@ -113,7 +113,7 @@ struct Big;
 
 impl Actor for Big {
     async fn receive(&mut self, cx: &Cx, _: &Message) -> Result<(), Fault> {
-        let data = vec![0; 64 << 10].into();
+        let data = vec![0; 17 << 20].into();
         cx.reply(&EchoRequest {
             data,
             ..Default::default()

@@ -92,9 +92,13 @@ impl LinkEnd {
                 detail: "too many answers wait for the asker's node".into(),
             },
         };
+        let correlation = correlation();
+        if correlation == 0 {
+            return false;
+        }
         let failed = state
             .machine
-            .fail(correlation(), refusal.code, Effect::Done, &refusal.detail);
+            .fail(correlation, refusal.code, Effect::Done, &refusal.detail);
         matches!(failed, Send::Queued(_))
     }
 

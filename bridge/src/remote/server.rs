@@ -26,6 +26,7 @@ use super::frames::{Frames, read};
 use super::refusals::{Refusals, Refused};
 use super::{ASK_PATH, CONNECTION_WINDOW, LINK_PATH, SERVICE, STREAM_WINDOW};
 use crate::door::LinkEnd;
+use actorbridge_proto::packet::MAX_FRAME_BYTES;
 
 /// A listening door.
 #[derive(Debug)]
@@ -170,14 +171,16 @@ where
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let service = self.clone();
         Box::pin(async move {
-            let limit = service.frame_limit;
-            let mut grpc = Grpc::new(RawCodec).max_decoding_message_size(limit);
+            let taking = |most| Grpc::new(RawCodec).max_decoding_message_size(most);
             let peer = request.extensions().get::<Peer>().cloned();
             match request.uri().path() {
-                LINK_PATH => Ok(grpc.streaming(LinkMethod(service.accept, peer), request).await),
+                LINK_PATH => {
+                    let method = LinkMethod(service.accept, peer);
+                    Ok(taking(service.frame_limit).streaming(method, request).await)
+                }
                 ASK_PATH => {
                     let _held = peer.as_ref().map(Held::new);
-                    Ok(grpc.unary(AskMethod(service.ask), request).await)
+                    Ok(taking(MAX_FRAME_BYTES).unary(AskMethod(service.ask), request).await)
                 }
                 path => Ok(Status::unimplemented(format!("this node has no method {path}")).into_http()),
             }
