@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use compat_peer::ops::Content;
+use compat_peer::ops::{Algorithm, Content};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -34,6 +34,8 @@ pub struct Only {
     pub here: Vec<String>,
     /// Languages of the other node.
     pub there: Vec<String>,
+    /// What the nodes compress by, as the matrix names it.
+    pub compression: Vec<String>,
 }
 
 /// One of the two nodes of a case.
@@ -112,6 +114,8 @@ pub struct Step {
     pub message: Option<Value>,
     /// What the message is sent in, and its reply comes in.
     pub codec: Content,
+    /// What compressed the bytes that came to a mirror; none = nothing did.
+    pub compressed: Option<Algorithm>,
     /// More fields of the request that the verb makes.
     pub with: Option<Value>,
     /// Runs in the background under this name.

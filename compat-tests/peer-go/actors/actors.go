@@ -18,7 +18,7 @@ func Install(node string) []ab.Option {
 		ab.Factory("bad-restore/*", func() ab.Receiver { return badRestore{newCounter()} }),
 		ab.Factory("echo/*", func() ab.Receiver { return ab.ReceiverFunc(echo) }),
 		ab.Factory("silent/*", func() ab.Receiver { return ab.ReceiverFunc(silent) }),
-		ab.Factory("mirror/*", func() ab.Receiver { return ab.ReceiverFunc(mirror) }),
+		ab.Factory("mirror/*", func() ab.Receiver { return &mirror{} }),
 		ab.Factory("raw/*", func() ab.Receiver { return &rawEcho{} }),
 		ab.Factory("hold/*", func() ab.Receiver { return hold{newCounter()} }),
 		ab.Factory("gate", func() ab.Receiver { return ab.ReceiverFunc(gate) }),

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"bytes"
+	"cmp"
 
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -68,7 +69,15 @@ func (r *rawEcho) Receive(_ ab.Context, m *ab.Message) error {
 	return m.ReplyRaw(Raw, payload)
 }
 
-// mirror answers any message with the bytes that it got: the payload's.
-func mirror(_ ab.Context, m *ab.Message) error {
-	return m.Reply(&testpb.EchoReply{Text: m.Type(), Data: m.Payload(), Language: "go"})
+// mirror answers an ask with the payload that it was told last, as it came, or else with the ask's own.
+type mirror struct{ told *testpb.EchoReply }
+
+// Receive implements ab.Receiver.
+func (r *mirror) Receive(_ ab.Context, m *ab.Message) error {
+	came := &testpb.EchoReply{Text: m.Type(), Data: bytes.Clone(m.Payload()), Language: "go"}
+	if !m.IsAsk() {
+		r.told = came
+		return nil
+	}
+	return m.Reply(cmp.Or(r.told, came))
 }

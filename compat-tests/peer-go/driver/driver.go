@@ -73,7 +73,7 @@ func (d *Driver) start(ctx context.Context, order *ops.Order) (answer ops.Answer
 	)
 	switch {
 	case !order.Native:
-		node, answer.Address, err = startLocal(ctx, order.Node, order.Listen, order.Certificates)
+		node, answer.Address, err = startLocal(ctx, order)
 	case d.host == nil:
 		return answer, ops.DriverFault("this peer hosts no nodes of another language")
 	default:

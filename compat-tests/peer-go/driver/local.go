@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -11,8 +12,8 @@ import (
 	ab "github.com/actorbridge/actorbridge/go-client"
 	"github.com/actorbridge/actorbridge/go-client/abtest"
 	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
-	_ "github.com/actorbridge/actorbridge/go-client/compress/lz4"  // what the Rust peer writes
-	_ "github.com/actorbridge/actorbridge/go-client/compress/zstd" // what this one writes
+	_ "github.com/actorbridge/actorbridge/go-client/compress/lz4"
+	_ "github.com/actorbridge/actorbridge/go-client/compress/zstd"
 	"github.com/actorbridge/actorbridge/go-client/door"
 	"github.com/actorbridge/actorbridge/go-client/remote"
 
@@ -20,12 +21,10 @@ import (
 	"github.com/actorbridge/actorbridge/compat-tests/peer-go/ops"
 )
 
-const (
-	// shutdownTime is what a shutdown may take.
-	shutdownTime = 5 * time.Second
-	// compressed is from how many bytes on payloads are compressed on links: by zstd from here, by LZ4 from the Rust peer.
-	compressed = 256
-)
+// shutdownTime is what a shutdown may take.
+const shutdownTime = 5 * time.Second
+
+var compressions = map[string]ab.Compression{"zstd": ab.Zstd, "lz4": ab.LZ4}
 
 // local is a Go node, and its asks that may be given up.
 type local struct {
@@ -37,22 +36,30 @@ type local struct {
 	asks map[uint64]context.CancelFunc
 }
 
-func startLocal(ctx context.Context, name, listen, certificates string) (*local, string, error) {
-	node, err := ab.Start(ctx, name, append(actors.Install(name), ab.WithLogger(logger()), ab.WithCompression(ab.Zstd, compressed))...)
+func startLocal(ctx context.Context, order *ops.Order) (*local, string, error) {
+	options := append(actors.Install(order.Node), ab.WithLogger(logger()))
+	if c := order.Compression; c != nil && !isMistaken("plain") {
+		by, known := compressions[c.By]
+		if !known {
+			return nil, "", errors.New("this peer does not compress by " + c.By)
+		}
+		options = append(options, ab.WithCompression(by, c.Least))
+	}
+	node, err := ab.Start(ctx, order.Node, options...)
 	if err != nil {
 		return nil, "", err
 	}
 	l := &local{node: node, asks: make(map[uint64]context.CancelFunc)}
-	if certificates != "" {
-		own := filepath.Join(certificates, name)
+	if order.Certificates != "" {
+		own := filepath.Join(order.Certificates, order.Node)
 		l.tls = []remote.Option{remote.TLSFiles(remote.Files{
-			Certificate: own + ".pem", Key: own + ".key", CA: filepath.Join(certificates, "ca.pem"),
+			Certificate: own + ".pem", Key: own + ".key", CA: filepath.Join(order.Certificates, "ca.pem"),
 		})}
 	}
-	if listen == "" {
+	if order.Listen == "" {
 		return l, "", nil
 	}
-	if l.server, err = remote.Listen(node, listen, l.tls...); err != nil {
+	if l.server, err = remote.Listen(node, order.Listen, l.tls...); err != nil {
 		return nil, "", errors.Join(err, node.Shutdown(ctx))
 	}
 	return l, l.server.Addr(), nil
@@ -282,5 +289,8 @@ func faultOf(err error) *ops.Fault {
 	}
 	return fault
 }
+
+// isMistaken: this peer is to make the planned mistake of this name. compat-tests/matrix/README.md has them.
+func isMistaken(mistake string) bool { return os.Getenv("COMPAT_MUTANT") == mistake }
 
 func milliseconds(n uint64) time.Duration { return time.Duration(n) * time.Millisecond }

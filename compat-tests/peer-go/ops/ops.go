@@ -17,6 +17,8 @@ type Order struct {
 	Certificates string `json:"certificates"`
 	// Native starts the node of the other language, in this process.
 	Native bool `json:"native"`
+	// Compression is how a node that is started compresses payloads on links; nil = it does not.
+	Compression *Compressing `json:"compression,omitempty"`
 	// Door is how to link: "memory", "native", "remote" or "sidecar".
 	Door string `json:"door"`
 	// To is an actor's address; for links a remote address or a node's name.
@@ -35,6 +37,14 @@ type Order struct {
 	// Path and Snapshot (hex) are an actor and what to restore it from.
 	Path     string `json:"path"`
 	Snapshot string `json:"snapshot"`
+}
+
+// Compressing is how a node compresses payloads on links.
+type Compressing struct {
+	// By is "zstd" or "lz4".
+	By string `json:"by"`
+	// Least is from how many bytes on.
+	Least int `json:"least"`
 }
 
 // Encoded is a message, encoded in protobuf, or raw.

@@ -9,12 +9,10 @@ use actorbridge::{Address, Compression, Error, Node, Snapshot, TlsFiles};
 use tokio::sync::watch;
 
 use crate::actors;
-use crate::ops::{Answer, Door, Encoded, Fault, Letter, Operation, Order, from_hex, to_hex};
+use crate::ops::{Algorithm, Answer, Compressing, Door, Encoded, Fault, Letter, Operation, Order, from_hex, to_hex};
 use crate::raw::{self, How, Sent};
 use crate::testpb::Add;
 
-/// Payloads of so many bytes and more are compressed on links: by LZ4 from here, by zstd from the Go peer.
-const COMPRESSED: usize = 256;
 /// An ask's deadline, unless the order says otherwise.
 const ASK: Duration = Duration::from_secs(5);
 /// What a shutdown may take.
@@ -60,12 +58,13 @@ impl Driver {
             listen,
             certificates,
             native,
+            compression,
         } = &operation
         {
             if *native {
                 return Err(driver_fault("a Rust peer hosts no native nodes"));
             }
-            return self.start(name, listen, certificates).await;
+            return self.start(name, listen, certificates, *compression).await;
         }
         let node = self.node(name)?;
         let mut answer = Answer::default();
@@ -133,11 +132,23 @@ impl Driver {
             .ok_or_else(|| driver_fault(&format!("no node is named {name}")))
     }
 
-    async fn start(&self, name: &str, listen: &str, certificates: &str) -> Result<Answer, Failed> {
+    async fn start(
+        &self,
+        name: &str,
+        listen: &str,
+        certificates: &str,
+        compression: Option<Compressing>,
+    ) -> Result<Answer, Failed> {
         let mut builder = Node::builder(name)
             .module(actors::module(name))
-            .compression(Compression::Lz4, COMPRESSED)
             .runtime(tokio::runtime::Handle::current());
+        if let Some(Compressing { by, least }) = compression.filter(|_| !is_mistaken("plain")) {
+            let by = match by {
+                Algorithm::Zstd => Compression::Zstd,
+                Algorithm::Lz4 => Compression::Lz4,
+            };
+            builder = builder.compression(by, least);
+        }
         if !certificates.is_empty() {
             let own = format!("{certificates}/{name}");
             let (certificate, key) = (format!("{own}.pem"), format!("{own}.key"));
@@ -242,6 +253,11 @@ fn fault(error: &Error, returned: bool) -> Failed {
         user_message: user_message.to_owned(),
         returned,
     })
+}
+
+/// Is this peer to make the planned mistake of this name? compat-tests/matrix/README.md has them.
+fn is_mistaken(mistake: &str) -> bool {
+    std::env::var("COMPAT_MUTANT").is_ok_and(|meant| meant == mistake)
 }
 
 fn waited(limit: Duration) -> Failed {

@@ -33,6 +33,9 @@ pub enum Operation {
         /// Start the node of the other language, in this process (Go peers only).
         #[serde(default)]
         native: bool,
+        /// How it compresses payloads on links; none = it does not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        compression: Option<Compressing>,
     },
     /// Link the node with another one.
     Link {
@@ -117,6 +120,25 @@ pub enum Door {
     Remote,
     /// A child process (Go peers only).
     Sidecar,
+}
+
+/// How a node compresses payloads on links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compressing {
+    /// By what.
+    pub by: Algorithm,
+    /// From how many bytes on.
+    pub least: usize,
+}
+
+/// What payloads are compressed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Algorithm {
+    /// Frames of zstd.
+    Zstd,
+    /// Blocks of LZ4.
+    Lz4,
 }
 
 /// A message, encoded in protobuf, or raw.

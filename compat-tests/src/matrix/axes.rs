@@ -56,7 +56,7 @@ struct Suite {
     #[serde(default)]
     skip: Vec<Rule>,
     #[serde(default)]
-    smoke: Where,
+    smoke: Vec<Where>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -121,7 +121,8 @@ pub fn cells(root: &Path, peers: &[Peer], choice: &Choice) -> Result<Vec<Cell>, 
         let mut all = product(&name, &suite, peers);
         all = expand::expand(root, &name, all)?;
         all.retain(|c| !suite.skip.iter().any(|rule| holds(&rule.holds, c)));
-        all.retain(|c| !choice.smoke || holds(&suite.smoke, c));
+        let is_smoke = |c: &Cell| suite.smoke.is_empty() || suite.smoke.iter().any(|slice| holds(slice, c));
+        all.retain(|c| !choice.smoke || is_smoke(c));
         all.retain(|c| c.to_string().contains(&choice.filter));
         cells.extend(all);
     }
@@ -135,7 +136,7 @@ fn check(suite: &Suite) -> Result<(), String> {
     let mut axes: Vec<String> = suite.axes.keys().map(text).collect();
     axes.extend(NOT_LISTED.map(str::to_owned));
     let rules = suite.skip.iter().map(|r| (&r.holds, r.why.as_str()));
-    for (holds, why) in rules.chain([(&suite.smoke, "smoke")]) {
+    for (holds, why) in rules.chain(suite.smoke.iter().map(|slice| (slice, "smoke"))) {
         if let Some(axis) = holds.keys().find(|a| !axes.contains(a)) {
             return Err(format!("the rule {why:?} names the axis {axis}, which there is not"));
         }

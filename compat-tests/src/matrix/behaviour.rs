@@ -1,21 +1,26 @@
 //! Cells that are cases of two nodes: `runner` runs them, as `compat` does without the matrix. The suite `behaviour` has the
 //! cases of `cases/behaviour.yaml`, the suite `traffic` those that `matrix/values.yaml` has steps for.
 
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
 use super::Outcome;
 use super::axes::Cell;
 use super::expand::is_of;
 use super::run::Folders;
 use super::values;
 use crate::cases::{self, Case, Only, Step};
+use crate::runner::compression::LEAST;
 use crate::runner::pair::Pair;
 use crate::runner::{self, Programs, known};
 use crate::schema::Schema;
 
-/// Runs the cells; the outcomes are in their order.
+/// Runs the cells with programs of `make compat-peers`; the outcomes are in their order.
 ///
 /// # Errors
 /// A sentence: nothing could be run.
-pub(super) fn run(folders: &Folders, cells: Vec<Cell>) -> Result<Vec<Outcome>, String> {
+pub(super) fn run(folders: &Folders, programs: &Programs, cells: Vec<Cell>) -> Result<Vec<Outcome>, String> {
     if cells.is_empty() {
         return Ok(Vec::new());
     }
@@ -33,8 +38,7 @@ pub(super) fn run(folders: &Folders, cells: Vec<Cell>) -> Result<Vec<Outcome>, S
     pairs.retain(|pair| cells.iter().any(|cell| is_of(cell, *pair)));
     let schema = Schema::load(root)?;
     let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
-    let programs = Programs::of(&folders.peers);
-    let mut came = runtime.block_on(runner::run(&programs, &schema, &cases, &pairs))?;
+    let mut came = runtime.block_on(runner::run(programs, &schema, &cases, &pairs))?;
     let listed = known::load(&root.join("compat-tests/cases/known-failures.yaml"))?;
     known::apply(&listed, &mut came);
     Ok(cells.into_iter().map(|cell| outcome(cell, &came)).collect())
@@ -50,24 +54,45 @@ fn case_of(cell: &Cell) -> String {
 
 fn traffic(values: &values::Values, cell: &Cell, name: String) -> Result<Case, String> {
     let (kind, content) = (cell.value("kind"), cell.value("content"));
-    let steps = match content {
-        "raw" => &values.raw_traffic,
-        _ => &values.traffic,
+    let steps = match (content, cell.value("compression")) {
+        ("raw", "none") => &values.raw_traffic,
+        ("raw", _) => &values.compressed_raw_traffic,
+        (_, "none") => &values.traffic,
+        _ => &values.compressed_traffic,
     };
     let steps = steps.get(kind).ok_or(format!("no steps for {kind}"))?;
-    let size = cell.value("size").parse().map_err(|e| format!("a size: {e}"))?;
-    let steps: Vec<Step> = serde_json::from_value(values::placed(steps, content, size))
-        .map_err(|e| format!("the steps of {kind}: {e}"))?;
+    let size: usize = cell.value("size").parse().map_err(|e| format!("a size: {e}"))?;
+    let fill = values::fill(size);
+    let fields = match cell.value("fill") {
+        "random" => json!({ "data": values::random(size) }),
+        _ => json!({ "text": fill }),
+    };
+    let places = BTreeMap::from([
+        ("fill", json!(fill)),
+        ("{size}", json!(size)),
+        ("{codec}", json!(content)),
+        ("{fields}", fields),
+        ("{compressed}", json!(compressed(cell, size))),
+    ]);
+    let steps: Vec<Step> =
+        serde_json::from_value(values::placed(steps, &places)).map_err(|e| format!("the steps of {kind}: {e}"))?;
     Ok(Case {
         name,
         only: Only {
             doors: vec![cell.value("door").to_owned()],
             here: vec![cell.writer.clone()],
             there: vec![cell.reader.clone()],
+            compression: vec![cell.value("compression").to_owned()],
         },
         fresh: false,
         steps,
     })
+}
+
+/// What its payload must come compressed by: over the native door, and where it would not become smaller, by nothing.
+fn compressed(cell: &Cell, size: usize) -> Option<&str> {
+    let is_plain = size < LEAST || cell.value("fill") == "random" || cell.value("door") == "native";
+    Some(cell.value("compression")).filter(|by| *by != "none" && !is_plain)
 }
 
 fn outcome(cell: Cell, came: &[runner::Outcome]) -> Outcome {

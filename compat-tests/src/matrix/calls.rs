@@ -141,6 +141,7 @@ fn start(program: &Path, name: &str) -> Result<Node, String> {
         operation: Operation::Start {
             listen: "tcp://127.0.0.1:0".into(),
             native: false,
+            compression: None,
             certificates: String::new(),
         },
     };

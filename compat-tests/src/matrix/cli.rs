@@ -8,9 +8,13 @@ use super::axes::{self, Cell, Choice};
 use super::peers::{self, Peer};
 use super::report::{self, Run, Summary};
 use super::{Context, Folders, Outcome, behaviour, known, mutants, versions, write_golden};
+use crate::runner::Programs;
 
 /// Cases that are worked on at once: a case waits for its peers, which are few.
 const WORKERS: usize = 4;
+
+/// So many characters of what saw a planned mistake are printed.
+const SHOWN: usize = 200;
 
 /// What all commands need.
 #[derive(Debug, Args)]
@@ -119,7 +123,7 @@ pub fn run(args: &RunArgs) -> Result<bool, String> {
         .partition(|c| matches!(c.suite.as_str(), "traffic" | "behaviour"));
     let mut outcomes = super::run(&Context::load(&folders, &all)?, cells, args.workers);
     outcomes.extend(versions::run(&folders, of_versions)?);
-    outcomes.extend(behaviour::run(&folders, of_nodes)?);
+    outcomes.extend(behaviour::run(&folders, &Programs::of(&folders.peers), of_nodes)?);
     if !args.smoke && args.filter.is_empty() {
         check_known(&known::load(root)?, &outcomes)?;
     }
@@ -208,7 +212,7 @@ pub fn mutants(args: &MutantsArgs) -> Result<bool, String> {
     let mutants = mutants::run(&folders, &all, WORKERS)?;
     for mutant in &mutants {
         let seen = mutant.seen.as_ref().map(|o| {
-            let failure = o.failure.as_deref().unwrap_or_default();
+            let failure: String = o.failure.iter().flat_map(|f| f.chars()).take(SHOWN).collect();
             format!("{}\n{:26}{failure}", o.cell, "")
         });
         let seen = seen.as_deref().unwrap_or("NOBODY SAW IT");

@@ -87,6 +87,7 @@ fn behaviour_cases(root: &Path, cells: Vec<Cell>) -> Result<Vec<Cell>, String> {
 
 /// Is the cell of this pair of nodes?
 pub(super) fn is_of(cell: &Cell, pair: Pair) -> bool {
-    (cell.value("door"), cell.writer.as_str(), cell.reader.as_str())
-        == (pair.joint.name(), pair.here.name(), pair.there.name())
+    let nodes = (pair.joint.name(), pair.here.name(), pair.there.name());
+    (cell.value("door"), cell.writer.as_str(), cell.reader.as_str()) == nodes
+        && cell.value("compression") == pair.compression.name()
 }

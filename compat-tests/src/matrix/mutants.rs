@@ -2,11 +2,12 @@
 
 use super::axes::{self, Cell, Choice};
 use super::peers::Peer;
-use super::{Context, Folders, Outcome};
+use super::{Context, Folders, Outcome, behaviour};
+use crate::runner::Programs;
 
 /// What a peer can be told to do wrong (the environment variable `COMPAT_MUTANT`; matrix/README.md), and the suite and the content of
 /// the cells that have to see it. JSON has no unknown fields, and integers of 64 bits are text there.
-const MISTAKES: [(&str, &str, &str); 7] = [
+const MISTAKES: [(&str, &str, &str); 8] = [
     ("wrong-tag", "envelope", ""),
     ("drop-unknown", "envelope", ""),
     ("int-as-string", "envelope", ""),
@@ -14,6 +15,7 @@ const MISTAKES: [(&str, &str, &str); 7] = [
     ("wrong-tag", "message", "msgpack"),
     ("int-as-string", "message", "msgpack"),
     ("drop-unknown", "message", "msgpack"),
+    ("plain", "traffic", "protobuf"),
 ];
 
 /// A peer that made a mistake, and the first cell that saw it.
@@ -55,8 +57,10 @@ pub fn run(folders: &Folders, peers: &[Peer], workers: usize) -> Result<Vec<Muta
                 let of_peer = c.writer == peer.name || c.reader == peer.name;
                 c.suite == suite && of_peer && (content.is_empty() || c.value("content") == content)
             });
-            let context = Context::load(folders, &pair)?;
-            let outcomes = super::run(&context, cells, workers);
+            let outcomes = match suite {
+                "traffic" => behaviour::run(folders, &mistaken(folders, peer, mistake), cells)?,
+                _ => super::run(&Context::load(folders, &pair)?, cells, workers),
+            };
             mutants.push(Mutant {
                 peer: peer.name.clone(),
                 mistake,
@@ -66,4 +70,17 @@ pub fn run(folders: &Folders, peers: &[Peer], workers: usize) -> Result<Vec<Muta
         }
     }
     Ok(mutants)
+}
+
+/// The programs with nodes, of which this peer's makes the mistake.
+fn mistaken(folders: &Folders, peer: &Peer, mistake: &str) -> Programs {
+    let place = folders.peers.display().to_string();
+    let program = peer
+        .nodes
+        .as_ref()
+        .map(|program| program.replace("{peers}", &place).into());
+    Programs {
+        mistaken: program.map(|program| (program, mistake.to_owned())),
+        ..Programs::of(&folders.peers)
+    }
 }

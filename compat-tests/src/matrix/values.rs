@@ -26,6 +26,10 @@ pub struct Values {
     pub traffic: BTreeMap<String, Json>,
     /// The same for raw messages.
     pub raw_traffic: BTreeMap<String, Json>,
+    /// The same between nodes that compress; `{fields}` are those of an EchoRequest, `{compressed}` what they came compressed by.
+    pub compressed_traffic: BTreeMap<String, Json>,
+    /// The same for raw messages.
+    pub compressed_raw_traffic: BTreeMap<String, Json>,
 }
 
 /// Fields of a later minor version.
@@ -53,19 +57,28 @@ pub fn fill(size: usize) -> String {
         .collect()
 }
 
-/// A value of a case file with the codec, the size and the text of that size in their places.
-pub fn placed(value: &Json, codec: &str, size: usize) -> Json {
+/// A value of a case file with what stands for its placeholders, which are whole texts.
+pub fn placed(value: &Json, places: &BTreeMap<&str, Json>) -> Json {
     match value {
-        Json::String(text) if text == "fill" => Json::String(fill(size)),
-        Json::String(text) if text == "{size}" => Json::from(size),
-        Json::String(text) if text == "{codec}" => Json::from(codec),
-        Json::Array(items) => items.iter().map(|v| placed(v, codec, size)).collect(),
-        Json::Object(fields) => fields
-            .iter()
-            .map(|(k, v)| (k.clone(), placed(v, codec, size)))
-            .collect(),
+        Json::String(text) => places.get(text.as_str()).unwrap_or(value).clone(),
+        Json::Array(items) => items.iter().map(|v| placed(v, places)).collect(),
+        Json::Object(fields) => fields.iter().map(|(k, v)| (k.clone(), placed(v, places))).collect(),
         other => other.clone(),
     }
+}
+
+/// So many bytes that no compression makes fewer, in the base64 of protobuf's JSON: `size` is a multiple of 3.
+pub fn random(size: usize) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        // xorshift64: the same bytes in each run.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(DIGITS[(state >> 58) as usize])
+    };
+    (0..size / 3 * 4).map(|_| next()).collect()
 }
 
 /// So many bytes, with all values in them.

@@ -1,10 +1,11 @@
 //! Runs cases: starts peers, links nodes, carries out steps, compares, prints.
 //!
-//! - [`pair`]: the columns of the table: a door and two languages, with the nodes they need.
+//! - [`pair`]: the columns of the table: a door and two languages, with the nodes they need. [`compression`]: how those compress.
 //! - `peer`: a peer program and the conversation with it.
 //! - `network`: hurts connections. `steps`: carries out one case. `matching`: does a result look as expected?
 //! - [`known`]: failures that are known. [`table`]: what is printed.
 
+pub mod compression;
 pub mod known;
 pub mod pair;
 pub mod table;
@@ -45,6 +46,8 @@ pub struct Programs {
     pub go_nocgo: PathBuf,
     /// The Go peer that also hosts Rust nodes.
     pub native: PathBuf,
+    /// One of them, and the planned mistake that it makes (the environment variable `COMPAT_MUTANT`).
+    pub mistaken: Option<(PathBuf, String)>,
 }
 
 impl Programs {
@@ -55,7 +58,14 @@ impl Programs {
             go: folder.join("compat-peer-go"),
             go_nocgo: folder.join("compat-peer-go-nocgo"),
             native: folder.join("compat-peer-native"),
+            mistaken: None,
         }
+    }
+
+    /// The planned mistake of one of them; empty where it makes none.
+    fn mistake(&self, program: &Path) -> String {
+        let mistaken = self.mistaken.as_ref().filter(|(mistaken, _)| mistaken == program);
+        mistaken.map(|(_, mistake)| mistake.clone()).unwrap_or_default()
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::compression::Compression;
 use super::network::Network;
 use super::peer::Peer;
 use super::{Programs, certificates};
@@ -47,6 +48,8 @@ pub struct Pair {
     pub here: Language,
     /// The other node.
     pub there: Language,
+    /// What both compress by.
+    pub compression: Compression,
 }
 
 impl Joint {
@@ -76,7 +79,11 @@ impl Language {
 
 impl std::fmt::Display for Pair {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}-{}", self.joint.name(), self.here.name(), self.there.name())
+        write!(f, "{}:{}-{}", self.joint.name(), self.here.name(), self.there.name())?;
+        match self.compression.name() {
+            "" => Ok(()),
+            name => write!(f, ":{name}"),
+        }
     }
 }
 
@@ -85,7 +92,6 @@ impl Pair {
     /// as server of the other with TLS.
     pub fn all() -> Vec<Self> {
         use Language::{Go, Rust};
-        let pair = |joint, here, there| Self { joint, here, there };
         let mut all = vec![
             pair(Joint::Memory, Go, Go),
             pair(Joint::Memory, Rust, Rust),
@@ -99,10 +105,10 @@ impl Pair {
         all
     }
 
-    /// Those of [`Pair::all`]; the sidecar, over which only the cases run that name it; and those with a program without cgo.
+    /// Those of [`Pair::all`]; the sidecar, over which only the cases run that name it; those with a program without cgo; and all of
+    /// them as often as there is to choose what is compressed.
     pub fn of_traffic() -> Vec<Self> {
         use Language::{Go, GoNoCgo, Rust};
-        let pair = |joint, here, there| Self { joint, here, there };
         let mut all = Self::all();
         all.push(pair(Joint::Sidecar, Go, Rust));
         for joint in [Joint::Tcp, Joint::Unix] {
@@ -111,6 +117,9 @@ impl Pair {
                 all.extend([pair(joint, GoNoCgo, other), pair(joint, other, GoNoCgo)]);
             }
         }
+        let chosen = |pair| Compression::CHOSEN.map(|compression| Self { compression, ..pair });
+        let chosen: Vec<Self> = all.iter().copied().flat_map(chosen).collect();
+        all.extend(chosen);
         all
     }
 
@@ -121,7 +130,8 @@ impl Pair {
             Joint::Sidecar => only.doors.iter().any(|d| d == self.joint.name()),
             _ => allows(&only.doors, self.joint.name()),
         };
-        door && allows(&only.here, self.here.name()) && allows(&only.there, self.there.name())
+        let here_and_there = allows(&only.here, self.here.name()) && allows(&only.there, self.there.name());
+        door && here_and_there && allows(&only.compression, self.compression.name())
     }
 
     fn one_process(&self) -> bool {
@@ -135,6 +145,15 @@ impl Pair {
             (_, Language::GoNoCgo) => &programs.go_nocgo,
             (_, Language::Rust) => &programs.rust,
         }
+    }
+}
+
+fn pair(joint: Joint, here: Language, there: Language) -> Pair {
+    Pair {
+        joint,
+        here,
+        there,
+        compression: Compression::Own,
     }
 }
 
@@ -157,6 +176,7 @@ struct Node {
     peer: Mutex<Arc<Peer>>,
     name: String,
     program: PathBuf,
+    mistake: String,
     start: Operation,
 }
 
@@ -193,10 +213,11 @@ impl Nodes {
             _ => pair.there,
         };
         let programs_of = |language| pair.program(programs, language).clone();
-        let there_peer = Arc::new(Peer::start(&programs_of(first))?);
+        let start = |program: &PathBuf| Peer::start(program, &programs.mistake(program)).map(Arc::new);
+        let there_peer = start(&programs_of(first))?;
         let here_peer = match pair.one_process() {
             true => there_peer.clone(),
-            false => Arc::new(Peer::start(&programs_of(pair.here))?),
+            false => start(&programs_of(pair.here))?,
         };
         let (here, there) = (
             format!("here-{}-{id}", pair.here.name()),
@@ -216,11 +237,13 @@ impl Nodes {
         let node = |peer, name, language, program, listen| Node {
             peer: Mutex::new(peer),
             name,
+            mistake: programs.mistake(&programs_of(program)),
             program: programs_of(program),
             start: Operation::Start {
                 listen,
                 certificates: certificates.clone(),
                 native: pair.joint == Joint::Native && language == Language::Rust,
+                compression: pair.compression.of(language),
             },
         };
         let mut nodes = Self {
@@ -277,7 +300,7 @@ impl Nodes {
     pub(super) async fn restart(&self, side: Side) -> Result<(), String> {
         self.kill(side)?;
         let node = self.of(side);
-        *node.peer.lock().expect("not poisoned") = Arc::new(Peer::start(&node.program)?);
+        *node.peer.lock().expect("not poisoned") = Arc::new(Peer::start(&node.program, &node.mistake)?);
         let bound = self.must(side, node.start.clone()).await?;
         match side {
             Side::Here => self.link().await,

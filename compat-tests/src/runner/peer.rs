@@ -25,8 +25,10 @@ pub(super) struct Peer {
 type Waiting = Mutex<Option<HashMap<u64, oneshot::Sender<Answer>>>>;
 
 impl Peer {
-    pub(super) fn start(program: &Path) -> Result<Self, String> {
+    /// Starts a program, which makes that planned mistake, if there is one.
+    pub(super) fn start(program: &Path, mistake: &str) -> Result<Self, String> {
         let mut child = Command::new(program)
+            .env("COMPAT_MUTANT", mistake)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

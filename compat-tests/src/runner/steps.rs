@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use super::compression::decompressed;
 use super::matching::{Saved, check, part};
 use super::pair::Nodes;
 use crate::cases::{Side, Step};
@@ -269,12 +270,16 @@ impl Run {
         })
     }
 
-    /// What a mirror got, read in the codec in which it was sent.
+    /// What a mirror got, read as it was compressed, and in the codec in which it was sent. Where that cannot be read, why.
     fn came(&self, step: &Step, reply: &Value) -> Result<Value, String> {
         let (Some(name), Some(data)) = (reply["text"].as_str(), reply["data"].as_str()) else {
             return Err("`came` is of the reply of a mirror".into());
         };
-        self.schema.decode_in(step.codec, name, &from_base64(data)?)
+        let read = decompressed(step.compressed, from_base64(data)?).and_then(|bytes| match name {
+            "actorbridge.test.v1.Raw" => Ok(json!(String::from_utf8_lossy(&bytes))),
+            _ => self.schema.decode_in(step.codec, name, &bytes),
+        });
+        Ok(read.unwrap_or_else(|problem| json!(problem)))
     }
 
     fn result(&self, step: &Step, answer: Answer) -> Result<Value, String> {

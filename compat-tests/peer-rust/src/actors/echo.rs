@@ -96,15 +96,21 @@ impl Actor for RawEcho {
     }
 }
 
-/// Answers any message with the bytes that it got: the payload's.
-pub struct Mirror;
+/// Answers an ask with the payload that it was told last, as it came, or else with the ask's own.
+#[derive(Default)]
+pub struct Mirror(Option<(String, Bytes)>);
 
 impl Actor for Mirror {
     async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
-        let text = message.type_name().to_owned();
+        let came = (message.type_name().to_owned(), message.payload_bytes());
+        if !message.is_ask() {
+            self.0 = Some(came);
+            return Ok(());
+        }
+        let (text, data) = self.0.clone().unwrap_or(came);
         cx.reply(&EchoReply {
             text,
-            data: message.payload_bytes(),
+            data,
             language: "rust".into(),
         })
     }

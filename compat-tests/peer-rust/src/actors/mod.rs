@@ -17,7 +17,7 @@ pub fn module(node: &str) -> Module {
         .actor("bad-restore/*", counter::BadRestore::default)
         .actor("echo/*", || echo::Echo)
         .actor("silent/*", || echo::Silent)
-        .actor("mirror/*", || echo::Mirror)
+        .actor("mirror/*", echo::Mirror::default)
         .actor("raw/*", echo::RawEcho::default)
         .actor("hold/*", gate::Hold::default)
         .actor("gate", || gate::Gate)
