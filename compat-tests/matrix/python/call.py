@@ -7,6 +7,8 @@ import random
 import time
 
 import grpc
+import lz4.block
+import zstandard
 from actorbridge.compat.v1 import peer_pb2
 
 from actorbridge.v1 import envelope_pb2, errors_pb2, frame_pb2
@@ -21,6 +23,11 @@ FLOW = 1
 TYPE = 1
 CORRELATION = 1 << 20
 SECONDS = 10
+CAPABILITIES = {
+    envelope_pb2.COMPRESSION_NONE: [],
+    envelope_pb2.COMPRESSION_ZSTD: [frame_pb2.CAPABILITY_ZSTD_PAYLOADS],
+    envelope_pb2.COMPRESSION_LZ4: [frame_pb2.CAPABILITY_LZ4_PAYLOADS],
+}
 
 
 class Refused(Exception):
@@ -82,6 +89,7 @@ def call(order) -> peer_pb2.Seen:
             incarnation=INCARNATION,
             link_epoch=next(LINK_EPOCHS),
             lanes=1,
+            capabilities=CAPABILITIES[order.compression],
         )
         link.send(frame_pb2.Frame(hello=hello))
         while not link.receive().HasField("welcome"):
@@ -113,15 +121,37 @@ def _message(order) -> frame_pb2.Frame:
         type_version=order.type_version,
         min_reader_version=order.min_reader_version,
         content_type=order.content_type,
+        compression=order.compression,
     )
     frame.type.add(id=TYPE, prefix=what.SerializeToString())
     item = envelope_pb2.Envelope(payload=order.payload)
+    if order.compression:
+        item.payload, item.raw_size = _compressed(order.compression, order.payload), len(order.payload)
     if order.kind == envelope_pb2.KIND_ASK:
         item.correlation = CORRELATION
     frame.run.add(
         flow=FLOW, first_seq=1, ttl_ms=[SECONDS * 1000], type=[TYPE], envelope=[item.SerializeToString() + order.extra]
     )
     return frame
+
+
+def _compressed(by: int, payload: bytes) -> bytes:
+    if by == envelope_pb2.COMPRESSION_ZSTD:
+        return zstandard.ZstdCompressor().compress(payload)
+    return lz4.block.compress(payload, store_size=False)
+
+
+def _decompressed(envelope) -> bytes:
+    match envelope.compression:
+        case envelope_pb2.COMPRESSION_NONE:
+            return envelope.payload
+        case envelope_pb2.COMPRESSION_ZSTD:
+            payload = zstandard.ZstdDecompressor().decompress(envelope.payload, max_output_size=envelope.raw_size)
+        case envelope_pb2.COMPRESSION_LZ4:
+            payload = lz4.block.decompress(envelope.payload, uncompressed_size=envelope.raw_size)
+    if len(payload) != envelope.raw_size:
+        raise ValueError(f"a payload of {len(payload)} bytes, not of {envelope.raw_size} as its envelope says")
+    return payload
 
 
 def _code(code: int) -> str:
@@ -148,5 +178,7 @@ def _reply(envelope) -> peer_pb2.Seen:
     seen = peer_pb2.Seen()
     seen.fields.add(name="type", text=envelope.type)
     seen.fields.add(name="content_type", number=envelope.content_type)
-    seen.fields.add(name="payload", data=envelope.payload)
+    if envelope.compression:
+        seen.fields.add(name="compression", number=envelope.compression)
+    seen.fields.add(name="payload", data=_decompressed(envelope))
     return seen

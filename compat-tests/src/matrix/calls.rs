@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-use compat_peer::ops::{Answer, Operation, Order};
+use crate::runner::compression::compressing;
+use compat_peer::ops::{Algorithm, Answer, Compressing, Operation, Order};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -24,6 +25,9 @@ pub struct Case {
     /// It runs in each of these too.
     #[serde(default)]
     pub codecs: Vec<String>,
+    /// It runs with each of these instead.
+    #[serde(default)]
+    pub compression: Vec<Algorithm>,
     /// In order.
     pub steps: Vec<Step>,
 }
@@ -70,11 +74,11 @@ pub fn load(root: &Path) -> Result<Vec<Case>, String> {
     Ok(cases)
 }
 
-/// The nodes that are called, one for each language, started when the first call needs it.
+/// The nodes that are called, one for each language and what it compresses by, started when the first call needs it.
 #[derive(Debug, Default)]
 pub struct Nodes {
     programs: BTreeMap<String, PathBuf>,
-    running: Mutex<BTreeMap<String, Node>>,
+    running: Mutex<BTreeMap<(String, Option<Algorithm>), Node>>,
 }
 
 #[derive(Debug)]
@@ -106,27 +110,29 @@ impl Nodes {
         format!("there-{language}")
     }
 
-    /// Where the node of this language listens.
+    /// Where the node of this language listens that compresses by this.
     ///
     /// # Errors
     /// A sentence: it does not start.
-    pub fn address(&self, language: &str) -> Result<String, String> {
+    pub fn address(&self, language: &str, by: Option<Algorithm>) -> Result<String, String> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(node) = running.get(language) {
+        let which = (language.to_owned(), by);
+        if let Some(node) = running.get(&which) {
             return Ok(node.address.clone());
         }
         let program = self
             .programs
             .get(language)
             .ok_or_else(|| format!("{language} hosts no nodes"))?;
-        let node = start(program, &Self::name(language)).map_err(|e| format!("{}: {e}", program.display()))?;
+        let node = start(program, &Self::name(language), by.map(compressing))
+            .map_err(|e| format!("{}: {e}", program.display()))?;
         let address = node.address.clone();
-        running.insert(language.to_owned(), node);
+        running.insert(which, node);
         Ok(address)
     }
 }
 
-fn start(program: &Path, name: &str) -> Result<Node, String> {
+fn start(program: &Path, name: &str, compression: Option<Compressing>) -> Result<Node, String> {
     let say = |e: std::io::Error| format!("it does not start: {e}; `make compat-peers` builds it");
     let mut child = Command::new(program)
         .stdin(Stdio::piped())
@@ -141,7 +147,7 @@ fn start(program: &Path, name: &str) -> Result<Node, String> {
         operation: Operation::Start {
             listen: "tcp://127.0.0.1:0".into(),
             native: false,
-            compression: None,
+            compression,
             certificates: String::new(),
         },
     };

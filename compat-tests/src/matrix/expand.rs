@@ -6,6 +6,7 @@ use super::axes::Cell;
 use super::calls;
 use super::suites::kinds;
 use crate::cases;
+use crate::runner::compression::Compression;
 use crate::runner::pair::Pair;
 
 /// Each cell once for each file or case that belongs to it.
@@ -59,7 +60,13 @@ fn call_cases(root: &Path, cells: Vec<Cell>) -> Result<Vec<Cell>, String> {
     for cell in cells {
         for case in &cases {
             let cell = with(&cell, "case", case.name.clone());
-            let mut cells = vec![cell.clone()];
+            let mut cells = match case.compression.as_slice() {
+                [] => vec![cell.clone()],
+                all => all
+                    .iter()
+                    .map(|by| with(&cell, "compression", Compression::Both(*by).name().into()))
+                    .collect(),
+            };
             cells.extend(case.codecs.iter().map(|codec| with(&cell, "content", codec.clone())));
             for cell in cells {
                 match case.sizes.as_slice() {

@@ -42,8 +42,13 @@ impl Compression {
             (Self::Own, Language::Rust) => Algorithm::Lz4,
             (Self::Own, Language::Go | Language::GoNoCgo) => Algorithm::Zstd,
         };
-        Some(Compressing { by, least: LEAST })
+        Some(compressing(by))
     }
+}
+
+/// What a node is told that compresses.
+pub fn compressing(by: Algorithm) -> Compressing {
+    Compressing { by, least: LEAST }
 }
 
 /// What was compressed. The runner has the libraries of the Rust node, and none of its code.

@@ -851,7 +851,8 @@ func (x *Convert) GetTo() uint32 {
 }
 
 // Dial a node's remote door, send one message, wait for what becomes of it, and hang up. The answer to an ask is Seen with
-// the fields type, content_type and payload, to a tell that was handled Seen with none, or refused.
+// the fields type, content_type and payload, to a tell that was handled Seen with none, or refused. If the payload of the reply
+// came compressed, there is the field compression too, and payload is what it was before.
 type Call struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// tcp://HOST:PORT
@@ -870,7 +871,10 @@ type Call struct {
 	MinReaderVersion uint32 `protobuf:"varint,8,opt,name=min_reader_version,json=minReaderVersion,proto3" json:"min_reader_version,omitempty"`
 	ContentType      uint32 `protobuf:"varint,9,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
 	// More fields of the envelope, already encoded: they follow those of the message's item.
-	Extra         []byte `protobuf:"bytes,10,opt,name=extra,proto3" json:"extra,omitempty"`
+	Extra []byte `protobuf:"bytes,10,opt,name=extra,proto3" json:"extra,omitempty"`
+	// As in the envelope: the payload is sent compressed by this, and the node is told that it is read here. 0: it is sent as it is,
+	// and no compression is read.
+	Compression   uint32 `protobuf:"varint,11,opt,name=compression,proto3" json:"compression,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -973,6 +977,13 @@ func (x *Call) GetExtra() []byte {
 		return x.Extra
 	}
 	return nil
+}
+
+func (x *Call) GetCompression() uint32 {
+	if x != nil {
+		return x.Compression
+	}
+	return 0
 }
 
 // What a reader makes of bytes: fields that have their default are left out.
@@ -1082,7 +1093,7 @@ const file_actorbridge_compat_v1_peer_proto_rawDesc = "" +
 	"\aConvert\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\fR\amessage\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\rR\x04from\x12\x0e\n" +
-	"\x02to\x18\x03 \x01(\rR\x02to\"\x98\x02\n" +
+	"\x02to\x18\x03 \x01(\rR\x02to\"\xba\x02\n" +
 	"\x04Call\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12\x16\n" +
@@ -1094,7 +1105,8 @@ const file_actorbridge_compat_v1_peer_proto_rawDesc = "" +
 	"\x12min_reader_version\x18\b \x01(\rR\x10minReaderVersion\x12!\n" +
 	"\fcontent_type\x18\t \x01(\rR\vcontentType\x12\x14\n" +
 	"\x05extra\x18\n" +
-	" \x01(\fR\x05extra\"l\n" +
+	" \x01(\fR\x05extra\x12 \n" +
+	"\vcompression\x18\v \x01(\rR\vcompression\"l\n" +
 	"\x04Seen\x124\n" +
 	"\x06fields\x18\x01 \x03(\v2\x1c.actorbridge.compat.v1.FieldR\x06fields\x12 \n" +
 	"\tpassed_on\x18\x02 \x01(\fH\x00R\bpassedOn\x88\x01\x01B\f\n" +

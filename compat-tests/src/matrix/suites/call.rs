@@ -8,7 +8,7 @@ use compat_matrix_rust::peerpb::answer::Result as Said;
 use compat_matrix_rust::peerpb::field::Value as FieldValue;
 use compat_matrix_rust::peerpb::order::Order;
 use compat_matrix_rust::peerpb::{Call, Seen};
-use compat_peer::ops::{Content, from_hex};
+use compat_peer::ops::{Algorithm, Content, from_hex};
 use serde_json::{Value, json};
 
 use super::{Written, content_type};
@@ -18,6 +18,7 @@ use crate::matrix::peers::{Schema, brief};
 use crate::matrix::run::Context;
 use crate::matrix::values;
 use crate::runner::check;
+use crate::runner::compression::{Compression, LEAST};
 
 /// Each cell has an actor of its own.
 static ACTORS: AtomicU64 = AtomicU64::new(0);
@@ -37,16 +38,23 @@ struct Calls<'a> {
     path: String,
     size: usize,
     content: Content,
+    compression: Option<Algorithm>,
 }
 
 pub(super) fn read(context: &Context, cell: &Cell) -> Result<(), String> {
     let name = cell.value("case");
     let case = context.calls.iter().find(|c| c.name == name).ok_or("no such case")?;
     let number = ACTORS.fetch_add(1, Ordering::Relaxed);
+    let compression = case
+        .compression
+        .iter()
+        .copied()
+        .find(|by| Compression::Both(*by).name() == cell.value("compression"));
     let calls = Calls {
         context,
         cell,
-        address: context.nodes.address(&cell.reader)?,
+        compression,
+        address: context.nodes.address(&cell.reader, compression)?,
         node: Nodes::name(&cell.reader),
         path: format!("{}/m{number}", case.spawn.as_deref().unwrap_or("nobody")),
         size: cell.value("size").parse().unwrap_or(0),
@@ -92,6 +100,7 @@ impl Calls<'_> {
             min_reader_version: step.min_reader,
             content_type: step.content_type.max(content_type(self.cell)),
             extra: self.extra(step)?.into(),
+            compression: number(self.compression),
         };
         let client = &self.cell.writer;
         let result = match self.context.peers.order(client, Schema::V1, Order::Call(order))? {
@@ -119,12 +128,13 @@ impl Calls<'_> {
 
     /// A reply, which comes in the codec of its ask, decoded by the schema.
     fn shown(&self, seen: &Seen) -> Result<Value, String> {
-        let (mut name, mut payload, mut came_in) = ("", &[][..], 0);
+        let (mut name, mut payload, mut came_in, mut compressed) = ("", &[][..], 0, 0);
         for field in &seen.fields {
             match (field.name.as_str(), &field.value) {
                 ("type", Some(FieldValue::Text(text))) => name = text,
                 ("payload", Some(FieldValue::Data(bytes))) => payload = bytes,
                 ("content_type", Some(FieldValue::Number(number))) => came_in = *number,
+                ("compression", Some(FieldValue::Number(number))) => compressed = *number,
                 (name, _) => return Err(format!("a reply has no field {name}")),
             }
         }
@@ -134,8 +144,17 @@ impl Calls<'_> {
         if came_in != u64::from(content_type(self.cell)) {
             return Err(format!("the reply came with content type {came_in}"));
         }
+        if compressed != self.compressed(name) {
+            return Err(format!("the reply came compressed by algorithm {compressed}"));
+        }
         let reply = self.context.messages.decode_in(self.content, name, payload)?;
         Ok(json!({ "type": name, "reply": reply }))
+    }
+
+    /// What the reply must come compressed by: what the node was told, if the client reads it. The answers of /system are too short.
+    fn compressed(&self, reply: &str) -> u64 {
+        let is_long = self.size >= LEAST && reply.starts_with("actorbridge.test.");
+        u64::from(number(self.compression.filter(|_| is_long)))
     }
 
     /// A value of the case file with its placeholders replaced.
@@ -154,6 +173,15 @@ impl Calls<'_> {
             _ => text.replace("{node}", &self.node).replace("[self]", &self.path),
         }
     }
+}
+
+/// As in an envelope.
+fn number(compression: Option<Algorithm>) -> u32 {
+    let number = compression.map_or(v1::Compression::None, |by| match by {
+        Algorithm::Zstd => v1::Compression::Zstd,
+        Algorithm::Lz4 => v1::Compression::Lz4,
+    });
+    number as u32
 }
 
 /// The hash of an actor's logical address, which an ask_path has.

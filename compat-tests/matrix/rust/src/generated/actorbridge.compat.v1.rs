@@ -247,7 +247,8 @@ impl ::prost::Name for Convert {
     }
 }
 /// Dial a node's remote door, send one message, wait for what becomes of it, and hang up. The answer to an ask is Seen with
-/// the fields type, content_type and payload, to a tell that was handled Seen with none, or refused.
+/// the fields type, content_type and payload, to a tell that was handled Seen with none, or refused. If the payload of the reply
+/// came compressed, there is the field compression too, and payload is what it was before.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Call {
     /// tcp://HOST:PORT
@@ -277,6 +278,10 @@ pub struct Call {
     /// More fields of the envelope, already encoded: they follow those of the message's item.
     #[prost(bytes = "bytes", tag = "10")]
     pub extra: ::prost::bytes::Bytes,
+    /// As in the envelope: the payload is sent compressed by this, and the node is told that it is read here. 0: it is sent as it is,
+    /// and no compression is read.
+    #[prost(uint32, tag = "11")]
+    pub compression: u32,
 }
 impl ::prost::Name for Call {
     const NAME: &'static str = "Call";
@@ -311,7 +316,7 @@ impl ::prost::Name for Seen {
 
 /// What the messages of actorbridge.compat.v1 refer to, as a `google.protobuf.FileDescriptorSet`, for codecs other than protobuf.
 const FILE_DESCRIPTOR_SET: &[u8] = b"\
-    \x0a\x9b\x0f\x0a actorbridge/compat/v1/peer.\
+    \x0a\xbd\x0f\x0a actorbridge/compat/v1/peer.\
     proto\x12\x15actorbridge.compat.v1\"\xda\x04\x0a\
     \x05Order\x12\x0e\x0a\x02id\x18\x01 \x01(\x04R\x02id\x12J\x0a\x0dwrite_\
     message\x18\x02 \x01(\x0b2#.actorbridge.comp\
@@ -359,7 +364,7 @@ const FILE_DESCRIPTOR_SET: &[u8] = b"\
     (\x09R\x04path\x12\x1a\x0a\x08snapshot\x18\x02 \x01(\x0cR\x08snap\
     shot\"G\x0a\x07Convert\x12\x18\x0a\x07message\x18\x01 \x01(\x0c\
     R\x07message\x12\x12\x0a\x04from\x18\x02 \x01(\x0dR\x04from\x12\x0e\x0a\
-    \x02to\x18\x03 \x01(\x0dR\x02to\"\x98\x02\x0a\x04Call\x12\x18\x0a\x07addres\
+    \x02to\x18\x03 \x01(\x0dR\x02to\"\xba\x02\x0a\x04Call\x12\x18\x0a\x07addres\
     s\x18\x01 \x01(\x09R\x07address\x12\x12\x0a\x04node\x18\x02 \x01(\x09R\x04\
     node\x12\x16\x0a\x06target\x18\x03 \x01(\x09R\x06target\x12\x12\x0a\x04\
     type\x18\x04 \x01(\x09R\x04type\x12\x18\x0a\x07payload\x18\x05 \x01(\
@@ -368,10 +373,11 @@ const FILE_DESCRIPTOR_SET: &[u8] = b"\
     n\x12,\x0a\x12min_reader_version\x18\x08 \x01(\x0dR\x10m\
     inReaderVersion\x12!\x0a\x0ccontent_type\x18\
     \x09 \x01(\x0dR\x0bcontentType\x12\x14\x0a\x05extra\x18\x0a \x01(\
-    \x0cR\x05extra\"l\x0a\x04Seen\x124\x0a\x06fields\x18\x01 \x03(\x0b\
-    2\x1c.actorbridge.compat.v1.FieldR\x06\
-    fields\x12 \x0a\x09passed_on\x18\x02 \x01(\x0cH\x00R\x08pas\
-    sedOn\x88\x01\x01B\x0c\x0a\x0a_passed_onb\x06proto3\
+    \x0cR\x05extra\x12 \x0a\x0bcompression\x18\x0b \x01(\x0dR\x0bc\
+    ompression\"l\x0a\x04Seen\x124\x0a\x06fields\x18\x01 \x03\
+    (\x0b2\x1c.actorbridge.compat.v1.Field\
+    R\x06fields\x12 \x0a\x09passed_on\x18\x02 \x01(\x0cH\x00R\x08p\
+    assedOn\x88\x01\x01B\x0c\x0a\x0a_passed_onb\x06proto3\
 ";
 
 impl ::actorbridge::Versioned for Order {

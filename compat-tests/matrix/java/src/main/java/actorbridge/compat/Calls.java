@@ -86,7 +86,8 @@ final class Calls implements AutoCloseable {
                     .setNode(NODE)
                     .setIncarnation(INCARNATION)
                     .setLinkEpoch(LINK_EPOCHS.incrementAndGet())
-                    .setLanes(1)));
+                    .setLanes(1)
+                    .addAllCapabilities(Compressions.capabilities(order.getCompression()))));
             while (!link.receive().hasWelcome()) {
                 // What else comes before the Welcome is none of ours.
             }
@@ -133,8 +134,13 @@ final class Calls implements AutoCloseable {
                 .setTypeVersion(order.getTypeVersion())
                 .setMinReaderVersion(order.getMinReaderVersion())
                 .setContentTypeValue(order.getContentType())
+                .setCompressionValue(order.getCompression())
                 .build();
         Envelope.Builder item = Envelope.newBuilder().setPayload(order.getPayload());
+        if (order.getCompression() != 0) {
+            item.setPayload(Compressions.compressed(order.getCompression(), order.getPayload()));
+            item.setRawSize(order.getPayload().size());
+        }
         if (order.getKind() == Kind.KIND_ASK_VALUE) {
             item.setCorrelation(CORRELATION);
         }
@@ -192,11 +198,14 @@ final class Calls implements AutoCloseable {
         if (envelope.getKind() == Kind.KIND_FAILURE) {
             throw refused(envelope.getFailure().getCode());
         }
-        return Seen.newBuilder()
+        Seen.Builder seen = Seen.newBuilder()
                 .addFields(Field.newBuilder().setName("type").setText(envelope.getType()))
                 .addFields(Field.newBuilder().setName("content_type").setNumber(envelope.getContentTypeValue()))
-                .addFields(Field.newBuilder().setName("payload").setData(envelope.getPayload()))
-                .build();
+                .addFields(Field.newBuilder().setName("payload").setData(Compressions.decompressed(envelope)));
+        if (envelope.getCompressionValue() != 0) {
+            seen.addFields(Field.newBuilder().setName("compression").setNumber(envelope.getCompressionValue()));
+        }
+        return seen.build();
     }
 
     private static Refused refused(Code code) {
