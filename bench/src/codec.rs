@@ -38,17 +38,23 @@ const JAVA_PROGRAM: &str = "bench-codec-java.jar";
 const ALLOCS: &str = "bench-codec-rust-allocs";
 
 /// A language with a codec: the name of the side, the program, and the codec in it.
-const SIDES: [(&str, usize, &str); 9] = [
+const SIDES: [(&str, usize, &str); 12] = [
     ("rust protobuf", RUST, "protobuf"),
     ("rust json", RUST, "json"),
     ("rust msgpack", RUST, "msgpack"),
+    ("rust array", RUST, ARRAY),
     ("go protobuf", GO, "protobuf"),
     ("go json", GO, "json"),
     ("go msgpack", GO, "msgpack"),
+    ("go array", GO, ARRAY),
     ("java protobuf", JAVA, "protobuf"),
     ("java json", JAVA, "json"),
     ("java msgpack", JAVA, "msgpack"),
+    ("java array", JAVA, ARRAY),
 ];
+
+/// MessagePack as arrays, by other libraries and of plain structs: for comparison only.
+const ARRAY: &str = "array";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum What {

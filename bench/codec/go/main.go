@@ -1,7 +1,7 @@
 // Command benchcodec is what the suite `codec` measures in Go. The program `bench` drives it.
 //
-// A case is CODEC/MESSAGE/WHAT, such as json/flight/decode; envelope/encode and envelope/protobuf_go_encode are the envelope of this
-// library beside what protobuf-go makes of its schema.
+// A case is CODEC/MESSAGE/WHAT, such as json/flight/decode; the codec array is MessagePack of plain structs (array.go).
+// envelope/encode and envelope/protobuf_go_encode are the envelope of this library beside what protobuf-go makes of its schema.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -91,6 +92,9 @@ func all(flights []*codecpb.Flight) ([]meter.Case, error) {
 		{"flight", flights[0]},
 		{"batch", &codecpb.Flights{Flights: flights[:batch]}},
 		{"snapshot", &codecpb.Flights{Flights: rows}},
+		// What the suite `door` sends beside the first flight.
+		{"1k", &codecpb.Flights{Flights: slices.Repeat(flights[:1], 12)}},
+		{"16k", &codecpb.Flights{Flights: slices.Repeat(flights[:1], 184)}},
 	}
 	cases := envelope()
 	for _, m := range messages {
@@ -101,6 +105,11 @@ func all(flights []*codecpb.Flight) ([]meter.Case, error) {
 			}
 			cases = append(cases, more...)
 		}
+		more, err := arrayCases(m.name, m.message)
+		if err != nil {
+			return nil, err
+		}
+		cases = append(cases, more...)
 	}
 	return cases, nil
 }
@@ -110,17 +119,13 @@ func casesOf(name string, codec ab.Codec, message proto.Message) ([]meter.Case, 
 	if err != nil {
 		return nil, err
 	}
-	var zipped bytes.Buffer
-	zip := gzip.NewWriter(&zipped)
-	if _, err := zip.Write(encoded); err != nil {
-		return nil, err
-	}
-	if err := zip.Close(); err != nil {
+	zipped, err := zipped(encoded)
+	if err != nil {
 		return nil, err
 	}
 	empty := message.ProtoReflect().Type()
 	return []meter.Case{
-		counted(name+"/gzip", func() (int, error) { return zipped.Len(), nil }),
+		counted(name+"/gzip", func() (int, error) { return zipped, nil }),
 		counted(name+"/encode", func() (int, error) {
 			out, err := codec.Marshal(message)
 			return len(out), err
@@ -129,6 +134,17 @@ func casesOf(name string, codec ab.Codec, message proto.Message) ([]meter.Case, 
 			return len(encoded), codec.Unmarshal(encoded, empty.New().Interface())
 		}),
 	}, nil
+}
+
+// zipped is how many bytes they have after gzip.
+func zipped(data []byte) (int, error) {
+	var out bytes.Buffer
+	zip := gzip.NewWriter(&out)
+	if _, err := zip.Write(data); err != nil {
+		return 0, err
+	}
+	err := zip.Close()
+	return out.Len(), err
 }
 
 // envelope is the envelope of 1 KB: as this library writes it, and as protobuf-go does, each into memory that is used again.

@@ -46,7 +46,8 @@ pub(super) fn messages(figures: &[Figure]) -> String {
     out
 }
 
-const KEY: &str = "<p class=\"note\">CPU time on an axis on which each line is ten times the one before, bytes on one from zero; less is better.</p>\n";
+const KEY: &str = "<p class=\"note\">CPU time on an axis on which each line is ten times the one before, bytes on one from zero; less is better. \
+    array: MessagePack without the numbers of fields, which no actor sends, for comparison.</p>\n";
 
 /// The plots of one message: what each shows, the SVG, and how many pixels high that is.
 fn plots(figures: &[Figure], message: &str) -> Vec<(&'static str, String, f64)> {
@@ -80,7 +81,7 @@ pub(crate) fn picture(figures: &[Figure]) -> String {
     const WIDTH: f64 = 460.0;
     const STYLE: &str = "text{font:12px sans-serif;fill:#1b1f24}.tick{fill:#57606a}.title{font-size:15px;font-weight:bold}\
         .what{font-weight:bold}.grid{stroke:#d8dee4}.stem{stroke:#57606a;stroke-opacity:.5}.quartiles{stroke:#1b1f24}\
-        .c0{fill:#2563c9}.c1{fill:#8c959f}.c2{fill:#c2622d}.c3{fill:#4d8f4d}";
+        .c0{fill:#2563c9}.c1{fill:#8c959f}.c2{fill:#c2622d}.c3{fill:#4d8f4d}.c4{fill:#8a63b8}";
     let (mut body, mut tallest) = (String::new(), 0.0_f64);
     for (column, (message, called)) in SHOWN.map(|at| MESSAGES[at]).into_iter().enumerate() {
         let x = 20.0 + column as f64 * (WIDTH + 20.0);
@@ -131,6 +132,7 @@ fn rows<'a>(figures: &'a [Figure], case: &str) -> Vec<Row<'a>> {
         colour: match figure.codec {
             Some("protobuf") => 0,
             Some("json") => 2,
+            Some("array") => 4,
             Some(_) => 3,
             None => 1,
         },

@@ -1,4 +1,5 @@
-// Package doorcases is what the suite `door` sends through any door: a flight record in each codec, and its bytes without one.
+// Package doorcases is what the suite `door` sends through any door: a flight record, and batches of them, in each codec, and
+// their bytes without one.
 package doorcases
 
 import (
@@ -20,7 +21,9 @@ var raw = ab.NewRawType("bench.codec.v1.RawFlight")
 // patience is how long an ask may take that counts.
 const patience = time.Minute
 
-// flight is the first one of the demo's file, as the suite `codec` measures it.
+var codecs = map[string]ab.Codec{"protobuf": ab.Protobuf, "json": ab.JSON, "msgpack": ab.MessagePack}
+
+// flight is the first one of the demo's file, as the suite `codec` measures it: 87 bytes.
 func flight() *codecpb.Flight {
 	of := proto.Int64
 	return &codecpb.Flight{
@@ -30,71 +33,106 @@ func flight() *codecpb.Flight {
 	}
 }
 
-// Of are the cases door_tell_CODEC and door_ask_CODEC between a node and the actor ab:///flights, which is Rust's.
-func Of(ctx context.Context, node *ab.Node) ([]meter.Case, error) {
-	f := &flights{node: node, at: node.RefAt("ab:///flights"), flight: flight()}
-	var err error
-	if f.encoded, err = proto.Marshal(f.flight); err != nil {
-		return nil, err
+// batch is that flight so many times, each with 2 bytes more.
+func batch(flights int) *codecpb.Flights {
+	batch := &codecpb.Flights{}
+	for range flights {
+		batch.Flights = append(batch.Flights, flight())
 	}
+	return batch
+}
+
+// Of are the cases door_tell_DOOR_MESSAGE_CODEC and door_ask_DOOR_MESSAGE_CODEC between a node and an actor in Rust that
+// counts. The messages are a flight, and batches of about 1 KiB and 16 KiB.
+func Of(ctx context.Context, node *ab.Node, door, actor string) ([]meter.Case, error) {
+	f := &flights{node: node, at: node.RefAt(actor)}
 	if _, err := f.taken(ctx); err != nil { // it is there
 		return nil, err
 	}
+	cases, err := casesOf(f, door+"_flight", flight())
+	for name, flights := range map[string]int{"1k": 12, "16k": 184} {
+		var more []meter.Case
+		if err == nil {
+			more, err = casesOf(f, door+"_"+name, batch(flights))
+		}
+		cases = append(cases, more...)
+	}
+	return cases, err
+}
+
+type flights struct {
+	node *ab.Node
+	at   ab.Ref
+}
+
+func casesOf[M proto.Message](f *flights, name string, message M) ([]meter.Case, error) {
+	encoded, err := proto.Marshal(message)
+	if err != nil {
+		return nil, err
+	}
 	cases := []meter.Case{
-		meter.Of("door_tell_raw", func(ctx context.Context, n int) error {
-			return f.tell(ctx, n, func() error { return node.TellRaw(ctx, f.at, raw, f.encoded) })
-		}),
-		meter.Of("door_ask_raw", func(ctx context.Context, n int) error {
-			for range n {
-				if _, err := node.AskRaw(ctx, f.at, raw, f.encoded); err != nil {
-					return err
-				}
-			}
-			return nil
+		f.tell(name+"_raw", func(ctx context.Context) error { return f.node.TellRaw(ctx, f.at, raw, encoded) }),
+		ask(name+"_raw", len(encoded), func(ctx context.Context) (int, error) {
+			back, err := f.node.AskRaw(ctx, f.at, raw, encoded)
+			return len(back), err
 		}),
 	}
-	for name, codec := range map[string]ab.Codec{"protobuf": ab.Protobuf, "json": ab.JSON, "msgpack": ab.MessagePack} {
-		cases = append(cases, f.typed(name, f.at.Using(codec))...)
+	for codec, by := range codecs {
+		to := f.at.Using(by)
+		cases = append(cases,
+			f.tell(name+"_"+codec, func(ctx context.Context) error { return f.node.Tell(ctx, to, message) }),
+			ask(name+"_"+codec, fields(message), func(ctx context.Context) (int, error) {
+				back, err := ab.Ask[M](ctx, to, message)
+				if err != nil {
+					return 0, err
+				}
+				return fields(back), nil
+			}))
 	}
 	return cases, nil
 }
 
-type flights struct {
-	node    *ab.Node
-	at      ab.Ref
-	flight  *codecpb.Flight
-	encoded []byte
+// fields is by what a message that came back is known, at next to no cost: its row, or how many flights it has.
+func fields(message proto.Message) int {
+	switch m := message.(type) {
+	case *codecpb.Flight:
+		return int(m.Row)
+	case *codecpb.Flights:
+		return len(m.Flights)
+	}
+	return 0
 }
 
-func (f *flights) typed(name string, to ab.Ref) []meter.Case {
-	return []meter.Case{
-		meter.Of("door_tell_"+name, func(ctx context.Context, n int) error {
-			return f.tell(ctx, n, func() error { return f.node.Tell(ctx, to, f.flight) })
-		}),
-		meter.Of("door_ask_"+name, func(ctx context.Context, n int) error {
-			for range n {
-				back, err := ab.Ask[*codecpb.Flight](ctx, to, f.flight)
-				if err != nil {
-					return err
-				}
-				if back.Row != f.flight.Row {
-					return fmt.Errorf("row %d came back as row %d", f.flight.Row, back.Row)
-				}
+// ask asks one after the other, and has how long each took.
+func ask(name string, want int, one func(context.Context) (int, error)) meter.Case {
+	times := new(meter.Times)
+	return meter.Case{Name: "door_ask_" + name, Times: times, Run: func(ctx context.Context, n int) error {
+		for range n {
+			start := time.Now()
+			back, err := one(ctx)
+			if err != nil {
+				return err
 			}
-			return nil
-		}),
-	}
+			if back != want {
+				return fmt.Errorf("%s: what came back has %d, not %d", name, back, want)
+			}
+			times.Add(time.Since(start))
+		}
+		return nil
+	}}
 }
 
 // tell sends n one by one, and returns when all have been handled.
-func (f *flights) tell(ctx context.Context, n int, one func() error) error {
-	return meter.Counted(ctx, n, f.taken, func() error {
-		for range n {
-			if err := one(); err != nil {
-				return err
+func (f *flights) tell(name string, one func(context.Context) error) meter.Case {
+	return meter.Of("door_tell_"+name, func(ctx context.Context, n int) error {
+		return meter.Counted(ctx, n, f.taken, func() error {
+			for range n {
+				if err := one(ctx); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 }
 

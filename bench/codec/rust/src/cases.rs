@@ -12,8 +12,11 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost::Message as _;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::Run;
+use crate::array;
 use crate::wire::{Flight, Flights, Kilobyte};
 
 pub(crate) type Case = (String, Run);
@@ -24,6 +27,8 @@ const CODECS: [(&str, Codec); 3] = [
     ("msgpack", Codec::MessagePack),
 ];
 const BATCH: usize = 100;
+/// What the suite `door` sends beside the first flight: that one so many times.
+const REPEATED: [(&str, usize); 2] = [("1k", 12), ("16k", 184)];
 const SNAPSHOT: usize = 1 << 20;
 /// The payload of an envelope of 1 KB.
 const PAYLOAD: usize = 900;
@@ -38,15 +43,23 @@ pub(crate) fn all(flights: &[Flight]) -> Result<Vec<Case>, Box<dyn Error>> {
         }
         rows.push(flight.clone());
     }
+    let batch = flights.iter().take(BATCH).cloned().collect();
+    let (batch, snapshot) = (Flights { flights: batch }, Flights { flights: rows });
     let mut cases = envelope();
     for (name, codec) in CODECS {
         of(&mut cases, (name, codec), "kilobyte", kilobyte())?;
         of(&mut cases, (name, codec), "flight", first.clone())?;
-        let batch = flights.iter().take(BATCH).cloned().collect();
-        of(&mut cases, (name, codec), "batch", Flights { flights: batch })?;
-        let snapshot = rows.clone();
-        of(&mut cases, (name, codec), "snapshot", Flights { flights: snapshot })?;
+        of(&mut cases, (name, codec), "batch", batch.clone())?;
+        of(&mut cases, (name, codec), "snapshot", snapshot.clone())?;
+        for (message, flights) in REPEATED {
+            let flights = vec![first.clone(); flights];
+            of(&mut cases, (name, codec), message, Flights { flights })?;
+        }
     }
+    array_of(&mut cases, "kilobyte", array::Kilobyte::from(&kilobyte()))?;
+    array_of(&mut cases, "flight", array::Flight::from(first))?;
+    array_of(&mut cases, "batch", array::Flights::from(&batch))?;
+    array_of(&mut cases, "snapshot", array::Flights::from(&snapshot))?;
     Ok(cases)
 }
 
@@ -57,9 +70,7 @@ fn of<T: Payload + Clone + 'static>(
     message: T,
 ) -> Result<(), Box<dyn Error>> {
     let encoded = codec.encode(&message).map_err(|fault| format!("{fault:?}"))?;
-    let mut zip = GzEncoder::new(Vec::new(), Compression::default());
-    zip.write_all(&encoded)?;
-    let zipped = zip.finish()?.len() as u64;
+    let zipped = zipped(&encoded)?;
     let mut add = |what: &str, run: Run| cases.push((format!("{codec_name}/{name}/{what}"), run));
     add("gzip", Box::new(move || Ok(zipped)));
     let bytes = Bytes::from(encoded.clone());
@@ -86,6 +97,31 @@ fn of<T: Payload + Clone + 'static>(
         cases.push((format!("memcpy/{name}/copy"), Box::new(run)));
     }
     Ok(())
+}
+
+/// MessagePack by rmp-serde, which writes a struct as an array.
+fn array_of<T: Serialize + DeserializeOwned + 'static>(
+    cases: &mut Vec<Case>,
+    name: &str,
+    message: T,
+) -> Result<(), Box<dyn Error>> {
+    let encoded = rmp_serde::to_vec(&message)?;
+    let (len, zipped) = (encoded.len() as u64, zipped(&encoded)?);
+    let encode = move || Ok(rmp_serde::to_vec(&message)?.len() as u64);
+    let decode = move || {
+        std::hint::black_box(rmp_serde::from_slice::<T>(&encoded)?);
+        Ok(len)
+    };
+    cases.push((format!("array/{name}/gzip"), Box::new(move || Ok(zipped))));
+    cases.push((format!("array/{name}/encode"), Box::new(encode)));
+    cases.push((format!("array/{name}/decode"), Box::new(decode)));
+    Ok(())
+}
+
+fn zipped(bytes: &[u8]) -> Result<u64, Box<dyn Error>> {
+    let mut zip = GzEncoder::new(Vec::new(), Compression::default());
+    zip.write_all(bytes)?;
+    Ok(zip.finish()?.len() as u64)
 }
 
 const SOURCE: &str = "ab:///orders/eu/4711";

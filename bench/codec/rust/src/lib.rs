@@ -1,10 +1,11 @@
 //! The cases of the suite `codec` in Rust, for the programs that measure them: each gets a line of JSON for each measurement, and
 //! answers with one.
 //!
-//! A case is `CODEC/MESSAGE/WHAT`, such as `json/flight/decode`; `envelope/view`, `envelope/prost_decode`, `envelope/encode` and
+//! A case is `CODEC/MESSAGE/WHAT`, such as `json/flight/decode`; the codec `array` is MessagePack by rmp-serde, of structs of serde; `envelope/view`, `envelope/prost_decode`, `envelope/encode` and
 //! `envelope/prost_encode` are the envelope of this library beside what prost makes of its schema, and `envelope/utf8` is the check of its
 //! four texts alone.
 
+mod array;
 mod cases;
 mod flights;
 

@@ -31,7 +31,7 @@ final class Cases {
     }
 
     /** What was decoded last: the virtual machine leaves out what nobody can see. */
-    private static volatile Message made;
+    private static volatile Object made;
 
     private Cases() {}
 
@@ -47,7 +47,25 @@ final class Cases {
                 add(cases, codec.getKey() + "/" + message.getKey(), codec.getValue(), message.getValue());
             }
         }
+        for (Map.Entry<String, Message> message : messages.entrySet()) {
+            addArray(cases, "array/" + message.getKey(), ArrayCodec.plain(message.getValue()));
+        }
         return cases;
+    }
+
+    private static void addArray(Map<String, Case> cases, String name, Object plain) throws IOException {
+        byte[] encoded = ArrayCodec.encode(plain);
+        Object decoded = ArrayCodec.decode(encoded, plain.getClass());
+        if (!Arrays.equals(ArrayCodec.encode(decoded), encoded)) {
+            throw new IOException(name + ": what was decoded is not what was encoded");
+        }
+        int zipped = zipped(encoded);
+        cases.put(name + "/gzip", () -> zipped);
+        cases.put(name + "/encode", () -> ArrayCodec.encode(plain).length);
+        cases.put(name + "/decode", () -> {
+            made = ArrayCodec.decode(encoded, plain.getClass());
+            return encoded.length;
+        });
     }
 
     private static void add(Map<String, Case> cases, String name, Codec codec, Message message) throws IOException {

@@ -21,7 +21,7 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * What the suite `codec` measures in Java: it gets a line of JSON for each measurement, and answers with one. A case is
- * CODEC/MESSAGE/WHAT, such as json/flight/decode.
+ * CODEC/MESSAGE/WHAT, such as json/flight/decode; the codec array is MessagePack of plain objects (ArrayCodec).
  */
 public final class Main {
     private static final OperatingSystemMXBean PROCESS =
