@@ -45,7 +45,7 @@ bench-codec: ## what protobuf, JSON and MessagePack cost in Rust, Go and Java; Q
 	@$(CARGO) run --quiet --release -p actorbridge-bench --features png -- codec $(if $(QUICK),--quick) \
 		--json target/bench-codec.json --html target/bench-codec.html --png target/bench-codec.png
 
-bench-door: ## a flight in protobuf, JSON and MessagePack through the doors; QUICK=1 for a short run
+bench-door: ## flights in protobuf, JSON and MessagePack through each door; QUICK=1 for a short run
 	@$(MAKE) PROFILE=release bench-door-programs
 	@$(CARGO) run --quiet --release -p actorbridge-bench -- door $(if $(QUICK),--quick) \
 		--json target/bench-door.json --html target/bench-door.html

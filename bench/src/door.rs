@@ -31,18 +31,22 @@ const RUST: usize = 3;
 
 /// The codecs; the first is no codec, and the second is what the others are compared with.
 const CODECS: [&str; 4] = ["raw", "protobuf", "msgpack", "json"];
-/// Bytes of a flight in protobuf.
-const PAYLOAD: u32 = 87;
 /// More CPU time than the codecs' own is lost in the door; so much is noise.
 const GOAL: f64 = 1.05;
 
-/// A door with a way to send, and what a message costs there in codecs alone.
+/// A door with a way to send and a message, and what that costs there in codecs alone.
 struct Row {
     case: &'static str,
     cost: &'static str,
+    /// The figures of asks, of which half, and of which all but one of a hundred, took no longer.
+    p50: &'static str,
+    p99: &'static str,
     program: usize,
     door: &'static str,
     mode: &'static str,
+    message: &'static str,
+    /// Bytes of the message in protobuf.
+    payload: u32,
     codecs: &'static [(usize, &'static str)],
 }
 
@@ -50,27 +54,42 @@ struct Row {
 const TELL: &[(usize, &str)] = &[(GO, "encode"), (RUST, "decode")];
 const ASK: &[(usize, &str)] = &[(GO, "encode"), (RUST, "decode"), (RUST, "encode"), (GO, "decode")];
 
-const fn row(
-    (case, cost): (&'static str, &'static str),
-    (program, door): (usize, &'static str),
-    mode: &'static str,
-    codecs: &'static [(usize, &'static str)],
-) -> Row {
-    Row {
-        case,
-        cost,
-        program,
-        door,
-        mode,
-        codecs,
-    }
+macro_rules! row {
+    ($program:expr, $door:literal, $mode:literal, $codecs:expr, $end:literal, $message:literal, $payload:literal) => {
+        Row {
+            case: concat!($mode, "_", $door, $end),
+            cost: concat!($mode, "_", $door, $end, "_cost"),
+            p50: concat!($mode, "_", $door, $end, "_p50"),
+            p99: concat!($mode, "_", $door, $end, "_p99"),
+            program: $program,
+            door: $door,
+            mode: $mode,
+            message: $message,
+            payload: $payload,
+            codecs: $codecs,
+        }
+    };
 }
 
-const ROWS: [Row; 4] = [
-    row(("tell_native", "tell_native_cost"), (NATIVE, "native"), "tell", TELL),
-    row(("tell_remote", "tell_remote_cost"), (REMOTE, "tcp"), "tell", TELL),
-    row(("ask_native", "ask_native_cost"), (NATIVE, "native"), "ask", ASK),
-    row(("ask_remote", "ask_remote_cost"), (REMOTE, "tcp"), "ask", ASK),
+/// Each message of a door, told and asked: a flight, and batches of 12 and 184.
+macro_rules! rows {
+    ($program:expr, $door:literal) => {
+        [
+            row!($program, $door, "tell", TELL, "", "flight", 87),
+            row!($program, $door, "tell", TELL, "_1k", "1k", 1_068),
+            row!($program, $door, "tell", TELL, "_16k", "16k", 16_376),
+            row!($program, $door, "ask", ASK, "", "flight", 87),
+            row!($program, $door, "ask", ASK, "_1k", "1k", 1_068),
+            row!($program, $door, "ask", ASK, "_16k", "16k", 16_376),
+        ]
+    };
+}
+
+const ROWS: [[Row; 6]; 4] = [
+    rows!(NATIVE, "native"),
+    rows!(REMOTE, "unix"),
+    rows!(REMOTE, "tcp"),
+    rows!(REMOTE, "tls"),
 ];
 
 /// What was measured, by program and case.
@@ -86,27 +105,37 @@ impl All {
     }
 
     fn through(&self, row: &Row, codec: &str) -> &Taken {
-        self.of(row.program, &format!("door_{}_{codec}", row.mode))
+        self.of(row.program, &through(row, codec))
     }
 
     /// What a message takes in codecs alone, round by round, in ns.
     fn alone(&self, row: &Row, codec: &str) -> Vec<f64> {
-        let of = |(program, what): &(usize, &str)| &self.of(*program, &format!("{codec}/flight/{what}")).cpu_ns;
+        let of = |(program, what): &(usize, &str)| &self.of(*program, &alone(row, codec, what)).cpu_ns;
         let steps: Vec<&Vec<f64>> = row.codecs.iter().map(of).collect();
         let rounds = steps.first().map_or(0, |s| s.len());
         (0..rounds).map(|round| steps.iter().map(|s| s[round]).sum()).collect()
     }
 }
 
+/// The case of a program that goes through the door, and of one that is a codec's alone.
+fn through(row: &Row, codec: &str) -> String {
+    format!("door_{}_{}_{}_{codec}", row.mode, row.door, row.message)
+}
+
+fn alone(row: &Row, codec: &str, what: &str) -> String {
+    format!("{codec}/{}/{what}", row.message)
+}
+
 /// Measures, and says what came out.
 pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<Vec<Figure>, Box<dyn Error>> {
     let rows: Vec<&Row> = ROWS
         .iter()
+        .flatten()
         .filter(|r| only.is_none_or(|o| r.cost.contains(o)))
         .collect();
     if rows.is_empty() {
-        let all = ROWS.map(|r| r.case).join(", ");
-        return Err(format!("no case is named like that; there are {all}").into());
+        let all: Vec<&str> = ROWS.iter().flatten().map(|r| r.case).collect();
+        return Err(format!("no case is named like that; there are {}", all.join(", ")).into());
     }
     let file = |name: &str| options.programs.join(name);
     let (receiver, data) = (file("bench-link-rust"), options.data.as_os_str());
@@ -122,7 +151,7 @@ pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<
     let all = All { turns, taken };
     let figures = rows
         .iter()
-        .flat_map(|row| rates(&all, row).into_iter().chain(costs(&all, row)));
+        .flat_map(|row| [rates(&all, row), times(&all, row), costs(&all, row)].concat());
     Ok(figures.collect())
 }
 
@@ -131,10 +160,9 @@ fn turns(rows: &[&Row]) -> Vec<(usize, String)> {
     let mut turns = Vec::new();
     for row in rows {
         for codec in CODECS {
-            turns.push((row.program, format!("door_{}_{codec}", row.mode)));
-            let alone = row.codecs.iter().filter(|_| codec != "raw");
-            for (program, what) in alone {
-                let turn = (*program, format!("{codec}/flight/{what}"));
+            turns.push((row.program, through(row, codec)));
+            for (program, what) in row.codecs.iter().filter(|_| codec != "raw") {
+                let turn = (*program, alone(row, codec, what));
                 if !turns.contains(&turn) {
                     turns.push(turn);
                 }
@@ -167,6 +195,33 @@ fn rates(all: &All, row: &Row) -> Vec<Figure> {
     CODECS.map(figure).into()
 }
 
+/// How long half of the asks took at most, and all but one of a hundred, beside the same bytes without a codec.
+fn times(all: &All, row: &Row) -> Vec<Figure> {
+    if row.mode != "ask" {
+        return Vec::new();
+    }
+    let of = |case: &'static str, part: f64| {
+        CODECS.map(|codec| {
+            let taken = all.through(row, codec);
+            let (ours, raw) = (taken.at_most(part), all.through(row, "raw").at_most(part));
+            let compared = codec != "raw";
+            Figure {
+                side: codec,
+                unit: "us",
+                better: Better::Lower,
+                value: median(&ours),
+                spread: spread(&ours),
+                against: compared.then_some("raw"),
+                ratio: compared.then(|| median_ratio(&ours, &raw)),
+                // The curve has both parts in it.
+                quantiles: if case == row.p50 { taken.curve() } else { Vec::new() },
+                ..described(case, row, codec, taken)
+            }
+        })
+    };
+    [of(row.p50, 0.5), of(row.p99, 0.99)].concat()
+}
+
 /// The CPU time of a message in JSON and MessagePack on both sides, beside that in protobuf and what the codecs differ by alone.
 fn costs(all: &All, row: &Row) -> Vec<Figure> {
     let protobuf = used(all.through(row, "protobuf"));
@@ -195,7 +250,7 @@ fn described(case: &'static str, row: &Row, codec: &'static str, taken: &Taken) 
     Figure {
         door: Some(row.door),
         codec: Some(codec),
-        payload: Some(PAYLOAD),
+        payload: Some(row.payload),
         rounds: taken.ns.len(),
         cpu_ns: Some(median(&taken.cpu_ns)),
         peer_cpu_ns: (row.program == REMOTE).then(|| median(&taken.peer_cpu_ns)),
@@ -223,18 +278,18 @@ fn median_ratio(ours: &[f64], theirs: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{All, ROWS, costs, rates, turns};
-    use crate::rounds::Taken;
+    use super::{All, ROWS, costs, rates, times, turns};
+    use crate::rounds::{QUANTILES, Taken};
 
     #[test]
     fn a_codec_loses_in_the_door_what_it_takes_beyond_its_own_cost() {
-        let row = &ROWS[1];
+        let row = &ROWS[2][0];
         let turns = turns(&[row]);
         // In ns: protobuf 1,000 in the door and 100 + 100 alone, JSON 600 + 600; so JSON should take 2,000, and takes 2,200.
         let taken = |(_, case): &(usize, String)| {
             let (ns, cpu, peer) = match case.as_str() {
-                "door_tell_json" => (4_000.0, 1_200.0, 1_000.0),
-                "door_tell_raw" => (500.0, 300.0, 300.0),
+                "door_tell_tcp_flight_json" => (4_000.0, 1_200.0, 1_000.0),
+                "door_tell_tcp_flight_raw" => (500.0, 300.0, 300.0),
                 "json/flight/encode" | "json/flight/decode" => (600.0, 600.0, 0.0),
                 case if case.contains('/') => (100.0, 100.0, 0.0),
                 _ => (1_000.0, 500.0, 500.0),
@@ -259,5 +314,33 @@ mod tests {
             .find(|f| f.side == "json")
             .expect("it is measured");
         assert_eq!((rate.value, rate.ratio), (250_000.0, Some(0.125)));
+        assert!(
+            times(&all, row).is_empty(),
+            "a tell has no answer whose time would be taken"
+        );
+    }
+
+    #[test]
+    fn the_slowest_asks_are_told_beside_those_in_the_middle() {
+        let row = &ROWS[0][3];
+        let turns = turns(&[row]);
+        // In µs, for each of the quantiles: 1, 2, 3 …, and in JSON ten times that.
+        let taken = |(_, case): &(usize, String)| {
+            let one = if case.ends_with("json") { 10_000.0 } else { 1_000.0 };
+            Taken {
+                quantiles: vec![(1..=QUANTILES.len()).map(|n| one * n as f64).collect()],
+                ..Taken::default()
+            }
+        };
+        let taken = turns.iter().map(taken).collect();
+        let found = times(&All { turns, taken }, row);
+        let json = |case: &str| {
+            found
+                .iter()
+                .find(|f| f.side == "json" && f.case == case)
+                .map(|f| (f.value, f.ratio))
+        };
+        assert_eq!(json("ask_native_p50"), Some((40.0, Some(10.0))));
+        assert_eq!(json("ask_native_p99"), Some((80.0, Some(10.0))));
     }
 }

@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::figure::{Better, Figure};
 use crate::process::Program;
-use crate::rounds::{self, Plan, QUANTILES, Taken, median, spread};
+use crate::rounds::{self, Plan, Taken, median, spread};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -66,11 +66,7 @@ impl What {
     fn values(self, taken: &Taken, payload: u32) -> Vec<f64> {
         match self {
             Self::Rate => taken.ns.iter().map(|ns| 1e9 / ns).collect(),
-            Self::Time(part) => {
-                let at = QUANTILES.iter().position(|q| *q == part).unwrap_or_default();
-                let of = |round: &Vec<f64>| round.get(at).map_or(f64::NAN, |ns| ns / 1e3);
-                taken.quantiles.iter().map(of).collect()
-            }
+            Self::Time(part) => taken.at_most(part),
             Self::Overhead => taken.bytes.iter().map(|b| b - f64::from(payload)).collect(),
             Self::Allocations => taken.allocs.clone(),
         }
@@ -316,15 +312,6 @@ pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<
 
 fn value(row: &Row, side: &'static str, taken: &Taken) -> Figure {
     let values = row.what.values(taken, row.payload);
-    let curve = |at: usize| {
-        let of_rounds: Vec<f64> = taken
-            .quantiles
-            .iter()
-            .filter_map(|r| r.get(at))
-            .map(|ns| ns / 1e3)
-            .collect();
-        median(&of_rounds)
-    };
     Figure {
         side,
         door: Some(row.door),
@@ -338,11 +325,7 @@ fn value(row: &Row, side: &'static str, taken: &Taken) -> Figure {
         peer_cpu_ns: Some(median(&taken.peer_cpu_ns)),
         allocs: Some(median(&taken.allocs)),
         quantiles: match row.what {
-            Time(_) => QUANTILES
-                .iter()
-                .enumerate()
-                .map(|(at, part)| (*part, curve(at)))
-                .collect(),
+            Time(_) => taken.curve(),
             _ => Vec::new(),
         },
         noisy: taken.noisy,

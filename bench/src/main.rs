@@ -64,7 +64,7 @@ struct Arguments {
 enum Suite {
     /// What protobuf, JSON and MessagePack cost in Rust, Go and Java, on real flights
     Codec(codec::Options),
-    /// A flight record in each codec through the native and the remote door, against raw bytes and the codecs alone
+    /// Flights in each codec through the native and the remote door, against raw bytes and the codecs alone
     Door(door::Options),
     /// The native door against a Go channel and against cgo written by hand, in one process
     Ffi(ffi::Options),
@@ -92,7 +92,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let only = arguments.only.as_deref();
     let figures = match &arguments.suite {
         Suite::Codec(options) => codec::run(options, &plan.beginning_with_one(), only)?,
-        Suite::Door(options) => door::run(options, &plan, only)?,
+        Suite::Door(options) => door::run(options, &plan.beginning_with_one(), only)?,
         Suite::Ffi(options) => ffi::run(options, &plan, only)?,
         Suite::Link(options) => link::run(options, &plan, only)?,
     };

@@ -63,6 +63,21 @@ impl Taken {
         self.alloc_bytes.push(per(m.alloc_bytes));
         self.noisy += usize::from(noisy);
     }
+
+    /// Round by round, in microseconds: what this part of the messages, one of [`QUANTILES`], took at most.
+    pub(crate) fn at_most(&self, part: f64) -> Vec<f64> {
+        let at = QUANTILES.iter().position(|q| *q == part).unwrap_or_default();
+        let of = |round: &Vec<f64>| round.get(at).map_or(f64::NAN, |ns| ns / 1e3);
+        self.quantiles.iter().map(of).collect()
+    }
+
+    /// The medians of that for all of [`QUANTILES`].
+    pub(crate) fn curve(&self) -> Vec<(f64, f64)> {
+        QUANTILES
+            .iter()
+            .map(|part| (*part, median(&self.at_most(*part))))
+            .collect()
+    }
 }
 
 /// The value in the middle.

@@ -41,7 +41,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	flights, err := doorcases.Of(ctx, node)
+	flights, err := doorcases.Of(ctx, node, "native", "ab:///flights")
 	if err != nil {
 		return err
 	}

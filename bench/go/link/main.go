@@ -124,12 +124,20 @@ func (n *nodes) cases(ctx context.Context, there *where, folder string) ([]meter
 	if err != nil {
 		return nil, err
 	}
-	flights, err := doorcases.Of(ctx, tcp.node)
-	if err != nil {
-		return nil, err
+	for _, f := range []struct {
+		door, actor string
+		node        *ab.Node
+	}{
+		{"tcp", "ab:///flights", tcp.node}, {"unix", "ab:///flights-uds", uds.node}, {"tls", "ab:///flights-tls", secure.node},
+	} {
+		flights, err := doorcases.Of(ctx, f.node, f.door, f.actor)
+		if err != nil {
+			return nil, err
+		}
+		cases = append(cases, flights...)
 	}
 	neighbour.block(ctx)
-	return append(slices.Concat(cases, flights),
+	return append(cases,
 		meter.Case{Name: "tell_1024_uds", Run: uds.batches(1024, 0)},
 		meter.Case{Name: "mtls_1024", Run: secure.batches(1024, 0)},
 		meter.Case{Name: "neighbour_64", Run: neighbour.batches(64, 0)},

@@ -53,7 +53,9 @@ fn spawn(node: &Node) -> Result<(), actorbridge::Error> {
         node.spawn(&format!("raw{link}"), Raw::default, options())?;
     }
     node.spawn("counter", wire::counter(Counter::default), options())?;
-    node.spawn("flights", Flights::default, options())?;
+    for link in ["", "-uds", "-tls"] {
+        node.spawn(&format!("flights{link}"), Flights::default, options())?;
+    }
     node.spawn("source", || actors::Source, options())?;
     node.spawn("bouncer", actors::Bouncer::new, options())?;
     node.spawn("stuck", || actors::Stuck, options())?;
