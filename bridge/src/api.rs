@@ -398,7 +398,7 @@ impl Node {
     /// Waits until an actor of this node is Done: its stop hook has returned, nothing of it is left.
     pub async fn done(&self, actor: &Ref) {
         if let Some(cell) = self.inner.cell(actor.path()) {
-            cell.done.cancelled().await;
+            cell.done().cancelled().await;
         }
     }
 

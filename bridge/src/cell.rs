@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use actorbridge_proto::Who;
@@ -18,17 +18,18 @@ use crate::machine::pool::{Grant, Pool, StreamKey};
 use crate::machine::supervisor::Supervisor;
 use crate::message::{Message, Permit};
 use crate::node::{Inner, lock};
-use crate::outlet::Sender;
 use crate::run::Run;
 
 mod freeze;
 mod holds;
+mod lazy;
 mod mailbox;
 mod offers;
 
 pub(crate) use freeze::{FORWARDING, Forwarder, Loaded};
 use holds::Hold;
 pub(crate) use holds::{Binding, Closed, Gap};
+use lazy::Lazy;
 use mailbox::{Mail, Mailbox};
 pub(crate) use offers::Opened;
 
@@ -69,8 +70,10 @@ pub(crate) struct CellState {
     pub(crate) children: Vec<Arc<Cell>>,
     pub(crate) watchers: BTreeSet<String>,
     waiters: Vec<Arc<Notify>>,
-    /// Somebody waits until no activation runs.
-    idle_awaited: bool,
+    /// Rings when no activation runs any more, if somebody waits for that.
+    idle: Option<Arc<Notify>>,
+    /// Rings when a message comes, if the activation waits for its outbox.
+    mail: Option<Arc<Notify>>,
     /// The ask that is being handled.
     running: Option<Running>,
     /// Requests that are not answered yet, by the node that keeps their slot and their number there.
@@ -161,13 +164,7 @@ pub(crate) struct Cell {
     pub(crate) options: Options,
     pub(crate) factory: Factory,
     pub(crate) parent: Option<Arc<Cell>>,
-    pub(crate) sender: Sender,
-    /// Trips when the grace time of a stop is over.
-    pub(crate) cancel: CancellationToken,
-    pub(crate) done: CancellationToken,
-    /// Rings when a message came for an activation that waits for its outbox.
-    pub(crate) wake: Notify,
-    idle: Notify,
+    lazy: OnceLock<Box<Lazy>>,
     /// The activation should look at the state before it handles the next message of a run.
     attention: AtomicBool,
     state: Mutex<CellState>,
@@ -216,7 +213,6 @@ pub(crate) enum Next {
 
 impl Cell {
     pub(crate) fn new(
-        node: &str,
         home: &str,
         address: Address,
         factory: Factory,
@@ -245,7 +241,8 @@ impl Cell {
             children: Vec::new(),
             watchers: BTreeSet::new(),
             waiters: Vec::new(),
-            idle_awaited: false,
+            idle: None,
+            mail: None,
             running: None,
             requests: BTreeMap::new(),
             timers: BTreeMap::new(),
@@ -256,17 +253,13 @@ impl Cell {
         };
         Self {
             hash: Address::hash_of_path(&path),
-            sender: Sender::new(address.as_str().to_owned(), format!("ab://{node}/{path}")),
             path,
             home: home.to_owned(),
             address,
             options,
             factory,
             parent,
-            cancel: CancellationToken::new(),
-            done: CancellationToken::new(),
-            wake: Notify::new(),
-            idle: Notify::new(),
+            lazy: OnceLock::new(),
             attention: AtomicBool::new(false),
             state: Mutex::new(state),
         }
@@ -278,7 +271,7 @@ impl Cell {
 
     pub(crate) fn schedule(self: &Arc<Self>, node: &Arc<Inner>, state: &mut CellState) {
         if state.active {
-            self.wake.notify_one();
+            state.mail.take().iter().for_each(|mail| mail.notify_one());
         } else if !state.frozen && state.phase == Phase::Running {
             state.active = true;
             let (cell, node2) = (self.clone(), node.clone());
@@ -327,7 +320,7 @@ impl Cell {
 
     /// The token of the message that is being handled.
     pub(crate) fn token(&self) -> CancellationToken {
-        let token = self.cancel.child_token();
+        let token = self.cancel().child_token();
         if let Some(running) = &mut self.lock().running {
             running.token = Some(token.clone());
             if running.cancelled {
@@ -439,11 +432,22 @@ impl Cell {
     /// No activation runs any more.
     fn is_idle(&self, mut state: MutexGuard<'_, CellState>) {
         state.active = false;
-        let awaited = std::mem::take(&mut state.idle_awaited);
+        state.mail = None;
+        let awaited = state.idle.take();
         drop(state);
-        if awaited {
-            self.idle.notify_waiters();
-        }
+        awaited.iter().for_each(|idle| idle.notify_waiters());
+    }
+
+    /// Waits until there is a message that can be handled. For the activation.
+    pub(crate) async fn mail_comes(&self) {
+        let mail = {
+            let mut state = self.lock();
+            if !state.mailbox.is_empty() && !state.frozen && state.phase == Phase::Running {
+                return;
+            }
+            state.mail.get_or_insert_default().clone()
+        };
+        mail.notified().await;
     }
 
     /// Runs `look` on the actor while no activation runs.
@@ -462,16 +466,14 @@ impl Cell {
     pub(crate) async fn wait_idle(&self, limit: Duration) -> bool {
         let wait = async {
             loop {
-                let idle = self.idle.notified();
-                let mut idle = std::pin::pin!(idle);
-                idle.as_mut().enable();
-                {
+                // Made with the lock: it hears what rings from here on.
+                let idle = {
                     let mut state = self.lock();
                     if !state.active {
                         return;
                     }
-                    state.idle_awaited = true;
-                }
+                    state.idle.get_or_insert_default().clone().notified_owned()
+                };
                 idle.await;
             }
         };

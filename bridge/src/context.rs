@@ -303,7 +303,6 @@ impl Cx {
         let within = within.saturating_sub(asked.elapsed());
         let mut path = self.message.as_ref().map(Message::ask_path).unwrap_or_default();
         path.push(self.cell.hash);
-        let cell = self.cell.clone();
         let span = self.node.ask_span(self.message(), to, versions::name_of::<M>());
         let chain = Chain {
             path: &path,
@@ -311,7 +310,7 @@ impl Cx {
         };
         let (node, token) = (&self.node, Some(self.token()));
         let reply = span
-            .around(node.ask_in_codec(&cell.sender, to, message, within, chain, token))
+            .around(node.ask_in_codec(self.cell.sender(node), to, message, within, chain, token))
             .await?;
         reply.decode().map_err(|fault| Error::of_answer(to.as_str(), fault))
     }

@@ -113,7 +113,7 @@ impl Inner {
         factory.protocol.check(address.as_str())?;
         self.knows(&factory.protocol);
         let epoch = self.first_epoch(path)?;
-        let cell = Cell::new(&self.name, &self.name, address, factory, options, parent, epoch);
+        let cell = Cell::new(&self.name, address, factory, options, parent, epoch);
         let cell = Arc::new(cell);
         let other = self.known_owner(path).filter(|owner| *owner != self.name);
         self.add_cell(&cell)?;
@@ -131,7 +131,7 @@ impl Inner {
         );
         self.log(Level::Warn, About::actor(cell.address.as_str()), text);
         self.outside.unroute(&cell.address);
-        self.all_cells().iter().for_each(|c| c.sender.unroute(&cell.address));
+        self.all_cells().iter().for_each(|c| c.unroute(&cell.address));
     }
 
     /// Spawns an actor from a snapshot, by the factory of its path.
@@ -192,7 +192,7 @@ impl Inner {
         if cell.begin_stop(Code::Stopped, "") {
             return self.end_cell(cell, grace).await;
         }
-        tokio::time::timeout(grace * 2, cell.done.cancelled()).await.is_ok()
+        tokio::time::timeout(grace * 2, cell.done().cancelled()).await.is_ok()
     }
 
     /// The rest of a stop, once the cell is Stopping.
@@ -208,7 +208,7 @@ impl Inner {
             }
             let mut ended = cell.wait_idle(grace).await;
             if !ended {
-                cell.cancel.cancel();
+                cell.cancel().cancel();
                 ended = cell.wait_idle(grace).await;
             }
             if ended {
@@ -260,9 +260,7 @@ impl Inner {
         for watcher in watchers.iter().filter_map(|w| w.parse::<Address>().ok()) {
             self.notify(&watcher, terminated(cell.address.as_str(), code, &detail));
         }
-        cell.sender.clear();
-        cell.cancel.cancel();
-        cell.done.cancel();
+        cell.is_over();
     }
 
     pub(crate) fn start_timer(self: &Arc<Self>, cell: &Arc<Cell>, name: &str, entry: TimerEntry) {

@@ -93,7 +93,7 @@ impl Outbox {
         self.flush(node, cell, &why).await;
         let code = match lock(&self.staged).waits(&why) {
             false => return Ok(()),
-            true if cell.cancel.is_cancelled() => Code::Cancelled,
+            true if cell.cancel().is_cancelled() => Code::Cancelled,
             true => Code::Expired,
         };
         let detail = "what was sent to it before finds no room; it was not sent";
@@ -118,7 +118,7 @@ impl Outbox {
             () = tokio::time::sleep_until(until) => return,
         };
         while lock(&self.staged).waits(why) {
-            let room = cell.sender.room.notified();
+            let room = cell.sender(node).room.notified();
             let mut room = std::pin::pin!(room);
             room.as_mut().enable();
             self.pass(node, cell).await;
@@ -128,15 +128,15 @@ impl Outbox {
             let goes_on = batch && lock(&self.staged).messages.len() < MOST;
             tokio::select! {
                 () = &mut room => {}
-                () = cell.wake.notified(), if goes_on => break,
-                () = cell.cancel.cancelled(), if !last => break,
+                () = cell.mail_comes(), if goes_on => break,
+                () = cell.cancel().cancelled(), if !last => break,
                 () = tokio::time::sleep_until(until) => {
                     if let Flush::Before(..) = why {
                         break;
                     }
                     let given_up = std::mem::take(&mut *lock(&self.staged)).messages;
                     for (to, out) in given_up {
-                        node.dead_outgoing(&cell.sender, &to, &out, Code::MailboxFull, "no room in time");
+                        node.dead_outgoing(cell.sender(node), &to, &out, Code::MailboxFull, "no room in time");
                     }
                 }
             }
@@ -151,11 +151,11 @@ impl Outbox {
         while let Some((to, out)) = pass.rest.front() {
             let sent = match blocked.contains(to) {
                 true => Ok(Sent::Wait),
-                false => node.try_place(&cell.sender, to, out).await,
+                false => node.try_place(cell.sender(node), to, out).await,
             };
             match sent {
                 Ok(Sent::Done(placed)) => node.note_placed(out, &placed),
-                Err(error) => node.dead_outgoing(&cell.sender, to, out, error.code(), error.detail()),
+                Err(error) => node.dead_outgoing(cell.sender(node), to, out, error.code(), error.detail()),
                 Ok(_) => {
                     blocked.insert(to.clone());
                     pass.keep();

@@ -201,7 +201,7 @@ impl Outlet {
                     }
                     Ok(Offer::Stopped) => {
                         state.route = Route::None;
-                        if cell.done.is_cancelled() {
+                        if cell.is_done() {
                             return Sent::Unresolved; // another may have its path by now
                         }
                         return Sent::Refused(Error::new(Code::Stopped, self.target.as_str(), cell.why_stopped()));

@@ -122,7 +122,6 @@ impl Cell {
         });
         let mut state = self.lock();
         state.actor = Some(actor);
-        state.active = false;
         let shown = shown.map_err(|panic| refusal(Code::Panicked, format!("its snapshot panicked: {}", panic.text)));
         let none = || {
             refusal(
@@ -146,8 +145,7 @@ impl Cell {
                 }
                 Ok(self.pack(node, &mut state, shown, moves))
             });
-        drop(state);
-        self.idle.notify_waiters();
+        self.is_idle(state);
         made
     }
 
@@ -274,9 +272,7 @@ impl Cell {
         // A destructor may panic.
         let _ = catching_now(move || drop(actor));
         waiters.iter().for_each(|w| w.notify_waiters());
-        self.sender.clear();
-        self.cancel.cancel();
-        self.done.cancel();
+        self.is_over();
         refused
     }
 

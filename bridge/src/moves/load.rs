@@ -75,7 +75,7 @@ impl Inner {
                 ms => Duration::from_millis(u64::from(ms)),
             },
         };
-        let cell = Cell::new(&self.name, &how.home, address, factory, options, None, how.epoch);
+        let cell = Cell::new(&how.home, address, factory, options, None, how.epoch);
         let cell = Arc::new(cell);
         cell.unpack(self, Loaded { actor, held }, &capsule, how.came_by_move);
         Ok(Prepared { cell, timers })
