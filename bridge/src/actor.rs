@@ -144,7 +144,7 @@ impl<A: Actor> DynActor for A {
 #[derive(Clone)]
 pub struct Factory {
     make: Arc<dyn Fn() -> Box<dyn DynActor> + Send + Sync>,
-    pub(crate) protocol: Protocol,
+    pub(crate) protocol: &'static Protocol,
 }
 
 impl Factory {
@@ -152,7 +152,7 @@ impl Factory {
     pub fn new<A: Actor>(make: impl Fn() -> A + Send + Sync + 'static) -> Self {
         Self {
             make: Arc::new(move || Box::new(make())),
-            protocol: A::PROTOCOL,
+            protocol: &A::PROTOCOL,
         }
     }
 

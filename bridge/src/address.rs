@@ -21,7 +21,7 @@ pub(crate) const SYSTEM: &str = "system";
 #[derive(Debug, Clone)]
 pub struct Address {
     text: Arc<str>,
-    path_at: usize,
+    path_at: u16,
     codec: Option<Codec>,
 }
 
@@ -95,12 +95,12 @@ impl Address {
 
     /// The path, without leading slash.
     pub fn path(&self) -> &str {
-        &self.text[self.path_at..]
+        &self.text[usize::from(self.path_at)..]
     }
 
     /// The node that the address is pinned to; `None` = logical.
     pub fn node(&self) -> Option<&str> {
-        let node = &self.text["ab://".len()..self.path_at - 1];
+        let node = &self.text["ab://".len()..usize::from(self.path_at) - 1];
         (!node.is_empty()).then_some(node)
     }
 
@@ -142,7 +142,7 @@ impl FromStr for Address {
             ));
         }
         Ok(Self {
-            path_at: "ab://".len() + node.len() + 1,
+            path_at: ("ab://".len() + node.len() + 1) as u16, // an address has at most 1,024 bytes
             text: text.into(),
             codec: None,
         })

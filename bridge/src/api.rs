@@ -441,7 +441,7 @@ impl Node {
 
     /// Actors that run here, `/system` not counted.
     pub fn actors(&self) -> usize {
-        self.inner.all_cells().iter().filter(|c| !is_reserved(&c.path)).count()
+        self.inner.all_cells().iter().filter(|c| !is_reserved(c.path())).count()
     }
 
     /// Tasks that run for this node: actors that are not idle, timers, links, and the ticking of time. After
@@ -467,7 +467,7 @@ impl Node {
         let mut stopping = tokio::task::JoinSet::new();
         for cell in cells.into_iter().filter(|c| c.parent.is_none()) {
             let node = self.inner.clone();
-            let stop = async move { (node.stop_cell(&cell, grace).await, cell.path.clone()) };
+            let stop = async move { (node.stop_cell(&cell, grace).await, cell.path().to_owned()) };
             stopping.spawn_on(stop, &self.inner.handle);
         }
         while let Some(stopped) = stopping.join_next().await {

@@ -25,6 +25,7 @@ mod holds;
 mod lazy;
 mod mailbox;
 mod offers;
+mod table;
 
 pub(crate) use freeze::{FORWARDING, Forwarder, Loaded};
 use holds::Hold;
@@ -32,6 +33,7 @@ pub(crate) use holds::{Binding, Closed, Gap};
 use lazy::Lazy;
 use mailbox::{Mail, Mailbox};
 pub(crate) use offers::Opened;
+pub(crate) use table::Cells;
 
 /// What became of a message that was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,11 +158,7 @@ impl TimerEntry {
 }
 
 pub(crate) struct Cell {
-    pub(crate) path: String,
-    /// Node name: who keeps the actor's owner cell.
-    pub(crate) home: String,
     pub(crate) address: Address,
-    pub(crate) hash: u64,
     pub(crate) options: Options,
     pub(crate) factory: Factory,
     pub(crate) parent: Option<Arc<Cell>>,
@@ -213,14 +211,12 @@ pub(crate) enum Next {
 
 impl Cell {
     pub(crate) fn new(
-        home: &str,
         address: Address,
         factory: Factory,
         options: Options,
         parent: Option<Arc<Cell>>,
         epoch: u64,
     ) -> Self {
-        let path = address.path().to_owned();
         let window = u64::try_from(options.window.as_millis()).unwrap_or(u64::MAX);
         let state = CellState {
             mailbox: Mailbox::default(),
@@ -252,9 +248,6 @@ impl Cell {
             end: (Code::Stopped, String::new()),
         };
         Self {
-            hash: Address::hash_of_path(&path),
-            path,
-            home: home.to_owned(),
             address,
             options,
             factory,
@@ -263,6 +256,16 @@ impl Cell {
             attention: AtomicBool::new(false),
             state: Mutex::new(state),
         }
+    }
+
+    /// Its path, without leading slash.
+    pub(crate) fn path(&self) -> &str {
+        self.address.path()
+    }
+
+    /// What an ask's path says of it.
+    pub(crate) fn hash(&self) -> u64 {
+        Address::hash_of_path(self.path())
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, CellState> {
@@ -483,7 +486,7 @@ impl Cell {
     pub(crate) fn info(&self) -> v1::ActorInfo {
         let state = self.lock();
         v1::ActorInfo {
-            path: self.path.clone(),
+            path: self.path().to_owned(),
             phase: state.phase as i32,
             depth: u32::try_from(state.pool.used()).unwrap_or(u32::MAX),
             mailbox: self.options.mailbox,

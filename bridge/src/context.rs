@@ -302,7 +302,7 @@ impl Cx {
         self.outbox.clear_the_way(&self.node, &self.cell, to, within).await?;
         let within = within.saturating_sub(asked.elapsed());
         let mut path = self.message.as_ref().map(Message::ask_path).unwrap_or_default();
-        path.push(self.cell.hash);
+        path.push(self.cell.hash());
         let span = self.node.ask_span(self.message(), to, versions::name_of::<M>());
         let chain = Chain {
             path: &path,
@@ -323,7 +323,7 @@ impl Cx {
         let within = u64::try_from(within.min(LONGEST).as_millis()).unwrap_or(u64::MAX / 2);
         let now = self.node.now();
         let deadline = now + within;
-        let waiter = Waiter::request(self.cell.path.clone(), to.clone(), now);
+        let waiter = Waiter::request(self.cell.path().to_owned(), to.clone(), now);
         let correlation = self.node.begin_ask(deadline, waiter, to)?;
         let trace = self.trace_now();
         let fields = BodyFields {
@@ -357,7 +357,7 @@ impl Cx {
         make: impl Fn() -> A + Send + Sync + 'static,
         options: Options,
     ) -> Result<Ref, Error> {
-        let path = format!("{}/{name}", self.cell.path);
+        let path = format!("{}/{name}", self.cell.path());
         let cell = self
             .node
             .spawn_cell(&path, Factory::new(make), options, Some(self.cell.clone()))?;

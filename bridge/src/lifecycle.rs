@@ -111,9 +111,9 @@ impl Inner {
     ) -> Result<Arc<Cell>, Error> {
         let address = Address::logical(path)?;
         factory.protocol.check(address.as_str())?;
-        self.knows(&factory.protocol);
+        self.knows(factory.protocol);
         let epoch = self.first_epoch(path)?;
-        let cell = Cell::new(&self.name, address, factory, options, parent, epoch);
+        let cell = Cell::new(address, factory, options, parent, epoch);
         let cell = Arc::new(cell);
         let other = self.known_owner(path).filter(|owner| *owner != self.name);
         self.add_cell(&cell)?;
@@ -153,13 +153,13 @@ impl Inner {
     }
 
     fn add_cell(&self, cell: &Arc<Cell>) -> Result<(), Error> {
-        let path = cell.path.as_str();
+        let path = cell.path();
         {
             let mut cells = self.cells.write().unwrap_or_else(|e| e.into_inner());
             if self.closing.is_cancelled() {
                 return Err(Error::node_stopped(&self.name, cell.address.as_str()));
             }
-            if cells.contains_key(path) {
+            if cells.get(path).is_some() {
                 return Err(Error::new(Code::AlreadyExists, cell.address.as_str(), ""));
             }
             if let Some(parent) = &cell.parent {
@@ -173,7 +173,7 @@ impl Inner {
                 }
                 state.children.push(cell.clone());
             }
-            cells.insert(path.to_owned(), cell.clone());
+            cells.insert(cell.clone());
         }
         self.forget(path);
         lock(&self.fallen).remove(path);
@@ -239,13 +239,16 @@ impl Inner {
         for message in mail {
             self.refuse(&message, Code::Stopped, Effect::None, "");
         }
-        self.cells.write().unwrap_or_else(|e| e.into_inner()).remove(&cell.path);
+        self.cells
+            .write()
+            .unwrap_or_else(|e| e.into_inner())
+            .remove(cell.path());
         if code == Code::Panicked {
             let mut fallen = lock(&self.fallen);
             if fallen.len() >= MAX_FALLEN {
                 fallen.clear();
             }
-            fallen.insert(cell.path.clone(), detail.clone());
+            fallen.insert(cell.path().to_owned(), detail.clone());
         }
         // Their senders resolve the address again: another actor may have it by then.
         let streams: Vec<_> = cell.lock().pool.streams().map(|(key, _)| key).collect();

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::actor::{Boxed, Factory};
 use crate::address::{Address, SYSTEM};
 use crate::asks::Waiter;
-use crate::cell::Cell;
+use crate::cell::{Cell, Cells};
 use crate::codec::Codec;
 use crate::compression::Compression;
 use crate::door::LinkEnd;
@@ -77,7 +77,7 @@ pub(crate) struct Inner {
     pub(crate) remote: crate::remote::Options,
     pub(crate) propagator: Option<Arc<dyn Propagator>>,
     start: Instant,
-    pub(crate) cells: RwLock<HashMap<String, Arc<Cell>>>,
+    pub(crate) cells: RwLock<Cells>,
     pub(crate) links: RwLock<HashMap<u64, Arc<LinkEnd>>>,
     owners: Mutex<HashMap<String, String>>,
     pub(crate) asks: Mutex<Asks<Waiter>>,
@@ -171,7 +171,7 @@ impl Inner {
         self.cells
             .read()
             .unwrap_or_else(|e| e.into_inner())
-            .values()
+            .iter()
             .cloned()
             .collect()
     }

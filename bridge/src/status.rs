@@ -232,12 +232,12 @@ impl Inner {
             most => most.min(MAX_ACTORS),
         };
         let mut cells = self.all_cells();
-        cells.retain(|c| !is_reserved(&c.path));
+        cells.retain(|c| !is_reserved(c.path()));
         status.actors = u32::try_from(cells.len()).unwrap_or(u32::MAX);
-        cells.retain(|c| c.path.starts_with(&request.prefix));
+        cells.retain(|c| c.path().starts_with(&request.prefix));
         let depth = |cell: &Arc<Cell>| cell.lock().pool.used();
         let mut by_depth: Vec<_> = cells.into_iter().map(|c| (depth(&c), c)).collect();
-        by_depth.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.path.cmp(&y.path)));
+        by_depth.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.path().cmp(y.path())));
         let infos = by_depth.iter().take(most).map(|(_, cell)| cell.info()).collect();
         status.fullest = fitting(infos, ACTOR_BYTES);
         status.others_depth = by_depth.iter().skip(status.fullest.len()).map(|(depth, _)| depth).sum();

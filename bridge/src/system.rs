@@ -97,8 +97,8 @@ impl Actor for System {
             "ListRequest" => {
                 let request: v1::ListRequest = message.decode()?;
                 let mut cells = node.all_cells();
-                cells.retain(|c| c.path.starts_with(&request.prefix) && !is_reserved(&c.path));
-                cells.sort_by(|a, b| a.path.cmp(&b.path));
+                cells.retain(|c| c.path().starts_with(&request.prefix) && !is_reserved(c.path()));
+                cells.sort_by(|a, b| a.path().cmp(b.path()));
                 let actors = cells.iter().take(MAX_LISTED).map(|c| c.info()).collect();
                 cx.reply(&v1::ListReply { actors })
             }

@@ -161,7 +161,7 @@ impl Cell {
             ..Default::default()
         };
         if moves {
-            capsule.home.clone_from(&self.home);
+            capsule.home = self.home(node).to_owned();
             capsule.watchers = state.watchers.iter().cloned().collect();
             capsule.inputs = state.holds_past.cursors();
             capsule.held_ttl_ms = state.mailbox.singles().map(|m| ttl(node, m.deadline)).collect();
@@ -175,7 +175,7 @@ impl Cell {
                         node: message.slot_node(&node.name),
                     });
                 }
-                capsule.held.push(message.addressed(&node.name, &self.path).envelope());
+                capsule.held.push(message.addressed(&node.name, self.path()).envelope());
             }
             capsule
                 .asks
@@ -246,7 +246,7 @@ impl Cell {
         let (cut, since) = state.cut.take().unwrap_or_else(|| (0, Instant::now()));
         let mail = std::mem::take(&mut state.mailbox).into_messages();
         for message in mail.into_iter().skip(cut) {
-            if let Err(code) = node.forward_in_order(&forwarder, &self.path, &message) {
+            if let Err(code) = node.forward_in_order(&forwarder, self.path(), &message) {
                 refused.push((code, message));
             }
         }

@@ -219,7 +219,7 @@ impl Cell {
         }
         if let Some(forwarder) = state.moved.clone() {
             for message in hold.messages {
-                if let Err(code) = node.forward_to(&forwarder, &self.path, &message) {
+                if let Err(code) = node.forward_to(&forwarder, self.path(), &message) {
                     refused.push((code, message));
                 }
             }

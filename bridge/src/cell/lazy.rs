@@ -11,6 +11,8 @@ use crate::outlet::Sender;
 
 #[derive(Default)]
 pub(super) struct Lazy {
+    /// Who keeps the actor's owner cell, if it is not this node.
+    home: OnceLock<String>,
     sender: OnceLock<Sender>,
     cancel: OnceLock<CancellationToken>,
     done: OnceLock<CancellationToken>,
@@ -21,12 +23,23 @@ impl Cell {
         self.lazy.get_or_init(Box::default)
     }
 
+    /// Another node keeps the actor's owner cell: call it before the cell is known to anyone.
+    pub(crate) fn set_home(&self, home: String) {
+        let _ = self.lazy().home.set(home);
+    }
+
+    /// Node name: who keeps the actor's owner cell.
+    pub(crate) fn home<'a>(&'a self, node: &'a Inner) -> &'a str {
+        let home = self.lazy.get().and_then(|lazy| lazy.home.get());
+        home.map_or(&node.name, String::as_str)
+    }
+
     /// As whom the actor sends.
     pub(crate) fn sender(&self, node: &Inner) -> &Sender {
         let make = || {
             Sender::new(
                 self.address.as_str().to_owned(),
-                format!("ab://{}/{}", node.name, self.path),
+                format!("ab://{}/{}", node.name, self.path()),
             )
         };
         self.lazy().sender.get_or_init(make)

@@ -51,7 +51,7 @@ impl Cell {
         let mut state = self.lock();
         if let Some(forwarder) = state.moved.clone() {
             drop(state);
-            node.pass_on(&forwarder, &self.path, message);
+            node.pass_on(&forwarder, self.path(), message);
             return Offer::Taken;
         }
         if state.phase != Phase::Running {
@@ -67,7 +67,7 @@ impl Cell {
         let mut state = self.lock();
         if let Some(forwarder) = state.moved.clone() {
             drop(state);
-            return node.pass_on(&forwarder, &self.path, message);
+            return node.pass_on(&forwarder, self.path(), message);
         }
         let Some(request) = state.requests.remove(&(slot_node.to_owned(), message.correlation)) else {
             drop(state);
@@ -90,7 +90,7 @@ impl Cell {
         let mut state = self.lock();
         if let Some(forwarder) = state.moved.clone() {
             drop(state);
-            return node.pass_on(&forwarder, &self.path, message);
+            return node.pass_on(&forwarder, self.path(), message);
         }
         let (code, detail) = if !state.arrived {
             (Code::UnsupportedKind, "only answers may come outside a stream")
@@ -124,7 +124,7 @@ impl Cell {
         }
         if let Some(forwarder) = state.moved.clone() {
             drop(state);
-            node.pass_on(&forwarder, &self.path, message);
+            node.pass_on(&forwarder, self.path(), message);
             return Ok(());
         }
         self.accept(node, &mut state, message)
@@ -281,7 +281,7 @@ impl Cell {
     }
 
     fn is_deadlock(&self, message: &Message) -> bool {
-        message.is_ask() && message.ask_path().contains(&self.hash)
+        message.asks > 0 && message.is_ask() && message.ask_path().contains(&self.hash())
     }
 }
 

@@ -206,8 +206,8 @@ impl Inner {
         self.cells
             .write()
             .unwrap_or_else(|e| e.into_inner())
-            .insert(cell.path.clone(), cell.clone());
-        self.forget(&cell.path);
+            .insert(cell.clone());
+        self.forget(cell.path());
         // Watchers here need no link to it any more.
         for list in lock(&self.watches).values_mut() {
             list.retain(|(actor, _)| actor != cell.address.as_str());
@@ -219,7 +219,7 @@ impl Inner {
         let home = {
             let tables = self.tables();
             let prepared = tables.arriving.get(path).and_then(|a| a.prepared.as_ref());
-            prepared.map(|p| p.cell.home.clone())
+            prepared.map(|p| p.cell.home(self).to_owned())
         };
         let Some(home) = home else { return };
         let (node, path) = (self.clone(), path.to_owned());

@@ -32,14 +32,17 @@ impl Inner {
         committed: Option<v1::Move>,
         link: &Arc<LinkEnd>,
     ) {
-        self.remember(&cell.path, owner);
+        self.remember(cell.path(), owner);
         self.watch_for_locals(cell, owner);
         self.tables()
             .left
-            .entry(cell.path.clone())
+            .entry(cell.path().to_owned())
             .or_default()
             .push(cell.clone());
-        self.cells.write().unwrap_or_else(|e| e.into_inner()).remove(&cell.path);
+        self.cells
+            .write()
+            .unwrap_or_else(|e| e.into_inner())
+            .remove(cell.path());
         let most = cell.lock().pool.most();
         let forwarder = Forwarder::new(owner.to_owned(), epoch, committed, most);
         for (code, message) in cell.leave(self, forwarder, link) {
@@ -48,10 +51,10 @@ impl Inner {
         let (node, cell) = (self.clone(), cell.clone());
         self.after(FORWARDING, async move {
             let mut tables = node.tables();
-            if let Some(cells) = tables.left.get_mut(&cell.path) {
+            if let Some(cells) = tables.left.get_mut(cell.path()) {
                 cells.retain(|c| !Arc::ptr_eq(c, &cell));
                 if cells.is_empty() {
-                    tables.left.remove(&cell.path);
+                    tables.left.remove(cell.path());
                 }
             }
         });

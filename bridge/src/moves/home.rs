@@ -38,7 +38,7 @@ impl Inner {
     pub(super) fn owner_cell(&self, path: &str) -> Option<Owner> {
         let recorded = self.tables().owners.get(path).cloned();
         recorded.or_else(|| {
-            let cell = self.cell(path).filter(|c| c.home == self.name)?;
+            let cell = self.cell(path).filter(|c| c.home(self) == self.name)?;
             Some((self.name.clone(), cell.lock().epoch))
         })
     }
@@ -94,17 +94,17 @@ impl Inner {
 
     /// Swaps the owner at the actor's home, and says who owns it after that; `None` = home did not answer.
     pub(super) async fn swap(self: &Arc<Self>, cell: &Cell, expected: Owner, wanted: Owner) -> Option<Owner> {
-        if cell.home == self.name {
-            return self.swap_here(&cell.path, &expected, wanted).map(|(_, owner)| owner);
+        if cell.home(self) == self.name {
+            return self.swap_here(cell.path(), &expected, wanted).map(|(_, owner)| owner);
         }
         let request = v1::OwnerSwapRequest {
-            path: cell.path.clone(),
+            path: cell.path().to_owned(),
             expected_owner: expected.0.clone(),
             expected_epoch: expected.1,
             owner: wanted.0,
             epoch: wanted.1,
         };
-        let system = Address::pinned(&cell.home, SYSTEM).ok()?;
+        let system = Address::pinned(cell.home(self), SYSTEM).ok()?;
         let reply = self
             .ask(&self.outside, &system, &request, HOME, Chain::default(), None)
             .await
@@ -137,8 +137,8 @@ impl Inner {
             let epoch = cell.lock().epoch;
             ((self.name.clone(), epoch), (String::new(), epoch + 1))
         };
-        if cell.home == self.name {
-            self.tables().owners.remove(&cell.path);
+        if cell.home(self) == self.name {
+            self.tables().owners.remove(cell.path());
             return;
         }
         let (node, cell) = (self.clone(), cell.clone());

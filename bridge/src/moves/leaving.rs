@@ -155,7 +155,7 @@ impl Leaving {
             ..Default::default()
         };
         let (tx, steps) = mpsc::channel(STEPS);
-        node.tables().leaving.insert(cell.path.clone(), tx);
+        node.tables().leaving.insert(cell.path().to_owned(), tx);
         let machine = Source::new(subject, freeze_ms, node.now());
         let began = Instant::now();
         let mut leaving = Self {
@@ -167,7 +167,7 @@ impl Leaving {
             began,
         };
         let end = leaving.drive(steps, freeze).await;
-        leaving.node.tables().leaving.remove(&leaving.cell.path);
+        leaving.node.tables().leaving.remove(leaving.cell.path());
         leaving.cell.end_move();
         end.map_err(|r| Error::refused(&name, r))
     }

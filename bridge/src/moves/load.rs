@@ -75,8 +75,11 @@ impl Inner {
                 ms => Duration::from_millis(u64::from(ms)),
             },
         };
-        let cell = Cell::new(&how.home, address, factory, options, None, how.epoch);
+        let cell = Cell::new(address, factory, options, None, how.epoch);
         let cell = Arc::new(cell);
+        if how.home != self.name {
+            cell.set_home(how.home.clone());
+        }
         cell.unpack(self, Loaded { actor, held }, &capsule, how.came_by_move);
         Ok(Prepared { cell, timers })
     }
