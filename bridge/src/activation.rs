@@ -335,11 +335,7 @@ async fn run_start_hook(mut actor: Box<dyn DynActor>, cx: &Cx) -> Result<Box<dyn
 /// Tells the parent and the log, and decides; `false` = the actor stops.
 async fn supervise(cell: &Arc<Cell>, node: &Arc<Inner>, panic: &Panic, message_type: &str) -> bool {
     let Panic { text: reason, stack } = panic;
-    let (directive, restarts) = {
-        let mut state = cell.lock();
-        let directive = state.supervisor.panicked(node.now());
-        (directive, state.supervisor.restarts())
-    };
+    let (directive, restarts) = cell.panicked(node.now());
     let notice = ActorPanic {
         actor: cell.address.as_str().to_owned(),
         reason: reason.clone(),

@@ -1,6 +1,6 @@
 //! An actor's mailbox, credit pool and life. An idle cell has no task: the first message schedules an activation.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
@@ -15,11 +15,12 @@ use crate::actor::{DynActor, Factory, Options};
 use crate::address::Address;
 use crate::machine::Millis;
 use crate::machine::pool::{Grant, Pool, StreamKey};
-use crate::machine::supervisor::Supervisor;
+use crate::machine::supervisor::{Directive, Supervisor};
 use crate::message::{Message, Permit};
 use crate::node::{Inner, lock};
 use crate::run::Run;
 
+mod extra;
 mod freeze;
 mod holds;
 mod lazy;
@@ -27,6 +28,7 @@ mod mailbox;
 mod offers;
 mod table;
 
+use extra::Extra;
 pub(crate) use freeze::{FORWARDING, Forwarder, Loaded};
 use holds::Hold;
 pub(crate) use holds::{Binding, Closed, Gap};
@@ -55,8 +57,6 @@ pub(crate) struct CellState {
     /// A move is under way; only one at a time.
     moving: bool,
     frozen: bool,
-    /// Messages that are in the capsule of a move. What is behind them came while the actor was frozen.
-    cut: Option<(usize, tokio::time::Instant)>,
     /// Only the owner cell decides where the actor goes on.
     swapping: bool,
     /// The actor has left for another node.
@@ -68,25 +68,11 @@ pub(crate) struct CellState {
     /// The start hook of `actor` has run.
     begun: bool,
     pub(crate) handled: u64,
-    pub(crate) supervisor: Supervisor,
-    pub(crate) children: Vec<Arc<Cell>>,
-    pub(crate) watchers: BTreeSet<String>,
-    waiters: Vec<Arc<Notify>>,
-    /// Rings when no activation runs any more, if somebody waits for that.
-    idle: Option<Arc<Notify>>,
     /// Rings when a message comes, if the activation waits for its outbox.
     mail: Option<Arc<Notify>>,
     /// The ask that is being handled.
     running: Option<Running>,
-    /// Requests that are not answered yet, by the node that keeps their slot and their number there.
-    pub(crate) requests: BTreeMap<(String, u64), Request>,
-    pub(crate) timers: BTreeMap<String, TimerEntry>,
-    /// Streams whose earlier messages are still on their way by an old owner.
-    holds: BTreeMap<StreamKey, Hold>,
-    /// The same by their streams, in the order in which they were bound.
-    held: BTreeMap<u64, Vec<StreamKey>>,
-    holds_past: holds::Past,
-    end: (Code, String),
+    extra: Option<Box<Extra>>,
 }
 
 /// An ask that is being handled, and may be cancelled.
@@ -217,7 +203,6 @@ impl Cell {
         parent: Option<Arc<Cell>>,
         epoch: u64,
     ) -> Self {
-        let window = u64::try_from(options.window.as_millis()).unwrap_or(u64::MAX);
         let state = CellState {
             mailbox: Mailbox::default(),
             pool: Pool::new(options.mailbox),
@@ -225,7 +210,6 @@ impl Cell {
             active: false,
             moving: false,
             frozen: false,
-            cut: None,
             swapping: false,
             moved: None,
             arrived: false,
@@ -233,19 +217,9 @@ impl Cell {
             actor: None,
             begun: false,
             handled: 0,
-            supervisor: Supervisor::one_for_one(options.max_restarts, window),
-            children: Vec::new(),
-            watchers: BTreeSet::new(),
-            waiters: Vec::new(),
-            idle: None,
             mail: None,
             running: None,
-            requests: BTreeMap::new(),
-            timers: BTreeMap::new(),
-            holds: BTreeMap::new(),
-            held: BTreeMap::new(),
-            holds_past: holds::Past::default(),
-            end: (Code::Stopped, String::new()),
+            extra: None,
         };
         Self {
             address,
@@ -296,7 +270,7 @@ impl Cell {
         let drained = state.mailbox.is_empty();
         let grants = state.pool.grants(drained);
         let waiters = match done {
-            Some(_) => std::mem::take(&mut state.waiters),
+            Some(_) => state.take_waiters(),
             None => Vec::new(),
         };
         let next = match next {
@@ -367,7 +341,7 @@ impl Cell {
         done.give_back(&mut state.pool);
         let drained = state.mailbox.is_empty();
         let grants: Vec<Grant> = state.pool.grants(drained);
-        let waiters = std::mem::take(&mut state.waiters);
+        let waiters = state.take_waiters();
         drop(state);
         node.grant(grants);
         waiters.iter().for_each(|w| w.notify_waiters());
@@ -407,7 +381,7 @@ impl Cell {
         let halted = state.frozen || state.phase != Phase::Running;
         let more = !state.mailbox.is_empty() || halted;
         let grants = state.pool.grants(!more);
-        let waiters = std::mem::take(&mut state.waiters);
+        let waiters = state.take_waiters();
         let rest = match more {
             true => {
                 drop(state);
@@ -436,7 +410,7 @@ impl Cell {
     fn is_idle(&self, mut state: MutexGuard<'_, CellState>) {
         state.active = false;
         state.mail = None;
-        let awaited = state.idle.take();
+        let awaited = state.extra.as_mut().and_then(|extra| extra.idle.take());
         drop(state);
         awaited.iter().for_each(|idle| idle.notify_waiters());
     }
@@ -475,12 +449,24 @@ impl Cell {
                     if !state.active {
                         return;
                     }
-                    state.idle.get_or_insert_default().clone().notified_owned()
+                    state.extra_mut().idle.get_or_insert_default().clone().notified_owned()
                 };
                 idle.await;
             }
         };
         tokio::time::timeout(limit, wait).await.is_ok()
+    }
+
+    /// Counts a panic: what becomes of the actor, and its restarts of late.
+    pub(crate) fn panicked(&self, now: Millis) -> (Directive, u32) {
+        let Options {
+            max_restarts, window, ..
+        } = self.options;
+        let window = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
+        let mut state = self.lock();
+        let supervisor = &mut state.extra_mut().supervisor;
+        let supervisor = supervisor.get_or_insert_with(|| Supervisor::one_for_one(max_restarts, window));
+        (supervisor.panicked(now), supervisor.restarts())
     }
 
     pub(crate) fn info(&self) -> v1::ActorInfo {
@@ -491,7 +477,7 @@ impl Cell {
             depth: u32::try_from(state.pool.used()).unwrap_or(u32::MAX),
             mailbox: self.options.mailbox,
             handled: state.handled,
-            restarts: state.supervisor.restarts(),
+            restarts: state.restarts(),
             epoch: state.epoch,
             language: "rust".into(),
             dispatcher: "pool".into(),
@@ -506,7 +492,7 @@ impl Cell {
         }
         state.phase = Phase::Stopping;
         self.attention.store(true, Ordering::Relaxed);
-        state.end = (code, detail.to_owned());
+        state.extra_mut().end = (code, detail.to_owned());
         true
     }
 
@@ -514,12 +500,11 @@ impl Cell {
     pub(crate) fn finish_stop(&self) -> (Vec<Message>, BTreeSet<String>, (Code, String)) {
         let mut state = self.lock();
         state.phase = Phase::Done;
-        std::mem::take(&mut state.timers)
-            .values()
-            .for_each(|timer| timer.stop.cancel());
-        let waiters = std::mem::take(&mut state.waiters);
+        state.end_timers();
+        let waiters = state.take_waiters();
         let mail = std::mem::take(&mut state.mailbox).into_messages();
-        let left = (mail, std::mem::take(&mut state.watchers), state.end.clone());
+        let extra = state.extra_mut();
+        let left = (mail, std::mem::take(&mut extra.watchers), extra.end.clone());
         drop(state);
         waiters.iter().for_each(|w| w.notify_waiters());
         left
@@ -532,10 +517,11 @@ impl Cell {
             return false;
         }
         if state.frozen {
-            state.timers.entry(name.to_owned()).and_modify(|timer| timer.due = true);
+            let timer = state.extra_mut().timers.get_mut(name);
+            timer.into_iter().for_each(|timer| timer.due = true);
             return false;
         }
-        state.timers.remove(name).is_some()
+        state.extra_mut().timers.remove(name).is_some()
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -544,7 +530,7 @@ impl Cell {
 
     /// Why it takes no more messages, if it panicked too often.
     pub(crate) fn why_stopped(&self) -> String {
-        match &self.lock().end {
+        match &self.lock().extra().end {
             (Code::Panicked, why) => why.clone(),
             _ => String::new(),
         }

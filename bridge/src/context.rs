@@ -338,12 +338,13 @@ impl Cx {
         let key = (self.node.name.clone(), correlation);
         self.cell
             .lock()
+            .extra_mut()
             .requests
             .insert(key.clone(), Request { context, deadline });
         self.outbox.stage(to.clone(), out).inspect_err(|error| {
             self.node.end_ask(correlation);
             self.node.counters.ask_failed(error.code());
-            self.cell.lock().requests.remove(&key);
+            self.cell.lock().extra_mut().requests.remove(&key);
         })
     }
 
@@ -383,7 +384,7 @@ impl Cx {
         let who = writer::who(address, address, "");
         let refuse = |r| Error::refused(address, r);
         let message = Message::read(Arc::new(who), out.what, out.body).map_err(refuse)?;
-        if self.cell.lock().timers.len() >= MAX_TIMERS {
+        if self.cell.lock().extra().timers.len() >= MAX_TIMERS {
             return Err(Error::new(
                 Code::MailboxFull,
                 address,
@@ -400,7 +401,7 @@ impl Cx {
 
     /// Ends a timer.
     pub fn cancel_timer(&self, name: &str) {
-        if let Some(timer) = self.cell.lock().timers.remove(name) {
+        if let Some(timer) = self.cell.lock().extra_mut().timers.remove(name) {
             timer.stop.cancel();
         }
     }

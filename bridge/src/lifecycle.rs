@@ -86,18 +86,18 @@ impl Inner {
     ) -> Result<(), Error> {
         let mut state = cell.lock();
         if unwatch {
-            state.watchers.remove(watcher.as_str());
+            state.extra_mut().watchers.remove(watcher.as_str());
         } else if state.phase == Phase::Done {
             drop(state);
             self.notify(
                 watcher,
                 terminated(other.as_str(), Code::Stopped, "it had stopped before"),
             );
-        } else if state.watchers.len() >= MAX_WATCHERS && !state.watchers.contains(watcher.as_str()) {
+        } else if state.extra().watchers.len() >= MAX_WATCHERS && !state.extra().watchers.contains(watcher.as_str()) {
             let detail = format!("{MAX_WATCHERS} actors watch it already");
             return Err(Error::new(Code::MailboxFull, other.as_str(), detail));
         } else {
-            state.watchers.insert(watcher.as_str().to_owned());
+            state.extra_mut().watchers.insert(watcher.as_str().to_owned());
         }
         Ok(())
     }
@@ -171,7 +171,7 @@ impl Inner {
                         "it takes no more children",
                     ));
                 }
-                state.children.push(cell.clone());
+                state.extra_mut().children.push(cell.clone());
             }
             cells.insert(cell.clone());
         }
@@ -202,7 +202,7 @@ impl Inner {
                 self.refuse(&message, Code::Stopped, Effect::None, STOPPED_BEFORE);
                 cell.release(self, message.permit);
             }
-            let children = std::mem::take(&mut cell.lock().children);
+            let children = std::mem::take(&mut cell.lock().extra_mut().children);
             for child in &children {
                 self.stop_cell(child, grace).await;
             }
@@ -258,7 +258,7 @@ impl Inner {
         }
         self.free_owner(cell);
         if let Some(parent) = &cell.parent {
-            parent.lock().children.retain(|c| !Arc::ptr_eq(c, cell));
+            parent.lock().extra_mut().children.retain(|c| !Arc::ptr_eq(c, cell));
         }
         for watcher in watchers.iter().filter_map(|w| w.parse::<Address>().ok()) {
             self.notify(&watcher, terminated(cell.address.as_str(), code, &detail));
@@ -268,7 +268,7 @@ impl Inner {
 
     pub(crate) fn start_timer(self: &Arc<Self>, cell: &Arc<Cell>, name: &str, entry: TimerEntry) {
         let (at, message, stop) = (entry.at, entry.message.clone(), entry.stop.clone());
-        if let Some(old) = cell.lock().timers.insert(name.to_owned(), entry) {
+        if let Some(old) = cell.lock().extra_mut().timers.insert(name.to_owned(), entry) {
             old.stop.cancel();
         }
         let (node, cell, name) = (self.clone(), cell.clone(), name.to_owned());

@@ -1,5 +1,6 @@
 //! Freezing a cell for a move, cutting what travels, and what becomes of the cell after it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -95,7 +96,7 @@ impl Cell {
             let detail = "it is a child of another actor, and children do not move yet";
             return Err(refusal(Code::InvalidArgument, detail));
         }
-        match self.lock().children.len() {
+        match self.lock().extra().children.len() {
             0 => Ok(()),
             n => {
                 let detail = format!("it has {n} running children (child actors do not move yet); stop them first");
@@ -137,7 +138,7 @@ impl Cell {
                 if state.phase != Phase::Running {
                     return Err(stopped());
                 }
-                if moves && !state.children.is_empty() {
+                if moves && !state.extra().children.is_empty() {
                     return Err(refusal(
                         Code::InvalidArgument,
                         "it has a child actor by now, and children do not move yet",
@@ -162,8 +163,8 @@ impl Cell {
         };
         if moves {
             capsule.home = self.home(node).to_owned();
-            capsule.watchers = state.watchers.iter().cloned().collect();
-            capsule.inputs = state.holds_past.cursors();
+            capsule.watchers = state.extra().watchers.iter().cloned().collect();
+            capsule.inputs = state.extra().holds_past.cursors();
             capsule.held_ttl_ms = state.mailbox.singles().map(|m| ttl(node, m.deadline)).collect();
             for message in state.mailbox.singles() {
                 if message.is_answer() {
@@ -180,7 +181,8 @@ impl Cell {
             capsule
                 .asks
                 .sort_by(|a, b| (&a.node, a.correlation).cmp(&(&b.node, b.correlation)));
-            state.cut = Some((state.mailbox.singles().len(), Instant::now()));
+            let held = state.mailbox.singles().len();
+            state.extra_mut().cut = Some((held, Instant::now()));
         }
         Snapshot {
             actor: self.address.as_str().to_owned(),
@@ -203,23 +205,23 @@ impl Cell {
         let mut state = self.lock();
         state.frozen = false;
         state.swapping = false;
-        state.cut = None;
         state.epoch = epoch.unwrap_or(state.epoch);
         state.pool.set_frozen(false);
         // Timers that were due meanwhile.
-        let due: Vec<_> = state
-            .timers
-            .iter()
-            .filter(|(_, t)| t.due)
-            .map(|(name, _)| name.clone())
-            .collect();
-        let due: Vec<TimerEntry> = due.iter().filter_map(|name| state.timers.remove(name)).collect();
-        due.into_iter().for_each(|timer| state.push_forced(timer.message));
+        let mut due = BTreeMap::new();
+        if let Some(extra) = &mut state.extra {
+            extra.cut = None;
+            let (now, later) = std::mem::take(&mut extra.timers)
+                .into_iter()
+                .partition(|(_, timer)| timer.due);
+            (due, extra.timers) = (now, later);
+        }
+        due.into_iter().for_each(|(_, timer)| state.push_forced(timer.message));
         if !state.mailbox.is_empty() || state.active {
             self.schedule(node, &mut state);
         }
         let grants = state.pool.grants(true);
-        let waiters = std::mem::take(&mut state.waiters);
+        let waiters = state.take_waiters();
         drop(state);
         node.grant(grants);
         waiters.iter().for_each(|w| w.notify_waiters());
@@ -243,31 +245,30 @@ impl Cell {
         let mut state = self.lock();
         let order = node.forwarding();
         node.link_behind(&forwarder, Some(link));
-        let (cut, since) = state.cut.take().unwrap_or_else(|| (0, Instant::now()));
+        let (cut, since) = state.extra_mut().cut.take().unwrap_or_else(|| (0, Instant::now()));
         let mail = std::mem::take(&mut state.mailbox).into_messages();
         for message in mail.into_iter().skip(cut) {
             if let Err(code) = node.forward_in_order(&forwarder, self.path(), &message) {
                 refused.push((code, message));
             }
         }
-        for (stream, binding) in state.holds_past.since(since) {
+        for (stream, binding) in state.extra().holds_past.since(since) {
             node.drained_in_order(&forwarder, self.address.as_str(), stream, binding);
         }
         drop(order);
         let bound = state.pool.streams().map(|(key, _)| key);
-        let keys: Vec<StreamKey> = bound.chain(state.holds.keys().copied()).collect();
+        let keys: Vec<StreamKey> = bound.chain(state.extra().holds.keys().copied()).collect();
         for (link, flow) in keys {
             node.reset_moved((link, flow), forwarder.moved());
         }
         state.moved = Some(forwarder);
         state.swapping = false;
-        std::mem::take(&mut state.timers)
-            .values()
-            .for_each(|timer| timer.stop.cancel());
-        state.requests.clear();
-        state.watchers.clear();
+        state.end_timers();
+        let extra = state.extra_mut();
+        extra.requests.clear();
+        extra.watchers.clear();
         let actor = state.actor.take();
-        let waiters = std::mem::take(&mut state.waiters);
+        let waiters = state.take_waiters();
         drop(state);
         // A destructor may panic.
         let _ = catching_now(move || drop(actor));
@@ -282,8 +283,9 @@ impl Cell {
         state.actor = Some(loaded.actor);
         state.handled = capsule.version;
         state.arrived = came_by_move;
-        state.holds_past = holds::Past::of(&capsule.inputs);
-        state.watchers = capsule.watchers.iter().cloned().collect();
+        let extra = state.extra_mut();
+        extra.holds_past = holds::Past::of(&capsule.inputs);
+        extra.watchers = capsule.watchers.iter().cloned().collect();
         for ask in &capsule.asks {
             let request = super::Request {
                 context: ask.context.clone(),
@@ -295,12 +297,17 @@ impl Cell {
             } else {
                 format!("#{}", ask.node)
             };
-            state.requests.insert((slot_node, ask.correlation), request);
+            extra.requests.insert((slot_node, ask.correlation), request);
         }
         for mut message in loaded.held {
             if message.is_answer() {
                 let key = (message.slot_node(&node.name), message.correlation);
-                message.context = state.requests.remove(&key).map(|r| r.context).unwrap_or_default();
+                message.context = state
+                    .extra_mut()
+                    .requests
+                    .remove(&key)
+                    .map(|r| r.context)
+                    .unwrap_or_default();
             }
             state.push_forced(message);
         }
@@ -312,6 +319,7 @@ impl Cell {
             let mut state = self.lock();
             self.schedule(node, &mut state);
             state
+                .extra()
                 .requests
                 .iter()
                 .map(|(key, request)| (key.clone(), request.deadline))
@@ -354,7 +362,7 @@ fn asks(node: &Inner, state: &CellState) -> Vec<PendingAsk> {
         context: request.context.clone(),
         node: slot_node.clone(),
     };
-    let mut asks: Vec<_> = state.requests.iter().map(ask).collect();
+    let mut asks: Vec<_> = state.extra().requests.iter().map(ask).collect();
     asks.sort_by(|a, b| (&a.node, a.correlation).cmp(&(&b.node, b.correlation)));
     asks
 }
@@ -366,7 +374,7 @@ fn timers(state: &CellState) -> Vec<Timer> {
         remaining_ms: u32::try_from(entry.at.saturating_duration_since(now).as_millis()).unwrap_or(u32::MAX),
         payload: entry.message.envelope(),
     };
-    let mut timers: Vec<_> = state.timers.iter().map(timer).collect();
+    let mut timers: Vec<_> = state.extra().timers.iter().map(timer).collect();
     timers.sort_by(|a, b| a.name.cmp(&b.name));
     timers
 }

@@ -63,7 +63,6 @@ pub(crate) enum Closed {
 }
 
 /// What is remembered of streams that an old owner has reset.
-#[derive(Default)]
 pub(super) struct Past {
     /// Up to which of its bindings.
     drained: BTreeMap<u64, (u32, Instant)>,
@@ -72,6 +71,13 @@ pub(super) struct Past {
 }
 
 impl Past {
+    pub(super) const fn new() -> Self {
+        Self {
+            drained: BTreeMap::new(),
+            gone_on: BTreeMap::new(),
+        }
+    }
+
     fn forget_old(&mut self) {
         if self.drained.len() + self.gone_on.len() >= MAX_REMEMBERED {
             self.drained.retain(|_, (_, at)| at.elapsed() < REMEMBERED);
@@ -124,21 +130,35 @@ impl Past {
     }
 
     pub(super) fn of(cursors: &[Cursor]) -> Self {
-        let mut past = Self::default();
+        let mut past = Self::new();
         cursors.iter().for_each(|c| past.drain(c.stream, c.binding));
         past
     }
 }
 
 impl CellState {
+    /// Does it hold messages of any stream?
+    pub(super) fn holds_any(&self) -> bool {
+        !self.extra().holds.is_empty()
+    }
+
+    pub(super) fn hold_of(&mut self, key: StreamKey) -> Option<&mut Hold> {
+        self.extra.as_mut()?.holds.get_mut(&key)
+    }
+
+    /// A stream goes on here.
+    pub(super) fn bind(&mut self, stream: u64) {
+        self.extra.iter_mut().for_each(|extra| extra.holds_past.bind(stream));
+    }
+
     pub(super) fn must_hold(&self, binding: &Binding) -> bool {
         // Nobody forwards to an actor that has not moved.
-        (self.arrived || self.moved.is_some()) && !self.holds_past.is_drained(binding.stream, binding.after)
+        (self.arrived || self.moved.is_some()) && !self.extra().holds_past.is_drained(binding.stream, binding.after)
     }
 
     pub(super) fn is_past(&self, message: &Message) -> bool {
         let sender = (message.who.source.clone(), message.who.reply_to.clone());
-        self.holds_past.gone_on.contains_key(&sender)
+        self.extra().holds_past.gone_on.contains_key(&sender)
     }
 }
 
@@ -154,8 +174,9 @@ impl Cell {
             messages: Vec::new(),
             closed: None,
         };
-        state.holds.insert(key, hold);
-        state.held.entry(stream).or_default().push(key);
+        let extra = state.extra_mut();
+        extra.holds.insert(key, hold);
+        extra.held.entry(stream).or_default().push(key);
         let (cell, node2) = (self.clone(), node.clone());
         node.after(GAP, async move { cell.go_on(&node2, key, stream) });
     }
@@ -165,7 +186,7 @@ impl Cell {
     pub(crate) fn drained(self: &Arc<Self>, node: &Arc<Inner>, stream: u64, binding: u32) -> Option<Arc<Forwarder>> {
         let mut state = self.lock();
         let moved = state.moved.clone();
-        state.holds_past.drain(stream, binding);
+        state.extra_mut().holds_past.drain(stream, binding);
         let refused = self.unhold_drained(node, &mut state, stream);
         self.after_unhold(node, state, refused);
         moved
@@ -175,9 +196,10 @@ impl Cell {
     fn unhold_drained(self: &Arc<Self>, node: &Arc<Inner>, state: &mut CellState, stream: u64) -> Vec<(Code, Message)> {
         let mut refused = Vec::new();
         loop {
-            let keys = state.held.get(&stream).map_or(&[][..], Vec::as_slice);
-            let holds = keys.iter().filter_map(|key| Some((*key, state.holds.get(key)?)));
-            let free = holds.filter(|(_, hold)| state.holds_past.is_drained(stream, hold.after));
+            let extra = state.extra();
+            let keys = extra.held.get(&stream).map_or(&[][..], Vec::as_slice);
+            let holds = keys.iter().filter_map(|key| Some((*key, extra.holds.get(key)?)));
+            let free = holds.filter(|(_, hold)| extra.holds_past.is_drained(stream, hold.after));
             let Some((key, _)) = free.min_by_key(|(_, hold)| hold.number) else {
                 return refused;
             };
@@ -188,7 +210,7 @@ impl Cell {
     /// Nothing came for too long: the stream goes on, and what comes late is not handled.
     fn go_on(self: &Arc<Self>, node: &Arc<Inner>, key: StreamKey, stream: u64) {
         let mut state = self.lock();
-        let Some(hold) = state.holds.get(&key).filter(|h| h.stream == stream) else {
+        let Some(hold) = state.extra().holds.get(&key).filter(|h| h.stream == stream) else {
             return;
         };
         let sender = hold.sender.clone();
@@ -202,16 +224,17 @@ impl Cell {
         let source = if sender.0.is_empty() { &sender.1 } else { &sender.0 };
         let text = format!("what {source} sent to it before it moved did not come in {GAP:?}; it goes on without it");
         node.log(Level::Warn, About::actor(self.address.as_str()), text);
-        state.holds_past.go_on(sender);
+        state.extra_mut().holds_past.go_on(sender);
     }
 
     /// Lets a held stream go on; what finds no room comes back.
     fn unhold(self: &Arc<Self>, node: &Arc<Inner>, state: &mut CellState, key: StreamKey) -> Vec<(Code, Message)> {
         let mut refused = Vec::new();
-        let Some(hold) = state.holds.remove(&key) else {
+        let extra = state.extra_mut();
+        let Some(hold) = extra.holds.remove(&key) else {
             return refused;
         };
-        if let Entry::Occupied(mut keys) = state.held.entry(hold.stream) {
+        if let Entry::Occupied(mut keys) = extra.held.entry(hold.stream) {
             keys.get_mut().retain(|other| *other != key);
             if keys.get().is_empty() {
                 keys.remove();
@@ -224,17 +247,17 @@ impl Cell {
                 }
             }
             if hold.closed.is_some() {
-                state.holds_past.drain(hold.stream, hold.number);
+                state.extra_mut().holds_past.drain(hold.stream, hold.number);
                 node.send_drained(&forwarder, self.address.as_str(), hold.stream, hold.number);
             }
         } else if let Some(closed) = hold.closed {
             hold.messages.into_iter().for_each(|m| state.push_forced(m));
             if closed == Closed::Lost {
-                state.holds_past.drain(hold.stream, hold.number);
+                state.extra_mut().holds_past.drain(hold.stream, hold.number);
             }
             self.schedule(node, state);
         } else {
-            state.holds_past.bind(hold.stream);
+            state.bind(hold.stream);
             state.pool.open(key, hold.first_seq, INITIAL_CREDIT);
             for message in hold.messages {
                 refused.extend(self.accept(node, state, message).err());
@@ -250,7 +273,7 @@ impl Cell {
         refused: Vec<(Code, Message)>,
     ) {
         let grants = state.pool.grants(true);
-        let waiters = std::mem::take(&mut state.waiters);
+        let waiters = state.take_waiters();
         drop(state);
         node.grant(grants);
         waiters.iter().for_each(|w| w.notify_waiters());
@@ -273,8 +296,8 @@ impl Cell {
         if state.moved.is_some() {
             return Gap::Gone;
         }
-        if !state.arrived || state.holds_past.is_drained(stream, after) {
-            state.holds_past.bind(stream);
+        if !state.arrived || state.extra().holds_past.is_drained(stream, after) {
+            state.bind(stream);
             return Gap::Closed;
         }
         let left = GAP.saturating_sub(since.elapsed());

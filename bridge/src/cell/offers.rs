@@ -69,7 +69,11 @@ impl Cell {
             drop(state);
             return node.pass_on(&forwarder, self.path(), message);
         }
-        let Some(request) = state.requests.remove(&(slot_node.to_owned(), message.correlation)) else {
+        let Some(request) = state
+            .extra_mut()
+            .requests
+            .remove(&(slot_node.to_owned(), message.correlation))
+        else {
             drop(state);
             return node.late_reply();
         };
@@ -117,7 +121,7 @@ impl Cell {
             return Err((Code::InvalidArgument, message));
         };
         let mut state = self.lock();
-        if let Some(hold) = state.holds.get_mut(&(link, flow)) {
+        if let Some(hold) = state.hold_of((link, flow)) {
             // Within the initial credit of its stream, which the link has checked.
             hold.messages.push(message);
             return Ok(());
@@ -133,7 +137,7 @@ impl Cell {
     /// Tells of an incoming stream. What cannot be taken comes back, each with the reason.
     pub(crate) fn offer_run(self: &Arc<Self>, node: &Arc<Inner>, run: Box<Run>) -> Vec<(Code, Message)> {
         let mut state = self.lock();
-        let special = state.frozen || state.moved.is_some() || state.phase != Phase::Running || !state.holds.is_empty();
+        let special = state.frozen || state.moved.is_some() || state.phase != Phase::Running || state.holds_any();
         if !special {
             let (key, first_seq, n) = (run.key(), run.next_seq(), run.len() as u64);
             if state.pool.arrive_run(key, first_seq, n) == Arrival::Accepted {
@@ -150,7 +154,7 @@ impl Cell {
     /// Messages of one incoming stream. What cannot be taken comes back, each with the reason.
     pub(crate) fn offer_all(self: &Arc<Self>, node: &Arc<Inner>, messages: Vec<Message>) -> Vec<(Code, Message)> {
         let mut state = self.lock();
-        if state.moved.is_some() || !state.holds.is_empty() {
+        if state.moved.is_some() || state.holds_any() {
             drop(state);
             let offers = messages.into_iter();
             return offers.filter_map(|m| self.offer_stream(node, m).err()).collect();
@@ -206,7 +210,7 @@ impl Cell {
             return Opened::Moved(forwarder.moved());
         }
         if !held {
-            state.holds_past.bind(stream);
+            state.bind(stream);
             state.pool.open(key, first_seq, INITIAL_CREDIT);
             let grants = state.pool.grants(true);
             drop(state);
@@ -224,7 +228,7 @@ impl Cell {
         closed: Closed,
     ) {
         let mut state = self.lock();
-        if let Some(hold) = state.holds.get_mut(&key) {
+        if let Some(hold) = state.hold_of(key) {
             hold.closed = Some(closed);
             return;
         }
@@ -240,7 +244,7 @@ impl Cell {
         state.pool.close(key);
         let drained = state.mailbox.is_empty();
         let grants = state.pool.grants(drained);
-        let waiters = std::mem::take(&mut state.waiters);
+        let waiters = state.take_waiters();
         drop(state);
         node.grant(grants);
         waiters.iter().for_each(|w| w.notify_waiters());
@@ -259,7 +263,7 @@ impl Cell {
             return None;
         }
         // What is in the capsule of a move may be handled elsewhere: nobody can say that it was not.
-        let cut = state.cut.map_or(0, |(cut, _)| cut);
+        let cut = state.extra().cut.map_or(0, |(cut, _)| cut);
         state.mailbox.take(cut, |message| AskId::of(message).is(ask))
     }
 
@@ -273,7 +277,7 @@ impl Cell {
         let mut state = self.lock();
         let idle = !state.active && state.mailbox.is_empty() && state.begun && state.actor.is_some();
         let here = state.phase == Phase::Running && !state.frozen && state.moved.is_none();
-        if !idle || !here || state.holds.contains_key(&key) || !state.pool.take_local() {
+        if !idle || !here || state.extra().holds.contains_key(&key) || !state.pool.take_local() {
             return None;
         }
         state.active = true;
@@ -299,8 +303,9 @@ impl CellState {
 
     /// Rings `who` when there may be room, or the actor has moved.
     pub(super) fn wait(&mut self, who: &Arc<Notify>) {
-        if !self.waiters.iter().any(|w| Arc::ptr_eq(w, who)) {
-            self.waiters.push(who.clone());
+        let waiters = &mut self.extra_mut().waiters;
+        if !waiters.iter().any(|w| Arc::ptr_eq(w, who)) {
+            waiters.push(who.clone());
         }
     }
 }

@@ -63,7 +63,7 @@ impl Inner {
     /// Watchers that live here are told when the link to the new owner is lost.
     fn watch_for_locals(&self, cell: &Cell, owner: &str) {
         let Some(link) = self.link_to(owner) else { return };
-        let watchers = cell.lock().watchers.clone();
+        let watchers = cell.lock().extra().watchers.clone();
         let here = watchers
             .iter()
             .filter_map(|w| w.parse::<crate::address::Address>().ok());
@@ -182,7 +182,7 @@ impl Inner {
         let (node, cell) = (self.clone(), cell.clone());
         self.after(delay, async move {
             // It may have moved on with the actor.
-            let waits = cell.lock().requests.contains_key(&key);
+            let waits = cell.lock().extra().requests.contains_key(&key);
             if let Some(failure) = asks::failure(key.1, Code::OutcomeUnknown, "no answer in time").filter(|_| waits) {
                 cell.offer_answer(&node, &key.0, failure);
             }
