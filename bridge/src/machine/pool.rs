@@ -80,36 +80,50 @@ impl Stream {
 /// beyond the capacity, up to [`Pool::most`]: the initial credit of a new stream, and what is forwarded after a move.
 #[derive(Debug)]
 pub struct Pool {
-    capacity: u64,
+    capacity: u32,
+    frozen: bool,
     /// Messages held.
     used: u64,
     /// Permits reserved by streams.
     promised: u64,
-    frozen: bool,
-    streams: FewMap<StreamKey, Stream>,
-    /// Streams that may have something to be told.
+    /// While there are any: most pools of many have none at a time.
+    streams: Option<Box<Streams>>,
+}
+
+#[derive(Debug)]
+struct Streams {
+    all: FewMap<StreamKey, Stream>,
+    /// Those that may have something to be told.
     dirty: BTreeSet<StreamKey>,
-    /// The stream that was granted something last: where room is short, the others come first.
+    /// The one that was granted something last: where room is short, the others come first.
     turn: StreamKey,
+}
+
+impl Streams {
+    const fn new() -> Self {
+        Self {
+            all: FewMap::new(),
+            dirty: BTreeSet::new(),
+            turn: (0, 0),
+        }
+    }
 }
 
 impl Pool {
     /// A pool of `capacity` permits, at least one.
     pub fn new(capacity: u32) -> Self {
         Self {
-            capacity: u64::from(capacity.max(1)),
+            capacity: capacity.max(1),
+            frozen: false,
             used: 0,
             promised: 0,
-            frozen: false,
-            streams: FewMap::new(),
-            dirty: BTreeSet::new(),
-            turn: (0, 0),
+            streams: None,
         }
     }
 
     /// Takes a permit for a local message, if there is one.
     pub fn take_local(&mut self) -> bool {
-        let room = !self.frozen && (self.used == 0 || self.used + self.promised < self.capacity);
+        let room = !self.frozen && (self.used == 0 || self.used + self.promised < self.capacity());
         self.used += u64::from(room);
         room
     }
@@ -144,28 +158,33 @@ impl Pool {
             awaited: (0, 0),
         };
         self.close(key);
-        self.streams.insert(key, stream);
-        self.dirty.insert(key);
+        let streams = self.streams.get_or_insert_with(|| Box::new(Streams::new()));
+        streams.all.insert(key, stream);
+        streams.dirty.insert(key);
     }
 
     /// A stream is not bound any more. What it holds stays until it is released.
     pub fn close(&mut self, key: StreamKey) {
-        if let Some(stream) = self.streams.remove(&key) {
+        let Some(streams) = &mut self.streams else { return };
+        if let Some(stream) = streams.all.remove(&key) {
             self.promised -= stream.promised();
-            self.dirty.remove(&key);
+            streams.dirty.remove(&key);
+        }
+        if streams.all.len() == 0 {
+            self.streams = None;
         }
     }
 
     /// A message arrived within the stream's credit.
     pub fn arrive(&mut self, key: StreamKey, seq: u64) -> Arrival {
         let most = self.most();
-        let Some(stream) = self.streams.get_mut(&key) else {
+        let Some((stream, dirty)) = stream_of(&mut self.streams, key) else {
             return Arrival::Unknown;
         };
         let before = stream.promised();
         stream.last_seq = stream.last_seq.max(seq);
         self.promised -= before - stream.promised();
-        self.dirty.insert(key);
+        dirty.insert(key);
         if seq <= stream.initial && self.used >= most {
             return Arrival::Full;
         }
@@ -177,7 +196,7 @@ impl Pool {
     /// As [`Self::arrive`] for `n` messages from `first` on: all of them, or none.
     pub fn arrive_run(&mut self, key: StreamKey, first: u64, n: u64) -> Arrival {
         let most = self.most();
-        let Some(stream) = self.streams.get_mut(&key) else {
+        let Some((stream, dirty)) = stream_of(&mut self.streams, key) else {
             return Arrival::Unknown;
         };
         let last = first + n - 1;
@@ -189,13 +208,13 @@ impl Pool {
         self.promised -= before - stream.promised();
         stream.held.extend(first..=last);
         self.used += n;
-        self.dirty.insert(key);
+        dirty.insert(key);
         Arrival::Accepted
     }
 
     /// The sender waits to hear that this message, which has arrived, is processed.
     pub fn await_processed(&mut self, key: StreamKey, seq: u64) {
-        if let Some(stream) = self.streams.get_mut(&key) {
+        if let Some((stream, _)) = stream_of(&mut self.streams, key) {
             let first = if stream.awaited.0 == 0 { seq } else { stream.awaited.0 };
             stream.awaited = (first, seq);
         }
@@ -203,33 +222,33 @@ impl Pool {
 
     /// A seq came and was refused before it could arrive: its credit is used up, and no permit was taken.
     pub fn refused(&mut self, key: StreamKey, seq: u64) {
-        if let Some(stream) = self.streams.get_mut(&key).filter(|s| seq <= s.credit) {
+        if let Some((stream, dirty)) = stream_of(&mut self.streams, key).filter(|(s, _)| seq <= s.credit) {
             let before = stream.promised();
             stream.last_seq = stream.last_seq.max(seq);
             self.promised -= before - stream.promised();
-            self.dirty.insert(key);
+            dirty.insert(key);
         }
     }
 
     /// A message that had arrived on `key` is terminal, in whatever order.
     pub fn release(&mut self, key: StreamKey, seq: u64) {
         self.used -= 1;
-        if let Some(stream) = self.streams.get_mut(&key)
+        if let Some((stream, dirty)) = stream_of(&mut self.streams, key)
             && let Ok(at) = stream.held.binary_search(&seq)
         {
             stream.held.remove(at);
-            self.dirty.insert(key);
+            dirty.insert(key);
         }
     }
 
     /// As [`Self::release`] for the `n` messages from `first` on, of which none has been released.
     pub fn release_run(&mut self, key: StreamKey, first: u64, n: u64) {
         self.used -= n;
-        if let Some(stream) = self.streams.get_mut(&key)
+        if let Some((stream, dirty)) = stream_of(&mut self.streams, key)
             && let Ok(at) = stream.held.binary_search(&first)
         {
             stream.held.drain(at..at + n as usize);
-            self.dirty.insert(key);
+            dirty.insert(key);
         }
     }
 
@@ -246,33 +265,38 @@ impl Pool {
     /// The most messages that it holds, whatever is promised, comes on new streams or is forwarded: twice the capacity, since
     /// an old owner of the actor may have promised as much, and 4,096.
     pub fn most(&self) -> u64 {
-        2 * self.capacity + BEYOND
+        2 * self.capacity() + BEYOND
+    }
+
+    fn capacity(&self) -> u64 {
+        u64::from(self.capacity)
     }
 
     /// What to tell the senders now. `drained`: the mailbox is empty, so say all there is to say.
     pub fn grants(&mut self, drained: bool) -> Vec<Grant> {
         let mut grants = Vec::new();
-        if self.frozen {
+        let capacity = self.capacity();
+        let Some(streams) = self.streams.as_mut().filter(|_| !self.frozen) else {
             return grants;
-        }
-        let window = (self.capacity / (self.streams.len() as u64 + 1)).max(1);
+        };
+        let window = (capacity / (streams.all.len() as u64 + 1)).max(1);
         let (mut waiting, empty) = (BTreeSet::new(), self.used == 0);
-        let dirty = std::mem::take(&mut self.dirty);
-        let (first, then): (Vec<_>, Vec<_>) = dirty.into_iter().partition(|key| *key > self.turn);
+        let dirty = std::mem::take(&mut streams.dirty);
+        let (first, then): (Vec<_>, Vec<_>) = dirty.into_iter().partition(|key| *key > streams.turn);
         for key in first.into_iter().chain(then) {
-            let Some(stream) = self.streams.get_mut(&key) else {
+            let Some(stream) = streams.all.get_mut(&key) else {
                 continue;
             };
             let ahead = stream.credit.saturating_sub(stream.last_seq);
             if ahead <= window / 2 || (drained && ahead < window) {
                 let one = u64::from(empty && ahead == 0);
-                let room = self.capacity.saturating_sub(self.used + self.promised).max(one);
+                let room = capacity.saturating_sub(self.used + self.promised).max(one);
                 let wanted = window.saturating_sub(ahead);
                 let before = stream.promised();
                 stream.credit = stream.credit.max(stream.last_seq) + wanted.min(room);
                 self.promised += stream.promised() - before;
                 if wanted.min(room) > 0 {
-                    self.turn = key;
+                    streams.turn = key;
                 }
                 if wanted > room {
                     waiting.insert(key);
@@ -294,12 +318,19 @@ impl Pool {
                 waiting.insert(key);
             }
         }
-        self.dirty = waiting;
+        streams.dirty = waiting;
         grants
     }
 
     /// The streams that are bound, with the last seq that came on each.
     pub fn streams(&self) -> impl Iterator<Item = (StreamKey, u64)> + '_ {
-        self.streams.iter().map(|(k, s)| (*k, s.last_seq))
+        let streams = self.streams.iter().flat_map(|streams| streams.all.iter());
+        streams.map(|(k, s)| (*k, s.last_seq))
     }
+}
+
+/// A stream that is bound, and the set of those that may have something to be told.
+fn stream_of(streams: &mut Option<Box<Streams>>, key: StreamKey) -> Option<(&mut Stream, &mut BTreeSet<StreamKey>)> {
+    let streams = streams.as_mut()?;
+    Some((streams.all.get_mut(&key)?, &mut streams.dirty))
 }

@@ -158,6 +158,9 @@ func (p *Pool) Close(key StreamKey) {
 		p.reserved -= s.promised()
 		p.unmark(s)
 	}
+	if len(p.streams) == 0 {
+		p.turn = StreamKey{}
+	}
 }
 
 func (p *Pool) mark(s *stream) {
