@@ -120,6 +120,12 @@ impl Figure {
     }
 }
 
+/// A ratio, with more digits where it is small.
+pub(crate) fn ratio_text(ratio: f64) -> String {
+    let digits = if ratio < 0.1 { 4 } else { 2 };
+    format!("{ratio:.digits$}")
+}
+
 /// Prints a table.
 pub(crate) fn print(figures: &[Figure]) {
     println!(
@@ -140,7 +146,7 @@ pub(crate) fn print(figures: &[Figure]) {
             optional(f.allocs),
             f.alloc_bytes.map_or(String::new(), |b| format!("{b:.0}")),
             f.against.unwrap_or(""),
-            optional(f.ratio),
+            f.ratio.map_or(String::new(), ratio_text),
             optional(f.cpu_ratio),
             f.goal_text(),
             if f.is_reached() == Some(false) { "  missed" } else { "" },
@@ -155,7 +161,7 @@ pub(crate) fn print(figures: &[Figure]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Better, Figure};
+    use super::{Better, Figure, ratio_text};
 
     #[test]
     fn a_goal_is_at_most_or_at_least_by_what_is_better() {
@@ -169,5 +175,11 @@ mod tests {
         assert_eq!(of(Better::Higher, 5.9, 6.0).is_reached(), Some(false));
         assert_eq!(of(Better::Lower, 5.9, 6.0).is_reached(), Some(true));
         assert_eq!(Figure::of("link", "tell_64").is_reached(), None);
+    }
+
+    #[test]
+    fn a_small_ratio_is_not_shown_as_none() {
+        assert_eq!(ratio_text(1.234), "1.23");
+        assert_eq!(ratio_text(0.0034), "0.0034");
     }
 }

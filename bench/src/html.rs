@@ -5,7 +5,7 @@ mod plot;
 
 use std::fmt::Write as _;
 
-use crate::figure::Figure;
+use crate::figure::{Figure, ratio_text};
 #[cfg(feature = "png")]
 pub(crate) use codec::picture;
 pub(crate) use plot::shown;
@@ -128,7 +128,7 @@ fn section<'a>(out: &mut String, case: &'a str, figures: &'a [Figure], colours: 
     }
     for f in figures.iter().filter(|f| f.ratio.is_some() || f.goal.is_some()) {
         let compared = match (f.against, f.ratio) {
-            (Some(against), Some(ratio)) => format!("{ratio:.2} × {against}"),
+            (Some(against), Some(ratio)) => format!("{} × {against}", ratio_text(ratio)),
             _ => shown(f.value, f.unit),
         };
         let goal = match f.is_reached() {
@@ -164,7 +164,7 @@ fn table(out: &mut String, figures: &[Figure]) {
             optional(f.peer_cpu_ns, "ns"),
             optional(f.allocs, ""),
             optional(f.alloc_bytes, "B"),
-            f.ratio.map_or(String::new(), |r| format!("{r:.2}")),
+            f.ratio.map_or(String::new(), ratio_text),
             f.against.unwrap_or(""),
         );
     }

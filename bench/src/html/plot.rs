@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use crate::figure::Figure;
 
 /// Where the plot's area begins and ends, in percent of the width. Names stand left of it, values right of each mark.
-const AREA: (f64, f64) = (27.0, 77.0);
+const AREA: (f64, f64) = (27.0, 74.0);
 const ROW: f64 = 22.0;
 /// The height of the axis and its numbers.
 const AXIS: f64 = 24.0;
@@ -62,8 +62,8 @@ impl Scale {
             }
             Self::Log(low, high) => {
                 let decades = (high / low).log10().round() as i32;
-                // Numbers of more than five decades would touch on a small screen.
-                let step = if decades > 5 { 2 } else { 1 };
+                // Numbers of more than four decades would touch on a small screen.
+                let step = if decades > 4 { 2 } else { 1 };
                 (0..=decades).step_by(step).map(|n| low * 10f64.powi(n)).collect()
             }
         }

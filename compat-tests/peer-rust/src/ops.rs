@@ -241,7 +241,9 @@ pub struct Letter {
 
 /// Writes bytes as hex.
 pub fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let of = |b: &u8| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]];
+    bytes.iter().flat_map(of).map(char::from).collect()
 }
 
 /// Reads hex.

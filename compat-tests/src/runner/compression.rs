@@ -6,8 +6,8 @@ use super::pair::Language;
 
 /// From how many bytes on nodes compress.
 pub const LEAST: usize = 256;
-/// No message of a case is longer.
-const MOST: usize = 1 << 17;
+/// No message that a mirror shows is longer.
+const MOST: usize = 1 << 21;
 
 /// What the nodes of a pair compress by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,7 +24,10 @@ i { display: block; width: 14px; height: 14px; border-radius: 3px; box-sizing: b
 .key i { display: inline-block; vertical-align: -2px; margin: 0 4px 0 12px; }
 li { margin: .3rem 0; white-space: pre-line; } code { font-size: 13px; }
 @media (max-width: 40rem) { body { margin: 1rem auto; } table { font-size: 11px; } th { padding: 1px 3px; }
-  i { width: 10px; height: 10px; } thead .reader { padding: 3px 0; } }";
+  i { width: 10px; height: 10px; } thead .reader { padding: 3px 0; } .long { white-space: normal; min-width: 10rem; } }";
+
+/// Longer values of an axis are sentences.
+const LONG: usize = 24;
 
 /// Failures above the matrices.
 const MAX_FAILURES: usize = 20;
@@ -84,20 +87,27 @@ fn matrix(out: &mut String, suite: &str, outcomes: &[&Outcome]) {
     let writers = each(outcomes, |o| o.cell.writer.clone());
     let readers = each(outcomes, |o| o.cell.reader.clone());
     let failed = outcomes.iter().filter(|o| o.failure.is_some()).count();
+    // What is the same in all cells needs no column.
+    let (axes, same): (Vec<String>, Vec<String>) = axes(outcomes)
+        .into_iter()
+        .partition(|axis| each(outcomes, |o| o.cell.value(axis).to_owned()).len() > 1);
+    let value = |axis: &String| format!("; {axis} {}", shown(axis, outcomes[0].cell.value(axis)));
+    let same: Vec<String> = same.iter().map(|axis| escaped(&value(axis))).collect();
     let _ = write!(
         out,
-        "<details open><summary>{suite}<small>{} cells, {failed} failed</small></summary>\n\
+        "<details open><summary>{suite}<small>{} cells, {failed} failed{}</small></summary>\n\
          <div class=\"scroll\"><table>",
-        outcomes.len()
+        outcomes.len(),
+        same.concat()
     );
-    let axes = axes(outcomes);
     head(out, &axes, &writers, &readers);
     for case in each(outcomes, |o| o.cell.case_name()) {
         let of_case: Vec<&&Outcome> = outcomes.iter().filter(|o| o.cell.case_name() == case).collect();
         out.push_str("<tr>");
         for axis in &axes {
-            let value = of_case[0].cell.value(axis);
-            let _ = write!(out, "<th>{}</th>", escaped(&shown(axis, value)));
+            let value = shown(axis, of_case[0].cell.value(axis));
+            let class = if value.len() > LONG { " class=\"long\"" } else { "" };
+            let _ = write!(out, "<th{class}>{}</th>", escaped(&value));
         }
         for writer in &writers {
             for (column, reader) in readers.iter().enumerate() {
