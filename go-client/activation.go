@@ -189,6 +189,7 @@ func (a *activation) lost(messageType string, value any, tellAll ...func(reason 
 	for _, tell := range tellAll {
 		tell(reason)
 	}
+	a.cell.node.letGo(a.cell)
 	a.cell.supervise(reason, stack, messageType)
 }
 

@@ -119,7 +119,8 @@ func (n *Node) askWith(
 // waiter is who waits for an answer, and how far the ask has come. It is guarded by the node's asksMu.
 type waiter struct {
 	placed placed
-	caller chan *Message // or
+	caller chan *Message // and, of one who wants events too,
+	events chan came     // or
 	actor  string        // its path
 	asked  string        // whom it asks, for people, and
 	since  uint64        // when: milliseconds of the node
@@ -365,9 +366,12 @@ func (n *Node) answer(replyTo string, out *outgoing) {
 		return
 	}
 	if host := to.Host(); host != "" && host != n.name {
-		n.answerBy(n.linkTo(host), replyTo, out)
+		link := n.linkTo(host)
+		n.emitterAnswered(link, out.correlation)
+		n.answerBy(link, replyTo, out)
 		return
 	}
+	n.emitterAnswered(nil, out.correlation)
 	n.answered(out.message(n, noWho))
 }
 

@@ -20,26 +20,71 @@ const lastOwnField = 10
 
 // AskEnvelope implements [door.Answerer]: it asks for a client that is no node, and no actor.
 func (n *Node) AskEnvelope(ctx context.Context, envelope []byte) (reply []byte, refused *door.AskError) {
-	reply, err := n.askEnvelope(ctx, envelope)
-	if e, ok := err.(*Error); ok {
-		f := e.failure()
-		return nil, &door.AskError{
-			Failure: &pb.Failure{Code: pb.Code(f.code), Effect: pb.Effect(f.effect), Detail: valid(f.detail), ReaderVersion: f.reader},
-			GRPC:    f.code.GRPC(), Text: e.Error(),
-		}
+	to, encode, err := n.clientAsk(envelope)
+	if err != nil {
+		return nil, clientError(err)
 	}
-	return reply, nil
+	how := asking{within: longest, encode: encode}
+	if _, ok := ctx.Deadline(); !ok {
+		how.within = defaultTimeout
+	}
+	answer, err := n.ask(ctx, n.outside, to, nil, how)
+	if err != nil {
+		return nil, clientError(err)
+	}
+	return answer.envelope(), nil
 }
 
-func (n *Node) askEnvelope(ctx context.Context, envelope []byte) ([]byte, error) {
-	refuse := func(code Code, detail string) ([]byte, error) { return nil, newError(code, "an envelope", detail) }
+// SubscribeEnvelope implements [door.Answerer].
+func (n *Node) SubscribeEnvelope(ctx context.Context, envelope []byte, send func(envelope []byte) error) *door.AskError {
+	to, encode, err := n.clientAsk(envelope)
+	if err != nil {
+		return clientError(err)
+	}
+	s, err := n.subscribe(ctx, n.outside, to, longest, encode)
+	if err != nil {
+		return clientError(err)
+	}
+	for event, err := range s.All() {
+		if err != nil {
+			return clientError(err)
+		}
+		if send(event.envelope()) != nil {
+			return nil // the client waits no longer
+		}
+	}
+	if reply := s.Reply(); reply != nil {
+		_ = send(reply.envelope())
+	}
+	return nil
+}
+
+// clientError is why a client that is no node has no reply.
+func clientError(err error) *door.AskError {
+	e, ok := err.(*Error)
+	if !ok {
+		e = newError(CodeUnavailable, "an envelope", err.Error())
+	}
+	f := e.failure()
+	return &door.AskError{
+		Failure: &pb.Failure{Code: pb.Code(f.code), Effect: pb.Effect(f.effect), Detail: valid(f.detail), ReaderVersion: f.reader},
+		GRPC:    f.code.GRPC(), Text: e.Error(),
+	}
+}
+
+// clientAsk reads what a client that is no node asks: of whom, and how the ask is encoded.
+func (n *Node) clientAsk(envelope []byte) (Ref, func(wire.BodyFields) (outgoing, error), error) {
+	type encoding = func(wire.BodyFields) (outgoing, error)
+	refuse := func(code Code, detail string) (Ref, encoding, error) {
+		return Ref{}, nil, newError(code, "an envelope", detail)
+	}
 	if len(envelope) > maxCall {
 		return refuse(CodeTooLarge, fmt.Sprintf("it has %d bytes; at most %d: a larger one goes by the link of a node", len(envelope), maxCall))
 	}
 	e, refusal := wire.ReadEnvelope(envelope)
 	switch {
 	case refusal != nil:
-		return nil, refusedError("an envelope", refusal)
+		return Ref{}, nil, refusedError("an envelope", refusal)
 	case e.Kind != uint32(pb.Kind_KIND_ASK):
 		return refuse(CodeUnsupportedKind, "only a KIND_ASK is taken from a client that is no node")
 	case len(e.Source)+len(e.ReplyTo) > 0 || e.Correlation != 0:
@@ -49,26 +94,18 @@ func (n *Node) askEnvelope(ctx context.Context, envelope []byte) ([]byte, error)
 	}
 	to, err := n.Ref(string(e.Target))
 	if err != nil {
-		return nil, err
+		return Ref{}, nil, err
 	}
 	rest := otherFields(envelope)
 	what := wire.NewWhat(pb.Kind_KIND_ASK, string(e.TypeName), max(e.TypeVersion, 1), max(e.MinReaderVersion, 1), pb.ContentType(e.ContentType))
-	how := asking{within: longest, encode: func(fields wire.BodyFields) (outgoing, error) {
+	return to, func(fields wire.BodyFields) (outgoing, error) {
 		body := append(wire.AppendBody(nil, wire.BodyFields{Correlation: fields.Correlation}, nil), rest...)
 		body = append(body, wire.AppendBody(nil, wire.BodyFields{}, e.Payload)...)
 		return outgoing{
 			what: what, body: body, payload: body[len(body)-len(e.Payload):], correlation: fields.Correlation, asks: e.AskPathLen,
 			traced: len(e.Trace) > 0,
 		}, nil
-	}}
-	if _, ok := ctx.Deadline(); !ok {
-		how.within = defaultTimeout
-	}
-	answer, err := n.ask(ctx, n.outside, to, nil, how)
-	if err != nil {
-		return nil, err
-	}
-	return answer.envelope(), nil
+	}, nil
 }
 
 // otherFields are the fields of an envelope that nobody rewrites: also those that this build does not know.

@@ -287,6 +287,7 @@ func (n *Node) bury(c *cell) {
 	for _, m := range mail {
 		n.refuse(m, CodeStopped, EffectNone, "")
 	}
+	n.letGo(c)
 	n.disown(c)
 	n.mu.Lock()
 	if n.cells[c.path] == c {

@@ -176,7 +176,11 @@ func (l *linkEnd) deliver(d *machine.Delivery) {
 		return
 	}
 	if stream == nil {
-		l.node.offStream(m)
+		if m.Kind() == pb.Kind_KIND_EVENT {
+			l.node.eventCame(l, m)
+		} else {
+			l.node.offStream(m)
+		}
 		return
 	}
 	code := stream.code
@@ -355,6 +359,7 @@ func (n *Node) linkDown(l *linkEnd, down *machine.Down, watches map[watch]struct
 	for _, ask := range ended {
 		n.askLost(ask.Correlation, ask.Waiter, down)
 	}
+	n.emittersLost(l)
 	for w := range watches {
 		if actor, err := ParseRef(w.actor); err != nil || n.cell(actor.Path()) != nil {
 			continue // it has come here meanwhile, with its watchers

@@ -122,6 +122,7 @@ func (c *cell) loopPanicked(in *Inbox, reason, stack string) {
 			c.releaseAll(done, 0)
 		}
 	}
+	c.node.letGo(c)
 	c.supervise(reason, stack, messageType)
 	c.mu.Lock()
 	c.active = false

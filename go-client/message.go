@@ -279,7 +279,7 @@ func (m *Message) takeDuty() *Responder {
 	if !m.owed.CompareAndSwap(true, false) {
 		return nil
 	}
-	return &Responder{node: m.node, replyTo: m.who.ReplyTo, correlation: m.correlation, codec: m.codec(), trace: m.answerTrace()}
+	return &Responder{node: m.node, turn: &m.turn, replyTo: m.who.ReplyTo, correlation: m.correlation, codec: m.codec(), trace: m.answerTrace()}
 }
 
 // Forward passes the message on, its payload untouched. An ask is answered by the other actor. It waits for room; what a
@@ -298,11 +298,13 @@ func (m *Message) Forward(ctx context.Context, to Ref) error {
 // A Responder is the right to answer one ask. An ask that nobody answers fails at its deadline.
 type Responder struct {
 	node        *Node
+	turn        *turn // of the ask
 	replyTo     string
 	correlation uint64
 	codec       Codec // the ask's
 	trace       *Trace
 	used        atomic.Bool
+	emitter     atomic.Pointer[emitter]
 }
 
 // Reply answers the ask. It fails with INVALID_ARGUMENT if it has been answered, or the message does not encode; with

@@ -342,6 +342,7 @@ func (n *Node) leave(c *cell, link *linkEnd, f *forwarder) {
 		h.after()
 	}
 	n.tasks.run(func() {
+		n.letGo(c)
 		if stopper, ok := actor.(Stopper); ok {
 			n.runStopHook(c, stopper, defaultGrace)
 		}

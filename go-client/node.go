@@ -72,8 +72,10 @@ type Node struct {
 	following sync.Mutex
 
 	waiters sync.Pool
-	asksMu  sync.Mutex
-	asks    *machine.Asks[*waiter]
+	// emitters are of asks that actors of this node answer by events.
+	emitters emitters
+	asksMu   sync.Mutex
+	asks     *machine.Asks[*waiter]
 	// asksOver: the node has ended, and nobody waits for answers any more.
 	asksOver bool
 }

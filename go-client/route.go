@@ -271,7 +271,7 @@ func (n *Node) forward(ctx context.Context, m *Message, to Ref) error {
 // offStream takes an envelope that came outside any stream.
 func (n *Node) offStream(m *Message) {
 	switch m.Kind() {
-	case pb.Kind_KIND_REPLY, pb.Kind_KIND_FAILURE, pb.Kind_KIND_EVENT:
+	case pb.Kind_KIND_REPLY, pb.Kind_KIND_FAILURE:
 		target, err := ParseRef(m.who.Target)
 		if err == nil && target.Host() != "" && target.Host() != n.name {
 			n.answerMoved(target.Path(), requestKey{target.Host(), m.correlation}, m)

@@ -46,6 +46,9 @@ func (s system) Receive(ctx Context, m *Message) error {
 		return s.snapshot(m, r)
 	case *pb.MoveToRequest:
 		return s.move(m, r)
+	case *pb.EventCredit:
+		s.node.eventCredit(m.link, r)
+		return nil
 	case *pb.OwnerSwapRequest:
 		return s.swap(m, r)
 	}

@@ -5,16 +5,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actorbridge_proto::v1::{Code, Kind, Terminated};
+use actorbridge_proto::writer::BodyFields;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{Actor, Factory, Module, Options, check_pattern};
 use crate::address::{Address, Ref, SYSTEM, is_reserved};
+use crate::asks::Subscription;
 use crate::codec::Codec;
 use crate::compression::Compression;
 use crate::context::Cx;
 use crate::door::LinkEnd;
+use crate::envelope::ForClients;
 use crate::error::{Error, Fault};
 use crate::logs::LogLine;
 use crate::machine::link::Role;
@@ -285,11 +288,7 @@ impl Node {
         let task = async move {
             let asking = accepting.clone();
             let accept = move || LinkEnd::new(&accepting, Role::Acceptor, None);
-            let ask = move |envelope, within| -> crate::remote::Answering {
-                let node = asking.clone();
-                Box::pin(async move { node.ask_envelope(envelope, within).await })
-            };
-            match crate::remote::listen(&text, accept, ask, refused, until, &remote).await {
+            match crate::remote::listen(&text, accept, ForClients(asking), refused, until, &remote).await {
                 Ok(bound) => {
                     let _ = tx.send(Ok(bound.address));
                     let _ = bound.task.await;
@@ -373,6 +372,18 @@ impl Node {
             .around(node.ask_in_codec(from, to, message, within, chain, None))
             .await?;
         reply.decode().map_err(|fault| Error::of_answer(to.as_str(), fault))
+    }
+
+    /// Asks for events: those that the actor sends by [`Cx::emit`] before it replies. They come until the reply, a failure, the end of
+    /// `within` (`Duration::MAX`: there is none), or until the subscription is dropped.
+    ///
+    /// # Errors
+    /// It was certainly not handled, and why.
+    pub async fn subscribe<M: Payload>(&self, to: &Ref, message: &M, within: Duration) -> Result<Subscription, Error> {
+        let trace = self.inner.trace_now(None);
+        let make = |fields: BodyFields<'_>| self.inner.encode(to, Kind::Ask, message, fields);
+        let (from, chain) = (&self.inner.outside, Chain::of(trace.as_ref()));
+        self.inner.subscribe(from, to, make, within, chain, None).await
     }
 
     /// Stops an actor of this node and its children; returns when it is Done.

@@ -7,7 +7,7 @@ use actorbridge_proto::Trace;
 use actorbridge_proto::v1::{self, Code, Failure, Kind};
 use actorbridge_proto::writer::{self, BodyFields};
 use prost::Message as _;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::address::Address;
@@ -21,6 +21,12 @@ use crate::node::{Inner, lock};
 use crate::outlet::{Placed, Sender};
 use crate::status::Counted;
 use crate::traces::Chain;
+
+mod emitter;
+mod subscription;
+
+pub(crate) use emitter::{Emitter, EmitterKey};
+pub use subscription::Subscription;
 
 /// The longest that an ask or a timer may wait, so that adding it to the time cannot overflow.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -48,6 +54,8 @@ pub(crate) struct Waiter {
 
 enum Wanted {
     Caller(oneshot::Sender<Message>),
+    /// Events too, each with the link by which it came.
+    Subscriber(mpsc::Sender<(u64, Message)>),
     Actor(String),
 }
 
@@ -330,6 +338,7 @@ impl Inner {
         }
         match waiter.to {
             Wanted::Caller(tx) => drop(tx.send(message)),
+            Wanted::Subscriber(tx) => drop(tx.try_send((0, message))),
             // Where it is, or was last: it forwards what is for an actor that has moved.
             Wanted::Actor(path) => match self.cell(&path).or_else(|| self.left(&path)) {
                 Some(cell) => cell.offer_answer(self, &self.name, message),
@@ -372,7 +381,7 @@ impl Inner {
         for (correlation, waiter) in expired {
             match &waiter.to {
                 // The caller's own timer says more of it.
-                Wanted::Caller(_) => {}
+                Wanted::Caller(_) | Wanted::Subscriber(_) => {}
                 Wanted::Actor(_) => self.fail_waiter(correlation, waiter, Code::OutcomeUnknown, "no answer in time"),
             }
         }

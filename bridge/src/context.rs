@@ -14,7 +14,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use crate::actor::{Actor, Factory, Options};
 use crate::address::Ref;
 use crate::api::Node;
-use crate::asks::{LONGEST, Waiter};
+use crate::asks::{Emitter, LONGEST, Subscription, Waiter};
 use crate::cell::{Cell, Request, TimerEntry};
 use crate::codec::Codec;
 use crate::error::{Error, Fault};
@@ -41,6 +41,7 @@ pub struct Responder {
     /// The ask's.
     codec: Codec,
     trace: Option<Box<Trace>>,
+    emitter: OnceLock<Arc<Emitter>>,
 }
 
 impl Responder {
@@ -60,12 +61,44 @@ impl Responder {
         self.asked().fail(fault);
     }
 
+    /// Sends the asker an event, before the reply: see [`Cx::emit`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn emit<T: Payload>(&self, event: &T) -> Result<(), Fault> {
+        let asked = self.asked();
+        let out = Outgoing::in_codec(self.codec, Kind::Event, event, asked.fields(asked.trace().as_ref()))?;
+        self.emitter()?.emit(out).await
+    }
+
+    /// Waits until the asker waits no longer. Of an ask without events it is not known before the first [`Responder::emit`].
+    pub async fn cancelled(&self) {
+        if let Ok(emitter) = self.emitter() {
+            emitter.over().cancelled().await;
+        }
+    }
+
+    fn emitter(&self) -> Result<Arc<Emitter>, Fault> {
+        self.node.emitter(&self.emitter, &self.who.reply_to, self.correlation)
+    }
+
     fn asked(&self) -> Asked<'_> {
         Asked {
             node: &self.node,
             who: &self.who,
             correlation: self.correlation,
             trace: self.trace.as_deref().cloned(),
+            emitter: self.emitter.get().cloned(),
+        }
+    }
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        // Who waits for events has no deadline that would tell it.
+        if self.emitter.get().is_some_and(|emitter| emitter.is_owed()) {
+            let detail = "the actor has let go of it without a reply";
+            self.asked().fail(&Fault::new(Code::OutcomeUnknown, detail));
         }
     }
 }
@@ -76,17 +109,14 @@ struct Asked<'a> {
     who: &'a Who,
     correlation: u64,
     trace: Option<Trace>,
+    /// If there were events.
+    emitter: Option<Arc<Emitter>>,
 }
 
 impl Asked<'_> {
     fn reply(self, make: impl FnOnce(BodyFields<'_>) -> Result<Outgoing, Fault>) -> Result<(), Fault> {
         let trace = self.trace();
-        let fields = BodyFields {
-            correlation: self.correlation,
-            trace: trace.as_ref(),
-            ..Default::default()
-        };
-        let out = match make(fields) {
+        let out = match make(self.fields(trace.as_ref())) {
             Ok(out) => out,
             // The handler's own error, as in Go.
             Err(why) => {
@@ -100,14 +130,30 @@ impl Asked<'_> {
             self.fail(&fault);
             return Err(fault);
         }
+        self.over();
         self.node.answer(&self.who.reply_to, self.correlation, out);
         Ok(())
     }
 
     fn fail(self, fault: &Fault) {
+        self.over();
         let (failure, payload, trace) = (fault.failure(), fault.payload(), self.trace());
         self.node
             .answer_failure(&self.who.reply_to, self.correlation, &failure, &payload, trace.as_ref());
+    }
+
+    fn over(&self) {
+        if let Some(emitter) = &self.emitter {
+            emitter.answered();
+        }
+    }
+
+    fn fields<'a>(&self, trace: Option<&'a Trace>) -> BodyFields<'a> {
+        BodyFields {
+            correlation: self.correlation,
+            trace,
+            ..Default::default()
+        }
     }
 
     /// The answer belongs to the trace of its ask.
@@ -127,6 +173,8 @@ pub struct Cx {
     owed: AtomicBool,
     /// Made when it is looked at; of an ask, its asker trips it.
     token: OnceLock<CancellationToken>,
+    /// Made for the first event of an ask.
+    emitter: OnceLock<Arc<Emitter>>,
 }
 
 impl Cx {
@@ -138,11 +186,13 @@ impl Cx {
             message: None,
             owed: AtomicBool::new(false),
             token: OnceLock::new(),
+            emitter: OnceLock::new(),
         }
     }
 
     pub(crate) fn begin(&mut self, message: Message) {
         self.token.take();
+        self.emitter.take();
         *self.owed.get_mut() = message.is_ask();
         self.message = Some(message);
     }
@@ -161,6 +211,7 @@ impl Cx {
     pub(crate) fn end(&mut self) {
         self.message = None;
         self.token = OnceLock::new();
+        self.emitter = OnceLock::new();
     }
 
     pub(crate) fn owes_reply(&self) -> bool {
@@ -181,6 +232,7 @@ impl Cx {
             who: &message.who,
             correlation: message.correlation,
             trace: message.trace(),
+            emitter: self.emitter.get().cloned(),
         })
     }
 
@@ -226,6 +278,37 @@ impl Cx {
         self.reply_with(|codec, fields| Outgoing::in_codec(codec, Kind::Reply, message, fields))
     }
 
+    /// Sends the asker of the ask that is being handled an event, before the reply. The asker has them one by one, in order, from
+    /// [`Node::subscribe`]; one that only asks has none of them. At most 32 are on their way or wait there: this waits until there is
+    /// room for another one. What was staged leaves before. An event that is to be sent after the handler has returned is [`Responder::emit`]'s.
+    ///
+    /// # Errors
+    /// CANCELLED: the asker waits no longer. INVALID_ARGUMENT if there is no ask, or it has been answered. TOO_LARGE for an event over
+    /// 64 KiB; MAILBOX_FULL: a link that hardly moves holds too many answers. After these two the next event may be sent.
+    pub async fn emit<T: Payload>(&self, event: &T) -> Result<(), Fault> {
+        let message = self.message.as_ref().filter(|_| self.owes_reply());
+        let message = message.ok_or_else(nothing_to_answer)?;
+        let trace = message.trace();
+        let trace = trace
+            .as_ref()
+            .and_then(|asked| self.node.trace_now(None).or_else(|| Some(asked.clone())));
+        let fields = BodyFields {
+            correlation: message.correlation,
+            trace: trace.as_ref(),
+            ..Default::default()
+        };
+        let out = Outgoing::in_codec(message.codec(), Kind::Event, event, fields)?;
+        let emitter = self
+            .node
+            .emitter(&self.emitter, &message.who.reply_to, message.correlation)?;
+        self.flush(&Flush::Batch).await;
+        tokio::select! {
+            biased;
+            sent = emitter.emit(out) => sent,
+            () = self.cancelled() => Err(Fault::new(Code::Cancelled, "the handler was cancelled")),
+        }
+    }
+
     /// Ends the handling of one message of a protocol: an ask is answered with the reply or the fault, a tell is not.
     ///
     /// # Errors
@@ -251,6 +334,7 @@ impl Cx {
             correlation: asked.correlation,
             codec: message.codec(),
             trace: asked.trace.map(Box::new),
+            emitter: self.emitter.clone(),
         })
     }
 
@@ -313,6 +397,27 @@ impl Cx {
             .around(node.ask_in_codec(self.cell.sender(node), to, message, within, chain, token))
             .await?;
         reply.decode().map_err(|fault| Error::of_answer(to.as_str(), fault))
+    }
+
+    /// As [`Node::subscribe`], from this actor. It handles nothing else meanwhile: what is to be read beside other messages is read in a
+    /// task that asks by [`Cx::node`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn subscribe<M: Payload>(&self, to: &Ref, message: &M, within: Duration) -> Result<Subscription, Error> {
+        self.outbox
+            .clear_the_way(&self.node, &self.cell, to, within.min(PARK))
+            .await?;
+        let mut path = self.message.as_ref().map(Message::ask_path).unwrap_or_default();
+        path.push(self.cell.hash());
+        let trace = self.trace_now();
+        let chain = Chain {
+            path: &path,
+            trace: trace.as_ref(),
+        };
+        let make = |fields: BodyFields<'_>| self.node.encode(to, Kind::Ask, message, fields);
+        let (from, token) = (self.cell.sender(&self.node), Some(self.token()));
+        self.node.subscribe(from, to, make, within, chain, token).await
     }
 
     /// Asks without waiting: the answer comes as a message of kind REPLY or FAILURE with `context`.

@@ -10,10 +10,12 @@ use actorbridge_proto::{EnvelopeView, Refusal, What};
 use bytes::Bytes;
 
 use crate::address::Address;
+use crate::asks::Subscription;
 use crate::caller::DEFAULT_WITHIN;
 use crate::error::Error;
 use crate::message::Outgoing;
 use crate::node::Inner;
+use crate::remote::{Answering, Asks, Subscribing};
 use crate::traces::Chain;
 
 /// The last field of an envelope, by number, that a node writes itself when it asks for a client: kind, payload, correlation,
@@ -29,6 +31,39 @@ impl Inner {
         envelope: Bytes,
         within: Option<Duration>,
     ) -> Result<Bytes, Error> {
+        let ask = ClientAsk::read(&envelope)?;
+        let within = within.unwrap_or(DEFAULT_WITHIN);
+        let make = |fields: BodyFields<'_>| Ok(ask.out(fields));
+        let reply = self
+            .ask_out(&self.outside, &ask.to, make, within, Chain::default(), None)
+            .await?;
+        Ok(reply.envelope())
+    }
+
+    /// The same for events. Without `within` they come until the actor or the client ends it.
+    pub(crate) async fn subscribe_envelope(
+        self: &Arc<Self>,
+        envelope: Bytes,
+        within: Option<Duration>,
+    ) -> Result<Subscription, Error> {
+        let ask = ClientAsk::read(&envelope)?;
+        let make = |fields: BodyFields<'_>| Ok(ask.out(fields));
+        let within = within.unwrap_or(Duration::MAX);
+        self.subscribe(&self.outside, &ask.to, make, within, Chain::default(), None)
+            .await
+    }
+}
+
+/// What a client asks.
+struct ClientAsk {
+    to: Address,
+    what: Arc<What>,
+    rest: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+impl ClientAsk {
+    fn read(envelope: &[u8]) -> Result<Self, Error> {
         let refuse = |code, detail: &str| Error::new(code, "an envelope", detail);
         let refused = |refusal: Refusal| refuse(refusal.code, &refusal.detail);
         if envelope.len() > MOST {
@@ -38,7 +73,7 @@ impl Inner {
             );
             return Err(refuse(Code::TooLarge, &detail));
         }
-        let view = EnvelopeView::read(&envelope).map_err(refused)?;
+        let view = EnvelopeView::read(envelope).map_err(refused)?;
         if view.kind != Kind::Ask as u32 {
             let detail = "only a KIND_ASK is taken from a client that is no node";
             return Err(refuse(Code::UnsupportedKind, detail));
@@ -53,19 +88,18 @@ impl Inner {
         let to: Address = view.target.parse()?;
         let unknown = |_| refuse(Code::UnsupportedCodec, "its content type is not known here");
         let content = ContentType::try_from(view.content_type as i32).map_err(unknown)?;
-        let what = Arc::new(own_what(&view, content));
-        let rest = other_fields(&envelope).map_err(refused)?;
-        let make = |fields: BodyFields<'_>| {
-            let head = writer::body(fields, &[]);
-            let payload = writer::body(BodyFields::default(), view.payload);
-            let body = [&head[..], &rest[..], &payload[..]].concat();
-            Ok(Outgoing::encoded(what, body.into()))
-        };
-        let within = within.unwrap_or(DEFAULT_WITHIN);
-        let reply = self
-            .ask_out(&self.outside, &to, make, within, Chain::default(), None)
-            .await?;
-        Ok(reply.envelope())
+        Ok(Self {
+            to,
+            what: Arc::new(own_what(&view, content)),
+            rest: other_fields(envelope).map_err(refused)?,
+            payload: writer::body(BodyFields::default(), view.payload).to_vec(),
+        })
+    }
+
+    /// The ask, with what this node says of it.
+    fn out(&self, fields: BodyFields<'_>) -> Outgoing {
+        let body = [&writer::body(fields, &[])[..], &self.rest, &self.payload].concat();
+        Outgoing::encoded(self.what.clone(), body.into())
     }
 }
 
@@ -83,4 +117,20 @@ fn other_fields(envelope: &[u8]) -> Result<Vec<u8>, Refusal> {
         }
     }
     Ok(rest)
+}
+
+/// A node that asks for clients that are no nodes.
+#[derive(Clone)]
+pub(crate) struct ForClients(pub(crate) Arc<Inner>);
+
+impl Asks for ForClients {
+    fn ask(&self, envelope: Bytes, within: Option<Duration>) -> Answering {
+        let node = self.0.clone();
+        Box::pin(async move { node.ask_envelope(envelope, within).await })
+    }
+
+    fn subscribe(&self, envelope: Bytes, within: Option<Duration>) -> Subscribing {
+        let node = self.0.clone();
+        Box::pin(async move { node.subscribe_envelope(envelope, within).await })
+    }
 }

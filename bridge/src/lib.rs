@@ -48,6 +48,7 @@ pub use actorbridge_proto as proto;
 pub use actorbridge_proto::{Trace, Versioned};
 pub use address::{Address, Ref};
 pub use api::{Builder, Node};
+pub use asks::Subscription;
 pub use caller::{Caller, DEFAULT_WITHIN};
 pub use codec::Codec;
 pub use compression::Compression;

@@ -259,6 +259,11 @@ impl Message {
         }
     }
 
+    /// How many bytes are kept for it, at least.
+    pub(crate) fn body_len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The complete envelope.
     pub fn envelope(&self) -> Bytes {
         writer::join(&self.who.bytes, &self.what.bytes, &self.body())

@@ -1,7 +1,7 @@
 //! What a node is inside: tables of cells, links and asks, and the way of a message between them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
 use std::time::Duration;
 
 use actorbridge_proto::v1::{self, Code, Effect, Failure, Kind};
@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::actor::{Boxed, Factory};
 use crate::address::{Address, SYSTEM};
-use crate::asks::Waiter;
+use crate::asks::{Emitter, EmitterKey, Waiter};
 use crate::cell::{Cell, Cells};
 use crate::codec::Codec;
 use crate::compression::Compression;
@@ -81,6 +81,8 @@ pub(crate) struct Inner {
     pub(crate) links: RwLock<HashMap<u64, Arc<LinkEnd>>>,
     owners: Mutex<HashMap<String, String>>,
     pub(crate) asks: Mutex<Asks<Waiter>>,
+    /// The asks that actors of this node answer by events.
+    pub(crate) emitters: Mutex<HashMap<EmitterKey, Weak<Emitter>>>,
     pub(crate) dead: Mutex<DeadLetters>,
     pub(crate) counters: Counters,
     logs: Mutex<Logs>,
@@ -121,6 +123,7 @@ impl Inner {
             links: RwLock::default(),
             owners: Mutex::default(),
             asks: Mutex::default(),
+            emitters: Mutex::default(),
             dead: Mutex::default(),
             counters: Counters::default(),
             logs: Mutex::default(),
@@ -367,6 +370,7 @@ impl Inner {
         for (correlation, waiter) in asks {
             self.ask_lost(link, correlation, waiter);
         }
+        self.emitters_lost(id);
         self.moves_link_down(id);
         let watches = lock(&self.watches).remove(&id).unwrap_or_default();
         for (actor, watcher) in watches {

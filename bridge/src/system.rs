@@ -12,7 +12,7 @@ use crate::actor::{Actor, Options};
 use crate::address::{Address, is_reserved};
 use crate::context::Cx;
 use crate::error::{Error, Fault};
-use crate::message::{Message, Payload};
+use crate::message::{Message, Payload, Permit};
 use crate::moves::PASSED_ON;
 use crate::node::Inner;
 
@@ -128,6 +128,12 @@ impl Actor for System {
                 let request: v1::OwnerSwapRequest = message.decode()?;
                 let from = message.who.reply_to.parse::<Address>().ok();
                 cx.reply(&node.on_owner_swap(request, from.as_ref().and_then(Address::node)))
+            }
+            "EventCredit" => {
+                if let Permit::Stream { link, .. } = message.permit {
+                    node.event_credit(link, &message.decode()?);
+                }
+                Ok(())
             }
             "WatchRequest" => {
                 let request: v1::WatchRequest = message.decode()?;

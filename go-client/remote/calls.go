@@ -50,20 +50,50 @@ func inTrace(ctx context.Context, envelope []byte) []byte {
 
 // ask has an actor asked. The call's deadline is the ask's, or ttl_ms if that is less.
 func ask(ctx context.Context, answerer door.Answerer, request *pb.Raw) (*pb.Raw, error) {
-	if request.TtlMs > 0 {
-		limited, cancel := context.WithTimeout(ctx, time.Duration(request.TtlMs)*time.Millisecond)
-		defer cancel()
-		ctx = limited
-	}
+	ctx, cancel := limited(ctx, request)
+	defer cancel()
 	reply, refused := answerer.AskEnvelope(ctx, inTrace(ctx, request.Envelope))
-	if refused == nil {
-		return &pb.Raw{Envelope: reply}, nil
+	if refused != nil {
+		return nil, statusOf(refused)
 	}
+	return &pb.Raw{Envelope: reply}, nil
+}
+
+// subscriptions are the methods for clients that are no nodes and want events.
+func (s *Server) subscriptions() []grpc.StreamDesc {
+	answerer, ok := s.acceptor.(door.Answerer)
+	if !ok {
+		return nil
+	}
+	return []grpc.StreamDesc{{StreamName: "Subscribe", ServerStreams: true, Handler: func(_ any, stream grpc.ServerStream) error {
+		request := new(pb.Raw)
+		if err := stream.RecvMsg(request); err != nil {
+			return err
+		}
+		ctx, cancel := limited(stream.Context(), request)
+		defer cancel()
+		send := func(envelope []byte) error { return stream.SendMsg(&pb.Raw{Envelope: envelope}) }
+		if refused := answerer.SubscribeEnvelope(ctx, inTrace(ctx, request.Envelope), send); refused != nil {
+			return statusOf(refused)
+		}
+		return nil
+	}}}
+}
+
+// limited is the context of a call that ends with the call's deadline, or after ttl_ms if that is less.
+func limited(ctx context.Context, request *pb.Raw) (context.Context, context.CancelFunc) {
+	if request.TtlMs > 0 {
+		return context.WithTimeout(ctx, time.Duration(request.TtlMs)*time.Millisecond)
+	}
+	return context.WithCancel(ctx)
+}
+
+func statusOf(refused *door.AskError) error {
 	failed := status.New(codes.Code(refused.GRPC), refused.Text)
 	if detailed, err := failed.WithDetails(refused.Failure); err == nil {
 		failed = detailed
 	}
-	return nil, failed.Err()
+	return failed.Err()
 }
 
 // tellHealth answers grpc.health.v1: the node serves until it begins to shut down.

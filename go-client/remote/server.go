@@ -73,10 +73,10 @@ func Listen(acceptor door.Acceptor, addr string, opts ...Option) (*Server, error
 	s.grpc.RegisterService(&grpc.ServiceDesc{
 		ServiceName: service,
 		HandlerType: (*any)(nil),
-		Streams: []grpc.StreamDesc{{
+		Streams: append(s.subscriptions(), grpc.StreamDesc{
 			StreamName: "Link", ServerStreams: true, ClientStreams: true,
 			Handler: func(_ any, stream grpc.ServerStream) error { return s.serve(stream) },
-		}},
+		}),
 		Methods:  s.calls(),
 		Metadata: "actorbridge/v1/frame.proto",
 	}, nil)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use actorbridge_proto::v1::{self, Code, Effect, RefusalReason};
+use actorbridge_proto::v1::{self, Code, Effect, Kind, RefusalReason};
 use actorbridge_proto::{Refusal, What, Who};
 use bytes::Bytes;
 
@@ -284,7 +284,10 @@ impl LinkEnd {
             return node.refuse(&message, Code::Forbidden, Effect::None, &why);
         }
         let Some(stream) = stream else {
-            return node.off_stream(message);
+            return match message.kind() {
+                Some(Kind::Event) => node.event_came(self.id, message),
+                _ => node.off_stream(message),
+            };
         };
         match &stream.host {
             Host::Cell(cell) => {

@@ -18,39 +18,51 @@ use tonic::server::{NamedService, UnaryService};
 use tonic::{Request, Response, Status};
 
 use super::conn::Peer;
+use crate::asks::Subscription;
 use crate::error::Error;
+
+/// What becomes of a subscription.
+pub type Subscribing = Pin<Box<dyn Future<Output = Result<Subscription, Error>> + Send>>;
 
 /// What becomes of an ask.
 pub type Answering = Pin<Box<dyn Future<Output = Result<Bytes, Error>> + Send>>;
 
+/// What asks for clients that are no nodes: with a complete envelope, and in a time if there is one.
+pub trait Asks: Clone + Send + Sync + 'static {
+    /// Asks; answers with the complete envelope of the reply.
+    fn ask(&self, envelope: Bytes, within: Option<Duration>) -> Answering;
+    /// Asks for events.
+    fn subscribe(&self, envelope: Bytes, within: Option<Duration>) -> Subscribing;
+}
+
 /// The method that asks. Its messages are bytes for the gRPC library.
 pub(super) struct AskMethod<Q>(pub(super) Q);
 
-impl<Q> UnaryService<Bytes> for AskMethod<Q>
-where
-    Q: Fn(Bytes, Option<Duration>) -> Answering,
-{
+impl<Q: Asks> UnaryService<Bytes> for AskMethod<Q> {
     type Response = Bytes;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Status>> + Send>>;
 
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
-        let (told, trace) = (time_of(request.metadata()), trace_of(request.metadata()));
-        let raw = match Raw::decode(request.into_inner()) {
-            Ok(raw) => raw,
-            Err(e) => {
-                let status = Status::invalid_argument(format!("the request is no actorbridge.v1.Raw: {e}"));
-                return Box::pin(async { Err(status) });
-            }
-        };
-        let ttl = (raw.ttl_ms > 0).then(|| Duration::from_millis(u64::from(raw.ttl_ms)));
-        let within = told.into_iter().chain(ttl).min();
-        let answering = (self.0)(in_trace(raw.envelope, trace), within);
+        let answering = read_ask(request).map(|(envelope, within)| self.0.ask(envelope, within));
         Box::pin(async move {
-            let envelope = answering.await.map_err(|error| status_of(&error))?;
-            let reply = Raw { envelope, ttl_ms: 0 };
-            Ok(Response::new(reply.encode_to_vec().into()))
+            let envelope = answering?.await.map_err(|error| status_of(&error))?;
+            Ok(Response::new(raw(envelope)))
         })
     }
+}
+
+/// What a client asks, and the time that it gives.
+pub(super) fn read_ask(request: Request<Bytes>) -> Result<(Bytes, Option<Duration>), Status> {
+    let (told, trace) = (time_of(request.metadata()), trace_of(request.metadata()));
+    let invalid = |e| Status::invalid_argument(format!("the request is no actorbridge.v1.Raw: {e}"));
+    let raw = Raw::decode(request.into_inner()).map_err(invalid)?;
+    let ttl = (raw.ttl_ms > 0).then(|| Duration::from_millis(u64::from(raw.ttl_ms)));
+    Ok((in_trace(raw.envelope, trace), told.into_iter().chain(ttl).min()))
+}
+
+/// An envelope as clients get it.
+pub(super) fn raw(envelope: Bytes) -> Bytes {
+    Raw { envelope, ttl_ms: 0 }.encode_to_vec().into()
 }
 
 /// The trace that the client says in its metadata.
@@ -88,7 +100,7 @@ struct Details {
 }
 
 /// An error as docs/ERRORS.md has it for gRPC, with its failure as a detail.
-fn status_of(error: &Error) -> Status {
+pub(super) fn status_of(error: &Error) -> Status {
     let failure = Failure {
         code: error.code() as i32,
         effect: error.effect() as i32,

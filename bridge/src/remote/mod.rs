@@ -6,7 +6,7 @@
 //! - [`connect`] and [`listen`]: the two ends of a connection.
 //! - [`TlsFiles`]: certificates. `identity`: what a peer may do by its own. `advice`: what to do about a failed handshake.
 //! - `conn`: connections that come in, and their bounds. `refusals`: what is told of those that become no link.
-//! - `calls`: what clients that are no nodes may call. [`AskClient`] is one.
+//! - `calls`, `subscribe`: what clients that are no nodes may call. [`AskClient`] is one.
 //! - `codec`: frames as raw bytes. `frames`: a link's outgoing packets as a stream.
 
 mod address;
@@ -20,23 +20,25 @@ mod frames;
 mod identity;
 mod refusals;
 mod server;
+mod subscribe;
 mod tls;
 mod waker;
 
 pub use address::Options;
 pub(crate) use address::is_valid;
 pub use ask_client::AskClient;
-pub use calls::Answering;
+pub use calls::{Answering, Asks, Subscribing};
 pub use client::connect;
 pub use identity::Identity;
 pub use refusals::Refused;
 pub use server::{Bound, listen};
 pub use tls::TlsFiles;
 
-/// The gRPC service of a node, its method that carries a link, and the one that asks for a client that is no node.
+/// The gRPC service of a node, its method that carries a link, and those that ask for a client that is no node.
 const SERVICE: &str = "actorbridge.v1.Bridge";
 const LINK_PATH: &str = "/actorbridge.v1.Bridge/Link";
 const ASK_PATH: &str = "/actorbridge.v1.Bridge/Ask";
+const SUBSCRIBE_PATH: &str = "/actorbridge.v1.Bridge/Subscribe";
 /// HTTP/2 windows: a stream's must exceed the largest frame, and small unread frames must not end the connection
 /// (`too_many_data_frames` with h2's default windows).
 const STREAM_WINDOW: u32 = 4 << 20;

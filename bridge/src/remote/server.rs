@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::{TcpListener, UnixListener};
@@ -19,12 +18,13 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::address::{Address, Options};
-use super::calls::{Answering, AskMethod, Held, HeldService, tell_health};
+use super::calls::{AskMethod, Asks, Held, HeldService, tell_health};
 use super::codec::RawCodec;
 use super::conn::{Listener, MAX_LINKS, Peer};
 use super::frames::{Frames, read};
 use super::refusals::{Refusals, Refused};
-use super::{ASK_PATH, CONNECTION_WINDOW, LINK_PATH, SERVICE, STREAM_WINDOW};
+use super::subscribe::SubscribeMethod;
+use super::{ASK_PATH, CONNECTION_WINDOW, LINK_PATH, SERVICE, STREAM_WINDOW, SUBSCRIBE_PATH};
 use crate::door::LinkEnd;
 use actorbridge_proto::packet::MAX_FRAME_BYTES;
 
@@ -37,8 +37,8 @@ pub struct Bound {
     pub task: JoinHandle<()>,
 }
 
-/// Listens at `address`; `accept` makes the node's end of each link that is dialled, `ask` asks with a complete envelope for a
-/// client that is no node, and in a time if there is one, and returns that of the reply. `refused` is told of connections
+/// Listens at `address`; `accept` makes the node's end of each link that is dialled, `asks` asks for
+/// clients that are no nodes. `refused` is told of connections
 /// that become none. Ends when `until` is cancelled.
 ///
 /// A Unix socket that nobody listens on any more is replaced; its file is removed at the end.
@@ -48,18 +48,18 @@ pub struct Bound {
 pub async fn listen<A, Q>(
     address: &str,
     accept: A,
-    ask: Q,
+    asks: Q,
     refused: impl Refused,
     until: CancellationToken,
     options: &Options,
 ) -> Result<Bound, String>
 where
     A: Fn() -> Arc<LinkEnd> + Clone + Send + Sync + 'static,
-    Q: Fn(Bytes, Option<Duration>) -> Answering + Clone + Send + Sync + 'static,
+    Q: Asks,
 {
     let service = BridgeService {
         accept,
-        ask,
+        asks,
         frame_limit: options.frame_limit(),
     };
     let (reporter, health) = tonic_health::server::health_reporter();
@@ -147,7 +147,7 @@ impl Drop for SocketFile {
 #[derive(Clone)]
 struct BridgeService<A, Q> {
     accept: A,
-    ask: Q,
+    asks: Q,
     frame_limit: usize,
 }
 
@@ -158,7 +158,7 @@ impl<A, Q> NamedService for BridgeService<A, Q> {
 impl<A, Q> tower::Service<http::Request<Body>> for BridgeService<A, Q>
 where
     A: Fn() -> Arc<LinkEnd> + Clone + Send + Sync + 'static,
-    Q: Fn(Bytes, Option<Duration>) -> Answering + Clone + Send + Sync + 'static,
+    Q: Asks,
 {
     type Response = http::Response<Body>;
     type Error = Infallible;
@@ -180,7 +180,12 @@ where
                 }
                 ASK_PATH => {
                     let _held = peer.as_ref().map(Held::new);
-                    Ok(taking(MAX_FRAME_BYTES).unary(AskMethod(service.ask), request).await)
+                    Ok(taking(MAX_FRAME_BYTES).unary(AskMethod(service.asks), request).await)
+                }
+                SUBSCRIBE_PATH => {
+                    let (asks, held) = (service.asks, peer.as_ref().map(Held::new));
+                    let method = SubscribeMethod { asks, held };
+                    Ok(taking(MAX_FRAME_BYTES).server_streaming(method, request).await)
                 }
                 path => Ok(Status::unimplemented(format!("this node has no method {path}")).into_http()),
             }

@@ -1300,6 +1300,80 @@ func (x *OwnerSwapReply) GetCode() Code {
 	return Code_CODE_OK
 }
 
+// Tells a node how many events one of its actors may send to an asker. A tell, of the asker's node; it counts for events that go
+// by the link that it came by.
+type EventCredit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The ask's.
+	Correlation uint64 `protobuf:"varint,1,opt,name=correlation,proto3" json:"correlation,omitempty"`
+	// How many events may have been sent in all. It only rises; 32 are allowed before it is told.
+	Upto uint64 `protobuf:"varint,2,opt,name=upto,proto3" json:"upto,omitempty"`
+	// The asker waits for no events any more.
+	Over bool `protobuf:"varint,3,opt,name=over,proto3" json:"over,omitempty"`
+	// The asker waits for the reply alone: its events need not be sent.
+	Unread        bool `protobuf:"varint,4,opt,name=unread,proto3" json:"unread,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventCredit) Reset() {
+	*x = EventCredit{}
+	mi := &file_actorbridge_v1_system_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventCredit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventCredit) ProtoMessage() {}
+
+func (x *EventCredit) ProtoReflect() protoreflect.Message {
+	mi := &file_actorbridge_v1_system_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventCredit.ProtoReflect.Descriptor instead.
+func (*EventCredit) Descriptor() ([]byte, []int) {
+	return file_actorbridge_v1_system_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *EventCredit) GetCorrelation() uint64 {
+	if x != nil {
+		return x.Correlation
+	}
+	return 0
+}
+
+func (x *EventCredit) GetUpto() uint64 {
+	if x != nil {
+		return x.Upto
+	}
+	return 0
+}
+
+func (x *EventCredit) GetOver() bool {
+	if x != nil {
+		return x.Over
+	}
+	return false
+}
+
+func (x *EventCredit) GetUnread() bool {
+	if x != nil {
+		return x.Unread
+	}
+	return false
+}
+
 var File_actorbridge_v1_system_proto protoreflect.FileDescriptor
 
 const file_actorbridge_v1_system_proto_rawDesc = "" +
@@ -1393,7 +1467,12 @@ const file_actorbridge_v1_system_proto_rawDesc = "" +
 	"\aswapped\x18\x01 \x01(\bR\aswapped\x12\x14\n" +
 	"\x05owner\x18\x02 \x01(\tR\x05owner\x12\x14\n" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12(\n" +
-	"\x04code\x18\x04 \x01(\x0e2\x14.actorbridge.v1.CodeR\x04code*h\n" +
+	"\x04code\x18\x04 \x01(\x0e2\x14.actorbridge.v1.CodeR\x04code\"o\n" +
+	"\vEventCredit\x12 \n" +
+	"\vcorrelation\x18\x01 \x01(\x04R\vcorrelation\x12\x12\n" +
+	"\x04upto\x18\x02 \x01(\x04R\x04upto\x12\x12\n" +
+	"\x04over\x18\x03 \x01(\bR\x04over\x12\x16\n" +
+	"\x06unread\x18\x04 \x01(\bR\x06unread*h\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rPHASE_RUNNING\x10\x01\x12\x12\n" +
@@ -1415,7 +1494,7 @@ func file_actorbridge_v1_system_proto_rawDescGZIP() []byte {
 }
 
 var file_actorbridge_v1_system_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_actorbridge_v1_system_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_actorbridge_v1_system_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_actorbridge_v1_system_proto_goTypes = []any{
 	(Phase)(0),               // 0: actorbridge.v1.Phase
 	(*SpawnRequest)(nil),     // 1: actorbridge.v1.SpawnRequest
@@ -1437,13 +1516,14 @@ var file_actorbridge_v1_system_proto_goTypes = []any{
 	(*MoveToReply)(nil),      // 17: actorbridge.v1.MoveToReply
 	(*OwnerSwapRequest)(nil), // 18: actorbridge.v1.OwnerSwapRequest
 	(*OwnerSwapReply)(nil),   // 19: actorbridge.v1.OwnerSwapReply
-	(Code)(0),                // 20: actorbridge.v1.Code
+	(*EventCredit)(nil),      // 20: actorbridge.v1.EventCredit
+	(Code)(0),                // 21: actorbridge.v1.Code
 }
 var file_actorbridge_v1_system_proto_depIdxs = []int32{
 	7,  // 0: actorbridge.v1.ListReply.actors:type_name -> actorbridge.v1.ActorInfo
 	0,  // 1: actorbridge.v1.ActorInfo.phase:type_name -> actorbridge.v1.Phase
 	14, // 2: actorbridge.v1.SnapshotReply.info:type_name -> actorbridge.v1.SnapshotInfo
-	20, // 3: actorbridge.v1.OwnerSwapReply.code:type_name -> actorbridge.v1.Code
+	21, // 3: actorbridge.v1.OwnerSwapReply.code:type_name -> actorbridge.v1.Code
 	4,  // [4:4] is the sub-list for method output_type
 	4,  // [4:4] is the sub-list for method input_type
 	4,  // [4:4] is the sub-list for extension type_name
@@ -1463,7 +1543,7 @@ func file_actorbridge_v1_system_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actorbridge_v1_system_proto_rawDesc), len(file_actorbridge_v1_system_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   19,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
