@@ -32,7 +32,7 @@ impl Side {
             incarnation: 1,
             link_epoch: 1,
             protocol: PROTOCOL,
-            capabilities: Vec::new(),
+            capabilities: vec![v1::Capability::Fragments as u32],
             required: Vec::new(),
             limits,
             software: String::new(),
@@ -55,7 +55,7 @@ impl Side {
         let packet = self.link.poll(0, &mut actions);
         for action in actions {
             match action {
-                Action::Room => {}
+                Action::Room | Action::Credit { .. } => {}
                 Action::Down { .. } => assert!(self.draining, "only a drain ends in a poll"),
                 other => panic!("a poll says {other:?}"),
             }
@@ -71,6 +71,8 @@ pub fn run(data: &[u8]) {
     let small = |input: &mut Input<'_>| v1::Limits {
         max_flows: u32::from(input.below(4)),
         initial_credit: u32::from(input.below(4)),
+        inline_bytes: [0, 100][usize::from(input.below(2))],
+        assembly_bytes: [0, 150_000][usize::from(input.below(2))],
         ..Default::default()
     };
     let mut sides = [
@@ -134,10 +136,10 @@ fn step(sides: &mut [Side; 2], i: usize, input: &mut Input<'_>) {
         2..=5 => {
             let kind = [Kind::Tell, Kind::Event][usize::from(input.below(2))];
             let what = writer::what(kind, ["x.Y", "x.Z"][usize::from(input.below(2))], 1, 1);
-            let size = if input.below(16) == 0 {
-                60_000
-            } else {
-                usize::from(input.byte())
+            let size = match input.below(16) {
+                0 => 60_000,
+                1 => 100_000,
+                _ => usize::from(input.byte()),
             };
             let body = writer::body(writer::BodyFields::default(), &vec![7; size]);
             if let Send::Queued(seq) = side.link.send(flow, &what, None, 0, &body) {
@@ -173,7 +175,7 @@ fn step(sides: &mut [Side; 2], i: usize, input: &mut Input<'_>) {
             .reset(flow, [Code::Stopped, Code::Moved][usize::from(input.below(2))], None),
         13 => side.link.close(flow),
         14 => {
-            side.link.cancel(flow, input.number());
+            side.link.cancel(flow, input.number(), &mut Vec::new());
             let _ = side.link.send_move(v1::Move {
                 actor: "ab:///t".into(),
                 epoch: 2,
@@ -217,6 +219,12 @@ fn carry(sides: &mut [Side; 2], from: usize) {
                 receiver.inbound.get_mut(&delivery.flow).expect("open").0 = delivery.seq;
             }
             Action::Closed { flow, .. } => drop(receiver.inbound.remove(&flow)),
+            // Its sender has given it up: what was sent before it has come.
+            Action::BadItem { flow, seq, refusal, .. } if refusal.code == Code::Cancelled => {
+                let next = sender.sent.get_mut(&flow).and_then(VecDeque::pop_front);
+                assert_eq!(next, Some(seq), "flow {flow}");
+                receiver.inbound.get_mut(&flow).expect("open").0 = seq;
+            }
             Action::BadItem { refusal, .. } => panic!("an honest item is refused: {refusal}"),
             Action::Down { status, detail, .. } => {
                 assert_eq!(status, v1::Status::LinkDown, "{detail}");

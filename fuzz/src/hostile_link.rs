@@ -37,9 +37,9 @@ pub fn run(data: &[u8]) {
         incarnation: 1,
         link_epoch: 1,
         protocol: PROTOCOL,
-        capabilities: vec![4],
+        capabilities: vec![3, 4],
         required: Vec::new(),
-        limits: v1::Limits::default(),
+        limits: own_limits(&mut input),
         software: String::new(),
         types: Vec::new(),
     };
@@ -94,15 +94,20 @@ impl Test {
             }
             12 => {
                 let who = writer::who("", "ab:///x", "");
-                let opened = self.link.open(input.number(), &who.bytes, input.number(), BindingNumber::FIRST);
+                let opened = self
+                    .link
+                    .open(input.number(), &who.bytes, input.number(), BindingNumber::FIRST);
                 assert!(opened.is_err() || self.up && !self.over);
             }
             13 => {
-                let body = Bytes::copy_from_slice(input.bytes(40));
+                let body = match input.below(8) {
+                    0 => Bytes::from(vec![7; 70_000]),
+                    _ => Bytes::copy_from_slice(input.bytes(40)),
+                };
                 let flow = input.small();
                 let sent = self.link.send(flow, &what(input), Some(input.number()), 0, &body);
                 assert!(!matches!(sent, Send::Queued(_)) || self.up && !self.over);
-                self.link.cancel(flow, input.number());
+                self.link.cancel(flow, input.number(), &mut Vec::new());
             }
             14 => {
                 let outcome = v1::Outcome {
@@ -228,6 +233,43 @@ impl Test {
     }
 }
 
+/// The usual ones, or so little that large messages fit into the input.
+fn own_limits(input: &mut Input<'_>) -> v1::Limits {
+    match input.below(2) {
+        0 => v1::Limits::default(),
+        _ => v1::Limits {
+            inline_bytes: 40,
+            max_message_bytes: 200,
+            assembly_bytes: 400,
+            ..Default::default()
+        },
+    }
+}
+
+/// Often what follows a part that came before.
+fn fragment(input: &mut Input<'_>) -> v1::Fragment {
+    let data = match input.below(3) {
+        0 => writer::body(writer::BodyFields::default(), input.bytes(60)),
+        _ => Bytes::copy_from_slice(input.bytes(60)),
+    };
+    let (total, offset) = match input.below(4) {
+        0 => (input.number(), input.number()),
+        1 => (data.len() as u64, 0),
+        2 => (120, 0),
+        _ => (120, 120 - data.len().min(120) as u64),
+    };
+    v1::Fragment {
+        flow: u32::from(input.below(4)),
+        seq: u64::from(input.below(16)),
+        offset,
+        total,
+        data,
+        r#type: u32::from(input.below(3)),
+        hops: u32::from(input.below(10)),
+        ..Default::default()
+    }
+}
+
 fn limits(input: &mut Input<'_>) -> Option<v1::Limits> {
     (input.below(4) == 0).then(|| v1::Limits {
         max_frame_bytes: [0, 16 << 10, 144 << 10, 4 << 20, u32::MAX][usize::from(input.below(5))],
@@ -245,7 +287,7 @@ fn hello(input: &mut Input<'_>) -> v1::Hello {
         min_protocol: input.below(3).into(),
         max_protocol: input.below(3).into(),
         node: "peer".into(),
-        capabilities: vec![4],
+        capabilities: vec![u32::from(input.below(2)) + 3, 4],
         required: (0..input.below(2)).map(|_| input.small()).collect(),
         limits: limits(input),
         ..Default::default()
@@ -256,7 +298,7 @@ fn welcome(input: &mut Input<'_>) -> v1::Welcome {
     v1::Welcome {
         protocol: input.below(3).into(),
         node: "peer".into(),
-        capabilities: vec![4],
+        capabilities: vec![u32::from(input.below(2)) + 3, 4],
         limits: limits(input),
         ..Default::default()
     }
@@ -281,7 +323,8 @@ fn who(input: &mut Input<'_>) -> Who {
 fn head(input: &mut Input<'_>) -> v1::Frame {
     let mut head = v1::Frame::default();
     for _ in 0..=input.below(4) {
-        match input.below(12) {
+        match input.below(14) {
+            12 | 13 => head.fragment.push(fragment(input)),
             0..=2 => head.open.push(open(input)),
             3 => head.r#type.push(v1::TypeDef {
                 id: input.small(),

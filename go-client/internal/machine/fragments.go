@@ -92,7 +92,7 @@ type largeOut struct {
 	wanted uint64
 }
 
-func fits(held, more, limit uint64) bool { return held == 0 || held+more <= limit }
+func fits(held, more, limit uint64) bool { return held == 0 || more <= limit && held+more <= limit }
 
 // isReady says whether it may send, as far as is known.
 func (f *outFlow) isReady(share uint64) bool {
@@ -281,6 +281,20 @@ func (l *Link) giveUp(flow uint32, seq uint64) bool {
 	out.large.unprocessed -= bytes
 	l.leaving.unprocessed -= bytes
 	return true
+}
+
+// forgetLarge: the binding of a flow is over, whatever the peer has had of it.
+func (l *Link) forgetLarge(flow uint32, out *outFlow) {
+	l.largeProcessed(out, math.MaxUint64)
+	if out.large.sending {
+		isIts := func(t *transfer) bool { return t != nil && t.flow == flow }
+		l.leaving.transfers = slices.DeleteFunc(l.leaving.transfers, isIts)
+		for i := l.queue.len() - 1; i >= 0; i-- {
+			if isIts(l.queue.at(i).large) {
+				l.queue.removeAt(i)
+			}
+		}
+	}
 }
 
 // largeProcessed: the peer has processed a flow's messages up to this one.

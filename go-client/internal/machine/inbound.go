@@ -100,6 +100,9 @@ func (l *Link) receiveUp(head *pb.Frame, out []Action) (_ []Action, err error) {
 	if out, err = l.onFragments(head.Fragment, out); err != nil {
 		return out, err
 	}
+	if err = l.readsOutcomes(); err != nil {
+		return out, err
+	}
 	if l.controls > MaxControls {
 		l.refusedFor = pb.RefusalReason_REFUSAL_REASON_NEVER_READS
 		return out, fmt.Errorf("more than %d answers wait; the peer binds streams and does not read", MaxControls)
@@ -258,7 +261,7 @@ func (l *Link) onReset(reset *pb.StreamReset, out []Action) []Action {
 		})
 	}
 	if code == pb.Code_CODE_OK {
-		l.largeProcessed(sent, math.MaxUint64)
+		l.forgetLarge(flow, sent)
 		out = l.largeRoom(flow, sent, out)
 		l.flows[flow-1] = nil
 		l.free = append(l.free, flow)
@@ -326,11 +329,16 @@ func (l *Link) receiveRun(run *wire.Run, out []Action) ([]Action, error) {
 			out = append(out, Action{Kind: ActionDeliver, Delivery: d})
 		}
 	}
-	if l.outcomes > MaxOutcomes {
-		l.refusedFor = pb.RefusalReason_REFUSAL_REASON_NEVER_READS
-		return out, fmt.Errorf("more than %d refusals wait; the peer sends and does not read", MaxOutcomes)
+	return out, l.readsOutcomes()
+}
+
+// readsOutcomes fails if the peer does not read what is said of its messages.
+func (l *Link) readsOutcomes() error {
+	if l.outcomes <= MaxOutcomes {
+		return nil
 	}
-	return out, nil
+	l.refusedFor = pb.RefusalReason_REFUSAL_REASON_NEVER_READS
+	return fmt.Errorf("more than %d refusals wait; the peer sends and does not read", MaxOutcomes)
 }
 
 // check checks one item, of at most so many bytes with its prefixes, and fills in what its bytes say. In is nil for an item outside any

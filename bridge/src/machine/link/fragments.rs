@@ -113,7 +113,7 @@ fn trim(messages: &mut VecDeque<(u64, u64)>, sum: &mut u64, processed: u64) -> u
 }
 
 fn fits(held: u64, more: u64, limit: u64) -> bool {
-    held == 0 || held + more <= limit
+    held == 0 || held.saturating_add(more) <= limit
 }
 
 impl OutFlow {
@@ -336,6 +336,15 @@ impl Link {
         found
     }
 
+    /// The binding of a flow is over, whatever the peer has had of it.
+    pub(super) fn forget_large(&mut self, flow: u32) {
+        self.large_processed(flow, u64::MAX);
+        if self.flow_mut(flow).is_some_and(|out| out.large.sending) {
+            self.leaving.transfers.retain(|t| t.flow != flow);
+            self.queue.retain(|q| !matches!(q, Queued::Large(t) if t.flow == flow));
+        }
+    }
+
     /// The peer has processed a flow's messages up to this one.
     pub(super) fn large_processed(&mut self, flow: u32, processed: u64) {
         if let Some(out) = self.flow_mut(flow) {
@@ -460,7 +469,10 @@ impl Link {
     /// Why a message of a flow cannot come, by its first part.
     fn refusal_of(&self, inbound: &InFlow, part: &v1::Fragment) -> Option<Refusal> {
         let limits = self.limits();
-        let (size, limit) = (part.total + inbound.who_len as u64, largest(&limits, true));
+        let (size, limit) = (
+            part.total.saturating_add(inbound.who_len as u64),
+            largest(&limits, true),
+        );
         let (code, detail) = if part.seq > inbound.credit {
             (Code::MailboxFull, inbound.beyond_credit(part.flow, part.seq))
         } else if size > limit {

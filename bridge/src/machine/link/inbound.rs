@@ -80,6 +80,7 @@ impl Link {
             self.on_goodbye(goodbye, out);
         }
         self.on_fragments(head.fragment, out)?;
+        self.reads_outcomes()?;
         if self.controls > MAX_CONTROLS {
             self.refused_for = Some(RefusalReason::NeverReads);
             return Err(format!(
@@ -264,7 +265,7 @@ impl Link {
                 moved,
             });
         } else if code == Code::Ok {
-            self.large_processed(flow, u64::MAX);
+            self.forget_large(flow);
             self.large_room(flow, out);
             self.flows[flow as usize - 1] = None;
             self.free.push(flow);
@@ -349,13 +350,18 @@ impl Link {
                 Err(refusal) => self.refuse_item(flow, seq, refusal, item, out),
             }
         }
-        if self.outcomes > MAX_OUTCOMES {
-            self.refused_for = Some(RefusalReason::NeverReads);
-            return Err(format!(
-                "more than {MAX_OUTCOMES} refusals wait; the peer sends and does not read"
-            ));
+        self.reads_outcomes()
+    }
+
+    /// Does the peer read what is said of its messages?
+    fn reads_outcomes(&mut self) -> Result<(), String> {
+        if self.outcomes <= MAX_OUTCOMES {
+            return Ok(());
         }
-        Ok(())
+        self.refused_for = Some(RefusalReason::NeverReads);
+        Err(format!(
+            "more than {MAX_OUTCOMES} refusals wait; the peer sends and does not read"
+        ))
     }
 
     /// Checks one item, of at most so many bytes with its prefixes. `None` = a duplicate, dropped.
