@@ -34,13 +34,15 @@ const (
 
 // transfer is a message that leaves in parts.
 type transfer struct {
-	flow     uint32
-	seq      uint64 // off-stream it is numbered when its first part leaves
-	typeID   uint32
-	hops     uint32
-	deadline Millis
-	body     []byte
-	offset   int // how much of it has left
+	flow uint32
+	seq  uint64 // off-stream it is numbered when its first part leaves
+	// correlation is of an answer: those of one ask keep their order.
+	correlation uint64
+	typeID      uint32
+	hops        uint32
+	deadline    Millis
+	body        []byte
+	offset      int // how much of it has left
 }
 
 func (t *transfer) total() uint64 { return uint64(len(t.body)) }
@@ -65,6 +67,18 @@ type leavingLarge struct {
 	begun, answers uint64
 	// lastNumber is the number of the last off-stream message.
 	lastNumber uint64
+	// behind has, by the correlation of an answer that waits or has left in part, those that follow it.
+	behind map[uint64][]*transfer
+}
+
+// isBehind says whether an answer of this body follows one that has not left.
+func (l *leavingLarge) isBehind(body []byte) bool {
+	if len(l.behind) == 0 {
+		return false
+	}
+	_, correlation := wire.Peek(body)
+	_, isBehind := l.behind[correlation]
+	return isBehind
 }
 
 // sizedSeq is a large message of a flow.
@@ -140,7 +154,11 @@ func (l *Link) share() uint64 { return l.peerLimits.AssemblyBytes / flowShare }
 // transfer is a message that is to leave in parts.
 func (l *Link) transfer(flow uint32, what *wire.What, deadline Millis, hops uint32, body []byte) *transfer {
 	typeID, body := l.typed(what, body)
-	return &transfer{flow: flow, typeID: typeID, hops: hops, deadline: deadline, body: body}
+	t := &transfer{flow: flow, typeID: typeID, hops: hops, deadline: deadline, body: body}
+	if flow == 0 && hops == 0 {
+		_, t.correlation = wire.Peek(body)
+	}
+	return t
 }
 
 // sendLarge queues a message of a flow that has credit.
@@ -170,6 +188,16 @@ func (l *Link) forwardLarge(t *transfer) Sent {
 		return Sent{Result: SendNoRoom}
 	}
 	l.leaving.answers += t.total()
+	if t.correlation != 0 {
+		if behind, waits := l.leaving.behind[t.correlation]; waits {
+			l.leaving.behind[t.correlation] = append(behind, t)
+			return Sent{Result: SendQueued}
+		}
+		if l.leaving.behind == nil {
+			l.leaving.behind = make(map[uint64][]*transfer)
+		}
+		l.leaving.behind[t.correlation] = nil
+	}
 	l.queue.push(queued{large: t})
 	return Sent{Result: SendQueued}
 }
@@ -210,8 +238,21 @@ func (l *Link) addPart(t *transfer, most int, now Millis, size *int) bool {
 	if ended && t.flow == 0 {
 		l.leaving.begun -= t.total()
 		l.leaving.answers -= t.total()
+		l.nextAnswer(t.correlation)
 	}
 	return ended
+}
+
+// nextAnswer: the next answer of an ask begins behind this packet.
+func (l *Link) nextAnswer(correlation uint64) {
+	behind, waits := l.leaving.behind[correlation]
+	switch {
+	case len(behind) > 0:
+		l.leaving.starting = append(l.leaving.starting, behind[0])
+		l.leaving.behind[correlation] = behind[1:]
+	case waits:
+		delete(l.leaving.behind, correlation)
+	}
 }
 
 // addFragments fills the packet with parts of what is on its way, which takes turns.
@@ -236,7 +277,8 @@ func (l *Link) addFragments(size int, now Millis, runs []wire.Run) {
 			l.leaving.transfers = append(l.leaving.transfers, t)
 		}
 	}
-	l.leaving.transfers = append(l.leaving.transfers, starting...)
+	l.leaving.transfers = append(append(l.leaving.transfers, starting...), l.leaving.starting...)
+	l.leaving.starting = nil
 }
 
 // noteFragments: messages of flows have left whole. What waited for them may follow.

@@ -199,7 +199,7 @@ func (l *Link) StateAtOnce(flow uint32, credit uint64) bool {
 func (l *Link) AnswerAtOnce(what *wire.What, size int) (typeID uint32, ok bool) {
 	typeID, ok = l.typeAtOnce(what)
 	size += len(what.Bytes)
-	return typeID, ok && !l.isLarge(size) && l.refusal(what, size) == nil
+	return typeID, ok && len(l.leaving.behind) == 0 && !l.isLarge(size) && l.refusal(what, size) == nil
 }
 
 // typeAtOnce is the number of a what that the peer knows.
@@ -261,7 +261,7 @@ func (l *Link) Forward(what *wire.What, deadline Millis, hops uint32, body []byt
 	if refused := l.refusal(what, len(what.Bytes)+len(body)); refused != nil {
 		return Sent{Result: SendRefused, Refusal: refused}
 	}
-	if l.isLarge(len(what.Bytes) + len(body)) {
+	if l.isLarge(len(what.Bytes)+len(body)) || hops == 0 && l.leaving.isBehind(body) { // answers of one ask keep their order
 		return l.forwardLarge(l.transfer(0, what, deadline, hops, body))
 	}
 	if l.queuedBytes+len(body)+itemOverhead > MaxQueuedAnswers {

@@ -4,10 +4,11 @@
 //! on. What the peer has not processed of all flows' is bounded by its `assembly_bytes`, of one flow by a share of that or one
 //! message. Answers need no credit, so theirs is another account: that of those which have begun to leave.
 
+use super::inbound::peek;
 use super::poll::HEAD_ITEM;
 use super::{
-    Action, BTreeMap, Bytes, Code, InFlow, Item, Link, Millis, OutFlow, PACKET_BYTES, Packet, Phase, Queued, Refusal,
-    Send, VecDeque, ttl_ms, v1,
+    Action, BTreeMap, Bytes, Code, HashMap, InFlow, Item, Link, Millis, OutFlow, PACKET_BYTES, Packet, Phase, Queued,
+    Refusal, Send, VecDeque, ttl_ms, v1,
 };
 
 /// What an envelope may take beside its payload, whose bytes alone `Limits.max_message_bytes` counts.
@@ -29,6 +30,8 @@ pub(super) struct Transfer {
     pub flow: u32,
     /// Off-stream it is numbered when its first part leaves.
     pub seq: u64,
+    /// Of an answer: those of one ask keep their order.
+    pub correlation: u64,
     pub type_id: u32,
     pub hops: u32,
     pub deadline: Option<Millis>,
@@ -76,11 +79,23 @@ pub(super) struct Leaving {
     answers: u64,
     /// The number of the last off-stream message.
     last_number: u64,
+    /// By the correlation of an answer that waits or has left in part: those that follow it.
+    behind: HashMap<u64, VecDeque<Transfer>>,
 }
 
 impl Leaving {
     pub(super) fn is_empty(&self) -> bool {
         self.transfers.is_empty()
+    }
+
+    /// Does an answer of this body follow one that has not left?
+    pub(super) fn is_behind(&self, body: &[u8]) -> bool {
+        !self.behind.is_empty() && self.behind.contains_key(&peek(body).1)
+    }
+
+    /// Do answers follow those that have not left?
+    pub(super) fn holds_answers(&self) -> bool {
+        !self.behind.is_empty()
     }
 }
 
@@ -212,6 +227,13 @@ impl Link {
             return Send::NoRoom;
         }
         self.leaving.answers += total;
+        if transfer.correlation != 0 {
+            if let Some(behind) = self.leaving.behind.get_mut(&transfer.correlation) {
+                behind.push_back(transfer);
+                return Send::Queued(0);
+            }
+            self.leaving.behind.insert(transfer.correlation, VecDeque::new());
+        }
         self.queue.push_back(Queued::Large(transfer));
         Send::Queued(0)
     }
@@ -264,8 +286,19 @@ impl Link {
         if ended && transfer.flow == 0 {
             self.leaving.begun -= transfer.total();
             self.leaving.answers -= transfer.total();
+            self.next_answer(transfer.correlation);
         }
         ended
+    }
+
+    /// The next answer of an ask begins behind this packet.
+    fn next_answer(&mut self, correlation: u64) {
+        if let Some(behind) = self.leaving.behind.get_mut(&correlation) {
+            match behind.pop_front() {
+                Some(next) => self.leaving.starting.push(next),
+                None => drop(self.leaving.behind.remove(&correlation)),
+            }
+        }
     }
 
     /// How much of a packet is kept for fragments.
@@ -302,6 +335,8 @@ impl Link {
             }
         }
         self.leaving.transfers.extend(later);
+        let next = std::mem::take(&mut self.leaving.starting);
+        self.leaving.transfers.extend(next);
     }
 
     /// A message of a flow has left whole: what waited for it may follow.

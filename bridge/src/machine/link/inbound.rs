@@ -488,7 +488,7 @@ impl InFlow {
 }
 
 /// Kind and correlation of a body that may be damaged.
-fn peek(body: &[u8]) -> (u64, u64) {
+pub(super) fn peek(body: &[u8]) -> (u64, u64) {
     let (mut kind, mut correlation) = (0, 0);
     let mut fields = actorbridge_proto::wire::Fields::new(body);
     while let Ok(Some(field)) = fields.next_field() {

@@ -1,5 +1,6 @@
 //! What leaves: bindings, items, states, and the packets made of them.
 
+use super::inbound::peek;
 use super::{
     Action, BindingNumber, Bytes, Code, Item, LargeOut, Link, MAX_QUEUED_ANSWERS, MAX_QUEUED_BYTES, MAX_SEQ, MAX_TYPES,
     MAX_WHO_BYTES, MAX_WINDOW, Millis, OutFlow, Queued, Refusal, Transfer, VecDeque, What, short, v1,
@@ -191,6 +192,9 @@ impl Link {
     /// As [`Link::send_at_once`], outside any stream.
     pub fn answer_at_once(&mut self, what: &What, size: usize) -> Option<u32> {
         let type_id = self.type_at_once(what)?;
+        if self.leaving.holds_answers() {
+            return None;
+        }
         let size = what.bytes.len() + size;
         let refused = self.is_large(size) || self.refusal(what, size).is_some();
         (!refused).then_some(type_id)
@@ -226,7 +230,8 @@ impl Link {
         if let Some(no) = self.refusal(what, what.bytes.len() + body.len()) {
             return no;
         }
-        if self.is_large(what.bytes.len() + body.len()) {
+        // Answers of one ask keep their order.
+        if self.is_large(what.bytes.len() + body.len()) || hops == 0 && self.leaving.is_behind(body) {
             let transfer = self.transfer(0, what, deadline, hops, body);
             return self.forward_large(transfer);
         }
@@ -263,6 +268,7 @@ impl Link {
         Transfer {
             flow,
             seq: 0,
+            correlation: if flow == 0 && hops == 0 { peek(&body).1 } else { 0 },
             type_id,
             hops,
             deadline,

@@ -142,6 +142,23 @@ fn leave() -> Scene {
     s.polls(6);
 
     s.large_dialer(
+        "What follows a large answer of the same ask leaves behind it, and of another ask before it.",
+        Limits::default(),
+    );
+    let answer = |correlation: u64, size: usize| quote(&ask(correlation, &"z".repeat(size)));
+    for (correlation, size) in [
+        (1_048_577, 90_000),
+        (1_048_577, 10),
+        (1_048_578, 10),
+        (1_048_577, 70_000),
+        (1_048_577, 5),
+    ] {
+        let body = answer(correlation, size);
+        s.event(format!("send_off_stream kind=5 type=\"t\" body={body}"));
+    }
+    s.polls(6);
+
+    s.large_dialer(
         "A binding is closed when all has left; the end of the link waits too.",
         Limits::default(),
     );
