@@ -42,7 +42,7 @@ func batch(flights int) *codecpb.Flights {
 	return batch
 }
 
-// Of are the cases door_tell_DOOR_MESSAGE_CODEC and door_ask_DOOR_MESSAGE_CODEC between a node and an actor in Rust that
+// Of are the cases door_tell_DOOR_MESSAGE_CODEC and door_ask_DOOR_MESSAGE_CODEC, and with raw_CODEC for CODEC the same bytes without it, between a node and an actor in Rust that
 // counts. The messages are a flight, and batches of about 1 KiB and 16 KiB.
 func Of(ctx context.Context, node *ab.Node, door, actor string) ([]meter.Case, error) {
 	f := &flights{node: node, at: node.RefAt(actor)}
@@ -66,19 +66,14 @@ type flights struct {
 }
 
 func casesOf[M proto.Message](f *flights, name string, message M) ([]meter.Case, error) {
-	encoded, err := proto.Marshal(message)
-	if err != nil {
-		return nil, err
-	}
-	cases := []meter.Case{
-		f.tell(name+"_raw", func(ctx context.Context) error { return f.node.TellRaw(ctx, f.at, raw, encoded) }),
-		ask(name+"_raw", len(encoded), func(ctx context.Context) (int, error) {
-			back, err := f.node.AskRaw(ctx, f.at, raw, encoded)
-			return len(back), err
-		}),
-	}
+	var cases []meter.Case
 	for codec, by := range codecs {
 		to := f.at.Using(by)
+		encoded, err := by.Marshal(message)
+		if err != nil {
+			return nil, err
+		}
+		cases = append(cases, f.rawly(name+"_raw_"+codec, encoded)...)
 		cases = append(cases,
 			f.tell(name+"_"+codec, func(ctx context.Context) error { return f.node.Tell(ctx, to, message) }),
 			ask(name+"_"+codec, fields(message), func(ctx context.Context) (int, error) {
@@ -90,6 +85,17 @@ func casesOf[M proto.Message](f *flights, name string, message M) ([]meter.Case,
 			}))
 	}
 	return cases, nil
+}
+
+// rawly sends bytes as they are.
+func (f *flights) rawly(name string, payload []byte) []meter.Case {
+	return []meter.Case{
+		f.tell(name, func(ctx context.Context) error { return f.node.TellRaw(ctx, f.at, raw, payload) }),
+		ask(name, len(payload), func(ctx context.Context) (int, error) {
+			back, err := f.node.AskRaw(ctx, f.at, raw, payload)
+			return len(back), err
+		}),
+	}
 }
 
 // fields is by what a message that came back is known, at next to no cost: its row, or how many flights it has.
