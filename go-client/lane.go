@@ -298,5 +298,5 @@ func (l *linkEnd) fill() (actions []machine.Action, owners []*bell) {
 			break
 		}
 	}
-	return actions, l.maySend(actions)
+	return actions, l.allMaySend(actions)
 }

@@ -323,7 +323,7 @@ func (l *linkEnd) takePacket() *wire.Packet {
 	l.mu.Lock()
 	packet, actions := l.machine.Poll(l.node.now(), nil)
 	l.carrying = packet != nil
-	owners := l.maySend(actions)
+	owners := l.allMaySend(actions)
 	l.mu.Unlock()
 	ringAll(owners)
 	for _, a := range actions {
@@ -475,7 +475,7 @@ func (l *linkEnd) closeFlow(flow uint32) {
 
 func (l *linkEnd) cancel(flow uint32, seq uint64) {
 	l.mu.Lock()
-	owners := l.maySend(l.machine.Cancel(flow, seq, nil))
+	owners := l.allMaySend(l.machine.Cancel(flow, seq, nil))
 	l.mu.Unlock()
 	ringAll(owners)
 	l.ring()

@@ -36,7 +36,7 @@ func (l *linkEnd) act(a *machine.Action) {
 		l.skipped(a.Flow, a.Seq)
 	case machine.ActionCredit, machine.ActionRoom:
 		l.mu.Lock()
-		owners := l.maySend([]machine.Action{*a})
+		owners := l.maySend(a, nil)
 		l.mu.Unlock()
 		ringAll(owners)
 	case machine.ActionRefused:
@@ -67,20 +67,26 @@ func (l *linkEnd) act(a *machine.Action) {
 	}
 }
 
-// maySend is who may send again, by what the machine says. The caller holds the lock.
-func (l *linkEnd) maySend(actions []machine.Action) (owners []*bell) {
+// allMaySend is who may send again, by what the machine says. The caller holds the lock.
+func (l *linkEnd) allMaySend(actions []machine.Action) (owners []*bell) {
 	for i := range actions {
-		switch a := &actions[i]; a.Kind {
-		case machine.ActionRoom:
-			for _, o := range l.outlets {
-				owners = append(owners, o.owner)
-			}
-		case machine.ActionCredit:
-			delete(l.stalled, a.Flow)
-			l.feed(a.Flow)
-			if o := l.outlets[a.Flow]; o != nil {
-				owners = append(owners, o.owner)
-			}
+		owners = l.maySend(&actions[i], owners)
+	}
+	return owners
+}
+
+// maySend adds who may send again, by an action. The caller holds the lock.
+func (l *linkEnd) maySend(a *machine.Action, owners []*bell) []*bell {
+	switch a.Kind {
+	case machine.ActionRoom:
+		for _, o := range l.outlets {
+			owners = append(owners, o.owner)
+		}
+	case machine.ActionCredit:
+		delete(l.stalled, a.Flow)
+		l.feed(a.Flow)
+		if o := l.outlets[a.Flow]; o != nil {
+			owners = append(owners, o.owner)
 		}
 	}
 	return owners
