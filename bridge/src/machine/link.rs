@@ -9,14 +9,16 @@ use bytes::Bytes;
 
 use super::Millis;
 
+mod assembly;
 mod fragments;
 mod handshake;
 mod inbound;
 mod outbound;
 mod poll;
 
+use assembly::{Coming, LargeIn};
 pub use fragments::{BESIDE_PAYLOAD, MAX_LARGE_ANSWERS};
-use fragments::{Coming, LargeIn, LargeOut, Leaving, Transfer};
+use fragments::{LargeOut, Leaving, Transfer};
 pub use outbound::Send;
 pub use poll::ttl_ms;
 
