@@ -42,42 +42,51 @@ pub(crate) struct Work {
     handled: u32,
 }
 
-pub(crate) async fn run(cell: Arc<Cell>, node: Arc<Inner>) {
-    let (mut actor, begun) = cell.take_actor();
-    let work = Work::new(cell, node);
-    if !begun && let Some(loaded) = actor.take() {
-        actor = begin(&work.cell, &work.node, &work.cx, loaded).await;
+#[allow(clippy::manual_async_fn)] // An async function would have room for its arguments twice.
+pub(crate) fn run(cell: Arc<Cell>, node: Arc<Inner>) -> impl Future<Output = ()> + Send {
+    async move {
+        let (mut actor, begun) = cell.take_actor();
+        let mut work = Work::new(cell, node);
+        if !begun && let Some(loaded) = actor.take() {
+            actor = begin(&work.cell, &work.node, &work.cx, loaded).await;
+        }
+        drive(actor, &mut work).await;
     }
-    drive(actor, work).await;
 }
 
 /// Handles a message that was taken past the mailbox, and ends. What is to be done after that is an activation as usual.
-pub(crate) async fn handle_alone<A: Actor>(mut actor: Box<A>, mut work: Work) {
-    let handled = handle_one(&mut *actor, &mut work).await;
-    if handled.is_err() || work.cx.has_staged() {
-        return work.goes_on(actor, handled);
-    }
-    work.cx.end();
-    if let Some(actor) = work.cell.rest_after(&work.node, work.done.take(), actor) {
-        work.goes_on(actor, handled);
+#[allow(clippy::manual_async_fn)] // An async function would have room for its arguments twice.
+pub(crate) fn handle_alone<A: Actor>(mut actor: Box<A>, mut work: Work) -> impl Future<Output = ()> + Send {
+    async move {
+        let handled = handle_one(&mut *actor, &mut work).await;
+        if handled.is_err() || work.cx.has_staged() {
+            return work.goes_on(actor, handled);
+        }
+        work.cx.end();
+        if let Some(actor) = work.cell.rest_after(&work.node, work.done.take(), actor) {
+            work.goes_on(actor, handled);
+        }
     }
 }
 
 /// Goes on with an activation whose first message was handled elsewhere.
-async fn go_on(actor: Box<dyn DynActor>, mut work: Work, handled: Result<(), End>) {
-    let actor = match handled {
-        Err(End::Panicked(panic, message_type)) => {
-            let _ = catching_now(move || drop(actor));
-            supervise(&work.cell, &work.node, &panic, &message_type).await;
-            work.batch_ends().await;
-            None
-        }
-        _ => Some(actor),
-    };
-    drive(actor, work).await;
+#[allow(clippy::manual_async_fn)] // An async function would have room for its arguments twice.
+fn go_on(actor: Box<dyn DynActor>, mut work: Work, handled: Result<(), End>) -> impl Future<Output = ()> + Send {
+    async move {
+        let actor = match handled {
+            Err(End::Panicked(panic, message_type)) => {
+                let _ = catching_now(move || drop(actor));
+                supervise(&work.cell, &work.node, &panic, &message_type).await;
+                work.batch_ends().await;
+                None
+            }
+            _ => Some(actor),
+        };
+        drive(actor, &mut work).await;
+    }
 }
 
-async fn drive(mut actor: Option<Box<dyn DynActor>>, mut work: Work) {
+async fn drive(mut actor: Option<Box<dyn DynActor>>, work: &mut Work) {
     let (cell, node) = (work.cell.clone(), work.node.clone());
     loop {
         let mut running = match actor.take() {
@@ -90,7 +99,7 @@ async fn drive(mut actor: Option<Box<dyn DynActor>>, mut work: Work) {
                 }
             },
         };
-        let halted = match running.work(&mut work).await {
+        let halted = match running.work(work).await {
             End::Rest => false,
             End::Halt => true,
             End::Panicked(panic, message_type) => {
@@ -361,7 +370,7 @@ async fn supervise(cell: &Arc<Cell>, node: &Arc<Inner>, panic: &Panic, message_t
         return true;
     }
     let (cell, node2) = (cell.clone(), node.clone());
-    let (panics, window) = (restarts + 1, cell.options.window.as_secs_f64());
+    let (panics, window) = (restarts + 1, Duration::from_millis(cell.window).as_secs_f64());
     let why = format!("it stopped after {panics} panics in {window}s: {reason}");
     if cell.begin_stop(Code::Panicked, &why) {
         let task = async move { node2.end_cell(&cell, Duration::from_secs(5)).await };

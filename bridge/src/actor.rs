@@ -142,22 +142,29 @@ impl<A: Actor> DynActor for A {
 
 /// Makes an actor; called again after a panic.
 #[derive(Clone)]
-pub struct Factory {
-    make: Arc<dyn Fn() -> Box<dyn DynActor> + Send + Sync>,
-    pub(crate) protocol: &'static Protocol,
+pub struct Factory(Arc<Make<dyn Fn() -> Box<dyn DynActor> + Send + Sync>>);
+
+struct Make<F: ?Sized> {
+    protocol: Protocol,
+    make: F,
 }
 
 impl Factory {
     /// A factory of a function.
     pub fn new<A: Actor>(make: impl Fn() -> A + Send + Sync + 'static) -> Self {
-        Self {
-            make: Arc::new(move || Box::new(make())),
-            protocol: &A::PROTOCOL,
-        }
+        Self(Arc::new(Make {
+            protocol: A::PROTOCOL,
+            make: move || -> Box<dyn DynActor> { Box::new(make()) },
+        }))
     }
 
     pub(crate) fn make(&self) -> Box<dyn DynActor> {
-        (self.make)()
+        (self.0.make)()
+    }
+
+    /// Of the actors that it makes.
+    pub(crate) fn protocol(&self) -> &Protocol {
+        &self.0.protocol
     }
 }
 

@@ -8,7 +8,6 @@ use std::time::Duration;
 use actorbridge_proto::Who;
 use actorbridge_proto::v1::{self, Code, Phase};
 use bytes::Bytes;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::{DynActor, Factory, Options};
@@ -59,8 +58,6 @@ pub(crate) struct CellState {
     frozen: bool,
     /// Only the owner cell decides where the actor goes on.
     swapping: bool,
-    /// The actor has left for another node.
-    moved: Option<Arc<Forwarder>>,
     /// The actor has come from another node: messages may be forwarded to it.
     arrived: bool,
     pub(crate) epoch: u64,
@@ -68,8 +65,6 @@ pub(crate) struct CellState {
     /// The start hook of `actor` has run.
     begun: bool,
     pub(crate) handled: u64,
-    /// Rings when a message comes, if the activation waits for its outbox.
-    mail: Option<Arc<Notify>>,
     /// The ask that is being handled.
     running: Option<Running>,
     extra: Option<Box<Extra>>,
@@ -78,9 +73,8 @@ pub(crate) struct CellState {
 /// An ask that is being handled, and may be cancelled.
 struct Running {
     ask: AskId,
-    /// Made when the handler looks at it.
+    /// Made when the handler looks at it, or its asker cancels it.
     token: Option<CancellationToken>,
-    cancelled: bool,
 }
 
 /// What tells an ask from others.
@@ -145,7 +139,9 @@ impl TimerEntry {
 
 pub(crate) struct Cell {
     pub(crate) address: Address,
-    pub(crate) options: Options,
+    /// Restarts after panics within `window`; one more stops the actor.
+    max_restarts: u32,
+    pub(crate) window: Millis,
     pub(crate) factory: Factory,
     pub(crate) parent: Option<Arc<Cell>>,
     lazy: OnceLock<Box<Lazy>>,
@@ -211,19 +207,18 @@ impl Cell {
             moving: false,
             frozen: false,
             swapping: false,
-            moved: None,
             arrived: false,
             epoch,
             actor: None,
             begun: false,
             handled: 0,
-            mail: None,
             running: None,
             extra: None,
         };
         Self {
             address,
-            options,
+            max_restarts: options.max_restarts,
+            window: u64::try_from(options.window.as_millis()).unwrap_or(u64::MAX),
             factory,
             parent,
             lazy: OnceLock::new(),
@@ -248,7 +243,8 @@ impl Cell {
 
     pub(crate) fn schedule(self: &Arc<Self>, node: &Arc<Inner>, state: &mut CellState) {
         if state.active {
-            state.mail.take().iter().for_each(|mail| mail.notify_one());
+            let mail = state.extra.as_mut().and_then(|extra| extra.mail.take());
+            mail.iter().for_each(|mail| mail.notify_one());
         } else if !state.frozen && state.phase == Phase::Running {
             state.active = true;
             let (cell, node2) = (self.clone(), node.clone());
@@ -283,7 +279,6 @@ impl Cell {
                     state.running = Some(Running {
                         ask: AskId::of(&message),
                         token: None,
-                        cancelled: false,
                     });
                 }
                 Next::Message(message)
@@ -298,11 +293,11 @@ impl Cell {
     /// The token of the message that is being handled.
     pub(crate) fn token(&self) -> CancellationToken {
         let token = self.cancel().child_token();
-        if let Some(running) = &mut self.lock().running {
-            running.token = Some(token.clone());
-            if running.cancelled {
-                token.cancel();
-            }
+        if let Some(running) = &mut self.lock().running
+            && let Some(cancelled) = running.token.replace(token.clone())
+            && cancelled.is_cancelled()
+        {
+            token.cancel();
         }
         token
     }
@@ -409,8 +404,11 @@ impl Cell {
     /// No activation runs any more.
     fn is_idle(&self, mut state: MutexGuard<'_, CellState>) {
         state.active = false;
-        state.mail = None;
-        let awaited = state.extra.as_mut().and_then(|extra| extra.idle.take());
+        let extra = state.extra.as_mut();
+        let awaited = extra.and_then(|extra| {
+            extra.mail = None;
+            extra.idle.take()
+        });
         drop(state);
         awaited.iter().for_each(|idle| idle.notify_waiters());
     }
@@ -422,7 +420,7 @@ impl Cell {
             if !state.mailbox.is_empty() && !state.frozen && state.phase == Phase::Running {
                 return;
             }
-            state.mail.get_or_insert_default().clone()
+            state.extra_mut().mail.get_or_insert_default().clone()
         };
         mail.notified().await;
     }
@@ -459,13 +457,10 @@ impl Cell {
 
     /// Counts a panic: what becomes of the actor, and its restarts of late.
     pub(crate) fn panicked(&self, now: Millis) -> (Directive, u32) {
-        let Options {
-            max_restarts, window, ..
-        } = self.options;
-        let window = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
+        let make = || Supervisor::one_for_one(self.max_restarts, self.window);
         let mut state = self.lock();
         let supervisor = &mut state.extra_mut().supervisor;
-        let supervisor = supervisor.get_or_insert_with(|| Supervisor::one_for_one(max_restarts, window));
+        let supervisor = supervisor.get_or_insert_with(make);
         (supervisor.panicked(now), supervisor.restarts())
     }
 
@@ -475,7 +470,7 @@ impl Cell {
             path: self.path().to_owned(),
             phase: state.phase as i32,
             depth: u32::try_from(state.pool.used()).unwrap_or(u32::MAX),
-            mailbox: self.options.mailbox,
+            mailbox: state.pool.capacity(),
             handled: state.handled,
             restarts: state.restarts(),
             epoch: state.epoch,
@@ -487,7 +482,7 @@ impl Cell {
     /// Turns a running cell to Stopping; `false` if it was already, or only its owner cell knows where it goes on.
     pub(crate) fn begin_stop(&self, code: Code, detail: &str) -> bool {
         let mut state = self.lock();
-        if state.phase != Phase::Running || state.swapping || state.moved.is_some() {
+        if state.phase != Phase::Running || state.swapping || state.moved().is_some() {
             return false;
         }
         state.phase = Phase::Stopping;

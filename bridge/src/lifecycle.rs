@@ -110,8 +110,8 @@ impl Inner {
         parent: Option<Arc<Cell>>,
     ) -> Result<Arc<Cell>, Error> {
         let address = Address::logical(path)?;
-        factory.protocol.check(address.as_str())?;
-        self.knows(factory.protocol);
+        factory.protocol().check(address.as_str())?;
+        self.knows(factory.protocol());
         let epoch = self.first_epoch(path)?;
         let cell = Cell::new(address, factory, options, parent, epoch);
         let cell = Arc::new(cell);

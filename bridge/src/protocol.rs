@@ -75,7 +75,7 @@ impl Known {
     pub(crate) fn of(reads: &[Reads], factories: &[(String, Factory)]) -> Self {
         let mut known = Self::default();
         reads.iter().for_each(|reads| known.read(*reads));
-        factories.iter().for_each(|(_, factory)| known.add(factory.protocol));
+        factories.iter().for_each(|(_, factory)| known.add(factory.protocol()));
         known
     }
 

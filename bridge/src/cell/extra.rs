@@ -6,19 +6,23 @@ use std::sync::Arc;
 use actorbridge_proto::v1::Code;
 use tokio::sync::Notify;
 
-use super::{Cell, CellState, Hold, Request, TimerEntry, holds};
+use super::{Cell, CellState, Forwarder, Hold, Request, TimerEntry, holds};
 use crate::machine::pool::StreamKey;
 use crate::machine::supervisor::Supervisor;
 
 pub(crate) struct Extra {
     /// Messages that are in the capsule of a move. What is behind them came while the actor was frozen.
     pub(super) cut: Option<(usize, tokio::time::Instant)>,
+    /// The actor has left for another node.
+    pub(super) moved: Option<Arc<Forwarder>>,
     /// Since its first panic.
     pub(super) supervisor: Option<Supervisor>,
     pub(crate) children: Vec<Arc<Cell>>,
     pub(crate) watchers: BTreeSet<String>,
     /// Who waits for room.
     pub(super) waiters: Vec<Arc<Notify>>,
+    /// Rings when a message comes, if the activation waits for its outbox.
+    pub(super) mail: Option<Arc<Notify>>,
     /// Rings when no activation runs any more, if somebody waits for that.
     pub(super) idle: Option<Arc<Notify>>,
     /// Requests that are not answered yet, by the node that keeps their slot and their number there.
@@ -36,10 +40,12 @@ impl Extra {
     const fn new() -> Self {
         Self {
             cut: None,
+            moved: None,
             supervisor: None,
             children: Vec::new(),
             watchers: BTreeSet::new(),
             waiters: Vec::new(),
+            mail: None,
             idle: None,
             requests: BTreeMap::new(),
             timers: BTreeMap::new(),
@@ -62,6 +68,11 @@ impl CellState {
     /// To put something in.
     pub(crate) fn extra_mut(&mut self) -> &mut Extra {
         self.extra.get_or_insert_with(|| Box::new(Extra::new()))
+    }
+
+    /// Where the actor is, if it has left for another node.
+    pub(super) fn moved(&self) -> Option<&Arc<Forwarder>> {
+        self.extra().moved.as_ref()
     }
 
     /// Restarts of late.

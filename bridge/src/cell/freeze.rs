@@ -74,7 +74,7 @@ impl Cell {
     /// Stops starting handlers, for a move or a snapshot. Ended by `thaw` or `leave`.
     pub(crate) fn freeze(&self) -> Result<u64, Refusal> {
         let mut state = self.lock();
-        if state.phase != Phase::Running || state.moved.is_some() {
+        if state.phase != Phase::Running || state.moved().is_some() {
             return Err(refusal(Code::Stopped, "it is not running here any more"));
         }
         if state.moving {
@@ -156,9 +156,9 @@ impl Cell {
             timers: timers(state),
             version: state.handled,
             actor_epoch: state.epoch,
-            mailbox: self.options.mailbox,
-            max_restarts: self.options.max_restarts,
-            restart_window_ms: u32::try_from(self.options.window.as_millis()).unwrap_or(u32::MAX),
+            mailbox: state.pool.capacity(),
+            max_restarts: self.max_restarts,
+            restart_window_ms: u32::try_from(self.window).unwrap_or(u32::MAX),
             ..Default::default()
         };
         if moves {
@@ -261,7 +261,7 @@ impl Cell {
         for (link, flow) in keys {
             node.reset_moved((link, flow), forwarder.moved());
         }
-        state.moved = Some(forwarder);
+        state.extra_mut().moved = Some(forwarder);
         state.swapping = false;
         state.end_timers();
         let extra = state.extra_mut();
@@ -335,13 +335,13 @@ impl Cell {
 
     /// Has it left for another node?
     pub(crate) fn forwarder(&self) -> Option<Arc<Forwarder>> {
-        self.lock().moved.clone()
+        self.lock().moved().cloned()
     }
 
     /// Is it between two nodes, or has it left?
     pub(crate) fn is_moving(&self) -> bool {
         let state = self.lock();
-        state.frozen || state.moved.is_some()
+        state.frozen || state.moved().is_some()
     }
 }
 

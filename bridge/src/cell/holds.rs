@@ -153,7 +153,7 @@ impl CellState {
 
     pub(super) fn must_hold(&self, binding: &Binding) -> bool {
         // Nobody forwards to an actor that has not moved.
-        (self.arrived || self.moved.is_some()) && !self.extra().holds_past.is_drained(binding.stream, binding.after)
+        (self.arrived || self.moved().is_some()) && !self.extra().holds_past.is_drained(binding.stream, binding.after)
     }
 
     pub(super) fn is_past(&self, message: &Message) -> bool {
@@ -185,7 +185,7 @@ impl Cell {
     /// has left; while it is about to, `leave` says it there.
     pub(crate) fn drained(self: &Arc<Self>, node: &Arc<Inner>, stream: u64, binding: u32) -> Option<Arc<Forwarder>> {
         let mut state = self.lock();
-        let moved = state.moved.clone();
+        let moved = state.moved().cloned();
         state.extra_mut().holds_past.drain(stream, binding);
         let refused = self.unhold_drained(node, &mut state, stream);
         self.after_unhold(node, state, refused);
@@ -240,7 +240,7 @@ impl Cell {
                 keys.remove();
             }
         }
-        if let Some(forwarder) = state.moved.clone() {
+        if let Some(forwarder) = state.moved().cloned() {
             for message in hold.messages {
                 if let Err(code) = node.forward_to(&forwarder, self.path(), &message) {
                     refused.push((code, message));
@@ -293,7 +293,7 @@ impl Cell {
         who: &Arc<Notify>,
     ) -> Gap {
         let mut state = self.lock();
-        if state.moved.is_some() {
+        if state.moved().is_some() {
             return Gap::Gone;
         }
         if !state.arrived || state.extra().holds_past.is_drained(stream, after) {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use actorbridge_proto::v1::{Code, Effect, Kind, Moved, Phase};
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
 use super::{AskId, Binding, Cell, CellState, Closed, Offer};
 use crate::actor::DynActor;
@@ -26,7 +25,7 @@ impl Cell {
     pub(crate) fn offer_local(self: &Arc<Self>, node: &Arc<Inner>, message: Message, who: &Arc<Notify>) -> Offer {
         let deadlock = self.is_deadlock(&message);
         let mut state = self.lock();
-        if state.moved.is_some() {
+        if state.moved().is_some() {
             return Offer::Gone;
         }
         if state.phase != Phase::Running {
@@ -49,7 +48,7 @@ impl Cell {
     /// A message that must not be refused for want of room: an answer, a timer, a notice.
     pub(crate) fn offer_forced(self: &Arc<Self>, node: &Arc<Inner>, message: Message) -> Offer {
         let mut state = self.lock();
-        if let Some(forwarder) = state.moved.clone() {
+        if let Some(forwarder) = state.moved().cloned() {
             drop(state);
             node.pass_on(&forwarder, self.path(), message);
             return Offer::Taken;
@@ -65,7 +64,7 @@ impl Cell {
     /// The answer to a request of this actor, whose slot is at `slot_node`.
     pub(crate) fn offer_answer(self: &Arc<Self>, node: &Arc<Inner>, slot_node: &str, mut message: Message) {
         let mut state = self.lock();
-        if let Some(forwarder) = state.moved.clone() {
+        if let Some(forwarder) = state.moved().cloned() {
             drop(state);
             return node.pass_on(&forwarder, self.path(), message);
         }
@@ -92,7 +91,7 @@ impl Cell {
         }
         let deadlock = self.is_deadlock(&message);
         let mut state = self.lock();
-        if let Some(forwarder) = state.moved.clone() {
+        if let Some(forwarder) = state.moved().cloned() {
             drop(state);
             return node.pass_on(&forwarder, self.path(), message);
         }
@@ -126,7 +125,7 @@ impl Cell {
             hold.messages.push(message);
             return Ok(());
         }
-        if let Some(forwarder) = state.moved.clone() {
+        if let Some(forwarder) = state.moved().cloned() {
             drop(state);
             node.pass_on(&forwarder, self.path(), message);
             return Ok(());
@@ -137,7 +136,7 @@ impl Cell {
     /// Tells of an incoming stream. What cannot be taken comes back, each with the reason.
     pub(crate) fn offer_run(self: &Arc<Self>, node: &Arc<Inner>, run: Box<Run>) -> Vec<(Code, Message)> {
         let mut state = self.lock();
-        let special = state.frozen || state.moved.is_some() || state.phase != Phase::Running || state.holds_any();
+        let special = state.frozen || state.moved().is_some() || state.phase != Phase::Running || state.holds_any();
         if !special {
             let (key, first_seq, n) = (run.key(), run.next_seq(), run.len() as u64);
             if state.pool.arrive_run(key, first_seq, n) == Arrival::Accepted {
@@ -154,7 +153,7 @@ impl Cell {
     /// Messages of one incoming stream. What cannot be taken comes back, each with the reason.
     pub(crate) fn offer_all(self: &Arc<Self>, node: &Arc<Inner>, messages: Vec<Message>) -> Vec<(Code, Message)> {
         let mut state = self.lock();
-        if state.moved.is_some() || state.holds_any() {
+        if state.moved().is_some() || state.holds_any() {
             drop(state);
             let offers = messages.into_iter();
             return offers.filter_map(|m| self.offer_stream(node, m).err()).collect();
@@ -198,7 +197,7 @@ impl Cell {
     /// A peer bound a stream.
     pub(crate) fn open_stream(self: &Arc<Self>, node: &Arc<Inner>, binding: Binding) -> Opened {
         let mut state = self.lock();
-        if state.phase != Phase::Running && state.moved.is_none() {
+        if state.phase != Phase::Running && state.moved().is_none() {
             return Opened::Stopped;
         }
         let (key, stream, first_seq) = (binding.key, binding.stream, binding.first_seq);
@@ -206,7 +205,7 @@ impl Cell {
         if held {
             self.hold(node, &mut state, binding);
         }
-        if let Some(forwarder) = &state.moved {
+        if let Some(forwarder) = state.moved() {
             return Opened::Moved(forwarder.moved());
         }
         if !held {
@@ -232,7 +231,7 @@ impl Cell {
             hold.closed = Some(closed);
             return;
         }
-        if state.moved.is_some() || closed == Closed::Lost {
+        if state.moved().is_some() || closed == Closed::Lost {
             // Wherever its sender binds it next: nothing is late but what is held here, and goes where the actor goes.
             state.pool.close(key);
             drop(state);
@@ -256,10 +255,9 @@ impl Cell {
         if let Some(running) = &mut state.running
             && running.ask.is(ask)
         {
-            running.cancelled = true;
-            let token = running.token.clone();
+            let token = running.token.get_or_insert_default().clone();
             drop(state);
-            token.iter().for_each(CancellationToken::cancel);
+            token.cancel();
             return None;
         }
         // What is in the capsule of a move may be handled elsewhere: nobody can say that it was not.
@@ -270,13 +268,13 @@ impl Cell {
     /// Takes an ask that its asker's thread is to handle at once: then the caller has to run the actor, and ends as an activation
     /// does. `None`: the actor is not idle, or the ask is none for that.
     pub(crate) fn offer_inline(&self, key: StreamKey, message: &Message) -> Option<Box<dyn DynActor>> {
-        let declared = self.factory.protocol.inline.contains(&message.type_name());
+        let declared = self.factory.protocol().inline.contains(&message.type_name());
         if !declared || !message.is_ask() || self.is_deadlock(message) {
             return None;
         }
         let mut state = self.lock();
         let idle = !state.active && state.mailbox.is_empty() && state.begun && state.actor.is_some();
-        let here = state.phase == Phase::Running && !state.frozen && state.moved.is_none();
+        let here = state.phase == Phase::Running && !state.frozen && state.moved().is_none();
         if !idle || !here || state.extra().holds.contains_key(&key) || !state.pool.take_local() {
             return None;
         }

@@ -123,7 +123,7 @@ impl Pool {
 
     /// Takes a permit for a local message, if there is one.
     pub fn take_local(&mut self) -> bool {
-        let room = !self.frozen && (self.used == 0 || self.used + self.promised < self.capacity());
+        let room = !self.frozen && (self.used == 0 || self.used + self.promised < u64::from(self.capacity));
         self.used += u64::from(room);
         room
     }
@@ -265,17 +265,18 @@ impl Pool {
     /// The most messages that it holds, whatever is promised, comes on new streams or is forwarded: twice the capacity, since
     /// an old owner of the actor may have promised as much, and 4,096.
     pub fn most(&self) -> u64 {
-        2 * self.capacity() + BEYOND
+        2 * u64::from(self.capacity) + BEYOND
     }
 
-    fn capacity(&self) -> u64 {
-        u64::from(self.capacity)
+    /// Its permits.
+    pub fn capacity(&self) -> u32 {
+        self.capacity
     }
 
     /// What to tell the senders now. `drained`: the mailbox is empty, so say all there is to say.
     pub fn grants(&mut self, drained: bool) -> Vec<Grant> {
         let mut grants = Vec::new();
-        let capacity = self.capacity();
+        let capacity = u64::from(self.capacity);
         let Some(streams) = self.streams.as_mut().filter(|_| !self.frozen) else {
             return grants;
         };

@@ -38,7 +38,7 @@ impl Inner {
     /// Makes the actor and restores its state, and runs nothing.
     pub(crate) fn prepare(&self, snapshot: Snapshot, factory: Factory, how: &As) -> Result<Prepared, Refusal> {
         let address: Address = snapshot.actor.parse().map_err(|e| refusal_of(&e))?;
-        factory.protocol.check(address.as_str()).map_err(|e| refusal_of(&e))?;
+        factory.protocol().check(address.as_str()).map_err(|e| refusal_of(&e))?;
         let capsule = snapshot.capsule;
         let now = self.now();
         let mut held = Vec::with_capacity(capsule.held.len());
