@@ -169,7 +169,7 @@ fn product(name: &str, suite: &Suite, peers: &[Peer]) -> Vec<Cell> {
         does.map(|p| p.name.clone()).collect()
     };
     let (writers, readers) = match name {
-        "corpus" | "limits" => (vec![String::new()], doing(name)),
+        "corpus" | "limits" | "forms" => (vec![String::new()], doing(name)),
         "call" => (doing(name), doing("serve")),
         // Whoever reads envelopes reads the committed ones too.
         "golden" => (doing(name), doing("envelope")),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::axes::Cell;
 use super::calls;
-use super::suites::kinds;
+use super::suites::{forms, kinds};
 use crate::cases;
 use crate::runner::compression::Compression;
 use crate::runner::pair::Pair;
@@ -17,6 +17,7 @@ pub(super) fn expand(root: &Path, suite: &str, cells: Vec<Cell>) -> Result<Vec<C
     match suite {
         "corpus" | "limits" => files(root, cells),
         "kinds" => kinds_cases(root, cells),
+        "forms" => forms_cases(root, cells),
         "call" => call_cases(root, cells),
         "behaviour" => behaviour_cases(root, cells),
         _ => Ok(cells),
@@ -52,6 +53,16 @@ fn kinds_cases(root: &Path, cells: Vec<Cell>) -> Result<Vec<Cell>, String> {
         names.map(move |name| with(&cell, "case", name)).collect::<Vec<_>>()
     };
     Ok(cells.into_iter().flat_map(of).collect())
+}
+
+fn forms_cases(root: &Path, cells: Vec<Cell>) -> Result<Vec<Cell>, String> {
+    let mut all = Vec::new();
+    for cell in cells {
+        let cases = forms::load(root, cell.value("answer"))?;
+        let of_codec = cases.into_iter().filter(|case| case.codec == cell.value("content"));
+        all.extend(of_codec.map(|case| with(&cell, "case", case.name)));
+    }
+    Ok(all)
 }
 
 fn call_cases(root: &Path, cells: Vec<Cell>) -> Result<Vec<Cell>, String> {

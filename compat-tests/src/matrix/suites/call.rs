@@ -11,7 +11,7 @@ use compat_matrix_rust::peerpb::{Call, Seen};
 use compat_peer::ops::{Algorithm, Content, from_hex};
 use serde_json::{Value, json};
 
-use super::{Written, content_type};
+use super::content_type;
 use crate::matrix::axes::Cell;
 use crate::matrix::calls::{Nodes, Step};
 use crate::matrix::peers::{Schema, brief};
@@ -22,11 +22,6 @@ use crate::runner::compression::{Compression, LEAST};
 
 /// Each cell has an actor of its own.
 static ACTORS: AtomicU64 = AtomicU64::new(0);
-
-/// Nothing is written before the cell.
-pub(super) fn write() -> Written {
-    Written::default()
-}
 
 /// One cell at work.
 struct Calls<'a> {
