@@ -131,6 +131,6 @@ async fn a_reply_that_cannot_travel_is_told_to_its_asker_as_done() {
         (Code::TooLarge, Effect::Done),
         "{error}"
     );
-    assert!(error.detail().contains("a reply of 65"), "{error}");
+    assert!(error.detail().contains("a message of 17825"), "{error}");
     end([a, b]).await;
 }
