@@ -347,7 +347,7 @@ func (n *Node) withdraw(
 			return nil, gaveUp(to, cause, "it was still in the mailbox")
 		}
 	} else {
-		where.link.cancel(where.flow, where.seq)
+		where.link.cancel(where.flow, where.stream, where.seq)
 	}
 	detail := "the asker gave up"
 	if errors.Is(cause, context.DeadlineExceeded) {

@@ -473,9 +473,13 @@ func (l *linkEnd) closeFlow(flow uint32) {
 	})
 }
 
-func (l *linkEnd) cancel(flow uint32, seq uint64) {
+// cancel does nothing if the flow's number stands for another stream by now.
+func (l *linkEnd) cancel(flow uint32, stream, seq uint64) {
 	l.mu.Lock()
-	owners := l.allMaySend(l.machine.Cancel(flow, seq, nil))
+	var owners []*bell
+	if l.machine.StreamOf(flow) == stream {
+		owners = l.allMaySend(l.machine.Cancel(flow, seq, nil))
+	}
 	l.mu.Unlock()
 	ringAll(owners)
 	l.ring()

@@ -132,7 +132,9 @@ type placed struct {
 	cell *cell
 	link *linkEnd
 	flow uint32
-	seq  uint64
+	// stream is what the flow's number stood for.
+	stream uint64
+	seq    uint64
 }
 
 // sent is what became of an attempt to send.
@@ -211,7 +213,7 @@ func (o *outlet) toLink(out *outgoing) (placed, sent, error) {
 	switch result.Result {
 	case machine.SendQueued:
 		o.nextSeq, o.sentBy = result.Seq+1, o.binding
-		return placed{link: o.link, flow: o.flow, seq: result.Seq}, sentDone, nil
+		return placed{link: o.link, flow: o.flow, stream: o.stream, seq: result.Seq}, sentDone, nil
 	case machine.SendNoCredit, machine.SendNoRoom:
 		return placed{}, sentWait, nil
 	}
