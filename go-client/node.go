@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -39,6 +40,8 @@ type Node struct {
 	ended       chan struct{} // closed when its actors have ended
 	dead        deadLetters
 	counters    counters
+	// reconnectAfter is what peers are asked to stay away for when it shuts down, in milliseconds.
+	reconnectAfter atomic.Uint32
 	// dials counts the links that this node dialled.
 	dials atomic.Uint64
 	// admission is held while it is decided whether a link may be, so that of two of one node the older one ends. It is taken first.
@@ -292,6 +295,12 @@ func (n *Node) Peers() []string {
 	return names
 }
 
+// SetReconnectAfter says how long the nodes that dialled this one are to stay away when it shuts down: about as long as it needs to
+// come back. They wait 5 minutes at the most. Unless it is called they dial as after any lost link.
+func (n *Node) SetReconnectAfter(d time.Duration) {
+	n.reconnectAfter.Store(uint32(min(millis(d), math.MaxUint32)))
+}
+
 // Shutdown stops all actors and ends all links and goroutines. Handlers may end within two fifths of the time that ctx leaves
 // (5 s without a deadline), then their contexts end, and they have as long again. HANDLER_TIMEOUT names what had to be abandoned:
 // without a deadline that takes 11 s. A second call waits for nothing.
@@ -311,6 +320,7 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	}
 	stuck := n.stopAll(ctx, grace)
 	for _, link := range n.allLinks() {
+		link.with(func(m *machine.Link) { m.ReconnectAfter(n.reconnectAfter.Load()) })
 		link.drain()
 	}
 	n.outside.clear()

@@ -16,6 +16,8 @@ const (
 	redialDelay = 100 * time.Millisecond
 	// maxRedialDelay is the most that it becomes,
 	maxRedialDelay = 5 * time.Second
+	// longestAway is the most that a peer which shuts down is stayed away from for its asking.
+	longestAway = 5 * time.Minute
 	// refusedDelay where the peer says that there can be no link: only a change at one side helps.
 	refusedDelay = time.Minute
 	// sayAgain is how often the log says that the same thing still fails, after the first sayFirst attempts.
@@ -82,8 +84,18 @@ func (n *Node) reclaim(peer string) {
 	}
 }
 
+// stayAway is how long the peer has asked this side to stay away, within bounds.
+func (l *linkEnd) stayAway() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return min(time.Duration(l.machine.StayAwayMs())*time.Millisecond, longestAway)
+}
+
 // linkLost: a link is over. It is called before the senders know, so that they find the reason.
 func (n *Node) linkLost(l *linkEnd, why string) {
+	if away := l.stayAway(); away > 0 {
+		why += fmt.Sprintf("; as it asks, it is dialled again after %g s", away.Seconds())
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	// The link of an attempt that fails is not lost.
@@ -112,9 +124,11 @@ func (n *Node) redial(l *linkEnd) {
 	defer cancel()
 	var said string
 	var saidAt time.Time
+	away := l.stayAway()
 	for delay, attempt := redialDelay, 1; ; attempt++ {
 		// Full jitter, so that many nodes that lost one peer do not come back at once.
-		timer := time.NewTimer(rand.N(delay))
+		timer := time.NewTimer(away + rand.N(delay))
+		away = 0
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

@@ -94,6 +94,31 @@ func TestALinkOfADoorThatRedialsComesBackWithTheNextEpochAfterAttemptsThatFail(t
 	}
 }
 
+func TestANodeThatShutsDownSaysHowLongToStayAway(t *testing.T) {
+	for asked, want := range map[time.Duration]time.Duration{0: 0, 30 * time.Second: 30 * time.Second, time.Hour: 5 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			b := start(t, "b")
+			d := &comingBack{Door: abtest.Door(b)}
+			var dialled time.Time
+			d.redial = func(ctx context.Context) (door.Link, error) {
+				if dialled.IsZero() {
+					dialled = time.Now()
+				}
+				return nil, errors.New("not yet")
+			}
+			a := start(t, "a", ab.WithLink(d))
+			b.SetReconnectAfter(asked)
+			began := time.Now()
+			shutdown(t, b)
+			time.Sleep(10 * time.Minute) // of the test's own clock
+			if waited := dialled.Sub(began); waited < want || waited > want+time.Second {
+				t.Errorf("asked to stay away for %v, it dials after %v", asked, waited)
+			}
+			shutdown(t, a)
+		})
+	}
+}
+
 // hangsUp is a peer that ends each link when it has heard the Hello.
 type hangsUp struct{}
 

@@ -467,6 +467,12 @@ impl Node {
         links.values().filter(|l| l.is_up()).filter_map(|l| l.peer()).collect()
     }
 
+    /// Says how long the nodes that dialled this one are to stay away when it shuts down: about as long as it needs to come back. They
+    /// wait 5 minutes at the most. Default: none, they dial as after any lost link.
+    pub fn set_reconnect_after(&self, time: Duration) {
+        *lock(&self.inner.reconnect_after) = time;
+    }
+
     /// Stops all actors, closes all links, and ends all tasks. A second call waits for nothing.
     ///
     /// # Errors
@@ -492,7 +498,11 @@ impl Node {
             .values()
             .cloned()
             .collect();
-        links.iter().for_each(|l| l.drain(&self.inner));
+        let away = *lock(&self.inner.reconnect_after);
+        links.iter().for_each(|l| {
+            l.reconnect_after(away);
+            l.drain(&self.inner);
+        });
         self.inner.outside.clear();
         self.inner.tasks.close();
         let _ = tokio::time::timeout(grace.max(Duration::from_secs(1)), self.inner.tasks.wait()).await;

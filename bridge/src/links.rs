@@ -17,6 +17,8 @@ use crate::node::{Inner, lock};
 /// A lost link is dialled again after a random time up to this; it doubles with each attempt that fails.
 const DELAY: Duration = Duration::from_millis(100);
 const MAX_DELAY: Duration = Duration::from_secs(5);
+/// The most that a peer which shuts down is stayed away from for its asking.
+const LONGEST_AWAY: Duration = Duration::from_secs(300);
 /// As long where the peer says that there can be no link: only a change at one side helps.
 const REFUSED_DELAY: Duration = Duration::from_secs(60);
 /// How long a peer may take to answer the handshake.
@@ -177,9 +179,16 @@ impl Inner {
     }
 
     /// A link is over. Called before its senders know, so that they find the reason.
-    pub(crate) fn link_lost(&self, kept: &Arc<Kept>, why: &str) {
+    pub(crate) fn link_lost(&self, kept: &Arc<Kept>, why: &str, away: Duration) {
         if !kept.ended.is_cancelled() && !self.closing.is_cancelled() && self.kept_links.holds(kept) {
-            kept.lost(why);
+            let away = away.min(LONGEST_AWAY);
+            match away.is_zero() {
+                true => kept.lost(why),
+                false => kept.lost(&format!(
+                    "{why}; as it asks, it is dialled again after {} s",
+                    away.as_secs_f64()
+                )),
+            }
         }
     }
 
@@ -245,7 +254,7 @@ pub(crate) async fn keep(node: Weak<Inner>, closing: CancellationToken, kept: Ar
             () = closing.cancelled() => return,
         }
         let again = tokio::select! {
-            again = redial(&node, &kept, end.epoch()) => again,
+            again = redial(&node, &kept, &end) => again,
             () = kept.ended.cancelled() => return,
             () = closing.cancelled() => return,
         };
@@ -257,14 +266,15 @@ pub(crate) async fn keep(node: Weak<Inner>, closing: CancellationToken, kept: Ar
 }
 
 /// The next link; `None` = there is to be none.
-async fn redial(node: &Weak<Inner>, kept: &Arc<Kept>, lost: u64) -> Option<Arc<LinkEnd>> {
+async fn redial(node: &Weak<Inner>, kept: &Arc<Kept>, lost: &LinkEnd) -> Option<Arc<LinkEnd>> {
     let mut delay = DELAY;
+    tokio::time::sleep(lost.stay_away().min(LONGEST_AWAY)).await;
     let mut said: Option<(String, Instant)> = None;
     loop {
         // Full jitter, so that many nodes that lost one peer do not come back at once.
         tokio::time::sleep(delay.mul_f64(crate::node::random() as f64 / u64::MAX as f64)).await;
         let node = node.upgrade()?;
-        node.later_dials(lost).await;
+        node.later_dials(lost.epoch()).await;
         if !node.kept_links.holds(kept) {
             return None;
         }

@@ -75,6 +75,8 @@ pub(crate) struct Inner {
     reads: Mutex<Known>,
     pub(crate) outside: Sender,
     pub(crate) remote: crate::remote::Options,
+    /// What peers are asked to stay away for when it shuts down.
+    pub(crate) reconnect_after: Mutex<Duration>,
     pub(crate) propagator: Option<Arc<dyn Propagator>>,
     start: Instant,
     pub(crate) cells: RwLock<Cells>,
@@ -115,6 +117,7 @@ impl Inner {
             factories,
             encoding,
             remote,
+            reconnect_after: Mutex::default(),
             propagator,
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),

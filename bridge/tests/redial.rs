@@ -3,6 +3,7 @@
 mod common;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actorbridge::door::LinkEnd;
 use actorbridge::proto::Packet;
@@ -50,6 +51,30 @@ async fn a_lost_link_is_shown_and_made_again_until_the_user_ends_it() {
     eventually("the end of the link", || again.peers().is_empty()).await;
     eventually("the end of its tasks", || a.tasks() == alone).await;
     again.shutdown(SECOND).await.expect("everything ends");
+    a.shutdown(SECOND).await.expect("everything ends");
+}
+
+#[tokio::test]
+async fn a_node_that_shuts_down_says_how_long_to_stay_away() {
+    let (a, b) = (node("a"), listening("tcp://127.0.0.1:0").await);
+    let address = b.listening()[0].clone();
+    a.dial(&address).await.expect("linked");
+    b.set_reconnect_after(Duration::from_millis(20));
+    b.shutdown(SECOND).await.expect("everything ends");
+    let b = listening(&address).await;
+    eventually("the new link", || a.links()[0].state == LinkState::Up).await;
+    b.set_reconnect_after(Duration::from_secs(3_600));
+    b.shutdown(SECOND).await.expect("everything ends");
+    eventually("the end of the link", || a.links()[0].state == LinkState::Redialling).await;
+    assert!(
+        a.links()[0].reason.ends_with("it is dialled again after 300 s"),
+        "{:?}",
+        a.links()
+    );
+    let b = listening(&address).await;
+    a.dial(&address).await.expect("who dials by hand does not wait");
+    assert_eq!((a.links()[0].state, a.links()[0].attempts), (LinkState::Up, 0));
+    b.shutdown(SECOND).await.expect("everything ends");
     a.shutdown(SECOND).await.expect("everything ends");
 }
 

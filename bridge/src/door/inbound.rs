@@ -401,7 +401,7 @@ impl LinkEnd {
             });
         }
         if let Some(kept) = &self.kept {
-            node.link_lost(kept, detail);
+            node.link_lost(kept, detail, self.stay_away());
         }
         node.link_down(self, last_frame, detail);
         outlets

@@ -1,6 +1,7 @@
 //! What is counted, and told, of a link.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actorbridge_proto::v1;
 use bytes::Bytes;
@@ -27,6 +28,17 @@ impl LinkEnd {
         let frame = self.take_packet()?.to_bytes();
         self.meter().sent(frame.len());
         Some(frame)
+    }
+
+    /// Says to the peer of a link that drains how long to stay away.
+    pub(crate) fn reconnect_after(&self, time: Duration) {
+        let ms = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        lock(&self.state).machine.reconnect_after(ms);
+    }
+
+    /// How long the peer has asked this side to stay away.
+    pub(crate) fn stay_away(&self) -> Duration {
+        Duration::from_millis(lock(&self.state).machine.stay_away_ms().into())
     }
 
     pub(crate) fn status(&self, now: Millis) -> v1::LinkStatus {

@@ -322,6 +322,9 @@ pub struct Link {
     silent_pings: u32,
     goodbye_said: bool,
     draining: bool,
+    /// What a drain asks of the peer, and what the peer has asked of this side.
+    reconnect_after_ms: u32,
+    stay_away_ms: u32,
     /// What of the peer ended the link.
     refused_for: Option<RefusalReason>,
 }
@@ -358,6 +361,8 @@ impl Link {
             silent_pings: 0,
             goodbye_said: false,
             draining: false,
+            reconnect_after_ms: 0,
+            stay_away_ms: 0,
             refused_for: None,
             config,
         };
@@ -443,8 +448,21 @@ impl Link {
         self.draining = true;
     }
 
+    /// The peer is asked to dial again no sooner when this side has drained.
+    pub fn reconnect_after(&mut self, ms: u32) {
+        self.reconnect_after_ms = ms;
+    }
+
+    /// How long the peer has asked this side to stay away.
+    pub fn stay_away_ms(&self) -> u32 {
+        self.stay_away_ms
+    }
+
     fn end_drain(&mut self, out: &mut Vec<Action>) {
         self.say_goodbye(GoodbyeCode::GoodbyeNormal, "the node is shutting down");
+        if let Some(goodbye) = &mut self.head.goodbye {
+            goodbye.reconnect_after_ms = self.reconnect_after_ms;
+        }
         self.go_down(v1::Status::LinkDown, "this node closed the link".into(), None, out);
     }
 

@@ -223,6 +223,7 @@ func (l *Link) missing(peerRequires, peerHas []uint32, peer string) string {
 }
 
 func (l *Link) onGoodbye(goodbye *pb.Goodbye, out []Action) []Action {
+	l.stayAwayMs = goodbye.ReconnectAfterMs
 	status := pb.Status_STATUS_LINK_DOWN
 	switch goodbye.Code {
 	case pb.GoodbyeCode_GOODBYE_VERSION:

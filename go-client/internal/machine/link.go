@@ -302,6 +302,8 @@ type Link struct {
 	silentPings uint32
 	goodbyeSaid bool
 	draining    bool
+	// reconnectAfterMs is what a drain asks of the peer, stayAwayMs what the peer has asked of this side.
+	reconnectAfterMs, stayAwayMs uint32
 	// refusedFor is what of the peer ended the link; 0 = nothing.
 	refusedFor pb.RefusalReason
 }
@@ -378,8 +380,15 @@ func (l *Link) Supersede(out []Action) []Action {
 // Drain ends the link gracefully: nothing new is taken; Poll gives what is queued, then a Goodbye with ActionDown.
 func (l *Link) Drain() { l.draining = true }
 
+// ReconnectAfter asks the peer to dial again no sooner when this side has drained.
+func (l *Link) ReconnectAfter(ms uint32) { l.reconnectAfterMs = ms }
+
+// StayAwayMs is how long the peer has asked this side to stay away.
+func (l *Link) StayAwayMs() uint32 { return l.stayAwayMs }
+
 func (l *Link) endDrain(out []Action) []Action {
 	l.sayGoodbye(pb.GoodbyeCode_GOODBYE_NORMAL, "the node is shutting down")
+	l.frame().Goodbye.ReconnectAfterMs = l.reconnectAfterMs
 	return l.goDown(pb.Status_STATUS_LINK_DOWN, "this node closed the link", LastFrame{}, out)
 }
 

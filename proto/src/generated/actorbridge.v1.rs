@@ -1364,6 +1364,7 @@ pub struct Goodbye {
     /// The number of the last frame acted on.
     #[prost(uint64, tag = "3")]
     pub last_frame: u64,
+    /// Who dialled this link dials again no sooner; 0 = as it does otherwise. A dialer waits at most 300,000 for it.
     #[prost(uint32, tag = "4")]
     pub reconnect_after_ms: u32,
 }

@@ -229,6 +229,7 @@ impl Link {
     }
 
     pub(super) fn on_goodbye(&mut self, goodbye: &v1::Goodbye, out: &mut Vec<Action>) {
+        self.stay_away_ms = goodbye.reconnect_after_ms;
         let status = match goodbye.code() {
             GoodbyeCode::GoodbyeNormal => v1::Status::LinkDown,
             GoodbyeCode::GoodbyeVersion => v1::Status::Version,

@@ -2660,7 +2660,8 @@ type Goodbye struct {
 	Code   GoodbyeCode            `protobuf:"varint,1,opt,name=code,proto3,enum=actorbridge.v1.GoodbyeCode" json:"code,omitempty"`
 	Detail string                 `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
 	// The number of the last frame acted on.
-	LastFrame        uint64 `protobuf:"varint,3,opt,name=last_frame,json=lastFrame,proto3" json:"last_frame,omitempty"`
+	LastFrame uint64 `protobuf:"varint,3,opt,name=last_frame,json=lastFrame,proto3" json:"last_frame,omitempty"`
+	// Who dialled this link dials again no sooner; 0 = as it does otherwise. A dialer waits at most 300,000 for it.
 	ReconnectAfterMs uint32 `protobuf:"varint,4,opt,name=reconnect_after_ms,json=reconnectAfterMs,proto3" json:"reconnect_after_ms,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
