@@ -85,6 +85,17 @@ fn flow_to(node: Node, target: &str) -> Link {
     link
 }
 
+/// [`flow_to`] one that may be asked at once. Its first answer comes a moment before it rests.
+fn flow_to_quick(node: Node) -> Link {
+    let link = flow_to(node, "ab:///quick");
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while ask(link, 1_000, "", 4096).0 == AB_NOT_INLINE {
+        assert!(std::time::Instant::now() < until, "it never rests");
+        std::thread::yield_now();
+    }
+    link
+}
+
 /// One ask by `ab_link_ask`, with so much room for its answer: the status, the answer as [`answers`] has it, and the size.
 fn ask(link: Link, correlation: u64, path: &str, room: usize) -> (i32, Option<Result<Vec<u8>, i32>>, usize) {
     let mut asked = Batch::default().item(0, 1, correlation, &find(path));
@@ -128,7 +139,7 @@ fn here() -> String {
 fn an_ask_is_handled_on_the_asking_thread_if_its_actor_says_so_and_rests() {
     let _alone = ALONE.lock();
     let node = open_node();
-    let link = flow_to(node, "ab:///quick");
+    let link = flow_to_quick(node);
     for correlation in 2..100 {
         let (status, answer, _) = ask(link, correlation, "", 4096);
         assert_eq!((status, owner(answer)), (AB_OK, here()));
@@ -160,7 +171,7 @@ fn failures_come_at_once_too_and_a_panic_costs_the_actor_alone() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let node = open_node();
-    let link = flow_to(node, "ab:///quick");
+    let link = flow_to_quick(node);
     let failure = |path, correlation| ask(link, correlation, path, 4096).1;
     assert_eq!(failure("fault", 2), Some(Err(Code::HandlerError as i32)));
     assert_eq!(failure("silent", 3), Some(Err(Code::HandlerError as i32)));
@@ -184,7 +195,7 @@ fn failures_come_at_once_too_and_a_panic_costs_the_actor_alone() {
 fn an_answer_without_room_comes_as_others_do_and_the_handler_runs_once() {
     let _alone = ALONE.lock();
     let node = open_node();
-    let link = flow_to(node, "ab:///quick");
+    let link = flow_to_quick(node);
     let before = BEGUN.load(SeqCst);
     let (status, _, need) = ask(link, 2, "large", 100);
     assert_eq!(status, AB_SHORT_BUFFER);
@@ -199,8 +210,8 @@ fn an_answer_without_room_comes_as_others_do_and_the_handler_runs_once() {
 fn while_one_is_handled_others_are_not_taken_and_what_comes_meanwhile_is_handled_elsewhere() {
     let _alone = ALONE.lock();
     let node = open_node();
-    let link = flow_to(node, "ab:///quick");
-    let other = flow_to(node, "ab:///quick");
+    let link = flow_to_quick(node);
+    let other = flow_to_quick(node);
     let ((begun, has_begun), (let_go, go)) = (channel(), channel());
     *GATE.lock().expect("no panic") = Some((begun, go));
     let asking = std::thread::Builder::new().name("asker".into());
