@@ -87,7 +87,11 @@ pub struct Step {
     pub release: Option<String>,
     /// Ask a /system.
     pub system: Option<Value>,
-    /// Give up the ask that runs under this name.
+    /// Ask for events, which are taken under the name of `as`.
+    pub subscribe: Option<String>,
+    /// Take `count` events of the subscription of this name.
+    pub events: Option<String>,
+    /// Give up the ask or the subscription that runs under this name.
     pub cancel: Option<String>,
     /// Wait for what runs under this name.
     pub wait_for: Option<String>,
@@ -151,7 +155,7 @@ impl Case {
 impl Step {
     /// The verb's name; empty unless there is exactly one.
     pub fn verb(&self) -> &'static str {
-        let verbs: [(&'static str, bool); 22] = [
+        let verbs: [(&'static str, bool); 24] = [
             ("spawn", self.spawn.is_some()),
             ("tell", self.tell.is_some()),
             ("try_tell", self.try_tell.is_some()),
@@ -164,6 +168,8 @@ impl Step {
             ("move", self.move_.is_some()),
             ("release", self.release.is_some()),
             ("system", self.system.is_some()),
+            ("subscribe", self.subscribe.is_some()),
+            ("events", self.events.is_some()),
             ("cancel", self.cancel.is_some()),
             ("wait_for", self.wait_for.is_some()),
             ("dead_letters", self.dead_letters.is_some()),

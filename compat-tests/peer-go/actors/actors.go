@@ -3,6 +3,7 @@
 //
 //   - counter.go: state that moves. echo.go: actors that answer, or do not.
 //   - gate.go: handlers that wait until they are let go. relay.go: actors that ask, forward, spawn and watch.
+//   - ticker.go: one that answers by events.
 package actors
 
 import (
@@ -21,6 +22,7 @@ func Install(node string) []ab.Option {
 		ab.Factory("mirror/*", func() ab.Receiver { return &mirror{} }),
 		ab.Factory("raw/*", func() ab.Receiver { return &rawEcho{} }),
 		ab.Factory("hold/*", func() ab.Receiver { return hold{newCounter()} }),
+		ab.Factory("ticker/*", func() ab.Receiver { return ticker{newCounter()} }),
 		ab.Factory("gate", func() ab.Receiver { return ab.ReceiverFunc(gate) }),
 		ab.Factory("through/*", func() ab.Receiver { return ab.ReceiverFunc(through) }),
 		ab.Factory("forward/*", func() ab.Receiver { return &forward{} }),

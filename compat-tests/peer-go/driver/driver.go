@@ -1,7 +1,7 @@
 // Package driver carries out the runner's orders at the nodes of this process.
 //
 //   - driver.go: which node an order is for. local.go: orders to a Go node. raw.go: messages as bytes with a type's name.
-//   - serve.go: orders as lines. foreign.go: orders to a node of another language.
+//   - events.go: subscriptions. serve.go: orders as lines. foreign.go: orders to a node of another language.
 package driver
 
 import (

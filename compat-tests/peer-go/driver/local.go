@@ -26,14 +26,15 @@ const shutdownTime = 5 * time.Second
 
 var compressions = map[string]ab.Compression{"zstd": ab.Zstd, "lz4": ab.LZ4}
 
-// local is a Go node, and its asks that may be given up.
+// local is a Go node, and its asks and subscriptions that may be given up.
 type local struct {
 	node   *ab.Node
 	server *remote.Server // nil: it does not listen
 	tls    []remote.Option
 
-	mu   sync.Mutex
-	asks map[uint64]context.CancelFunc
+	mu            sync.Mutex
+	asks          map[uint64]context.CancelFunc // those of subscriptions too
+	subscriptions map[uint64]subscription
 }
 
 func startLocal(ctx context.Context, order *ops.Order) (*local, string, error) {
@@ -49,7 +50,9 @@ func startLocal(ctx context.Context, order *ops.Order) (*local, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	l := &local{node: node, asks: make(map[uint64]context.CancelFunc)}
+	l := &local{
+		node: node, asks: make(map[uint64]context.CancelFunc), subscriptions: make(map[uint64]subscription),
+	}
 	if order.Certificates != "" {
 		own := filepath.Join(order.Certificates, order.Node)
 		l.tls = []remote.Option{remote.TLSFiles(remote.Files{
@@ -89,6 +92,10 @@ func (l *local) perform(ctx context.Context, order *ops.Order) (answer ops.Answe
 		answer.Reply, fault = l.ask(ctx, order)
 	case "ask_many":
 		answer.Counts, fault = l.askMany(ctx, order)
+	case "subscribe":
+		return answer, l.subscribe(ctx, order)
+	case "events":
+		return l.take(order)
 	case "cancel":
 		return answer, l.giveUp(order.Order)
 	case "dead_letters":
@@ -234,9 +241,11 @@ func (l *local) giveUp(order uint64) *ops.Fault {
 	defer l.mu.Unlock()
 	cancel := l.asks[order]
 	if cancel == nil {
-		return ops.DriverFault("no such ask waits")
+		return ops.DriverFault("no such ask or subscription waits")
 	}
 	cancel()
+	delete(l.asks, order)
+	delete(l.subscriptions, order)
 	return nil
 }
 

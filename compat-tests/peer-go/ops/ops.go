@@ -29,10 +29,10 @@ type Order struct {
 	Wait bool `json:"wait"`
 	// TimeoutMS is an ask's deadline, and how long a tell may wait; 0 = the node's default.
 	TimeoutMS uint64 `json:"timeout_ms"`
-	// First and Count are the n of many messages.
+	// First and Count are the n of many messages; Count also how many events are taken at the most.
 	First uint64 `json:"first"`
 	Count uint64 `json:"count"`
-	// Order is the id of the ask to give up.
+	// Order is the id of the ask or the subscription to give up, or of the subscription whose events are taken.
 	Order uint64 `json:"order"`
 	// Path and Snapshot (hex) are an actor and what to restore it from.
 	Path     string `json:"path"`
@@ -64,6 +64,8 @@ type Answer struct {
 	ID uint64 `json:"id"`
 	// Reply is the reply to an ask.
 	Reply *Encoded `json:"reply,omitempty"`
+	// Events are what came before the reply.
+	Events []Encoded `json:"events,omitempty"`
 	// Fault is what the caller was told instead.
 	Fault *Fault `json:"fault,omitempty"`
 	// Address is where the node listens.

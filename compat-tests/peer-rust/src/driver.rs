@@ -9,6 +9,7 @@ use actorbridge::{Address, Compression, Error, Node, Snapshot, TlsFiles};
 use tokio::sync::watch;
 
 use crate::actors;
+use crate::events::Subscriptions;
 use crate::ops::{Algorithm, Answer, Compressing, Door, Encoded, Fault, Letter, Operation, Order, from_hex, to_hex};
 use crate::raw::{self, How, Sent};
 use crate::testpb::Add;
@@ -18,15 +19,16 @@ const ASK: Duration = Duration::from_secs(5);
 /// What a shutdown may take.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// The nodes of this process, and the asks that may be given up.
+/// The nodes of this process, and the asks and subscriptions that may be given up.
 #[derive(Default)]
 pub struct Driver {
     nodes: Mutex<HashMap<String, Node>>,
     asks: Mutex<HashMap<u64, watch::Sender<bool>>>,
+    subscriptions: Subscriptions,
 }
 
 /// Why an order could not be carried out, or what its caller was told.
-type Failed = Box<Fault>;
+pub(crate) type Failed = Box<Fault>;
 
 impl Driver {
     /// A driver without nodes.
@@ -107,10 +109,15 @@ impl Driver {
                     *answer.counts.entry("replies".into()).or_default() += 1;
                 }
             }
-            Operation::Cancel { order } => match lock(&self.asks).remove(&order) {
-                Some(asking) => drop(asking.send(true)),
-                None => return Err(driver_fault("no such ask waits")),
-            },
+            Operation::Subscribe { to, message } => self.subscriptions.begin(id, &node, &to, &message).await?,
+            Operation::Events { order, count } => self.subscriptions.take(order, count, &mut answer).await?,
+            Operation::Cancel { order } => {
+                let asking = lock(&self.asks).remove(&order);
+                match asking {
+                    Some(asking) => drop(asking.send(true)),
+                    None => self.subscriptions.give_up(order)?,
+                }
+            }
             Operation::Restore { path, snapshot } => restore(&node, &path, &snapshot)?,
             Operation::DeadLetters {} => {
                 answer.letters = node.dead_letters().into_iter().map(letter).collect();
@@ -243,7 +250,7 @@ fn letter(letter: actorbridge::DeadLetter) -> Letter {
     }
 }
 
-fn fault(error: &Error, returned: bool) -> Failed {
+pub(crate) fn fault(error: &Error, returned: bool) -> Failed {
     let (user_code, user_message) = error.user().map(|u| (u.code(), u.message())).unwrap_or_default();
     Box::new(Fault {
         code: short(error.code().as_str_name()).to_owned(),
@@ -274,7 +281,7 @@ fn driver_error(error: Error) -> Failed {
     driver_fault(&error.to_string())
 }
 
-fn driver_fault(detail: &str) -> Failed {
+pub(crate) fn driver_fault(detail: &str) -> Failed {
     Box::new(Fault {
         code: "DRIVER".into(),
         detail: detail.to_owned(),
@@ -290,6 +297,6 @@ fn effect_name(effect: Effect) -> &'static str {
     effect.as_str_name().trim_start_matches("EFFECT_")
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,12 +4,14 @@
 //! - [`actors`]: the actors that cases send to; `compat-tests/peer-go/actors` is the same in Go.
 //! - [`lines`]: orders as lines, of a program or of a node inside another program.
 //! - [`driver`]: carries out orders at nodes of this process. `raw`: messages as bytes with a type's name.
+//!   `events`: subscriptions.
 
 pub mod actors;
 pub mod driver;
 pub mod lines;
 pub mod ops;
 
+mod events;
 mod raw;
 
 #[path = "generated/mod.rs"]

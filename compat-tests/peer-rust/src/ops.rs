@@ -90,9 +90,23 @@ pub enum Operation {
         /// How many.
         count: u64,
     },
-    /// Give up an ask that was ordered before: its caller's context is cancelled.
+    /// Ask for events, and answer once that has left. It is kept until its end.
+    Subscribe {
+        /// Address.
+        to: String,
+        /// The message, an `Add`.
+        message: Encoded,
+    },
+    /// Take the next events of a subscription. Answers with them, and with the reply or the fault if that came before `count`.
+    Events {
+        /// The id of the subscription's order.
+        order: u64,
+        /// How many, at the most.
+        count: u64,
+    },
+    /// Give up an ask or a subscription that was ordered before, as its caller would.
     Cancel {
-        /// The id of the ask's order.
+        /// The id of its order.
         order: u64,
     },
     /// Take a snapshot's bytes and spawn the actor from them at this node.
@@ -195,6 +209,8 @@ pub struct Answer {
     pub id: u64,
     /// The reply to an ask.
     pub reply: Option<Encoded>,
+    /// What came before the reply.
+    pub events: Vec<Encoded>,
     /// What the caller was told instead.
     pub fault: Option<Fault>,
     /// Where the node listens.

@@ -16,13 +16,13 @@ use crate::ops::Content;
 use crate::testpb;
 
 /// The bytes of a `T`, not decoded.
-struct Raw<T> {
+pub(crate) struct Raw<T> {
     bytes: Bytes,
     of: PhantomData<fn() -> T>,
 }
 
 impl<T> Raw<T> {
-    fn new(bytes: Bytes) -> Self {
+    pub(crate) fn new(bytes: Bytes) -> Self {
         Self { bytes, of: PhantomData }
     }
 }

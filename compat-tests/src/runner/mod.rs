@@ -6,6 +6,7 @@
 //! - [`known`]: failures that are known. [`table`]: what is printed.
 
 pub mod compression;
+mod events;
 pub mod known;
 pub mod pair;
 pub mod table;
@@ -164,6 +165,7 @@ async fn run_case(
             id,
             saved: BTreeMap::new(),
             background: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
         }
         .all(&case.steps)
         .await

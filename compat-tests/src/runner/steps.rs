@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::compression::decompressed;
+use super::events;
 use super::matching::{Saved, check, part};
 use super::pair::Nodes;
 use crate::cases::{Side, Step};
@@ -29,6 +30,8 @@ pub(super) struct Run {
     pub(super) id: String,
     pub(super) saved: Saved,
     pub(super) background: BTreeMap<String, Background>,
+    /// The subscriptions: which node's, and by which order.
+    pub(super) subscriptions: BTreeMap<String, (Side, u64)>,
 }
 
 /// An order that runs while the steps go on.
@@ -95,11 +98,7 @@ impl Run {
             return self.result(step, answer).map(Some);
         }
         if let Some(name) = &step.cancel {
-            let background = self
-                .background
-                .get(name)
-                .ok_or_else(|| format!("nothing runs as {name:?}"))?;
-            let (side, order) = (background.side, background.order);
+            let (side, order) = self.running(name)?;
             let answer = self
                 .nodes
                 .order(side, self.nodes.next_id(side), Operation::Cancel { order })
@@ -124,7 +123,10 @@ impl Run {
         }
         let (side, operation) = self.operation(step)?;
         let order = self.nodes.next_id(side);
-        if let Some(name) = &step.background {
+        if step.subscribe.is_some() {
+            let name = step.background.clone().ok_or("it needs `as`")?;
+            self.subscriptions.insert(name, (side, order));
+        } else if let Some(name) = &step.background {
             let nodes = self.nodes.clone();
             let done = tokio::spawn(async move { nodes.order(side, order, operation).await });
             self.background.insert(name.clone(), Background { side, order, done });
@@ -132,6 +134,14 @@ impl Run {
         }
         let answer = self.nodes.order(side, order, operation).await?;
         self.result(step, answer).map(Some)
+    }
+
+    /// The node and the order of what runs under this name.
+    fn running(&self, name: &str) -> Result<(Side, u64), String> {
+        let background = self.background.get(name).map(|b| (b.side, b.order));
+        background
+            .or_else(|| self.subscriptions.get(name).copied())
+            .ok_or_else(|| format!("nothing runs as {name:?}"))
     }
 
     fn operation(&self, step: &Step) -> Result<(Side, Operation), String> {
@@ -167,6 +177,15 @@ impl Run {
                     timeout_ms,
                 },
             ));
+        }
+        if let Some(name) = &step.subscribe {
+            let (to, message) = (self.address(name)?, self.message(step)?);
+            return Ok((here, Operation::Subscribe { to, message }));
+        }
+        if let Some(name) = &step.events {
+            let (side, order) = self.running(name)?;
+            let count = step.count.ok_or("it needs a count")?;
+            return Ok((side, Operation::Events { order, count }));
         }
         for (name, wait) in [(&step.tell_many, true), (&step.try_many, false)] {
             if let Some(name) = name {
@@ -284,6 +303,9 @@ impl Run {
 
     fn result(&self, step: &Step, answer: Answer) -> Result<Value, String> {
         let mut result = json!({ "counts": answer.counts });
+        if step.events.is_some() {
+            result["events"] = events::result(&self.schema, &answer.events)?;
+        }
         if let Some(reply) = &answer.reply {
             result["reply"] = match reply.codec {
                 Content::Raw => json!(String::from_utf8_lossy(&from_hex(&reply.payload)?)),

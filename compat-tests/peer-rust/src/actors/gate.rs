@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use super::counter::Counter;
 use crate::testpb::{self, GetGate, GetStops, Held, Lines, Release};
 
-struct Key {
-    counts: testpb::Gate,
+pub(super) struct Key {
+    pub(super) counts: testpb::Gate,
     open: watch::Sender<bool>,
 }
 
@@ -22,7 +22,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn with<T>(key: &str, use_it: impl FnOnce(&mut Key) -> T) -> T {
+pub(super) fn with<T>(key: &str, use_it: impl FnOnce(&mut Key) -> T) -> T {
     let mut keys = lock(&KEYS);
     let fresh = || Key {
         counts: testpb::Gate::default(),

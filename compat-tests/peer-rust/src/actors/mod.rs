@@ -1,12 +1,13 @@
 //! The actors that cases send to. Each is the same as the one of its name in `compat-tests/peer-go/actors`.
 //!
 //! - [`counter`]: state that moves. [`echo`]: answers, or does not. [`gate`]: handlers that wait until they are let go.
-//! - [`relay`]: actors that ask, forward, spawn and watch.
+//! - [`relay`]: actors that ask, forward, spawn and watch. [`ticker`]: one that answers by events.
 
 pub mod counter;
 pub mod echo;
 pub mod gate;
 pub mod relay;
+pub mod ticker;
 
 use actorbridge::Module;
 
@@ -20,6 +21,7 @@ pub fn module(node: &str) -> Module {
         .actor("mirror/*", echo::Mirror::default)
         .actor("raw/*", echo::RawEcho::default)
         .actor("hold/*", gate::Hold::default)
+        .actor("ticker/*", ticker::Ticker::default)
         .actor("gate", || gate::Gate)
         .actor("through/*", || relay::Through)
         .actor("forward/*", relay::Forward::default)
