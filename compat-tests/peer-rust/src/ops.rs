@@ -274,7 +274,7 @@ pub fn from_hex(text: &str) -> Result<Vec<u8>, String> {
             (b as char)
                 .to_digit(16)
                 .map(|d| d as u8)
-                .ok_or(format!("{:?} is not a hex digit", b as char))
+                .ok_or_else(|| format!("{:?} is not a hex digit", b as char))
         })
         .collect::<Result<_, _>>()?;
     if !digits.len().is_multiple_of(2) {
