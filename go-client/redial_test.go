@@ -111,10 +111,10 @@ func TestANodeThatShutsDownSaysHowLongToStayAway(t *testing.T) {
 			began := time.Now()
 			shutdown(t, b)
 			time.Sleep(10 * time.Minute) // of the test's own clock
+			shutdown(t, a)
 			if waited := dialled.Sub(began); waited < want || waited > want+time.Second {
 				t.Errorf("asked to stay away for %v, it dials after %v", asked, waited)
 			}
-			shutdown(t, a)
 		})
 	}
 }
