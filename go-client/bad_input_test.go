@@ -241,6 +241,19 @@ func TestAnAskWhoseTimeEndsInTheMailboxIsExpiredAndNeverHandled(t *testing.T) {
 	expect(t, refOf(t, node, "ab:///worker"), 0)
 }
 
+func TestAnAskerThatCannotTakeItsAnswerHearsThatAndThatItsAskWasHandled(t *testing.T) {
+	node, address := listening(t, "tcp://127.0.0.1:0")
+	spawnFunc(t, node, "worker", func(_ ab.Context, m *ab.Message) error {
+		return m.Reply(&testpb.EchoReply{Data: make([]byte, 100_000)})
+	})
+	s := strange(t, address) // without fragments
+	s.greets()
+	s.sends(1, 1, 0, asking(7, &testpb.EchoRequest{}, nil))
+	if f := s.refusal(7, 0); ab.Code(f.Code) != ab.CodeTooLarge || f.Effect != actorbridgev1.Effect_EFFECT_DONE {
+		t.Errorf("it is answered with %v", f)
+	}
+}
+
 // with is a frame with these bytes behind its fields.
 func with(more []byte) *actorbridgev1.Frame {
 	head := &actorbridgev1.Frame{}

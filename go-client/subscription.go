@@ -206,7 +206,7 @@ func (n *Node) eventCame(by *linkEnd, m *Message) {
 		n.tellEmitter(by, &pb.EventCredit{Correlation: m.correlation, Unread: true})
 	case full:
 		if w := n.endAsk(m.correlation); w != nil {
-			n.failWaiter(m.correlation, w, CodeMailboxFull, "its actor's node sends more events, or larger ones, than it may")
+			n.failWaiter(m.correlation, w, CodeOutcomeUnknown, "its actor's node sends more events, or larger ones, than it may")
 		}
 		n.tellOver(by, m.correlation)
 	}

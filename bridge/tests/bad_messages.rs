@@ -7,7 +7,7 @@ use actorbridge::proto::v1::{Code, Effect, Failure, Kind, RefusalReason};
 use actorbridge::proto::wire::{put_bytes, put_uint};
 use actorbridge::proto::writer::{self, BodyFields};
 use actorbridge::proto::{EnvelopeView, What};
-use actorbridge::{DeadLetter, Node, Options};
+use actorbridge::{Actor, Cx, DeadLetter, Fault, Message, Node, Options};
 use bytes::Bytes;
 use common::raw::Raw;
 use common::test::{EchoReply, EchoRequest, Hold};
@@ -299,6 +299,33 @@ async fn a_message_over_64_kib_is_too_large() {
     let failure = scene.failure(7).await;
     assert_eq!((failure.code(), failure.effect()), (Code::TooLarge, Effect::None));
     assert!(failure.detail.contains("limit of 65536"), "{failure:?}");
+    scene.goes_on().await;
+}
+
+/// Answers with more than a peer without fragments takes.
+struct Wordy;
+
+impl Actor for Wordy {
+    async fn receive(&mut self, cx: &Cx, _: &Message) -> Result<(), Fault> {
+        let data = vec![0; 100_000].into();
+        cx.reply(&EchoReply {
+            data,
+            ..Default::default()
+        })
+    }
+}
+
+#[tokio::test]
+async fn an_asker_that_cannot_take_its_answer_hears_that_and_that_its_ask_was_handled() {
+    let mut scene = Scene::new(Options::default()).await;
+    scene
+        .there
+        .spawn("wordy", || Wordy, Options::default())
+        .expect("spawned");
+    scene.raw.open(2, "ab:///wordy").await;
+    scene.raw.run(2, 1, 0, &[echo(7, b"")]).await;
+    let failure = scene.failure(7).await;
+    assert_eq!((failure.code(), failure.effect()), (Code::TooLarge, Effect::Done));
     scene.goes_on().await;
 }
 

@@ -225,7 +225,7 @@ impl Inner {
             Some(Some(false)) => {
                 if let Some(waiter) = self.end_ask(correlation) {
                     let why = "its actor's node sends more events, or larger ones, than it may";
-                    self.fail_waiter(correlation, waiter, Code::MailboxFull, why);
+                    self.fail_waiter(correlation, waiter, Code::OutcomeUnknown, why); // its handler has begun
                 }
                 self.tell_over(link, correlation);
             }

@@ -30,8 +30,7 @@ type comingLarge struct {
 type largeIn struct {
 	assembly *assembly
 	// whole are those that came whole and are not processed.
-	whole       []sizedSeq
-	unprocessed uint64
+	whole []sizedSeq
 }
 
 func (l *Link) onFragments(parts []*pb.Fragment, out []Action) (_ []Action, err error) {
@@ -123,7 +122,6 @@ func (l *Link) onPart(part *pb.Fragment, out []Action) ([]Action, error) {
 		if out, delivered = l.whole(part, a.body, out); delivered {
 			l.coming.unprocessed += part.Total
 			in.large.whole = append(in.large.whole, sizedSeq{part.Seq, part.Total})
-			in.large.unprocessed += part.Total
 		}
 	}
 	return out, nil
@@ -187,7 +185,7 @@ func (l *Link) dropAssembly(in *inFlow) {
 
 // largeDone: this side has processed an incoming flow's messages up to this one.
 func (l *Link) largeDone(in *inFlow, processed uint64) {
-	l.coming.unprocessed -= trimSized(&in.large.whole, &in.large.unprocessed, processed)
+	l.coming.unprocessed -= trimSized(&in.large.whole, processed)
 }
 
 // add takes a part; isNext: nothing is missing before it.

@@ -82,14 +82,13 @@ func (l *leavingLarge) isBehind(body []byte) bool {
 // sizedSeq is a large message of a flow.
 type sizedSeq struct{ seq, bytes uint64 }
 
-// trimSized takes away what has been processed: how many bytes are left of sum.
-func trimSized(messages *[]sizedSeq, sum *uint64, processed uint64) (freed uint64) {
+// trimSized takes away what has been processed: how many bytes.
+func trimSized(messages *[]sizedSeq, processed uint64) (freed uint64) {
 	n := 0
 	for ; n < len(*messages) && (*messages)[n].seq <= processed; n++ {
 		freed += (*messages)[n].bytes
 	}
 	*messages = slices.Delete(*messages, 0, n)
-	*sum -= freed
 	return freed
 }
 
@@ -277,26 +276,17 @@ func (l *Link) noteFragments(parts []*pb.Fragment, out []Action) []Action {
 // giveUp gives up a message that waits or has left in part; false: there is no such message.
 func (l *Link) giveUp(flow uint32, seq uint64) bool {
 	out := l.outFlow(flow)
-	if out == nil || !out.large.sending {
-		return false
-	}
-	isIt := func(t *transfer) bool { return t != nil && t.flow == flow && t.seq == seq }
-	before := len(l.leaving.transfers) + l.queue.len()
-	l.leaving.transfers = slices.DeleteFunc(l.leaving.transfers, isIt)
-	for i := l.queue.len() - 1; i >= 0; i-- {
-		if isIt(l.queue.at(i).large) {
-			l.queue.removeAt(i)
-		}
-	}
-	if before == len(l.leaving.transfers)+l.queue.len() {
+	if out == nil || !out.large.sending || out.nextSeq-1 != seq { // it is the last one of its flow, if it is there
 		return false
 	}
 	out.large.sending = false
-	last := len(out.large.sent) - 1
-	bytes := out.large.sent[last].bytes
-	out.large.sent = out.large.sent[:last]
-	out.large.unprocessed -= bytes
-	l.leaving.unprocessed -= bytes
+	if last := len(out.large.sent) - 1; last >= 0 { // a peer may say that it has processed what has not left
+		bytes := out.large.sent[last].bytes
+		out.large.sent = out.large.sent[:last]
+		out.large.unprocessed -= bytes
+		l.leaving.unprocessed -= bytes
+	}
+	l.dropTransfer(flow)
 	return true
 }
 
@@ -304,19 +294,25 @@ func (l *Link) giveUp(flow uint32, seq uint64) bool {
 func (l *Link) forgetLarge(flow uint32, out *outFlow) {
 	l.largeProcessed(out, math.MaxUint64)
 	if out.large.sending {
-		isIts := func(t *transfer) bool { return t != nil && t.flow == flow }
-		l.leaving.transfers = slices.DeleteFunc(l.leaving.transfers, isIts)
-		for i := l.queue.len() - 1; i >= 0; i-- {
-			if isIts(l.queue.at(i).large) {
-				l.queue.removeAt(i)
-			}
+		l.dropTransfer(flow)
+	}
+}
+
+// dropTransfer: what is on its way on a flow leaves no more. There is one at most.
+func (l *Link) dropTransfer(flow uint32) {
+	l.leaving.transfers = slices.DeleteFunc(l.leaving.transfers, func(t *transfer) bool { return t.flow == flow })
+	for i := l.queue.len() - 1; i >= 0; i-- {
+		if t := l.queue.at(i).large; t != nil && t.flow == flow {
+			l.queue.removeAt(i)
 		}
 	}
 }
 
 // largeProcessed: the peer has processed a flow's messages up to this one.
 func (l *Link) largeProcessed(out *outFlow, processed uint64) {
-	l.leaving.unprocessed -= trimSized(&out.large.sent, &out.large.unprocessed, processed)
+	freed := trimSized(&out.large.sent, processed)
+	out.large.unprocessed -= freed
+	l.leaving.unprocessed -= freed
 }
 
 // largeRoom is what has become possible since the peer has processed something: senders that may go on.

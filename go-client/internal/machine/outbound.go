@@ -337,13 +337,20 @@ func (l *Link) pushClose(flow uint32, out *outFlow) {
 // Cancel tells the receiver that an asker has stopped waiting. An ask that has not left whole leaves no more.
 func (l *Link) Cancel(flow uint32, seq uint64, actions []Action) []Action {
 	gaveUp := l.giveUp(flow, seq)
-	if out := l.openFlow(flow); out != nil && out.processed < seq && seq < out.nextSeq {
-		l.push(&pb.Skip{Flow: flow, First: seq, Count: 1, Reason: pb.Code_CODE_CANCELLED}, smallHead)
+	out := l.outFlow(flow)
+	switch {
+	case out == nil:
+		return actions
+	case out.closing:
 		if gaveUp {
-			actions = append(actions, Action{Kind: ActionCredit, Delivery: Delivery{Flow: flow}})
+			l.pushClose(flow, out)
 		}
-	} else if out := l.outFlow(flow); gaveUp && out != nil {
-		l.pushClose(flow, out)
+		return actions
+	case gaveUp:
+		actions = append(actions, Action{Kind: ActionCredit, Delivery: Delivery{Flow: flow}})
+	}
+	if out.processed < seq && seq < out.nextSeq {
+		l.push(&pb.Skip{Flow: flow, First: seq, Count: 1, Reason: pb.Code_CODE_CANCELLED}, smallHead)
 	}
 	return actions
 }

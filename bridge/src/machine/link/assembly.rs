@@ -27,7 +27,6 @@ pub(super) struct LargeIn {
     assembly: Option<Assembly>,
     /// (seq, bytes) of those that came whole and are not processed.
     whole: VecDeque<(u64, u64)>,
-    unprocessed: u64,
 }
 
 impl LargeIn {
@@ -125,9 +124,7 @@ impl Link {
                 self.drop_assembly(flow);
                 if self.whole(&part, body, out) {
                     self.coming.unprocessed += part.total;
-                    let large = self.large_in(flow);
-                    large.whole.push_back((seq, part.total));
-                    large.unprocessed += part.total;
+                    self.large_in(flow).whole.push_back((seq, part.total));
                 }
             }
         }
@@ -228,8 +225,7 @@ impl Link {
     /// This side has processed an incoming flow's messages up to this one.
     pub(super) fn large_done(&mut self, flow: u32, processed: u64) {
         if let Some(inbound) = self.in_flows.get_mut(&flow) {
-            let large = &mut inbound.large;
-            self.coming.unprocessed -= trim(&mut large.whole, &mut large.unprocessed, processed);
+            self.coming.unprocessed -= trim(&mut inbound.large.whole, processed);
         }
     }
 }

@@ -111,17 +111,20 @@ pub(super) struct LargeOut {
 impl LargeOut {
     /// Takes away what has been processed; how many bytes.
     fn trim(&mut self, processed: u64) -> u64 {
-        trim(&mut self.sent, &mut self.unprocessed, processed)
+        let freed = trim(&mut self.sent, processed);
+        self.unprocessed -= freed;
+        freed
     }
 }
 
-pub(super) fn trim(messages: &mut VecDeque<(u64, u64)>, sum: &mut u64, processed: u64) -> u64 {
-    let before = *sum;
+/// Takes away what has been processed of (seq, bytes); how many bytes.
+pub(super) fn trim(messages: &mut VecDeque<(u64, u64)>, processed: u64) -> u64 {
+    let mut freed = 0;
     while let Some((_, bytes)) = messages.front().filter(|(seq, _)| *seq <= processed) {
-        *sum -= bytes;
+        freed += bytes;
         messages.pop_front();
     }
-    before - *sum
+    freed
 }
 
 pub(super) fn fits(held: u64, more: u64, limit: u64) -> bool {
@@ -310,31 +313,34 @@ impl Link {
 
     /// Gives up a message that waits or has left in part; `false`: there is no such message.
     pub(super) fn give_up(&mut self, flow: u32, seq: u64) -> bool {
-        if !self.flow_mut(flow).is_some_and(|out| out.large.sending) {
+        // It is the last one of its flow, if it is there.
+        let Some(out) = self
+            .flow_mut(flow)
+            .filter(|out| out.large.sending && out.next_seq - 1 == seq)
+        else {
             return false;
-        }
-        let is_it = |t: &Transfer| t.flow == flow && t.seq == seq;
-        let before = self.leaving.transfers.len() + self.queue.len();
-        self.leaving.transfers.retain(|t| !is_it(t));
-        self.queue.retain(|q| !matches!(q, Queued::Large(t) if is_it(t)));
-        let found = before > self.leaving.transfers.len() + self.queue.len();
-        if found && let Some(out) = self.flow_mut(flow) {
-            out.large.sending = false;
-            // It is the last one.
-            let bytes = out.large.sent.pop_back().map_or(0, |(_, bytes)| bytes);
-            out.large.unprocessed -= bytes;
-            self.leaving.unprocessed -= bytes;
-        }
-        found
+        };
+        out.large.sending = false;
+        let bytes = out.large.sent.pop_back().map_or(0, |(_, bytes)| bytes);
+        out.large.unprocessed -= bytes;
+        self.leaving.unprocessed -= bytes;
+        self.drop_transfer(flow);
+        true
     }
 
     /// The binding of a flow is over, whatever the peer has had of it.
     pub(super) fn forget_large(&mut self, flow: u32) {
         self.large_processed(flow, u64::MAX);
         if self.flow_mut(flow).is_some_and(|out| out.large.sending) {
-            self.leaving.transfers.retain(|t| t.flow != flow);
-            self.queue.retain(|q| !matches!(q, Queued::Large(t) if t.flow == flow));
+            self.drop_transfer(flow);
         }
+    }
+
+    /// What is on its way on a flow leaves no more. There is one at most.
+    fn drop_transfer(&mut self, flow: u32) {
+        self.leaving.transfers.retain(|t| t.flow != flow);
+        self.queue
+            .retain(|queued| !matches!(queued, Queued::Large(t) if t.flow == flow));
     }
 
     /// The peer has processed a flow's messages up to this one.

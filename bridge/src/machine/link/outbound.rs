@@ -349,10 +349,15 @@ impl Link {
     /// Tells the receiver that an asker has stopped waiting. An ask that has not left whole leaves no more.
     pub fn cancel(&mut self, flow: u32, seq: u64, out: &mut Vec<Action>) {
         let gave_up = self.give_up(flow, seq);
-        if self
-            .open_flow(flow)
-            .is_some_and(|f| f.processed < seq && seq < f.next_seq)
-        {
+        let Some(sent) = self.flow_mut(flow) else { return };
+        let is_awaited = sent.processed < seq && seq < sent.next_seq;
+        match (sent.closing, gave_up) {
+            (true, true) => return self.push_close(flow),
+            (true, false) => return,
+            (false, true) => out.push(Action::Credit { flow }),
+            (false, false) => {}
+        }
+        if is_awaited {
             let reason = Code::Cancelled as i32;
             self.push_control(Queued::Skip(v1::Skip {
                 flow,
@@ -360,11 +365,6 @@ impl Link {
                 count: 1,
                 reason,
             }));
-            if gave_up {
-                out.push(Action::Credit { flow });
-            }
-        } else if gave_up {
-            self.push_close(flow);
         }
     }
 

@@ -187,6 +187,17 @@ fn leave() -> Scene {
     s.event("cancel flow=1 seq=5");
     s.polls(2);
 
+    s.large_dialer(
+        "A peer that says it has processed what has not left, and an asker that gives it up.",
+        Limits::default(),
+    );
+    s.event(format!("send flow=1 kind=2 type=\"t\" body={body}"));
+    s.event("poll now=1000");
+    s.processed(1, 1);
+    s.event("cancel flow=1 seq=1");
+    s.send(1, 10);
+    s.polls(2);
+
     s.dialer("A peer that puts nothing together.", Limits::default());
     s.event("open stream=7 source=\"ab:///a\" target=\"ab:///b\" first_seq=1");
     s.send(1, 65_536);
