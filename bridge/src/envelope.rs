@@ -105,7 +105,7 @@ impl ClientAsk {
 
 fn own_what(view: &EnvelopeView<'_>, content: ContentType) -> What {
     let (version, min_reader) = (view.type_version.max(1), view.min_reader_version.max(1));
-    writer::what_of(Kind::Ask as u32, view.type_name, version, min_reader, content)
+    writer::what_of(Kind::Ask as u32, &view.type_name, version, min_reader, content)
 }
 
 /// The fields of an envelope that nobody rewrites: also those that this build does not know.

@@ -39,9 +39,9 @@ const WHAT_FIELDS: Presence = 1 << 1 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 
 fn merged_who(who: &Who, view: &EnvelopeView<'_>) -> Who {
     let either = |prefix: &str, body: &str| if body.is_empty() { prefix } else { body }.to_owned();
     Who {
-        source: either(&who.source, view.source),
-        target: either(&who.target, view.target),
-        reply_to: either(&who.reply_to, view.reply_to),
+        source: either(&who.source, &view.source),
+        target: either(&who.target, &view.target),
+        reply_to: either(&who.reply_to, &view.reply_to),
         present: who.present,
         bytes: who.bytes.clone(),
     }

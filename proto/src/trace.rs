@@ -32,7 +32,7 @@ impl Trace {
             trace_id: context[..16].try_into().ok()?,
             span_id: context[16..24].try_into().ok()?,
             flags: context[24],
-            state: view.tracestate.to_owned(),
+            state: view.tracestate.as_str().to_owned(),
         };
         trace.is_valid().then_some(trace)
     }

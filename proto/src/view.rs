@@ -46,11 +46,11 @@ pub struct EnvelopeView<'a> {
     /// Slot | generation << 20; 0 = none.
     pub correlation: u64,
     /// The sender's address.
-    pub source: &'a str,
+    pub source: Text<'a>,
     /// The receiver's address.
-    pub target: &'a str,
+    pub target: Text<'a>,
     /// Full name of the payload's message.
-    pub type_name: &'a str,
+    pub type_name: Text<'a>,
     /// As on the wire: 0 means 1.
     pub type_version: u32,
     /// As on the wire: 0 means 1.
@@ -58,7 +58,7 @@ pub struct EnvelopeView<'a> {
     /// `ContentType` as a number.
     pub content_type: u32,
     /// Where a reply goes.
-    pub reply_to: &'a str,
+    pub reply_to: Text<'a>,
     /// W3C trace context, 25 bytes, or empty.
     pub trace: &'a [u8],
     /// 16 bytes, or empty.
@@ -74,9 +74,9 @@ pub struct EnvelopeView<'a> {
     /// The id of the message that caused this one.
     pub causation_id: &'a [u8],
     /// The tenant.
-    pub tenant: &'a str,
+    pub tenant: Text<'a>,
     /// W3C tracestate.
-    pub tracestate: &'a str,
+    pub tracestate: Text<'a>,
     /// An encoded `Failure`; see [`EnvelopeView::failure`].
     pub failure: &'a [u8],
     /// Checksum of the payload as carried.
@@ -96,7 +96,7 @@ impl<'a> EnvelopeView<'a> {
     /// UNDECODABLE, BAD_OVERRIDE (a singular field twice) or TOO_LARGE (a limit of the schema).
     #[inline]
     pub fn read(envelope: &'a [u8]) -> Result<Self, Refusal> {
-        Self::read_parts(&[envelope])
+        Self::read_body(envelope, 0)
     }
 
     /// Reads an envelope that is in several parts, which must have no singular field in common.
@@ -132,11 +132,6 @@ impl<'a> EnvelopeView<'a> {
     #[inline]
     fn add(&mut self, part: &'a [u8], attribute_bytes: &mut usize) -> Result<(), Refusal> {
         let (mut fields, mut field) = (Fields::new(part), Raw::default());
-        let mut texts = Texts {
-            part,
-            from: 0,
-            text: "",
-        };
         while fields.next_raw(&mut field)? {
             if field.number < 32 {
                 let bit = 1 << field.number;
@@ -144,26 +139,26 @@ impl<'a> EnvelopeView<'a> {
                     return Err(set_twice(&field));
                 }
                 self.present |= bit;
-                self.set(&field, attribute_bytes, &mut texts)?;
+                self.set(&field, attribute_bytes)?;
             }
         }
         Ok(())
     }
 
     #[inline]
-    fn set(&mut self, field: &Raw<'a>, attribute_bytes: &mut usize, texts: &mut Texts<'a>) -> Result<(), Refusal> {
+    fn set(&mut self, field: &Raw<'a>, attribute_bytes: &mut usize) -> Result<(), Refusal> {
         let (v, bytes) = (field.number_value, field.bytes);
         match (field.number, field.wire) {
             (2, BYTES) => self.payload = bytes,
             (3, VARINT) => self.correlation = v,
             (1, VARINT) => self.kind = v as u32,
-            (4, BYTES) => self.source = texts.of(field)?,
-            (5, BYTES) => self.target = texts.of(field)?,
-            (6, BYTES) => self.type_name = texts.of(field)?,
+            (4, BYTES) => self.source = Text::of(field)?,
+            (5, BYTES) => self.target = Text::of(field)?,
+            (6, BYTES) => self.type_name = Text::of(field)?,
             (7, VARINT) => self.type_version = v as u32,
             (8, VARINT) => self.min_reader_version = v as u32,
             (9, VARINT) => self.content_type = v as u32,
-            (10, BYTES) => self.reply_to = texts.of(field)?,
+            (10, BYTES) => self.reply_to = Text::of(field)?,
             (11, BYTES) => self.trace = bytes,
             (12, BYTES) => self.id = bytes,
             (13, BYTES) => self.dedup_key = limited(bytes, MAX_DEDUP_KEY, field)?,
@@ -171,8 +166,8 @@ impl<'a> EnvelopeView<'a> {
             (16, VARINT) => self.raw_size = v,
             (17, VARINT) => self.expected_version = Some(v),
             (18, BYTES) => self.causation_id = bytes,
-            (19, BYTES) => self.tenant = texts.of(field)?,
-            (20, BYTES) => self.tracestate = texts.of(field)?,
+            (19, BYTES) => self.tenant = Text::of(field)?,
+            (20, BYTES) => self.tracestate = Text::of(field)?,
             (21, BYTES) => self.failure = bytes,
             (22, FIXED32) => self.payload_crc32c = v as u32,
             (23, FIXED64) => self.created_unix_ms = v,
@@ -228,41 +223,39 @@ pub fn ask_path(body: &[u8]) -> Vec<u64> {
     hashes
 }
 
-/// The text fields of a part.
+/// A text field: bytes that are known to be UTF-8.
 ///
-/// Addresses and the type stand together and are short. One look from the first of them on, over the tags and numbers between them,
-/// costs a third of one look at each; a field that this one did not reach is looked at alone.
-struct Texts<'a> {
-    part: &'a [u8],
-    /// Where `text` begins in the part.
-    from: usize,
-    /// What is known to be UTF-8.
-    text: &'a str,
-}
+/// Most are ASCII, and seeing that takes a third of what making a `str` takes; a reader of messages looks at few of them, so
+/// the `str` is made where one is looked at.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Text<'a>(&'a [u8]);
 
-/// So far one look reaches.
-const LOOK: usize = 256;
-
-impl<'a> Texts<'a> {
+impl<'a> Text<'a> {
     #[inline]
-    fn of(&mut self, field: &Raw<'a>) -> Result<&'a str, Refusal> {
-        let start = field.end - field.bytes.len();
-        if self.from == 0 {
-            self.look(start);
-        }
-        match self.text.get(start - self.from..field.end - self.from) {
-            Some(text) => Ok(text),
-            None => std::str::from_utf8(field.bytes).map_err(|_| not_utf8(field.number)),
+    fn of(field: &Raw<'a>) -> Result<Self, Refusal> {
+        match field.bytes.is_ascii() || std::str::from_utf8(field.bytes).is_ok() {
+            true => Ok(Self(field.bytes)),
+            false => Err(not_utf8(field.number)),
         }
     }
 
-    fn look(&mut self, from: usize) {
-        let bytes = &self.part[from..self.part.len().min(from + LOOK)];
-        self.from = from;
-        self.text = match std::str::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
-        };
+    /// The text.
+    pub fn as_str(self) -> &'a str {
+        std::str::from_utf8(self.0).unwrap_or_default()
+    }
+}
+
+impl std::ops::Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl std::fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.as_str().fmt(f)
     }
 }
 
@@ -364,9 +357,9 @@ impl Who {
         }
         let view = EnvelopeView::read(&bytes)?;
         Ok(Self {
-            source: view.source.to_owned(),
-            target: view.target.to_owned(),
-            reply_to: view.reply_to.to_owned(),
+            source: view.source.as_str().to_owned(),
+            target: view.target.as_str().to_owned(),
+            reply_to: view.reply_to.as_str().to_owned(),
             present: view.present,
             bytes: bytes.clone(),
         })
@@ -414,7 +407,7 @@ impl What {
     pub fn of_view(view: &EnvelopeView<'_>, bytes: Bytes) -> Self {
         Self {
             kind: view.kind,
-            type_name: view.type_name.to_owned(),
+            type_name: view.type_name.as_str().to_owned(),
             version: view.type_version.max(1),
             min_reader: view.min_reader_version.max(1),
             content_type: view.content_type,

@@ -63,6 +63,9 @@ pub struct Field<'a> {
     pub end: usize,
 }
 
+/// The highest number of a field.
+const MAX_NUMBER: u64 = (1 << 29) - 1;
+
 pub(crate) const VARINT: u8 = 0;
 pub(crate) const FIXED64: u8 = 1;
 pub(crate) const BYTES: u8 = 2;
@@ -75,8 +78,6 @@ pub(crate) struct Raw<'a> {
     pub(crate) wire: u8,
     pub(crate) number_value: u64,
     pub(crate) bytes: &'a [u8],
-    pub(crate) start: usize,
-    pub(crate) end: usize,
 }
 
 impl<'a> Fields<'a> {
@@ -88,7 +89,7 @@ impl<'a> Fields<'a> {
     /// The next field, `None` at the end, or a refusal at the first byte that is not protobuf.
     #[inline]
     pub fn next_field(&mut self) -> Result<Option<Field<'a>>, Refusal> {
-        let mut raw = Raw::default();
+        let (mut raw, start) = (Raw::default(), self.at);
         if !self.next_raw(&mut raw)? {
             return Ok(None);
         }
@@ -101,8 +102,8 @@ impl<'a> Fields<'a> {
         Ok(Some(Field {
             number: raw.number,
             value,
-            start: raw.start,
-            end: raw.end,
+            start,
+            end: self.at,
         }))
     }
 
@@ -112,10 +113,11 @@ impl<'a> Fields<'a> {
         if self.at == self.all.len() {
             return Ok(false);
         }
-        raw.start = self.at;
+        let start = self.at;
         let tag = self.varint()?;
-        if tag >> 3 == 0 || tag >> 3 >= 1 << 29 {
-            return Err(not_a_number(raw.start, tag));
+        // 0 becomes the greatest, so that one comparison finds both ends.
+        if (tag >> 3).wrapping_sub(1) >= MAX_NUMBER {
+            return Err(not_a_number(start, tag));
         }
         (raw.number, raw.wire) = ((tag >> 3) as u32, (tag & 7) as u8);
         match raw.wire {
@@ -123,16 +125,15 @@ impl<'a> Fields<'a> {
             FIXED64 => raw.number_value = u64::from_le_bytes(self.take(8)?.try_into().expect("8 bytes")),
             BYTES => {
                 let len = self.varint()?;
-                let left = self.all.len() - self.at;
-                if len > left as u64 {
-                    return Err(too_long(raw.number, raw.start, len, left));
+                match self.all[self.at..].get(..usize::try_from(len).unwrap_or(usize::MAX)) {
+                    Some(bytes) => raw.bytes = bytes,
+                    None => return Err(too_long(raw.number, start, len, self.all.len() - self.at)),
                 }
-                raw.bytes = self.take(len as usize)?;
+                self.at += raw.bytes.len();
             }
             FIXED32 => raw.number_value = u32::from_le_bytes(self.take(4)?.try_into().expect("4 bytes")).into(),
-            _ => return Err(no_wire_type(raw.start, tag)),
+            _ => return Err(no_wire_type(start, tag)),
         }
-        raw.end = self.at;
         Ok(true)
     }
 

@@ -102,13 +102,13 @@ fn fields(out: &mut String, view: &EnvelopeView<'_>, all: &[u8]) {
         (1, "kind", view.kind.to_string()),
         (2, "payload", hex(view.payload)),
         (3, "correlation", view.correlation.to_string()),
-        (4, "source", text(view.source)),
-        (5, "target", text(view.target)),
-        (6, "type", text(view.type_name)),
+        (4, "source", text(&view.source)),
+        (5, "target", text(&view.target)),
+        (6, "type", text(&view.type_name)),
         (7, "type_version", view.type_version.to_string()),
         (8, "min_reader_version", view.min_reader_version.to_string()),
         (9, "content_type", view.content_type.to_string()),
-        (10, "reply_to", text(view.reply_to)),
+        (10, "reply_to", text(&view.reply_to)),
         (11, "trace", hex(view.trace)),
         (12, "id", hex(view.id)),
         (13, "dedup_key", hex(view.dedup_key)),
@@ -120,8 +120,8 @@ fn fields(out: &mut String, view: &EnvelopeView<'_>, all: &[u8]) {
             view.expected_version.unwrap_or_default().to_string(),
         ),
         (18, "causation_id", hex(view.causation_id)),
-        (19, "tenant", text(view.tenant)),
-        (20, "tracestate", text(view.tracestate)),
+        (19, "tenant", text(&view.tenant)),
+        (20, "tracestate", text(&view.tracestate)),
         (21, "failure", hex(view.failure)),
         (22, "payload_crc32c", view.payload_crc32c.to_string()),
         (23, "created_unix_ms", view.created_unix_ms.to_string()),
@@ -149,7 +149,7 @@ fn rewritten(view: &EnvelopeView<'_>, ask_path: &[u64]) -> Vec<u8> {
     wire::put_uint(&mut what, 7, u64::from(view.type_version));
     wire::put_uint(&mut what, 8, u64::from(view.min_reader_version));
     wire::put_uint(&mut what, 9, u64::from(view.content_type));
-    let who = writer::who(view.source, view.target, view.reply_to);
+    let who = writer::who(&view.source, &view.target, &view.reply_to);
     let fields = BodyFields {
         correlation: view.correlation,
         ask_path,

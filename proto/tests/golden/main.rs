@@ -86,7 +86,7 @@ fn golden_envelopes_are_what_this_schema_reads() {
         let oracle = v1::Envelope::decode(&*all).unwrap_or_else(|e| panic!("{}: prost: {e}", case.name));
         assert_eq!(view.kind, oracle.kind as u32, "{}", case.name);
         assert_eq!(view.payload, &oracle.payload[..], "{}", case.name);
-        assert_eq!(view.target, oracle.target, "{}", case.name);
+        assert_eq!(*view.target, oracle.target, "{}", case.name);
         assert_eq!(view.expected_version, oracle.expected_version, "{}", case.name);
         assert_eq!(
             actorbridge_proto::view::ask_path(&all),

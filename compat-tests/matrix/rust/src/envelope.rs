@@ -161,12 +161,12 @@ fn shown(view: &EnvelopeView<'_>, envelope: &[u8]) -> Vec<Field> {
     }
     out.extend(view.expected_version.map(|n| number("expected_version", n)));
     for (name, value) in [
-        ("source", view.source),
-        ("target", view.target),
-        ("type", view.type_name),
-        ("reply_to", view.reply_to),
-        ("tenant", view.tenant),
-        ("tracestate", view.tracestate),
+        ("source", &*view.source),
+        ("target", &*view.target),
+        ("type", &*view.type_name),
+        ("reply_to", &*view.reply_to),
+        ("tenant", &*view.tenant),
+        ("tracestate", &*view.tracestate),
     ] {
         if !value.is_empty() {
             out.push(text(name, value));
