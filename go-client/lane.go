@@ -233,32 +233,47 @@ func (l *linkEnd) putRaw(flow uint32, what *wire.What, payloads ...[]byte) (last
 		l.ring()
 		return last, written
 	}
-	for _, payload := range payloads {
-		seq := l.put(flow, what, payload)
-		if seq == 0 {
+	for written < len(payloads) {
+		n := 0
+		if last, n = l.putRun(flow, what, payloads[written:min(len(payloads), written+runAtOnce)], last); n == 0 {
 			break
 		}
-		last = seq
-		written++
+		written += n
 	}
-	if last != 0 {
+	if written > 0 {
 		l.lane.Publish()
 	}
 	l.mu.Unlock()
 	return last, written
 }
 
-func (l *linkEnd) put(flow uint32, what *wire.What, payload []byte) uint64 {
-	if l.lane == nil || l.unsent != nil || !l.lane.HasRoom(len(payload)) {
-		return 0
+// runAtOnce is how many payloads are looked at before they are written.
+const runAtOnce = 64
+
+// putRun writes as many of some payloads as can be written now: the last one's seq, or before if there is none, and how many.
+func (l *linkEnd) putRun(flow uint32, what *wire.What, payloads [][]byte, before uint64) (last uint64, written int) {
+	if l.unsent != nil {
+		return before, 0
+	}
+	longest := 0
+	for _, payload := range payloads {
+		longest = max(longest, len(payload))
 	}
 	l.takeCredit(flow)
-	seq, typeID, ok := l.machine.SendAtOnce(flow, what, len(payload)+plainOverhead)
-	if !ok {
-		return 0
+	seq, typeID, room := l.machine.AtOnce(flow, what, longest+plainOverhead)
+	if room == 0 && len(payloads) > 1 { // perhaps another one is too long
+		payloads = payloads[:1]
+		seq, typeID, room = l.machine.AtOnce(flow, what, len(payloads[0])+plainOverhead)
 	}
-	l.lane.Put(door.LaneItem{Flow: flow, TypeID: typeID, Seq: seq, Plain: true, Bytes: payload})
-	return seq
+	if room == 0 {
+		return before, 0
+	}
+	item := door.LaneItem{Flow: flow, TypeID: typeID, Seq: seq, Plain: true}
+	if written = l.lane.PutAll(item, payloads[:min(uint64(len(payloads)), room)]); written == 0 {
+		return before, 0
+	}
+	l.machine.SentAtOnce(flow, written)
+	return seq + uint64(written) - 1, written
 }
 
 // fillLane writes what waits to the lane, as far as there is room.

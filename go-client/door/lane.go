@@ -10,6 +10,9 @@ type Lane interface {
 	HasRoom(bytes int) bool
 	// Put writes a message that HasRoom has just said there is room for. It keeps nothing. The peer sees it after Publish.
 	Put(LaneItem)
+	// PutAll writes the messages of a run that begins with item, whose bytes are the payloads', as many as there is room for now, and
+	// says how many. It keeps nothing.
+	PutAll(item LaneItem, payloads [][]byte) int
 	// Publish shows the peer what was put, and wakes it if it sleeps.
 	Publish()
 	// Granted is what the peer has granted on one of our flows in the memory: processed, and credit; 0, 0 = nothing.

@@ -143,6 +143,18 @@ func (l *link) Put(m door.LaneItem) {
 	l.out.putMessage(runHead{seq: m.Seq, flow: m.Flow, typeID: m.TypeID, ttlMs: m.TTLMs, hops: m.Hops}, m.Plain, m.Bytes)
 }
 
+// PutAll implements door.Lane.
+func (l *link) PutAll(m door.LaneItem, payloads [][]byte) int {
+	payloads = payloads[:l.out.fitting(payloads)]
+	if debugging {
+		for i, payload := range payloads {
+			checkItem(m.Flow, m.Seq+uint64(i), true, payload)
+		}
+	}
+	l.out.putRun(runHead{seq: m.Seq, flow: m.Flow, typeID: m.TypeID, ttlMs: m.TTLMs, hops: m.Hops}, payloads)
+	return len(payloads)
+}
+
 // Publish implements door.Lane.
 func (l *link) Publish() {
 	if l.out.publish() {

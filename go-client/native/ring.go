@@ -140,14 +140,50 @@ func (w *ringWriter) begin(tag uint32, n int) []byte {
 	return w.data[at+8:][:n]
 }
 
-func (w *ringWriter) putMessage(head runHead, plain bool, bytes []byte) {
-	if head != w.then {
-		run := w.begin(tagRun, runHeadSize)
-		binary.LittleEndian.PutUint64(run, head.seq)
-		binary.LittleEndian.PutUint64(run[8:], uint64(head.flow)|uint64(head.typeID)<<32)
-		binary.LittleEndian.PutUint64(run[16:], uint64(head.ttlMs)|uint64(head.hops)<<32)
-		binary.LittleEndian.PutUint64(run[24:], 0)
+// fitting is how many payloads that follow each other there is room for now.
+func (w *ringWriter) fitting(payloads [][]byte) int {
+	free := w.mask + 1 - (w.tail - w.head)
+	need, most := space(runHeadSize), uint64(0)
+	for i, payload := range payloads {
+		takes := space(len(payload))
+		need, most = need+takes, max(most, takes)
+		if need+most <= free { // the ring's end may cost one of them twice
+			continue
+		}
+		if free = w.look(); need+most > free {
+			return i
+		}
 	}
+	return len(payloads)
+}
+
+// putRun writes payloads that fit.
+func (w *ringWriter) putRun(head runHead, payloads [][]byte) {
+	if len(payloads) == 0 {
+		return
+	}
+	w.putHead(head)
+	for _, payload := range payloads {
+		w.put(tagPayload, payload)
+	}
+	w.then = head
+	w.then.seq += uint64(len(payloads))
+}
+
+// putHead writes what the message that follows has in common with others, unless it is what is expected.
+func (w *ringWriter) putHead(head runHead) {
+	if head == w.then {
+		return
+	}
+	run := w.begin(tagRun, runHeadSize)
+	binary.LittleEndian.PutUint64(run, head.seq)
+	binary.LittleEndian.PutUint64(run[8:], uint64(head.flow)|uint64(head.typeID)<<32)
+	binary.LittleEndian.PutUint64(run[16:], uint64(head.ttlMs)|uint64(head.hops)<<32)
+	binary.LittleEndian.PutUint64(run[24:], 0)
+}
+
+func (w *ringWriter) putMessage(head runHead, plain bool, bytes []byte) {
+	w.putHead(head)
 	w.then = head.next()
 	tag := uint32(tagItem)
 	if plain {

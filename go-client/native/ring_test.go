@@ -29,6 +29,50 @@ func pair(t *testing.T, size int) (*ringWriter, *ringReader) {
 	return &ringWriter{ring: to}, &ringReader{ring: to}
 }
 
+func TestOfARunAreWrittenAsManyAsThereIsRoomFor(t *testing.T) {
+	w, r := pair(t, 4096)
+	random := rand.New(rand.NewPCG(3, 4))
+	var written, taken, cut int
+	for taken < 20_000 {
+		payloads := make([][]byte, random.IntN(40))
+		for i := range payloads {
+			payloads[i] = bytes.Repeat([]byte{byte(written + i)}, random.IntN(300))
+		}
+		n := w.fitting(payloads)
+		w.putRun(runHead{seq: uint64(written + 1), flow: 1, typeID: 7}, payloads[:n])
+		if n < len(payloads) {
+			cut++
+			if left := w.look(); left >= 2*space(300)+space(runHeadSize) {
+				t.Fatalf("%d of %d were said to fit, and %d bytes are free", n, len(payloads), left)
+			}
+		}
+		written += n
+		w.publish()
+		if random.IntN(3) == 0 {
+			continue
+		}
+		for {
+			frame, run, err := r.take()
+			if err != nil || frame != nil {
+				t.Fatalf("of runs came the frame %q, %v", frame, err)
+			}
+			if run == nil {
+				break
+			}
+			for i := range run.Len() {
+				if got := run.At(i); run.FirstSeq+uint64(i) != uint64(taken+1) || len(got) > 0 && got[0] != byte(taken) {
+					t.Fatalf("where %d is due comes %d with %v", taken+1, run.FirstSeq+uint64(i), got)
+				}
+				taken++
+			}
+		}
+		r.free()
+	}
+	if cut == 0 {
+		t.Error("there was always room")
+	}
+}
+
 func TestWhatIsWrittenToARingComesOutOfItInOrderWhereverItsEndIs(t *testing.T) {
 	w, r := pair(t, 4096)
 	random := rand.New(rand.NewPCG(1, 2))

@@ -137,15 +137,30 @@ func (l *Link) Send(flow uint32, what *wire.What, deadline Millis, hops uint32, 
 // SendAtOnce is the seq and the type of a message that its door carries at once, past the queue: nothing waits there, the peer
 // knows the type, and there is credit. False: send it.
 func (l *Link) SendAtOnce(flow uint32, what *wire.What, size int) (seq uint64, typeID uint32, ok bool) {
-	typeID, ok = l.typeAtOnce(what)
-	out := l.openFlow(flow)
-	if !ok || out == nil || out.nextSeq > out.credit || !l.goesAtOnce(out, what, size) {
+	seq, typeID, room := l.AtOnce(flow, what, size)
+	if room == 0 {
 		return 0, 0, false
 	}
-	seq = out.nextSeq
-	out.nextSeq++
-	out.atOnce = seq
+	l.SentAtOnce(flow, 1)
 	return seq, typeID, true
+}
+
+// AtOnce is the seq and the type that the next message of a flow would have if its door carried it at once, and how many like it, of
+// at most so many bytes each, there is credit for; 0: send it.
+func (l *Link) AtOnce(flow uint32, what *wire.What, size int) (seq uint64, typeID uint32, room uint64) {
+	typeID, ok := l.typeAtOnce(what)
+	out := l.openFlow(flow)
+	if !ok || out == nil || out.nextSeq > out.credit || !l.goesAtOnce(out, what, size) {
+		return 0, 0, 0
+	}
+	return out.nextSeq, typeID, out.credit + 1 - out.nextSeq
+}
+
+// SentAtOnce: so many messages, for which [Link.AtOnce] has just said that there is room, were carried.
+func (l *Link) SentAtOnce(flow uint32, count int) {
+	out := l.openFlow(flow)
+	out.nextSeq += uint64(count)
+	out.atOnce = out.nextSeq - 1
 }
 
 // goesAtOnce: one of this size is not refused, does not go in parts, and follows none that does.
