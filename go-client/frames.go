@@ -70,6 +70,9 @@ func (l *linkEnd) takeRun(run *door.LaneRun) bool {
 	accepted := l.machine.AcceptRun(run.Flow, run.FirstSeq, uint64(run.Len()), run.TypeID, run.Hops, run.Longest())
 	l.mu.Unlock()
 	if accepted {
+		if l.node.taps.any() {
+			l.seeRun(run)
+		}
 		l.deliverRun(run)
 	}
 	l.inboundMu.Unlock()

@@ -84,6 +84,9 @@ func (n *Node) askNow(
 	defer scratches.Put(memory)
 	ttl := machine.TTL(out.deadline, n.now())
 	envelope, taken := b.asker.Ask(b.flow, b.typeID, ttl, out.body, memory.room[:])
+	if (taken || envelope != nil) && n.taps.any() {
+		b.see(out.what, out.body, envelope)
+	}
 	if envelope != nil {
 		if m := readReply(n, wants, envelope); m != nil {
 			return m, true
@@ -159,6 +162,9 @@ func (n *Node) askQuick(ctx context.Context, to Ref, q *quick) (other *Message, 
 	taken := false
 	if err = memory.write(correlation, q); err == nil {
 		envelope, taken = b.asker.Ask(b.flow, b.typeID, uint32(defaultTimeout/time.Millisecond), memory.body, memory.room[:])
+		if (taken || envelope != nil) && n.taps.any() {
+			b.see(q.what, memory.body, envelope)
+		}
 	}
 	if taken && envelope == nil {
 		until := n.quickUntil(ctx, now)

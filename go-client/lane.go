@@ -114,6 +114,11 @@ func (l *linkEnd) takeAnswers(run *door.LaneRun) bool {
 		}
 		answers[i] = m
 	}
+	if l.node.taps.any() {
+		for i := range answers {
+			l.see(seen{direction: pb.Direction_DIRECTION_RECEIVED, who: noWho, what: what, hops: run.Hops}, run.At(i))
+		}
+	}
 	for _, m := range answers {
 		l.node.answered(m)
 	}
@@ -212,10 +217,7 @@ func (l *linkEnd) sendAtOnce(flow uint32, out *outgoing) (seq uint64, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	item := door.LaneItem{Flow: flow, TypeID: typeID, Seq: seq, Hops: out.hops, Bytes: out.body}
-	if out.deadline != 0 {
-		item.TTLMs = machine.TTL(out.deadline, l.node.now())
-	}
+	item := door.LaneItem{Flow: flow, TypeID: typeID, Seq: seq, Hops: out.hops, Bytes: out.body, TTLMs: l.ttlUntil(out.deadline)}
 	if typeID != 0 && out.isPlain() {
 		item.Plain, item.Bytes = true, out.payload
 	}
@@ -226,6 +228,13 @@ func (l *linkEnd) sendAtOnce(flow uint32, out *outgoing) (seq uint64, ok bool) {
 
 // putRaw writes tells whose payloads are bytes, as many as can be written now: the last one's seq, and how many.
 func (l *linkEnd) putRaw(flow uint32, what *wire.What, payloads ...[]byte) (last uint64, written int) {
+	if last, written = l.putRawNow(flow, what, payloads); written > 0 && l.node.taps.any() {
+		l.seeSentRaw(flow, what, payloads[:written], last)
+	}
+	return last, written
+}
+
+func (l *linkEnd) putRawNow(flow uint32, what *wire.What, payloads [][]byte) (last uint64, written int) {
 	l.mu.Lock()
 	if l.lane == nil {
 		last, written = l.queueRaws(flow, what, payloads)

@@ -349,7 +349,11 @@ func (l *linkEnd) drive(event func(m *machine.Link, out []machine.Action) []mach
 		l.meter.Store(l.node.counters.up(up.Peer))
 	}
 	l.mu.Unlock()
+	isSeen := l.node.taps.any()
 	for i := range actions {
+		if isSeen {
+			l.seeDelivery(&actions[i])
+		}
 		l.act(&actions[i])
 	}
 	l.inboundMu.Unlock()

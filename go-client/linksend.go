@@ -10,8 +10,16 @@ import (
 
 // What leaves by a link: messages of this node, and those that it passes on.
 
-func (l *linkEnd) send(flow uint32, out *outgoing) (sent machine.Sent) {
+func (l *linkEnd) send(flow uint32, out *outgoing) machine.Sent {
 	out = l.compressed(out)
+	sent := l.sendNow(flow, out)
+	if sent.Result == machine.SendQueued && l.node.taps.any() {
+		l.seeSent(flow, sent.Seq, out)
+	}
+	return sent
+}
+
+func (l *linkEnd) sendNow(flow uint32, out *outgoing) (sent machine.Sent) {
 	l.mu.Lock()
 	if seq, ok := l.sendAtOnce(flow, out); ok {
 		l.mu.Unlock()
@@ -78,8 +86,16 @@ func (l *linkEnd) peerReads(name string) (peer string, version uint32, known boo
 	return l.peer, version, known
 }
 
-func (l *linkEnd) sendOffStream(out *outgoing) (queued bool) {
+func (l *linkEnd) sendOffStream(out *outgoing) bool {
 	out = l.compressed(out)
+	queued := l.sendOffStreamNow(out)
+	if queued && l.node.taps.any() {
+		l.seeSent(0, 0, out)
+	}
+	return queued
+}
+
+func (l *linkEnd) sendOffStreamNow(out *outgoing) (queued bool) {
 	l.mu.Lock()
 	if _, queued = l.sendAtOnce(0, out); queued {
 		l.mu.Unlock()
@@ -110,5 +126,10 @@ func (l *linkEnd) forward(m *Message, who []byte) (queued bool) {
 	l.with(func(lm *machine.Link) {
 		queued = lm.Forward(m.what, m.deadline, m.hops+1, body).Result == machine.SendQueued
 	})
+	if queued && l.node.taps.any() {
+		l.see(seen{
+			direction: pb.Direction_DIRECTION_SENT, who: noWho, what: m.what, hops: m.hops + 1, ttlMs: l.ttlUntil(m.deadline),
+		}, body)
+	}
 	return queued
 }

@@ -40,6 +40,7 @@ type Node struct {
 	ended       chan struct{} // closed when its actors have ended
 	dead        deadLetters
 	counters    counters
+	taps        taps
 	// reconnectAfter is what peers are asked to stay away for when it shuts down, in milliseconds.
 	reconnectAfter atomic.Uint32
 	// dials counts the links that this node dialled.

@@ -38,6 +38,8 @@ func (s system) Receive(ctx Context, m *Message) error {
 		return m.Reply(s.list(r))
 	case *pb.StatusRequest:
 		return m.Reply(s.node.Status(r))
+	case *pb.TapRequest:
+		return s.tap(m, r)
 	case *pb.FindRequest:
 		return s.owner(m, r)
 	case *pb.WatchRequest:

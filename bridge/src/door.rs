@@ -20,6 +20,7 @@ use crate::node::{Inner, lock};
 use crate::outlet::Outlet;
 use crate::remote::Identity;
 use crate::status::{Meter, SOFTWARE};
+use crate::tap::Taps;
 use crate::versions;
 
 mod admission;
@@ -28,6 +29,7 @@ mod inbound;
 pub(crate) mod inline;
 mod lane;
 mod outgoing;
+mod seen;
 mod told;
 
 use inbound::Inbound;
@@ -84,6 +86,7 @@ pub struct LinkEnd {
     /// What goes by it before its handshake is over, and then.
     early: Arc<Meter>,
     meter: OnceLock<Arc<Meter>>,
+    taps: Arc<Taps>,
     dialled: bool,
     since: Millis,
     fate: Mutex<Option<(v1::Status, String)>>,
@@ -152,6 +155,7 @@ impl LinkEnd {
             accused: AtomicU32::new(0),
             early: node.counters.early(),
             meter: OnceLock::new(),
+            taps: node.taps.clone(),
             dialled: role == Role::Dialer,
             since: node.now(),
             fate: Mutex::default(),
@@ -369,7 +373,11 @@ impl LinkEnd {
             event(&mut state.machine, &mut actions);
             self.before_others_know(&mut state, &actions);
         }
+        let seen = self.taps.any();
         for action in actions {
+            if seen {
+                self.see_delivery(&inbound, &action);
+            }
             self.act(node, &mut inbound, action);
         }
         drop(inbound);

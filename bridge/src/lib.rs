@@ -39,6 +39,7 @@ mod serve;
 mod snapshot;
 mod status;
 mod system;
+mod tap;
 mod traces;
 mod user_error;
 mod versions;

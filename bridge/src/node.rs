@@ -29,6 +29,7 @@ use crate::outlet::{Placed, Sender, Sent};
 use crate::protocol::{Known, Protocol, Reads};
 use crate::rings::{DeadLetter, DeadLetters};
 use crate::status::Counters;
+use crate::tap::Taps;
 use crate::traces::{Chain, Propagator};
 
 /// How long another node may take to say whether it hosts an actor.
@@ -87,6 +88,7 @@ pub(crate) struct Inner {
     pub(crate) emitters: Mutex<HashMap<EmitterKey, Weak<Emitter>>>,
     pub(crate) dead: Mutex<DeadLetters>,
     pub(crate) counters: Counters,
+    pub(crate) taps: Arc<Taps>,
     logs: Mutex<Logs>,
     pub(crate) moves: crate::moves::Moves,
     /// (watched address, watcher) of actors on other nodes, by link.
@@ -129,6 +131,7 @@ impl Inner {
             emitters: Mutex::default(),
             dead: Mutex::default(),
             counters: Counters::default(),
+            taps: Arc::default(),
             logs: Mutex::default(),
             moves: crate::moves::Moves::default(),
             watches: Mutex::default(),

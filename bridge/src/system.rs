@@ -15,6 +15,7 @@ use crate::error::{Error, Fault};
 use crate::message::{Message, Payload, Permit};
 use crate::moves::PASSED_ON;
 use crate::node::Inner;
+use crate::tap::Tapping;
 
 /// Most actors in one ListReply; ask with a longer prefix for the others.
 const MAX_LISTED: usize = 500;
@@ -103,6 +104,12 @@ impl Actor for System {
                 cx.reply(&v1::ListReply { actors })
             }
             "StatusRequest" => cx.reply(&node.status(&message.decode()?)),
+            "TapRequest" => {
+                let tapping = Tapping::begin(&node, message.decode()?)?;
+                let responder = cx.take_responder()?;
+                node.tasks.spawn_on(tapping.tell(node.clone(), responder), &node.handle);
+                Ok(())
+            }
             "FindRequest" => {
                 let request: v1::FindRequest = message.decode()?;
                 let (owner, epoch) = node.owner_of(&request.path).ok_or_else(|| missing(&request.path))?;

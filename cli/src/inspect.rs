@@ -1,19 +1,14 @@
 //! `actorbridge inspect`: what a node that listens does at present.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use actorbridge::TlsFiles;
-use actorbridge::proto::DESCRIPTORS;
 use actorbridge::proto::v1::{
     ActorInfo, AskStatus, Code, CodeCount, LinkStatus, NodeStatus, RefusalCount, StatusRequest,
 };
-use actorbridge::remote::{AskClient, Options};
 use clap::Args;
-use prost::Message as _;
-use prost_reflect::{DescriptorPool, DynamicMessage};
 
+use crate::asked::{Asked, Json, block_on};
 use crate::print;
 
 /// How long the node may take to answer.
@@ -24,8 +19,8 @@ const WITHIN: Duration = Duration::from_secs(5);
 /// It asks the node by one call (docs/CALLS.md): who may link with it may ask.
 #[derive(Args)]
 pub(crate) struct Inspect {
-    /// Where it listens: tcp://host:port, grpcs://host:port or unix:///path.
-    address: String,
+    #[command(flatten)]
+    asked: Asked,
     /// Print the whole answer as JSON, as protobuf has it.
     #[arg(long)]
     json: bool,
@@ -38,28 +33,15 @@ pub(crate) struct Inspect {
     /// Most actors that are shown.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
     actors: u32,
-    /// The CAs of the node's certificate, PEM: for grpcs://.
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
-    /// The certificate to show, PEM.
-    #[arg(long, value_name = "FILE", requires = "key", requires = "ca")]
-    certificate: Option<PathBuf>,
-    /// Its key, PEM.
-    #[arg(long, value_name = "FILE", requires = "certificate")]
-    key: Option<PathBuf>,
-    /// Allow tcp:// to other machines: anyone on the way can read and forge what is told.
-    #[arg(long)]
-    plain_tcp_beyond_loopback: bool,
 }
 
 impl Inspect {
     pub(crate) fn run(self) -> Result<String, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(|e| e.to_string())?.block_on(self.show())
+        block_on(self.show())
     }
 
     async fn show(self) -> Result<String, String> {
-        let client = AskClient::connect(&self.address, &self.options()).await?;
+        let client = self.asked.connect().await?;
         let request = StatusRequest {
             prefix: self.prefix.clone(),
             most_actors: self.actors,
@@ -67,34 +49,16 @@ impl Inspect {
         loop {
             let status: NodeStatus = client.ask("ab:///system", &request, WITHIN).await?;
             let shown = match self.json {
-                true => json(&status)?,
+                true => serde_json::to_string_pretty(&Json::new()?.of(&status)?).map_err(|e| e.to_string())?,
                 false => text(&status),
             };
             let Some(seconds) = self.watch else { return Ok(shown) };
-            print(&shown)?;
+            if !print(&shown)? {
+                return Ok(String::new());
+            }
             tokio::time::sleep(Duration::from_secs(seconds)).await;
         }
     }
-
-    fn options(&self) -> Options {
-        let tls = self.ca.as_ref().map(|ca| match (&self.certificate, &self.key) {
-            (Some(certificate), Some(key)) => TlsFiles::new(certificate, key, ca),
-            _ => TlsFiles::without_certificate(ca),
-        });
-        Options {
-            plain_tcp_beyond_loopback: self.plain_tcp_beyond_loopback,
-            tls,
-            ..Options::default()
-        }
-    }
-}
-
-fn json(status: &NodeStatus) -> Result<String, String> {
-    let pool = DescriptorPool::decode(DESCRIPTORS).map_err(|e| e.to_string())?;
-    let name = "actorbridge.v1.NodeStatus";
-    let descriptor = pool.get_message_by_name(name).ok_or("the schema has no NodeStatus")?;
-    let message = DynamicMessage::decode(descriptor, &status.encode_to_vec()[..]).map_err(|e| e.to_string())?;
-    serde_json::to_string_pretty(&message).map_err(|e| e.to_string())
 }
 
 fn text(status: &NodeStatus) -> String {

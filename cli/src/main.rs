@@ -7,11 +7,13 @@ use std::process::{Command, ExitCode};
 use actorbridge_gen::{Config, not_started};
 use clap::{Parser, Subcommand};
 
+mod asked;
 mod build;
 mod doctor;
 mod generate;
 mod inspect;
 mod new;
+mod tap;
 
 /// Actors in Go and Rust that exchange messages as if at home.
 #[derive(Parser)]
@@ -28,6 +30,7 @@ enum Task {
     Build(build::Build),
     Doctor(doctor::Doctor),
     Inspect(inspect::Inspect),
+    Tap(tap::Tap),
 }
 
 fn main() -> ExitCode {
@@ -37,9 +40,10 @@ fn main() -> ExitCode {
         Task::Build(task) => task.run(),
         Task::Doctor(task) => task.run(),
         Task::Inspect(task) => task.run(),
+        Task::Tap(task) => task.run(),
     };
     match done.and_then(|said| print(&said)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::SUCCESS,
         Err(problem) => {
             // If nobody reads that either, the exit code says it.
             let _ = writeln!(io::stderr(), "{problem}");
@@ -48,14 +52,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes a text to standard output as lines of its own, if it has any. That nobody reads on, as behind `| head`, is no failure.
-fn print(text: &str) -> Result<(), String> {
+/// Writes a text to standard output as lines of its own, if it has any. That nobody reads on, as behind `| head`, is no failure; then the
+/// answer is `false`.
+fn print(text: &str) -> Result<bool, String> {
     if text.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     match writeln!(io::stdout(), "{text}") {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output cannot be written: {e}")),
-        _ => Ok(()),
+        written => Ok(written.is_ok()),
     }
 }
 

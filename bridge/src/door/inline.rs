@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
+use actorbridge_proto::v1::Direction;
 use actorbridge_proto::{EnvelopeView, What, Who, writer};
 use bytes::Bytes;
 
@@ -91,12 +92,20 @@ impl LinkEnd {
         let Some(actor) = cell.offer_inline((self.id, flow), &message) else {
             return Inline::NotTaken;
         };
+        let seen = self.taps.any();
+        if seen {
+            self.see(Direction::Received, &message, 0, 0, 0);
+        }
         let mut work = Work::new(cell, node);
         work.begin(message);
-        match run(actor, work, asked) {
+        let answered = match run(actor, work, asked) {
             Some(answer) => self.answer_for_peer(answer),
             None => Inline::Later,
+        };
+        if seen && let Inline::Answered(what, body) = &answered {
+            self.see_off_stream(what, body);
         }
+        answered
     }
 
     /// To whom an ask of a flow and a type goes, if it is an actor of this node.

@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::inbound::Inbound;
 use super::{LinkEnd, State};
+use crate::machine::Millis;
 use crate::machine::link::{self, Action, Phase};
 use crate::message::{Message, Outgoing, Permit};
 use crate::node::{Inner, lock};
@@ -237,6 +238,9 @@ impl LinkEnd {
             .machine
             .accept_run(run.flow, run.first_seq, count, shape, run.plain);
         if accepted {
+            if self.taps.any() {
+                self.see_run(stream, &items, run);
+            }
             match run.plain {
                 true => self.deliver_run(node, stream, run),
                 false => self.deliver_items(node, stream, items),
@@ -305,6 +309,14 @@ impl LinkEnd {
 
     /// Tells payloads, if that can be done now: how many, and the last one's seq.
     pub(crate) fn send_plain(&self, flow: u32, what: &What, payloads: &[&[u8]]) -> (usize, u64) {
+        let sent = self.send_plain_now(flow, what, payloads);
+        if sent.0 > 0 && self.taps.any() {
+            self.see_sent_plain(flow, what, &payloads[..sent.0], sent.1);
+        }
+        sent
+    }
+
+    fn send_plain_now(&self, flow: u32, what: &What, payloads: &[&[u8]]) -> (usize, u64) {
         let mut guard = lock(&self.state);
         let state = &mut *guard;
         let Some(lane) = state.lane.clone() else {
@@ -344,8 +356,12 @@ impl LinkEnd {
     }
 
     /// The time that a message has left; one whose deadline has passed travels with 1 ms, and is answered EXPIRED.
-    fn ttl_ms(&self, out: &Outgoing) -> u32 {
-        let (Some(deadline), Some(node)) = (out.deadline, self.node.upgrade()) else {
+    pub(super) fn ttl_ms(&self, out: &Outgoing) -> u32 {
+        self.ttl_until(out.deadline)
+    }
+
+    pub(super) fn ttl_until(&self, deadline: Option<Millis>) -> u32 {
+        let (Some(deadline), Some(node)) = (deadline, self.node.upgrade()) else {
             return 0;
         };
         link::ttl_ms(deadline, node.now())

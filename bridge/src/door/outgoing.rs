@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actorbridge_proto::v1::{Code, Effect};
+use actorbridge_proto::v1::{Code, Direction, Effect};
 use actorbridge_proto::{Refusal, What};
 use bytes::Bytes;
 
@@ -41,11 +41,21 @@ impl LinkEnd {
     /// It reads none.
     pub(crate) fn send(&self, flow: u32, out: &Outgoing) -> Result<Send, Fault> {
         let compressed = self.compressed(out);
+        let sent = self.send_now(flow, out, compressed.as_deref())?;
+        if let Send::Queued(seq) = sent
+            && self.taps.any()
+        {
+            self.see_sent(flow, seq, out, compressed.as_deref());
+        }
+        Ok(sent)
+    }
+
+    fn send_now(&self, flow: u32, out: &Outgoing, compressed: Option<&(What, Bytes)>) -> Result<Send, Fault> {
         let mut state = lock(&self.state);
         if let Some(seq) = self.send_at_once(&mut state, flow, out) {
             return Ok(Send::Queued(seq));
         }
-        let (what, body) = match &compressed {
+        let (what, body) = match compressed {
             Some(message) => (&message.0, &message.1),
             None => out.for_peer(&state.reads).map_err(|reads| self.too_new(out, reads))?,
         };
@@ -67,11 +77,19 @@ impl LinkEnd {
     /// As there.
     pub(crate) fn send_off_stream(&self, out: &Outgoing) -> Result<bool, Fault> {
         let compressed = self.compressed(out);
+        let told = self.send_off_stream_now(out, compressed.as_deref())?;
+        if told && self.taps.any() {
+            self.see_sent(0, 0, out, compressed.as_deref());
+        }
+        Ok(told)
+    }
+
+    fn send_off_stream_now(&self, out: &Outgoing, compressed: Option<&(What, Bytes)>) -> Result<bool, Fault> {
         let mut state = lock(&self.state);
         if self.send_at_once(&mut state, 0, out).is_some() {
             return Ok(true);
         }
-        let (what, body) = match &compressed {
+        let (what, body) = match compressed {
             Some(message) => (&message.0, &message.1),
             None => out.for_peer(&state.reads).map_err(|reads| self.too_new(out, reads))?,
         };
@@ -124,6 +142,15 @@ impl LinkEnd {
             .machine
             .forward(what, message.deadline, message.hops + 1, &body);
         self.ring();
+        if matches!(sent, Send::Queued(_)) && self.taps.any() {
+            self.see(
+                Direction::Sent,
+                message,
+                0,
+                message.hops + 1,
+                self.ttl_until(message.deadline),
+            );
+        }
         sent
     }
 }

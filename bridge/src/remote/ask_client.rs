@@ -6,14 +6,14 @@ use actorbridge_proto::v1::{Envelope, Kind, Raw};
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use prost::{Message, Name};
-use tonic::Request;
 use tonic::client::Grpc;
 use tonic::transport::Channel;
+use tonic::{Request, Streaming};
 
-use super::ASK_PATH;
 use super::address::Options;
 use super::client::open;
 use super::codec::RawCodec;
+use super::{ASK_PATH, SUBSCRIBE_PATH};
 
 /// Asks the actors of a node that listens, by single calls, without being a node. See docs/CALLS.md.
 #[derive(Debug, Clone)]
@@ -43,29 +43,88 @@ impl AskClient {
         message: &M,
         within: Duration,
     ) -> Result<R, String> {
-        let ask = Envelope {
-            kind: Kind::Ask as i32,
-            target: target.to_owned(),
-            r#type: M::full_name(),
-            payload: message.encode_to_vec().into(),
-            ..Default::default()
-        };
-        let raw = Raw {
-            envelope: ask.encode_to_vec().into(),
-            ttl_ms: u32::try_from(within.as_millis()).unwrap_or(u32::MAX),
-        };
-        let mut grpc = Grpc::new(self.channel.clone()).max_decoding_message_size(self.frame_limit);
-        grpc.ready().await.map_err(|e| e.to_string())?;
-        let request = Request::new(Bytes::from(raw.encode_to_vec()));
+        let request = ask_of(target, message, u32::try_from(within.as_millis()).unwrap_or(u32::MAX));
+        let mut grpc = self.grpc().await?;
         let calling = grpc.unary(request, PathAndQuery::from_static(ASK_PATH), RawCodec);
         // The node answers when the time is over; one that does not is not waited for much longer.
         let patience = within + Duration::from_secs(1);
         let late = |_| format!("{target}: no answer came within {} s", patience.as_secs());
         let called = tokio::time::timeout(patience, calling).await.map_err(late)?;
         let reply = called.map_err(|status| status.message().to_owned())?.into_inner();
-        let unreadable = |e: prost::DecodeError| format!("{target}: its reply does not decode: {e}");
-        let raw = Raw::decode(reply).map_err(unreadable)?;
-        let envelope = Envelope::decode(raw.envelope).map_err(unreadable)?;
-        R::decode(envelope.payload).map_err(unreadable)
+        decode(target, envelope_of(target, reply)?.payload)
     }
+
+    /// Asks for events, until the actor replies or the result is dropped. There is no other end: what nobody reads makes the actor wait.
+    ///
+    /// # Errors
+    /// As [`AskClient::ask`].
+    pub async fn subscribe<M: Message + Name>(&self, target: &str, message: &M) -> Result<Events, String> {
+        let mut grpc = self.grpc().await?;
+        let path = PathAndQuery::from_static(SUBSCRIBE_PATH);
+        let calling = grpc.server_streaming(ask_of(target, message, 0), path, RawCodec);
+        let called = calling.await.map_err(|status| status.message().to_owned())?;
+        Ok(Events {
+            target: target.to_owned(),
+            envelopes: called.into_inner(),
+        })
+    }
+
+    async fn grpc(&self) -> Result<Grpc<Channel>, String> {
+        let mut grpc = Grpc::new(self.channel.clone()).max_decoding_message_size(self.frame_limit);
+        grpc.ready().await.map_err(|e| e.to_string())?;
+        Ok(grpc)
+    }
+}
+
+/// What an actor answers to [`AskClient::subscribe`]. Dropped, it ends.
+#[derive(Debug)]
+pub struct Events {
+    target: String,
+    envelopes: Streaming<Bytes>,
+}
+
+/// One answer of [`Events`].
+#[derive(Debug)]
+pub enum Answer<E, R> {
+    /// There may be more.
+    Event(E),
+    /// The last one.
+    Reply(R),
+}
+
+impl Events {
+    /// Waits for the next answer.
+    ///
+    /// # Errors
+    /// Why there will be no more.
+    pub async fn next<E: Message + Default, R: Message + Default>(&mut self) -> Result<Answer<E, R>, String> {
+        let came = self.envelopes.message().await;
+        let came = came.map_err(|status| status.message().to_owned())?;
+        let raw = came.ok_or_else(|| format!("{}: it ended without a reply", self.target))?;
+        let envelope = envelope_of(&self.target, raw)?;
+        match envelope.kind() {
+            Kind::Event => decode(&self.target, envelope.payload).map(Answer::Event),
+            _ => decode(&self.target, envelope.payload).map(Answer::Reply),
+        }
+    }
+}
+
+fn ask_of<M: Message + Name>(target: &str, message: &M, ttl_ms: u32) -> Request<Bytes> {
+    let ask = Envelope {
+        kind: Kind::Ask as i32,
+        target: target.to_owned(),
+        r#type: M::full_name(),
+        payload: message.encode_to_vec().into(),
+        ..Default::default()
+    };
+    let envelope = ask.encode_to_vec().into();
+    Request::new(Raw { envelope, ttl_ms }.encode_to_vec().into())
+}
+
+fn envelope_of(target: &str, raw: Bytes) -> Result<Envelope, String> {
+    decode(target, decode::<Raw>(target, raw)?.envelope)
+}
+
+fn decode<M: Message + Default>(target: &str, bytes: Bytes) -> Result<M, String> {
+    M::decode(bytes).map_err(|e| format!("{target}: its answer does not decode: {e}"))
 }

@@ -26,7 +26,7 @@ mod waker;
 
 pub use address::Options;
 pub(crate) use address::is_valid;
-pub use ask_client::AskClient;
+pub use ask_client::{Answer, AskClient, Events};
 pub use calls::{Answering, Asks, Subscribing};
 pub use client::connect;
 pub use identity::Identity;

@@ -5,13 +5,14 @@ use std::path::Path;
 use actorbridge_gen::{Config, Rust};
 
 /// The project's own schema: the one whose changes are watched, and the source of the error tables.
-const OWN: [&str; 6] = [
+const OWN: [&str; 7] = [
     "actorbridge/v1/envelope.proto",
     "actorbridge/v1/errors.proto",
     "actorbridge/v1/frame.proto",
     "actorbridge/v1/options.proto",
     "actorbridge/v1/status.proto",
     "actorbridge/v1/system.proto",
+    "actorbridge/v1/tap.proto",
 ];
 
 /// Where there is an `actorbridge.toml`, below the repository's root.

@@ -2387,6 +2387,155 @@ impl RefusalReason {
         }
     }
 }
+/// Asks for what goes by links from now on. It is answered by events of type Tapped, the first one at once, and by a TapReply in the end.
+/// A node has at most 8 taps.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TapRequest {
+    /// Only envelopes whose source or target has a path with this prefix, and the answers to asks among them.
+    #[prost(string, tag = "1")]
+    pub actor: ::prost::alloc::string::String,
+    /// Only those whose type has a full name with this prefix.
+    #[prost(string, tag = "2")]
+    pub r#type: ::prost::alloc::string::String,
+    /// Only those that go to, or come from, this node.
+    #[prost(string, tag = "3")]
+    pub peer: ::prost::alloc::string::String,
+    /// How many are shown; then the tap ends. 0 = until who asks has enough.
+    #[prost(uint64, tag = "4")]
+    pub most: u64,
+}
+impl ::prost::Name for TapRequest {
+    const NAME: &'static str = "TapRequest";
+    const PACKAGE: &'static str = "actorbridge.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.v1.TapRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.v1.TapRequest".into()
+    }
+}
+/// The event that answers a TapRequest: what has gone by since the one before. At most 512 envelopes each 100 ms.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Tapped {
+    #[prost(message, repeated, tag = "1")]
+    pub envelopes: ::prost::alloc::vec::Vec<TappedEnvelope>,
+    /// How many more were asked for since the tap began, and are not shown: they were too many at once.
+    #[prost(uint64, tag = "2")]
+    pub missed: u64,
+}
+impl ::prost::Name for Tapped {
+    const NAME: &'static str = "Tapped";
+    const PACKAGE: &'static str = "actorbridge.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.v1.Tapped".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.v1.Tapped".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TapReply {
+    #[prost(uint64, tag = "1")]
+    pub shown: u64,
+    #[prost(uint64, tag = "2")]
+    pub missed: u64,
+}
+impl ::prost::Name for TapReply {
+    const NAME: &'static str = "TapReply";
+    const PACKAGE: &'static str = "actorbridge.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.v1.TapReply".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.v1.TapReply".into()
+    }
+}
+/// What is known of an envelope beside its payload.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TappedEnvelope {
+    /// When it was seen, in milliseconds since 1970.
+    #[prost(uint64, tag = "1")]
+    pub unix_ms: u64,
+    /// The node at the other end of the link.
+    #[prost(string, tag = "2")]
+    pub peer: ::prost::alloc::string::String,
+    /// The link's number in this node.
+    #[prost(uint64, tag = "3")]
+    pub link: u64,
+    #[prost(enumeration = "Direction", tag = "4")]
+    pub direction: i32,
+    #[prost(enumeration = "Kind", tag = "5")]
+    pub kind: i32,
+    /// Empty = not an actor. Of an answer, as a rule: its correlation says whose it is.
+    #[prost(string, tag = "6")]
+    pub source: ::prost::alloc::string::String,
+    /// Empty of an answer, as source.
+    #[prost(string, tag = "7")]
+    pub target: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub r#type: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "9")]
+    pub type_version: u32,
+    #[prost(enumeration = "ContentType", tag = "10")]
+    pub content_type: i32,
+    #[prost(enumeration = "Compression", tag = "11")]
+    pub compression: i32,
+    /// The payload's bytes, as carried.
+    #[prost(uint64, tag = "12")]
+    pub payload_bytes: u64,
+    /// 0 = none.
+    #[prost(uint64, tag = "13")]
+    pub correlation: u64,
+    /// Milliseconds that were left; 0 = no deadline.
+    #[prost(uint32, tag = "14")]
+    pub ttl_ms: u32,
+    /// Its number in its stream; 0 = it is in none, as answers are.
+    #[prost(uint64, tag = "15")]
+    pub seq: u64,
+    /// Nodes that have forwarded it.
+    #[prost(uint32, tag = "16")]
+    pub hops: u32,
+}
+impl ::prost::Name for TappedEnvelope {
+    const NAME: &'static str = "TappedEnvelope";
+    const PACKAGE: &'static str = "actorbridge.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "actorbridge.v1.TappedEnvelope".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/actorbridge.v1.TappedEnvelope".into()
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Direction {
+    Unspecified = 0,
+    /// By the node that is asked.
+    Sent = 1,
+    Received = 2,
+}
+impl Direction {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DIRECTION_UNSPECIFIED",
+            Self::Sent => "DIRECTION_SENT",
+            Self::Received => "DIRECTION_RECEIVED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DIRECTION_UNSPECIFIED" => Some(Self::Unspecified),
+            "DIRECTION_SENT" => Some(Self::Sent),
+            "DIRECTION_RECEIVED" => Some(Self::Received),
+            _ => None,
+        }
+    }
+}
 
 /// What the messages of actorbridge.v1 refer to, as a `google.protobuf.FileDescriptorSet`, for codecs other than protobuf.
 const FILE_DESCRIPTOR_SET: &[u8] = b"\
@@ -2847,7 +2996,37 @@ const FILE_DESCRIPTOR_SET: &[u8] = b"\
     FUSAL_REASON_CREDIT_VIOLATION\x10\x10\x12\
     \x1e\x0a\x1aREFUSAL_REASON_NEVER_READS\x10\x11\x12\
     \x19\x0a\x15REFUSAL_REASON_SILENT\x10\x12b\x06prot\
-    o3\
+    o3\x0a\xc0\x07\x0a\x18actorbridge/v1/tap.proto\x12\
+    \x0eactorbridge.v1\x1a\x1dactorbridge/v1/\
+    envelope.proto\"^\x0a\x0aTapRequest\x12\x14\x0a\x05\
+    actor\x18\x01 \x01(\x09R\x05actor\x12\x12\x0a\x04type\x18\x02 \x01(\x09\
+    R\x04type\x12\x12\x0a\x04peer\x18\x03 \x01(\x09R\x04peer\x12\x12\x0a\x04mo\
+    st\x18\x04 \x01(\x04R\x04most\"^\x0a\x06Tapped\x12<\x0a\x09enve\
+    lopes\x18\x01 \x03(\x0b2\x1e.actorbridge.v1.Tap\
+    pedEnvelopeR\x09envelopes\x12\x16\x0a\x06missed\
+    \x18\x02 \x01(\x04R\x06missed\"8\x0a\x08TapReply\x12\x14\x0a\x05sh\
+    own\x18\x01 \x01(\x04R\x05shown\x12\x16\x0a\x06missed\x18\x02 \x01(\x04\
+    R\x06missed\"\x9e\x04\x0a\x0eTappedEnvelope\x12\x17\x0a\x07u\
+    nix_ms\x18\x01 \x01(\x04R\x06unixMs\x12\x12\x0a\x04peer\x18\x02 \x01\
+    (\x09R\x04peer\x12\x12\x0a\x04link\x18\x03 \x01(\x04R\x04link\x127\x0a\x09\
+    direction\x18\x04 \x01(\x0e2\x19.actorbridge.v1\
+    .DirectionR\x09direction\x12(\x0a\x04kind\x18\x05 \
+    \x01(\x0e2\x14.actorbridge.v1.KindR\x04kind\x12\
+    \x16\x0a\x06source\x18\x06 \x01(\x09R\x06source\x12\x16\x0a\x06targe\
+    t\x18\x07 \x01(\x09R\x06target\x12\x12\x0a\x04type\x18\x08 \x01(\x09R\x04t\
+    ype\x12!\x0a\x0ctype_version\x18\x09 \x01(\x0dR\x0btypeV\
+    ersion\x12>\x0a\x0ccontent_type\x18\x0a \x01(\x0e2\x1b.a\
+    ctorbridge.v1.ContentTypeR\x0bconte\
+    ntType\x12=\x0a\x0bcompression\x18\x0b \x01(\x0e2\x1b.ac\
+    torbridge.v1.CompressionR\x0bcompre\
+    ssion\x12#\x0a\x0dpayload_bytes\x18\x0c \x01(\x04R\x0cpa\
+    yloadBytes\x12 \x0a\x0bcorrelation\x18\x0d \x01(\x04R\
+    \x0bcorrelation\x12\x15\x0a\x06ttl_ms\x18\x0e \x01(\x0dR\x05tt\
+    lMs\x12\x10\x0a\x03seq\x18\x0f \x01(\x04R\x03seq\x12\x12\x0a\x04hops\x18\x10 \
+    \x01(\x0dR\x04hops*R\x0a\x09Direction\x12\x19\x0a\x15DIRECT\
+    ION_UNSPECIFIED\x10\x00\x12\x12\x0a\x0eDIRECTION_S\
+    ENT\x10\x01\x12\x16\x0a\x12DIRECTION_RECEIVED\x10\x02b\x06p\
+    roto3\
 ";
 
 impl crate::Versioned for Envelope {
@@ -3176,6 +3355,26 @@ impl crate::Versioned for OwnerSwapReply {
     const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
 }
 impl crate::Versioned for EventCredit {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
+}
+impl crate::Versioned for TapRequest {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
+}
+impl crate::Versioned for Tapped {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
+}
+impl crate::Versioned for TapReply {
+    const VERSION: u32 = 1;
+    const MIN_READER: u32 = 1;
+    const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
+}
+impl crate::Versioned for TappedEnvelope {
     const VERSION: u32 = 1;
     const MIN_READER: u32 = 1;
     const FILE_DESCRIPTOR_SET: &'static [u8] = FILE_DESCRIPTOR_SET;
