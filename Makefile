@@ -106,11 +106,12 @@ scripts-test:
 
 ##@ Tests, one by one
 .PHONY: test-rust test-go test-go-pure test-abdebug docs-run
+# Most tests wait for something most of the time, so that more of them than there are cores run at once.
 test-rust: ## cargo test
-	@$(CARGO) test --profile $(PROFILE) --workspace
+	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --profile $(PROFILE) --workspace
 
 test-go: ## go test -race in every module
-	@for module in $(GO_MODULES); do (cd $$module && $(GO) test -race -v ./...); done
+	@for module in $(GO_MODULES); do (cd $$module && $(GO) test -race -parallel 8 -v ./...); done
 
 test-go-pure: ## every module also builds without cgo
 	@for module in $(GO_MODULES); do (cd $$module && echo "CGO_ENABLED=0 go build: $$module" && CGO_ENABLED=0 $(GO) build -o /dev/null ./...); done

@@ -79,10 +79,23 @@ func loseHome(t *testing.T, rule func(*seen) bool, comes, targetToo bool) {
 func TestAnActorWhoseHomeIsLostStaysFrozenUntilItIsBackAndThenMoves(t *testing.T) {
 	request := func(s *seen) bool { return s.hasType("OwnerSwapRequest") }
 	answer := func(s *seen) bool { return s.hasType("OwnerSwapReply") }
-	t.Run("before the move", func(t *testing.T) { loseHome(t, nil, false, false) })
-	t.Run("with the swap", func(t *testing.T) { loseHome(t, request, false, false) })
-	t.Run("after the swap", func(t *testing.T) { loseHome(t, request, true, false) })
-	t.Run("with its answer", func(t *testing.T) { loseHome(t, answer, false, false) })
-	t.Run("with the swap, and the target", func(t *testing.T) { loseHome(t, request, false, true) })
-	t.Run("after the swap, and the target", func(t *testing.T) { loseHome(t, request, true, true) })
+	cases := []struct {
+		name      string
+		rule      func(*seen) bool
+		comes     bool // the packet, all the same
+		targetToo bool
+	}{
+		{"before the move", nil, false, false},
+		{"with the swap", request, false, false},
+		{"after the swap", request, true, false},
+		{"with its answer", answer, false, false},
+		{"with the swap, and the target", request, false, true},
+		{"after the swap, and the target", request, true, true},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // it waits for timeouts most of the time
+			loseHome(t, c.rule, c.comes, c.targetToo)
+		})
+	}
 }

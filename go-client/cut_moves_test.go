@@ -142,7 +142,13 @@ func TestALinkThatDiesAtAnyStepOfAMoveLeavesTheActorAtOnePlaceAndNothingHandledT
 		{"drained, on its way home", func(s *seen) bool { return s.has("drained") }, true, goes, goes},
 	}
 	for _, c := range cases {
-		t.Run(c.name+" lost", func(t *testing.T) { cutOnce(t, c.comesHome, false, c.lost, c.rule) })
-		t.Run(c.name+" comes", func(t *testing.T) { cutOnce(t, c.comesHome, true, c.comes, c.rule) })
+		t.Run(c.name+" lost", func(t *testing.T) {
+			t.Parallel() // it waits for timeouts most of the time
+			cutOnce(t, c.comesHome, false, c.lost, c.rule)
+		})
+		t.Run(c.name+" comes", func(t *testing.T) {
+			t.Parallel()
+			cutOnce(t, c.comesHome, true, c.comes, c.rule)
+		})
 	}
 }

@@ -1,6 +1,6 @@
 //! Moves that a node does not take, and why.
 
-mod common;
+use crate::common;
 
 use actorbridge::Options;
 use actorbridge::proto::v1::{self, Code, r#move::Step};

@@ -1,7 +1,7 @@
 //! Bytes that are no frames of this protocol, over real sockets. Each costs the link that it came on, says why where that
 //! can be said, and touches no other link.
 
-mod common;
+use crate::common;
 
 use std::future::Future;
 

@@ -1,7 +1,7 @@
 //! Messages that cannot be handled, over real sockets: each is answered with a code and an effect, and costs itself only.
 //! The link that it came on goes on.
 
-mod common;
+use crate::common;
 
 use actorbridge::proto::v1::{Code, Effect, Failure, Kind, RefusalReason};
 use actorbridge::proto::wire::{put_bytes, put_uint};

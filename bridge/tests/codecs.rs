@@ -1,6 +1,6 @@
 //! Messages in codecs other than protobuf, between nodes and within one. What the codecs read and write: compat-tests/golden/codecs.
 
-mod common;
+use crate::common;
 
 use actorbridge::proto::v1::{Code, Effect};
 use actorbridge::{Actor, Codec, Cx, Fault, Message, Node, Options, Payload, Ref};

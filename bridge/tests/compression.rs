@@ -1,6 +1,6 @@
 //! Compressed payloads, between nodes and from peers that keep no rule. What is read and refused: compat-tests/golden/compression.
 
-mod common;
+use crate::common;
 
 use actorbridge::proto::v1::{self, Capability, Code, Kind};
 use actorbridge::proto::view::EnvelopeView;

@@ -1,6 +1,6 @@
 //! An actor's home that cannot be reached when its owner is to be swapped: the actor stays frozen until it can, then it moves.
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! A link that dies at each step of a move. Whatever the step: before the owner is swapped the actor goes on where it was,
 //! and the error says why; after it, it runs at the target; it is never at two places, and nothing is handled twice.
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

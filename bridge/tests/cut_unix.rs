@@ -1,6 +1,6 @@
 //! A link over a Unix socket that dies at a step of a move, behind a proxy that looks for the step's bytes.
 
-mod common;
+use crate::common;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use common::{LONG, eventually, node, refusals, worker};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-mod common;
+use crate::common;
 
 const SOON: Duration = Duration::from_millis(200);
 

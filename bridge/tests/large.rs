@@ -1,6 +1,6 @@
 //! Messages that travel in parts, by each door that Rust nodes have between them.
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! A stream that is bound anew, and what an old owner of its actor still has of it.
 
-mod common;
+use crate::common;
 
 use actorbridge::proto::v1::{self, Kind, StreamOpen, r#move::Step};
 use actorbridge::proto::writer::{self, BodyFields};

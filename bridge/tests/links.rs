@@ -1,6 +1,6 @@
 //! Two nodes, joined by each door that Rust nodes have between them.
 
-mod common;
+use crate::common;
 
 use actorbridge::proto::v1::{Code, Effect, FindReply, FindRequest, ListReply, ListRequest, SpawnReply, SpawnRequest};
 use actorbridge::{Node, Options, Ref};

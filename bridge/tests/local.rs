@@ -1,6 +1,6 @@
 //! Actors of one node.
 
-mod common;
+use crate::common;
 
 use std::sync::{Arc, Mutex};
 

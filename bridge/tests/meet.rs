@@ -1,6 +1,6 @@
 //! Every code of the error table is met by a small program, or is reserved with the reason.
 
-mod common;
+use crate::common;
 
 use std::future::Future;
 use std::path::Path;

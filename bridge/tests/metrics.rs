@@ -8,7 +8,7 @@ use common::test::{Add, EchoReply, EchoRequest, FailNow, Hold};
 use common::{LONG, SECOND, eventually, listening, node, worker};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-mod common;
+use crate::common;
 
 fn local(port: u16) -> Options {
     Options {

@@ -1,6 +1,6 @@
 //! Moves between two nodes: nothing is lost, doubled or reordered.
 
-mod common;
+use crate::common;
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! What an actor waits for moves with it: a request, a timer, and an ask that it answers later, each ends once.
 
-mod common;
+use crate::common;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -1,6 +1,6 @@
 //! Raw messages: bytes that nobody encodes or decodes on the way, by a link and within one node.
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Links that are lost and made again, and which of two links of one node counts.
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 use std::time::Duration;

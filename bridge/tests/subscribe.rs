@@ -12,7 +12,7 @@ use http::uri::PathAndQuery;
 use prost::{Message as _, Name};
 use tonic::transport::Endpoint;
 
-mod common;
+use crate::common;
 
 /// What the actors of a test have done.
 #[derive(Default)]

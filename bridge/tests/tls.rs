@@ -12,7 +12,7 @@ use common::test::{Add, Count, EchoReply, EchoRequest, GetCount};
 use common::{LONG, digest, eventually, refusals, worker};
 use prost::{Message as _, Name as _};
 
-mod common;
+use crate::common;
 
 const NOWHERE: &str = "grpcs://127.0.0.1:0";
 

@@ -1,6 +1,6 @@
 //! The trace that a message belongs to goes on with what its handler sends.
 
-mod common;
+use crate::common;
 
 use actorbridge::{Actor, Cx, Fault, Message, Node, Options, Propagator, RawType, Ref, Trace};
 use actorbridge_test::{end, joined, start};

@@ -1,7 +1,7 @@
 //! Typed actors: what `actorbridge gen` writes for the services of `compat-tests/proto/actorbridge/test/v1/typed.proto`, and
 //! what the runtime makes of it.
 
-mod common;
+use crate::common;
 
 use actorbridge::proto::v1::{Code, Effect};
 use actorbridge::{Cx, Fault, Node, Options, Reads};

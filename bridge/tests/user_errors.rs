@@ -1,6 +1,6 @@
 //! A handler's own error crosses a link with its code, its message and its typed details.
 
-mod common;
+use crate::common;
 
 use actorbridge::proto::v1::{Code, Effect};
 use actorbridge::{Actor, Cx, Error, Fault, Message, Node, Options, Ref};

@@ -1,6 +1,6 @@
 //! Versions at work: who writes an older or a newer version than the reader knows, and what each side is told.
 
-mod common;
+use crate::common;
 
 use actorbridge::proto::v1::{Code, Effect};
 use actorbridge::{Actor, CastResult, Cx, Fault, Message, Node, Options, Payload, Reads, Ref, State, downcast, upcast};

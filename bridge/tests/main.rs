@@ -1,0 +1,33 @@
+//! The tests of a node as its users see it: one program, since each program of its own takes longer to build than its tests to run.
+//! `cargo test -p actorbridge --test node links` runs those of `links.rs`.
+
+mod common;
+
+mod arrivals;
+mod bad_bytes;
+mod bad_messages;
+mod calls;
+mod codecs;
+mod compression;
+mod cut_home;
+mod cut_moves;
+mod cut_unix;
+mod hostile_peer;
+mod hostile_sockets;
+mod large;
+mod late_streams;
+mod links;
+mod local;
+mod logged;
+mod meet;
+mod metrics;
+mod moves;
+mod pending_moves;
+mod raw;
+mod redial;
+mod subscribe;
+mod tls;
+mod traced;
+mod typed;
+mod user_errors;
+mod versions;
