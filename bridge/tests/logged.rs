@@ -1,6 +1,6 @@
 //! What a node says in its log, for who has a subscriber of `tracing`.
 
-use crate::common;
+mod common;
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};

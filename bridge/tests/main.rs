@@ -18,7 +18,6 @@ mod large;
 mod late_streams;
 mod links;
 mod local;
-mod logged;
 mod meet;
 mod metrics;
 mod moves;
