@@ -232,11 +232,17 @@ fn times(all: &All, row: &Row) -> Vec<Figure> {
     [of(row.p50, 0.5), of(row.p99, 0.99)].concat()
 }
 
-/// The CPU time of a message on both sides, beside that of the same bytes without their codec and what the codec takes alone.
+/// What a message costs, beside what the same bytes do without their codec and what the codec takes alone: of tells the CPU time of
+/// both sides; of asks, which are made one after the other, their time, since who waits for the other side's codec looks for the
+/// answer meanwhile, and its CPU time would have that codec in it twice.
 fn costs(all: &All, row: &Row) -> Vec<Figure> {
     let figure = |codec: &'static str| {
         let taken = all.through(row, codec);
-        let (used_by, bytes) = (used(taken), used(all.of(row.program, &bytes_of(row, codec))));
+        let spent = |taken: &Taken| match row.mode {
+            "ask" => taken.ns.clone(),
+            _ => used(taken),
+        };
+        let (used_by, bytes) = (spent(taken), spent(all.of(row.program, &bytes_of(row, codec))));
         let alone = all.alone(row, codec);
         let expected: Vec<f64> = bytes.iter().zip(alone).map(|(b, a)| b + a).collect();
         Figure {
@@ -326,6 +332,30 @@ mod tests {
             times(&all, row).is_empty(),
             "a tell has no answer whose time would be taken"
         );
+    }
+
+    #[test]
+    fn of_an_ask_a_codec_costs_time_and_who_waits_for_it_may_use_a_core() {
+        let row = &ROWS[2][3];
+        let turns = turns(&[row]);
+        // In ns: bytes take 1,200, JSON 600 four times; so JSON should take 3,600.
+        let taken = |(_, case): &(usize, String)| {
+            let (ns, cpu) = match case.as_str() {
+                "door_ask_tcp_flight_json" => (3_600.0, 9_000.0),
+                case if case.contains("_raw_") => (1_200.0, 2_000.0),
+                _ => (600.0, 600.0),
+            };
+            Taken {
+                ns: vec![ns],
+                cpu_ns: vec![cpu],
+                peer_cpu_ns: vec![0.0],
+                ..Taken::default()
+            }
+        };
+        let taken = turns.iter().map(taken).collect();
+        let found = costs(&All { turns, taken }, row);
+        let json = found.iter().find(|f| f.side == "json").expect("it is measured");
+        assert_eq!((json.value, json.ratio), (3_600.0, Some(1.0)));
     }
 
     #[test]
