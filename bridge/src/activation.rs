@@ -56,7 +56,7 @@ pub(crate) fn run(cell: Arc<Cell>, node: Arc<Inner>) -> impl Future<Output = ()>
 
 /// Handles a message that was taken past the mailbox, and ends. What is to be done after that is an activation as usual.
 #[allow(clippy::manual_async_fn)] // An async function would have room for its arguments twice.
-pub(crate) fn handle_alone<A: Actor>(mut actor: Box<A>, mut work: Work) -> impl Future<Output = ()> + Send {
+pub(crate) fn handle_alone<A: Actor>(mut actor: Box<A>, mut work: Box<Work>) -> impl Future<Output = ()> + Send {
     async move {
         let handled = handle_one(&mut *actor, &mut work).await;
         if handled.is_err() || work.cx.has_staged() {
@@ -71,7 +71,7 @@ pub(crate) fn handle_alone<A: Actor>(mut actor: Box<A>, mut work: Work) -> impl 
 
 /// Goes on with an activation whose first message was handled elsewhere.
 #[allow(clippy::manual_async_fn)] // An async function would have room for its arguments twice.
-fn go_on(actor: Box<dyn DynActor>, mut work: Work, handled: Result<(), End>) -> impl Future<Output = ()> + Send {
+fn go_on(actor: Box<dyn DynActor>, mut work: Box<Work>, handled: Result<(), End>) -> impl Future<Output = ()> + Send {
     async move {
         let actor = match handled {
             Err(End::Panicked(panic, message_type)) => {
@@ -259,7 +259,7 @@ impl Work {
         self.cx.begin(message);
     }
 
-    fn goes_on(self, actor: Box<dyn DynActor>, handled: Result<(), End>) {
+    fn goes_on(self: Box<Self>, actor: Box<dyn DynActor>, handled: Result<(), End>) {
         let node = self.node.clone();
         node.tasks.spawn_on(go_on(actor, self, handled), &node.handle);
     }

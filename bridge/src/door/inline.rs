@@ -96,7 +96,7 @@ impl LinkEnd {
         if seen {
             self.see(Direction::Received, &message, 0, 0, 0);
         }
-        let mut work = Work::new(cell, node);
+        let mut work = Box::new(Work::new(cell, node)); // it is large, and nothing moves it from here on
         work.begin(message);
         let answered = match run(actor, work, asked) {
             Some(answer) => self.answer_for_peer(answer),
@@ -165,7 +165,7 @@ impl LinkEnd {
 }
 
 /// Runs an actor's handler until it waits, or has ended, and returns the answer that came of it.
-fn run(actor: Box<dyn DynActor>, work: Work, asked: Asked) -> Option<Outgoing> {
+fn run(actor: Box<dyn DynActor>, work: Box<Work>, asked: Asked) -> Option<Outgoing> {
     let node = work.node().clone();
     let mut handling = actor.handle_alone(work);
     ASKED.set(Some(asked));

@@ -277,7 +277,7 @@ impl Pool {
     pub fn grants(&mut self, drained: bool) -> Vec<Grant> {
         let mut grants = Vec::new();
         let capacity = u64::from(self.capacity);
-        let Some(streams) = self.streams.as_mut().filter(|_| !self.frozen) else {
+        let Some(streams) = self.streams.as_mut().filter(|s| !self.frozen && !s.dirty.is_empty()) else {
             return grants;
         };
         let window = (capacity / (streams.all.len() as u64 + 1)).max(1);
