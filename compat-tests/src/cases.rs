@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use compat_peer::ops::{Algorithm, Content};
 use serde::Deserialize;
@@ -22,6 +23,19 @@ pub struct Case {
     pub fresh: bool,
     /// In order.
     pub steps: Vec<Step>,
+    /// What makes the steps of a case that has none yet.
+    #[serde(skip)]
+    pub later: Option<Later>,
+}
+
+/// Makes a case's steps when it begins: there are many cases, and what one sends may have megabytes.
+#[derive(Clone)]
+pub struct Later(pub Arc<dyn Fn() -> Result<Vec<Step>, String> + Send + Sync>);
+
+impl std::fmt::Debug for Later {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Later")
+    }
 }
 
 /// Where a case runs. Empty = everywhere.

@@ -2,6 +2,7 @@
 //! cases of `cases/behaviour.yaml`, the suite `traffic` those that `matrix/values.yaml` has steps for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -10,7 +11,7 @@ use super::axes::Cell;
 use super::expand::is_of;
 use super::run::Folders;
 use super::values;
-use crate::cases::{self, Case, Only, Step};
+use crate::cases::{self, Case, Later, Only};
 use crate::runner::compression::LEAST;
 use crate::runner::pair::Pair;
 use crate::runner::{self, Programs, known};
@@ -60,22 +61,28 @@ fn traffic(values: &values::Values, cell: &Cell, name: String) -> Result<Case, S
         (_, "none") => &values.traffic,
         _ => &values.compressed_traffic,
     };
-    let steps = steps.get(kind).ok_or(format!("no steps for {kind}"))?;
+    let steps = steps.get(kind).ok_or(format!("no steps for {kind}"))?.clone();
     let size: usize = cell.value("size").parse().map_err(|e| format!("a size: {e}"))?;
-    let fill = values::fill(size);
-    let fields = match cell.value("fill") {
-        "random" => json!({ "data": values::random(size) }),
-        _ => json!({ "text": fill }),
+    let (kind, content) = (kind.to_owned(), content.to_owned());
+    let (random, compressed) = (
+        cell.value("fill") == "random",
+        compressed(cell, size).map(str::to_owned),
+    );
+    let make = move || {
+        let fill = values::fill(size);
+        let fields = match random {
+            true => json!({ "data": values::random(size) }),
+            false => json!({ "text": fill }),
+        };
+        let places = BTreeMap::from([
+            ("fill", json!(fill)),
+            ("{size}", json!(size)),
+            ("{codec}", json!(content)),
+            ("{fields}", fields),
+            ("{compressed}", json!(compressed)),
+        ]);
+        serde_json::from_value(values::placed(&steps, &places)).map_err(|e| format!("the steps of {kind}: {e}"))
     };
-    let places = BTreeMap::from([
-        ("fill", json!(fill)),
-        ("{size}", json!(size)),
-        ("{codec}", json!(content)),
-        ("{fields}", fields),
-        ("{compressed}", json!(compressed(cell, size))),
-    ]);
-    let steps: Vec<Step> =
-        serde_json::from_value(values::placed(steps, &places)).map_err(|e| format!("the steps of {kind}: {e}"))?;
     Ok(Case {
         name,
         only: Only {
@@ -85,7 +92,8 @@ fn traffic(values: &values::Values, cell: &Cell, name: String) -> Result<Case, S
             compression: vec![cell.value("compression").to_owned()],
         },
         fresh: false,
-        steps,
+        steps: Vec::new(),
+        later: Some(Later(Arc::new(make))),
     })
 }
 

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::cases::Case;
+use crate::cases::{Case, Later};
 use crate::schema::Schema;
 pub(crate) use matching::check;
 use pair::Pair;
@@ -167,7 +167,10 @@ async fn run_case(
             background: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
         }
-        .all(&case.steps)
+        .all(&match &case.later {
+            Some(Later(make)) => make()?,
+            None => case.steps.clone(),
+        })
         .await
     };
     tokio::time::timeout(CASE_LIMIT, work)
