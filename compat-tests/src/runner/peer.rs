@@ -16,7 +16,7 @@ use compat_peer::ops::{Answer, Operation, Order};
 #[derive(Debug)]
 pub(super) struct Peer {
     child: Mutex<Child>,
-    stdin: tokio::sync::Mutex<ChildStdin>,
+    stdin: Arc<tokio::sync::Mutex<ChildStdin>>,
     waiting: Arc<Waiting>,
     next: AtomicU64,
 }
@@ -40,7 +40,7 @@ impl Peer {
         tokio::spawn(read_answers(BufReader::new(stdout), waiting.clone()));
         Ok(Self {
             child: Mutex::new(child),
-            stdin: tokio::sync::Mutex::new(stdin),
+            stdin: Arc::new(tokio::sync::Mutex::new(stdin)),
             waiting,
             next: AtomicU64::new(1),
         })
@@ -65,8 +65,12 @@ impl Peer {
         };
         let mut line = serde_json::to_vec(&order).map_err(|e| e.to_string())?;
         line.push(b'\n');
-        let written = self.stdin.lock().await.write_all(&line).await;
-        written.map_err(|e| format!("the peer program takes no orders: {e}"))?;
+        // A task of its own: a case that is given up half way through a line would cost the others their program.
+        let stdin = self.stdin.clone();
+        let written = tokio::spawn(async move { stdin.lock().await.write_all(&line).await }).await;
+        written
+            .map_err(|e| e.to_string())?
+            .map_err(|e| format!("the peer program takes no orders: {e}"))?;
         answer
             .await
             .map_err(|_| "the peer program ended before it answered".to_owned())
