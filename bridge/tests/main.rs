@@ -25,6 +25,7 @@ mod pending_moves;
 mod raw;
 mod redial;
 mod subscribe;
+mod taps;
 mod tls;
 mod traced;
 mod typed;

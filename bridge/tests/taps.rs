@@ -7,7 +7,7 @@ use actorbridge::{Node, RawType, Ref, Subscription};
 use common::test::{EchoReply, EchoRequest};
 use common::{LONG, pair, worker};
 
-mod common;
+use crate::common;
 
 static TICK: RawType = RawType::new("ticks.v1.Tick");
 
