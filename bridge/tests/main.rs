@@ -12,6 +12,7 @@ mod compression;
 mod cut_home;
 mod cut_moves;
 mod cut_unix;
+mod fair;
 mod hostile_peer;
 mod hostile_sockets;
 mod large;

@@ -15,17 +15,21 @@ mod handshake;
 mod inbound;
 mod outbound;
 mod poll;
+mod queue;
 
 use assembly::{Coming, LargeIn};
 pub use fragments::{BESIDE_PAYLOAD, MAX_LARGE_ANSWERS};
 use fragments::{LargeOut, Leaving, Transfer};
 pub use outbound::Send;
 pub use poll::ttl_ms;
+use queue::{Control, Entry, Outgoing, Waiting};
 
 /// The protocol versions that this code speaks.
 pub const PROTOCOL: (u32, u32) = (1, 1);
-/// Most bytes of items that wait for the writer; beyond it `send` answers NoRoom.
+/// Most bytes of streams' items that wait for the writer; beyond it `send` answers NoRoom.
 pub const MAX_QUEUED_BYTES: usize = 256 << 10;
+/// What is kept beyond that for streams of which little waits: their neighbours may have filled the queue.
+pub const RESERVED_BYTES: usize = 128 << 10;
 /// Where `poll` stops adding items to a packet.
 pub const PACKET_BYTES: usize = 64 << 10;
 /// Most bytes of answers that wait for the writer: far above what an honest peer can ask for while it reads.
@@ -261,25 +265,6 @@ struct InFlow {
     large: LargeIn,
 }
 
-#[derive(Debug)]
-enum Queued {
-    Open(v1::StreamOpen),
-    Type(v1::TypeDef),
-    State(v1::StreamState),
-    Skip(v1::Skip),
-    Reset(v1::StreamReset),
-    Move(v1::Move),
-    Item {
-        flow: u32,
-        seq: u64,
-        attempt: u32,
-        hops: u32,
-        deadline: Option<Millis>,
-        item: Item,
-    },
-    Large(Transfer),
-}
-
 /// The machine of one lane.
 #[derive(Debug)]
 pub struct Link {
@@ -293,11 +278,8 @@ pub struct Link {
     fragments: bool,
     // Out.
     number: u64,
-    queue: VecDeque<Queued>,
-    queued_bytes: usize,
-    /// Entries of `queue` that are not items.
-    controls: usize,
-    /// The front of the queue found no room behind the states of the last packet: it comes first in the next.
+    queue: Outgoing,
+    /// What is next in the queue found no room behind what came before it in the last packet: it comes first in the next.
     front_waits: bool,
     no_room_said: bool,
     head: v1::Frame,
@@ -339,9 +321,7 @@ impl Link {
             peer_names: None,
             fragments: false,
             number: 0,
-            queue: VecDeque::new(),
-            queued_bytes: 0,
-            controls: 0,
+            queue: Outgoing::default(),
             front_waits: false,
             no_room_said: false,
             head: v1::Frame::default(),

@@ -118,6 +118,14 @@ impl Raw {
         raw
     }
 
+    /// Lets the node send so many bytes more than HTTP/2's initial window.
+    pub async fn grant(&mut self, bytes: u32) {
+        for stream in [0, 1] {
+            let update = http2(WINDOW_UPDATE, 0, stream, &bytes.to_be_bytes());
+            self.socket.write_all(&update).await.expect("written");
+        }
+    }
+
     /// Bytes of the call's body, whatever they are.
     pub async fn data(&mut self, bytes: &[u8]) {
         for chunk in bytes.chunks(16_000) {

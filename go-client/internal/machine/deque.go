@@ -5,8 +5,6 @@ type deque[T any] struct {
 	ring []T // its length is 0 or a power of two
 	head int
 	n    int
-	// keep is how long a ring may stay when a burst is over: for one whose bursts follow each other.
-	keep int
 }
 
 func (d *deque[T]) len() int { return d.n }
@@ -24,6 +22,15 @@ func (d *deque[T]) push(v T) {
 	*d.at(d.n - 1) = v
 }
 
+func (d *deque[T]) pushFront(v T) {
+	if d.n == len(d.ring) {
+		d.resize(max(2*d.n, 8))
+	}
+	d.n++
+	d.head = (d.head - 1) & (len(d.ring) - 1)
+	*d.front() = v
+}
+
 func (d *deque[T]) pop() T {
 	var none T
 	front := d.front()
@@ -32,7 +39,7 @@ func (d *deque[T]) pop() T {
 	d.head = (d.head + 1) & (len(d.ring) - 1)
 	d.n--
 	// What a burst has taken is given back once it is over.
-	if len(d.ring) > max(1024, d.keep) && d.n < len(d.ring)/8 {
+	if len(d.ring) > 1024 && d.n < len(d.ring)/8 {
 		d.resize(len(d.ring) / 4)
 	}
 	return v

@@ -20,8 +20,6 @@ const (
 	// MaxLargeAnswers is the most bytes of answers over inline_bytes that wait for the writer or are on their way.
 	MaxLargeAnswers = 256 << 20
 
-	// quantum is what fragments may take of each packet, however much else waits, and what each message takes in its turn.
-	quantum = 16 << 10
 	// leastPart: a fragment of fewer bytes is not worth its own.
 	leastPart = 1 << 10
 	// partOverhead is what a fragment takes beside its data, at most.
@@ -152,7 +150,7 @@ func (l *Link) sendLarge(out *outFlow, t *transfer) Sent {
 	out.large.sent = append(out.large.sent, sizedSeq{t.seq, total})
 	out.large.unprocessed += total
 	l.leaving.unprocessed += total
-	l.queue.push(queued{large: t})
+	l.queue.push(t.flow, &entry{kind: entryLarge, large: t})
 	return Sent{Result: SendQueued, Seq: t.seq}
 }
 
@@ -172,24 +170,8 @@ func (l *Link) forwardLarge(t *transfer) Sent {
 		}
 		l.leaving.behind[t.correlation] = nil
 	}
-	l.queue.push(queued{large: t})
+	l.queue.push(0, &entry{kind: entryLarge, large: t, hops: t.hops})
 	return Sent{Result: SendQueued}
-}
-
-// startTransfer: the front of the queue is to leave in parts. What is passed on leaves here, since nothing may overtake it; all else
-// between what follows. False: the packet ends here.
-func (l *Link) startTransfer(t *transfer, size *int, now Millis, runs []wire.Run) bool {
-	if t.flow != 0 || t.hops == 0 {
-		l.leaving.starting = append(l.leaving.starting, t)
-		l.queue.pop()
-		return true
-	}
-	// A reader acts on fragments before runs.
-	ended := runs == nil && l.mayBegin(t) && *size+leastPart <= PacketBytes && l.addPart(t, PacketBytes-*size, now, size)
-	if ended {
-		l.queue.pop()
-	}
-	return ended
 }
 
 // mayBegin says whether there is room at the peer for an off-stream message that has not begun.
@@ -265,7 +247,7 @@ func (l *Link) noteFragments(parts []*pb.Fragment, out []Action) []Action {
 		sent.frames.push(sentFrame{part.Seq, l.number})
 		sent.large.sending = false
 		if sent.closing {
-			l.pushClose(part.Flow, sent)
+			l.queue.pushClose(part.Flow)
 		} else {
 			out = append(out, Action{Kind: ActionCredit, Delivery: Delivery{Flow: part.Flow}})
 		}
@@ -301,11 +283,7 @@ func (l *Link) forgetLarge(flow uint32, out *outFlow) {
 // dropTransfer: what is on its way on a flow leaves no more. There is one at most.
 func (l *Link) dropTransfer(flow uint32) {
 	l.leaving.transfers = slices.DeleteFunc(l.leaving.transfers, func(t *transfer) bool { return t.flow == flow })
-	for i := l.queue.len() - 1; i >= 0; i-- {
-		if t := l.queue.at(i).large; t != nil && t.flow == flow {
-			l.queue.removeAt(i)
-		}
-	}
+	l.queue.dropLarge(flow)
 }
 
 // largeProcessed: the peer has processed a flow's messages up to this one.

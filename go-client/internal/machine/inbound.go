@@ -103,7 +103,7 @@ func (l *Link) receiveUp(head *pb.Frame, out []Action) (_ []Action, err error) {
 	if err = l.readsOutcomes(); err != nil {
 		return out, err
 	}
-	if l.controls > MaxControls {
+	if l.queue.allHeads() > MaxControls {
 		l.refusedFor = pb.RefusalReason_REFUSAL_REASON_NEVER_READS
 		return out, fmt.Errorf("more than %d answers wait; the peer binds streams and does not read", MaxControls)
 	}
@@ -179,13 +179,13 @@ func (l *Link) onClose(flow uint32, lastSeq uint64, out []Action) ([]Action, err
 	outcomes := state.Outcomes
 	l.outcomes -= len(outcomes)
 	state.Flow, state.Received, state.Outcomes = flow, closed.lastSeq, nil
-	l.pushState(state)
+	l.queue.pushState(state)
 	for len(outcomes) > 0 {
 		n := min(len(outcomes), outcomesInState)
-		l.pushState(&pb.StreamState{Flow: flow, Outcomes: outcomes[:n:n]})
+		l.queue.pushState(&pb.StreamState{Flow: flow, Outcomes: outcomes[:n:n]})
 		outcomes = outcomes[n:]
 	}
-	l.pushReset(&pb.StreamReset{Flow: flow})
+	l.queue.pushReset(&pb.StreamReset{Flow: flow})
 	return append(out, Action{
 		Kind: ActionClosed, Delivery: Delivery{Flow: flow, Seq: lastSeq}, Stream: closed.stream,
 	}), nil
@@ -262,6 +262,7 @@ func (l *Link) onReset(reset *pb.StreamReset, out []Action) []Action {
 	}
 	if code == pb.Code_CODE_OK {
 		l.forgetLarge(flow, sent)
+		l.closeNow(flow, sent)
 		out = l.largeRoom(flow, sent, out)
 		l.flows[flow-1] = nil
 		l.free = append(l.free, flow)

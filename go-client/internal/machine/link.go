@@ -12,8 +12,10 @@ import (
 const (
 	// MinProtocol and MaxProtocol are the protocol versions that this code speaks.
 	MinProtocol, MaxProtocol = 1, 1
-	// MaxQueuedBytes is the most bytes of items that wait for the writer; beyond it Send answers SendNoRoom.
+	// MaxQueuedBytes is the most bytes of streams' items that wait for the writer; beyond it Send answers SendNoRoom.
 	MaxQueuedBytes = 256 << 10
+	// ReservedBytes is what is kept beyond that for streams of which little waits: their neighbours may have filled the queue.
+	ReservedBytes = 128 << 10
 	// PacketBytes is where Poll stops adding items to a packet.
 	PacketBytes = 64 << 10
 	// MaxQueuedAnswers is the most bytes of answers that wait for the writer: far above what an honest peer can ask for
@@ -270,13 +272,10 @@ type Link struct {
 	// Out.
 	number uint64
 	// lastWhat is the type that went past the queue last, and its number.
-	lastWhat    *wire.What
-	lastType    uint32
-	queue       deque[queued]
-	queuedBytes int
-	// controls counts the entries of queue that are not items.
-	controls int
-	// frontWaits: the front of the queue found no room behind the states of the last packet; it comes first in the next.
+	lastWhat *wire.What
+	lastType uint32
+	queue    outgoing
+	// frontWaits: what is next in the queue found no room behind what came before it in the last packet; it comes first in the next.
 	frontWaits bool
 	noRoomSaid bool
 	head       *pb.Frame // nil = empty
@@ -314,7 +313,6 @@ func NewLink(config Config, now Millis) *Link {
 		config: config, openedAt: now, limits: withDefaults(config.Limits), peerLimits: withDefaults(nil),
 		states: make(map[uint32]*pb.StreamState), types: make(map[string]uint32), inFlows: make(map[uint32]*inFlow),
 	}
-	l.queue.keep = keptQueue
 	l.nextPing = now + uint64(l.limits.PingMs)
 	if config.Role == Dialer {
 		l.frame().Hello = l.hello()

@@ -8,16 +8,8 @@ import (
 )
 
 const (
-	// headItem is what the tags and numbers of one element take in a frame, at most.
-	headItem = 8
-	// itemOverhead is what an item that waits counts beside its bytes, so that empty ones are bounded too.
-	itemOverhead = 32
 	// stepOverhead is what a frame with one step of a move may hold beside it.
 	stepOverhead = 1 << 10
-	// keptQueue is for how many messages a link keeps room, since the bursts of a busy sender follow each other: 0.7 MB.
-	keptQueue = 8_192
-	// smallHead is about the size of a Skip or a Reset.
-	smallHead = 64
 )
 
 // SendResult is what became of a Send.
@@ -44,33 +36,6 @@ type Sent struct {
 	Refusal *wire.Refusal
 }
 
-// queued is one thing that waits for the writer: an item, a head field or a large message.
-type queued struct {
-	// size is about how many bytes it takes in a frame.
-	size int
-	// head is a *pb.StreamOpen, TypeDef, StreamState, Skip, StreamReset or Move; nil for an item.
-	head     any
-	large    *transfer // or a message that leaves in parts
-	flow     uint32
-	seq      uint64
-	hops     uint32
-	typeID   uint32
-	deadline Millis
-	body     []byte
-}
-
-// push queues what is not an item; what was queued before it leaves before it.
-func (l *Link) push(head any, size int) {
-	l.controls++
-	l.queue.push(queued{head: head, size: headItem + size})
-}
-
-func (l *Link) pushState(state *pb.StreamState) { l.push(state, proto.Size(state)) }
-
-func (l *Link) pushReset(reset *pb.StreamReset) { l.push(reset, smallHead) }
-
-func (l *Link) pushOpen(open *pb.StreamOpen) { l.push(open, len(open.Prefix)+32) }
-
 // Open binds a stream to a flow number. It keeps who, the prefix. It refuses with UNAVAILABLE on a link that is not up, or
 // without a free flow; TOO_LARGE for a who above 4 KiB; INVALID_ARGUMENT for a firstSeq of 0.
 func (l *Link) Open(stream uint64, who []byte, firstSeq uint64, binding Binding) (flow uint32, refused *wire.Refusal) {
@@ -95,11 +60,11 @@ func (l *Link) Open(stream uint64, who []byte, firstSeq uint64, binding Binding)
 		stream: stream, whoLen: len(who), nextSeq: firstSeq, credit: sent + min(uint64(l.peerLimits.InitialCredit), MaxWindow),
 		processed: sent, received: sent,
 	}
-	l.pushOpen(&pb.StreamOpen{
+	l.queue.pushControl(&pb.StreamOpen{
 		Flow: flow, Stream: stream, Epoch: 1, Mode: pb.Mode_MODE_FLOW, Prefix: who, FirstSeq: firstSeq,
 		Binding: binding.Number,
 		After:   binding.After,
-	})
+	}, openHead+len(who))
 	return flow, nil
 }
 
@@ -121,7 +86,7 @@ func (l *Link) Send(flow uint32, what *wire.What, deadline Millis, hops uint32, 
 		}
 		return l.sendLarge(out, l.transfer(flow, what, deadline, hops, body))
 	}
-	if l.queuedBytes+len(body)+itemOverhead > MaxQueuedBytes {
+	if !l.queue.hasRoom(flow, len(body)+itemOverhead) {
 		l.noRoomSaid = true
 		return Sent{Result: SendNoRoom}
 	}
@@ -219,7 +184,7 @@ func (l *Link) AnswerAtOnce(what *wire.What, size int) (typeID uint32, ok bool) 
 
 // typeAtOnce is the number of a what that the peer knows.
 func (l *Link) typeAtOnce(what *wire.What) (typeID uint32, ok bool) {
-	if l.queue.len() > 0 || l.frontWaits {
+	if !l.queue.isEmpty() || l.frontWaits {
 		return 0, false
 	}
 	if len(what.Bytes) == 0 {
@@ -249,13 +214,13 @@ func (l *Link) FlowsOut() (open int, credit uint64) {
 func (l *Link) FlowsIn() int { return len(l.inFlows) }
 
 // QueuedBytes are those of messages that wait for the writer.
-func (l *Link) QueuedBytes() int { return l.queuedBytes }
+func (l *Link) QueuedBytes() int { return l.queue.bytes }
 
 // Beside says whether a message of a flow may go to the peer beside the packets: nothing waits to be sent, and the peer knows the
 // flow and the type, whose number is returned; 0 = it may not.
 func (l *Link) Beside(flow uint32, what *wire.What, size int) (typeID uint32) {
 	out := l.openFlow(flow)
-	if out == nil || l.queue.len() > 0 || !l.goesAtOnce(out, what, size) {
+	if out == nil || !l.queue.isEmpty() || !l.goesAtOnce(out, what, size) {
 		return 0
 	}
 	typeID, _ = l.typeAtOnce(what)
@@ -279,7 +244,7 @@ func (l *Link) Forward(what *wire.What, deadline Millis, hops uint32, body []byt
 	if l.isLarge(len(what.Bytes)+len(body)) || hops == 0 && l.leaving.isBehind(body) { // answers of one ask keep their order
 		return l.forwardLarge(l.transfer(0, what, deadline, hops, body))
 	}
-	if l.queuedBytes+len(body)+itemOverhead > MaxQueuedAnswers {
+	if l.queue.bytes+len(body)+itemOverhead > MaxQueuedAnswers {
 		return Sent{Result: SendNoRoom}
 	}
 	l.pushItem(0, 0, what, deadline, hops, body)
@@ -311,10 +276,7 @@ func (l *Link) typed(what *wire.What, body []byte) (typeID uint32, item []byte) 
 
 func (l *Link) pushItem(flow uint32, seq uint64, what *wire.What, deadline Millis, hops uint32, body []byte) {
 	typeID, body := l.typed(what, body)
-	l.queuedBytes += len(body) + itemOverhead
-	l.queue.push(queued{
-		size: headItem + len(body), flow: flow, seq: seq, hops: hops, typeID: typeID, deadline: deadline, body: body,
-	})
+	l.queue.push(flow, &entry{size: headItem + len(body), seq: seq, hops: hops, typeID: typeID, deadline: deadline, body: body})
 }
 
 // typeID is the number of this what on this lane; 0 = it goes with the item, because the table is full.
@@ -330,7 +292,7 @@ func (l *Link) typeID(what *wire.What) uint32 {
 	}
 	id := uint32(len(l.types)) + 1
 	l.types[string(what.Bytes)] = id
-	l.push(&pb.TypeDef{Id: id, Prefix: what.Bytes}, len(what.Bytes))
+	l.queue.pushControl(&pb.TypeDef{Id: id, Prefix: what.Bytes}, len(what.Bytes))
 	return id
 }
 
@@ -339,14 +301,23 @@ func (l *Link) Close(flow uint32) {
 	if out := l.openFlow(flow); out != nil {
 		out.closing = true
 		if !out.large.sending {
-			l.pushClose(flow, out)
+			l.queue.pushClose(flow)
 		}
 	}
 }
 
-// pushClose tells the end of a binding, behind everything that was sent on it.
-func (l *Link) pushClose(flow uint32, out *outFlow) {
-	l.pushOpen(&pb.StreamOpen{Flow: flow, Stream: out.stream, FirstSeq: out.nextSeq, Mode: pb.Mode_MODE_FLOW, Close: true})
+// closeNow: the peer has confirmed the end of a binding. If it was not told of it, what waits leaves no more, and the end does before
+// the number is used again.
+func (l *Link) closeNow(flow uint32, out *outFlow) {
+	if !l.queue.isIdle(flow) {
+		l.queue.dropFlow(flow)
+		l.queue.pushControl(closeOf(flow, out), openHead)
+	}
+}
+
+// closeOf is the end of a binding, behind everything that was sent on it.
+func closeOf(flow uint32, out *outFlow) *pb.StreamOpen {
+	return &pb.StreamOpen{Flow: flow, Stream: out.stream, FirstSeq: out.nextSeq, Mode: pb.Mode_MODE_FLOW, Close: true}
 }
 
 // Cancel tells the receiver that an asker has stopped waiting. An ask that has not left whole leaves no more.
@@ -358,20 +329,20 @@ func (l *Link) Cancel(flow uint32, seq uint64, actions []Action) []Action {
 		return actions
 	case out.closing:
 		if gaveUp {
-			l.pushClose(flow, out)
+			l.queue.pushClose(flow)
 		}
 		return actions
 	case gaveUp:
 		actions = append(actions, Action{Kind: ActionCredit, Delivery: Delivery{Flow: flow}})
 	}
 	if out.processed < seq && seq < out.nextSeq {
-		l.push(&pb.Skip{Flow: flow, First: seq, Count: 1, Reason: pb.Code_CODE_CANCELLED}, smallHead)
+		l.queue.push(flow, &entry{kind: entrySkip, seq: seq, size: headItem + smallHead})
 	}
 	return actions
 }
 
-// SendMove queues a step of a move, behind every item that was sent before it. Its bytes count for no bound here: the
-// mover has the whole state in memory already. It refuses with UNAVAILABLE on a link that is not up, TOO_LARGE for a step
+// SendMove queues a step of a move. By Committed the actor runs at the peer: it leaves behind all that was sent before it. A step's bytes
+// count for no bound here: the mover has the whole state in memory already. It refuses with UNAVAILABLE on a link that is not up, TOO_LARGE for a step
 // that fits in no frame of the peer.
 func (l *Link) SendMove(step *pb.Move) *wire.Refusal {
 	size := proto.Size(step)
@@ -382,7 +353,7 @@ func (l *Link) SendMove(step *pb.Move) *wire.Refusal {
 	case size > limit:
 		return refusal(pb.Code_CODE_TOO_LARGE, "a step of a move has %d bytes, over the link's limit of %d", size, limit)
 	default:
-		l.push(step, size)
+		l.queue.pushMove(step, size)
 		return nil
 	}
 }
@@ -423,7 +394,7 @@ func (l *Link) nextState(flow uint32) *pb.StreamState {
 // Reset ends an incoming binding. What still comes on it is delivered until the peer has closed it. Moved may be nil.
 func (l *Link) Reset(flow uint32, code pb.Code, moved *pb.Moved) {
 	if l.inFlows[flow] != nil {
-		l.pushReset(&pb.StreamReset{Flow: flow, Code: code, Moved: moved})
+		l.queue.pushReset(&pb.StreamReset{Flow: flow, Code: code, Moved: moved})
 	}
 }
 

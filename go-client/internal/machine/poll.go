@@ -12,7 +12,7 @@ import (
 // Poll makes the next packet: the writer is ready. It is nil if there is nothing to say. The packet is the caller's.
 func (l *Link) Poll(now Millis, out []Action) (*wire.Packet, []Action) {
 	// A Goodbye in a frame of its own, since heads are acted on before runs.
-	if l.draining && l.phase != PhaseDown && l.queue.len() == 0 && len(l.leaving.transfers) == 0 {
+	if l.draining && l.phase != PhaseDown && l.queue.isEmpty() && len(l.leaving.transfers) == 0 {
 		out = l.endDrain(out)
 	}
 	if l.phase == PhaseDown {
@@ -22,15 +22,14 @@ func (l *Link) Poll(now Millis, out []Action) (*wire.Packet, []Action) {
 		l.goodbyeSaid = false
 	}
 	size := 0
-	if !l.frontWaits {
+	comesFirst := l.frontWaits && !l.queue.isEmpty()
+	if !comesFirst {
 		size = l.takeStates()
 	}
 	l.frontWaits = false
 	var runs []wire.Run
 	if l.phase == PhaseUp {
-		waited := l.queue.len()
-		runs, size = l.fill(size, now)
-		l.frontWaits = waited > 0 && waited == l.queue.len() && len(l.head.GetFragment()) == 0
+		runs, size = l.fill(comesFirst, size, now)
 		l.addFragments(size, now, runs)
 	}
 	if l.head == nil && runs == nil {
@@ -43,7 +42,7 @@ func (l *Link) Poll(now Millis, out []Action) (*wire.Packet, []Action) {
 	packet.Head.SentMs = uint32(since(now, l.openedAt))
 	l.noteFrames(runs)
 	out = l.noteFragments(packet.Head.Fragment, out)
-	if l.noRoomSaid && l.queuedBytes < MaxQueuedBytes/2 {
+	if l.noRoomSaid && l.queue.streamBytes() < MaxQueuedBytes/2 {
 		l.noRoomSaid = false
 		out = append(out, Action{Kind: ActionRoom})
 	}
@@ -55,7 +54,7 @@ func (l *Link) HasOutput() bool {
 	if l.phase == PhaseDown {
 		return l.goodbyeSaid
 	}
-	return l.phase == PhaseUp && (l.queue.len() > 0 || len(l.leaving.transfers) > 0) || l.draining || len(l.states) > 0 || l.head != nil
+	return l.phase == PhaseUp && (!l.queue.isEmpty() || len(l.leaving.transfers) > 0) || l.draining || len(l.states) > 0 || l.head != nil
 }
 
 // takeStates moves states into the head, up to a packet's size; the flows take turns.
@@ -79,38 +78,122 @@ func (l *Link) takeStates() (size int) {
 	return size
 }
 
-// fill moves what is queued into the packet. A head field behind an item of the queue must not overtake it, and a reader
-// acts on heads first: so the packet ends there. So it does at a field behind a step of a move, which a reader would act on
-// before the step: a stream to an actor that has just been committed must find it there.
-func (l *Link) fill(size int, now Millis) (runs []wire.Run, _ int) {
+// fill moves what is queued into the packet: controls, then what the flows have.
+func (l *Link) fill(comesFirst bool, size int, now Millis) (runs []wire.Run, _ int) {
 	most := PacketBytes
 	if len(l.leaving.transfers) > 0 {
 		most -= quantum
 	}
-	for l.queue.len() > 0 {
-		next := l.queue.front()
-		if next.large != nil {
-			if !l.startTransfer(next.large, &size, now, runs) {
-				break
-			}
-			continue
-		}
-		_, isMove := next.head.(*pb.Move)
-		overtakes := next.head != nil && (runs != nil || len(l.head.GetFragment()) > 0 || !isMove && len(l.head.GetMove()) > 0)
-		if size > 0 && size+next.size > most || overtakes {
-			break
-		}
-		size += next.size
-		if next.head == nil {
-			l.queuedBytes -= len(next.body) + itemOverhead
-			runs = l.addItem(runs, next, (PacketBytes-size)/next.size+1, now)
-		} else {
-			l.controls--
-			l.addHead(next.head)
-		}
-		l.queue.pop()
+	if comesFirst {
+		runs, size = l.takeTurns(size, most, now)
+		l.queue.endPacket()
+	}
+	// A reader acts on heads first: a control behind a message of this packet would overtake it.
+	if runs == nil && len(l.head.GetFragment()) == 0 {
+		runs, size = l.takeTurns(l.takeControls(size, most), most, now)
+		l.queue.endPacket()
 	}
 	return runs, size
+}
+
+// takeControls moves controls into the head. A reader acts on the steps of a move behind other fields: so what follows a step comes in
+// the next packet, since a stream to an actor that has just been committed must find it there.
+func (l *Link) takeControls(size, most int) int {
+	for taken := false; ; taken = true {
+		next := l.queue.nextControl()
+		if next == nil {
+			return size
+		}
+		if _, isMove := next.head.(*pb.Move); !isMove && len(l.head.GetMove()) > 0 {
+			return size
+		}
+		if size > 0 && size+next.size > most {
+			l.frontWaits = l.frontWaits || !taken
+			return size
+		}
+		size += next.size
+		l.addHead(l.queue.takeControl())
+	}
+}
+
+// takeTurns: the flows that have something to send take turns until the packet is full, by deficit round robin.
+func (l *Link) takeTurns(size, most int, now Millis) (runs []wire.Run, _ int) {
+	behindStep := len(l.head.GetMove()) > 0
+	for taken := false; ; {
+		at := l.queue.nextTurn()
+		if at < 0 {
+			return runs, size
+		}
+		next := l.queue.first(at)
+		if l.mustWait(at, next, behindStep) {
+			l.queue.setAside()
+			continue
+		}
+		isFull := size > 0 && size+next.size > most
+		if next.isPassedOn() {
+			isFull = size+leastPart > PacketBytes
+		}
+		if isFull {
+			l.frontWaits = l.frontWaits || !taken
+			return runs, size
+		}
+		runs, size = l.takeTurn(at, next, runs, size, now)
+		taken = true
+	}
+}
+
+// mustWait: the first entry of a queue has to wait for the next packet. A reader acts on heads and fragments before runs.
+func (l *Link) mustWait(at int, next *entry, behindStep bool) bool {
+	isIn := l.queue.isIn(at, l.number+1)
+	if next.isPassedOn() {
+		return isIn || !l.mayBegin(next.large)
+	}
+	return next.isHead() && (isIn || behindStep)
+}
+
+// takeTurn moves the first entry of a queue into the packet. What is passed on in parts leaves here, since nothing may overtake it; all
+// else in parts between what follows.
+func (l *Link) takeTurn(at int, next *entry, runs []wire.Run, size int, now Millis) ([]wire.Run, int) {
+	if next.isPassedOn() {
+		return runs, l.takePart(at, next.large, size, now)
+	}
+	flow := uint32(max(at-offStream, 0))
+	size += next.size
+	switch next.kind {
+	case entryItem:
+		l.queue.queues[at].frame = l.number + 1
+		room := min(l.queue.queues[at].n, (PacketBytes-size)/next.size+1)
+		runs = addItem(runs, flow, next, room, now)
+	case entryLarge:
+		l.leaving.starting = append(l.leaving.starting, next.large)
+	case entryMove:
+		l.addHead(next.step)
+	case entrySkip:
+		l.addHead(&pb.Skip{Flow: flow, First: next.seq, Count: 1, Reason: pb.Code_CODE_CANCELLED})
+	case entryClose:
+		if out := l.outFlow(flow); out != nil {
+			l.addHead(closeOf(flow, out))
+		}
+	}
+	l.queue.drop(at)
+	return runs, size
+}
+
+// takePart moves the next part of what is passed on into the packet.
+func (l *Link) takePart(at int, t *transfer, size int, now Millis) int {
+	most := PacketBytes - size
+	if !l.queue.isAlone() {
+		most = min(most, quantum)
+	}
+	before := size
+	ended := l.addPart(t, most, now, &size)
+	l.queue.charge(at, size-before)
+	if ended {
+		l.queue.drop(at)
+	} else {
+		l.queue.endTurn(at)
+	}
+	return size
 }
 
 func (l *Link) addHead(field any) {
@@ -144,27 +227,23 @@ func TTL(deadline, now Millis) uint32 {
 const manyItems = 1_024
 
 // addItem adds an item to the last run of its flow, if it continues it. Only the last few runs are looked at: order holds
-// within a flow alone, and a packet of many flows must not be searched for each item. So many of its size have room yet.
-func (l *Link) addItem(runs []wire.Run, q *queued, room int, now Millis) []wire.Run {
-	item := wire.Item{TypeID: q.typeID, Body: q.body}
-	item.TTLMs = TTL(q.deadline, now)
+// within a flow alone, and a packet of many flows must not be searched for each item. So many may follow it.
+func addItem(runs []wire.Run, flow uint32, e *entry, room int, now Millis) []wire.Run {
+	item := wire.Item{TypeID: e.typeID, TTLMs: TTL(e.deadline, now), Body: e.body}
 	for i := len(runs) - 1; i >= max(len(runs)-8, 0); i-- {
 		run := &runs[i]
-		if run.Flow != q.flow {
+		if run.Flow != flow {
 			continue
 		}
 		next := run.FirstSeq + uint64(len(run.Items))
-		if run.Hops == q.hops && (q.flow == 0 || next == q.seq) {
+		if run.Hops == e.hops && (flow == 0 || next == e.seq) {
 			run.Items = append(run.Items, item)
 			return runs
 		}
 		break
 	}
-	items := make([]wire.Item, 0, 1)
-	if l.queue.len() > 1 && l.queue.at(1).head == nil && l.queue.at(1).flow == q.flow {
-		items = make([]wire.Item, 0, min(l.queue.len(), max(room, 2), manyItems))
-	}
-	return append(runs, wire.Run{Flow: q.flow, FirstSeq: q.seq, Hops: q.hops, Items: append(items, item)})
+	items := make([]wire.Item, 0, min(room, manyItems))
+	return append(runs, wire.Run{Flow: flow, FirstSeq: e.seq, Hops: e.hops, Items: append(items, item)})
 }
 
 func (l *Link) noteFrames(runs []wire.Run) {

@@ -6,16 +6,15 @@
 
 use super::inbound::peek;
 use super::poll::HEAD_ITEM;
-use super::{Action, Bytes, HashMap, Link, Millis, OutFlow, PACKET_BYTES, Packet, Queued, Send, VecDeque, ttl_ms, v1};
+use super::queue::QUANTUM;
+use super::{Action, Bytes, Entry, HashMap, Link, Millis, OutFlow, PACKET_BYTES, Packet, Send, VecDeque, ttl_ms, v1};
 
 /// What an envelope may take beside its payload, whose bytes alone `Limits.max_message_bytes` counts.
 pub const BESIDE_PAYLOAD: u64 = 64 << 10;
 /// Most bytes of answers over `inline_bytes` that wait for the writer or are on their way.
 pub const MAX_LARGE_ANSWERS: u64 = 256 << 20;
-/// What fragments may take of each packet, however much else waits, and what each message takes in its turn.
-const QUANTUM: usize = 16 << 10;
 /// A fragment of fewer bytes is not worth its own.
-const LEAST: usize = 1 << 10;
+pub(super) const LEAST: usize = 1 << 10;
 /// What a fragment takes beside its data, at most.
 const OVERHEAD: usize = HEAD_ITEM + 64;
 /// The part of the peer's `assembly_bytes` that one flow may use, unless one message takes more.
@@ -40,6 +39,11 @@ pub(super) struct Transfer {
 impl Transfer {
     fn total(&self) -> u64 {
         self.body.len() as u64
+    }
+
+    /// It came here for an actor that has moved: nothing outside the streams may overtake it.
+    pub(super) fn is_passed_on(&self) -> bool {
+        self.flow == 0 && self.hops > 0
     }
 
     /// The next part, of at most so many bytes.
@@ -93,6 +97,52 @@ impl Leaving {
     /// Do answers follow those that have not left?
     pub(super) fn holds_answers(&self) -> bool {
         !self.behind.is_empty()
+    }
+
+    /// Is there room at a peer of this `assembly_bytes` for an off-stream message that has not begun?
+    pub(super) fn may_begin(&self, transfer: &Transfer, limit: u64) -> bool {
+        transfer.flow != 0 || transfer.offset > 0 || fits(self.begun, transfer.total(), limit)
+    }
+
+    /// It begins behind the runs of this packet.
+    pub(super) fn start(&mut self, transfer: Transfer) {
+        self.starting.push(transfer);
+    }
+
+    /// Adds the next part to the packet; `true` = it was the last.
+    pub(super) fn add_part(
+        &mut self,
+        transfer: &mut Transfer,
+        most: usize,
+        now: Millis,
+        size: &mut usize,
+        packet: &mut Packet,
+    ) -> bool {
+        if transfer.flow == 0 && transfer.offset == 0 {
+            self.begun += transfer.total();
+            self.last_number += 1;
+            transfer.seq = self.last_number;
+        }
+        let part = transfer.part(most.saturating_sub(OVERHEAD), now);
+        *size += part.data.len() + OVERHEAD;
+        packet.head.fragment.push(part);
+        let ended = transfer.offset == transfer.body.len();
+        if ended && transfer.flow == 0 {
+            self.begun -= transfer.total();
+            self.answers -= transfer.total();
+            self.next_answer(transfer.correlation);
+        }
+        ended
+    }
+
+    /// The next answer of an ask begins behind this packet.
+    fn next_answer(&mut self, correlation: u64) {
+        if let Some(behind) = self.behind.get_mut(&correlation) {
+            match behind.pop_front() {
+                Some(next) => self.starting.push(next),
+                None => drop(self.behind.remove(&correlation)),
+            }
+        }
     }
 }
 
@@ -176,7 +226,7 @@ impl Link {
         out.next_seq += 1;
         self.leaving.unprocessed += total;
         transfer.seq = seq;
-        self.queue.push_back(Queued::Large(transfer));
+        self.queue.push(flow, Entry::Large(Box::new(transfer)));
         Send::Queued(seq)
     }
 
@@ -194,71 +244,8 @@ impl Link {
             }
             self.leaving.behind.insert(transfer.correlation, VecDeque::new());
         }
-        self.queue.push_back(Queued::Large(transfer));
+        self.queue.push(0, Entry::Large(Box::new(transfer)));
         Send::Queued(0)
-    }
-
-    /// The front of the queue is to leave in parts. What is passed on leaves here, since nothing may overtake it; all else between what
-    /// follows. `false`: the packet ends here.
-    pub(super) fn start_transfer(&mut self, size: &mut usize, now: Millis, packet: &mut Packet) -> bool {
-        let Some(Queued::Large(mut transfer)) = self.queue.pop_front() else {
-            return true;
-        };
-        if transfer.flow != 0 || transfer.hops == 0 {
-            self.leaving.starting.push(transfer);
-            return true;
-        }
-        // A reader acts on fragments before runs.
-        let ended = packet.runs.is_empty()
-            && self.may_begin(&transfer)
-            && *size + LEAST <= PACKET_BYTES
-            && self.add_part(&mut transfer, PACKET_BYTES - *size, now, size, packet);
-        if !ended {
-            self.queue.push_front(Queued::Large(transfer));
-        }
-        ended
-    }
-
-    /// Is there room at the peer for an off-stream message that has not begun?
-    fn may_begin(&self, transfer: &Transfer) -> bool {
-        let limit = self.peer_limits.assembly_bytes;
-        transfer.flow != 0 || transfer.offset > 0 || fits(self.leaving.begun, transfer.total(), limit)
-    }
-
-    /// Adds the next part to the packet; `true` = it was the last.
-    fn add_part(
-        &mut self,
-        transfer: &mut Transfer,
-        most: usize,
-        now: Millis,
-        size: &mut usize,
-        packet: &mut Packet,
-    ) -> bool {
-        if transfer.flow == 0 && transfer.offset == 0 {
-            self.leaving.begun += transfer.total();
-            self.leaving.last_number += 1;
-            transfer.seq = self.leaving.last_number;
-        }
-        let part = transfer.part(most.saturating_sub(OVERHEAD), now);
-        *size += part.data.len() + OVERHEAD;
-        packet.head.fragment.push(part);
-        let ended = transfer.offset == transfer.body.len();
-        if ended && transfer.flow == 0 {
-            self.leaving.begun -= transfer.total();
-            self.leaving.answers -= transfer.total();
-            self.next_answer(transfer.correlation);
-        }
-        ended
-    }
-
-    /// The next answer of an ask begins behind this packet.
-    fn next_answer(&mut self, correlation: u64) {
-        if let Some(behind) = self.leaving.behind.get_mut(&correlation) {
-            match behind.pop_front() {
-                Some(next) => self.leaving.starting.push(next),
-                None => drop(self.leaving.behind.remove(&correlation)),
-            }
-        }
     }
 
     /// How much of a packet is kept for fragments.
@@ -287,10 +274,10 @@ impl Link {
             } else {
                 room.min(QUANTUM)
             };
-            if !self.may_begin(&transfer) {
+            if !self.leaving.may_begin(&transfer, self.peer_limits.assembly_bytes) {
                 passed += 1;
                 self.leaving.transfers.push_back(transfer);
-            } else if !self.add_part(&mut transfer, most, now, &mut size, packet) {
+            } else if !self.leaving.add_part(&mut transfer, most, now, &mut size, packet) {
                 self.leaving.transfers.push_back(transfer);
             }
         }
@@ -305,7 +292,7 @@ impl Link {
         sent.frames.push_back((seq, frame));
         sent.large.sending = false;
         if sent.closing {
-            self.push_close(flow);
+            self.queue.push(flow, Entry::Close);
         } else {
             out.push(Action::Credit { flow });
         }
@@ -339,8 +326,7 @@ impl Link {
     /// What is on its way on a flow leaves no more. There is one at most.
     fn drop_transfer(&mut self, flow: u32) {
         self.leaving.transfers.retain(|t| t.flow != flow);
-        self.queue
-            .retain(|queued| !matches!(queued, Queued::Large(t) if t.flow == flow));
+        self.queue.drop_large(flow);
     }
 
     /// The peer has processed a flow's messages up to this one.

@@ -3,9 +3,9 @@
 use actorbridge_proto::wire::Value;
 
 use super::{
-    Action, BindingNumber, Bytes, Code, Delivery, Effect, EnvelopeView, InFlow, Item, Kind, LargeIn, Link,
-    MAX_CONTROLS, MAX_HOPS, MAX_OUTCOMES, MAX_SEQ, MAX_TYPES, MAX_WINDOW, OUTCOMES_IN_STATE, Packet, Phase, Queued,
-    Refusal, RefusalReason, Run, Send, What, Who, short, v1, writer,
+    Action, BindingNumber, Bytes, Code, Control, Delivery, Effect, EnvelopeView, InFlow, Item, Kind, LargeIn, Link,
+    MAX_CONTROLS, MAX_HOPS, MAX_OUTCOMES, MAX_SEQ, MAX_TYPES, MAX_WINDOW, OUTCOMES_IN_STATE, Packet, Phase, Refusal,
+    RefusalReason, Run, Send, What, Who, short, v1, writer,
 };
 
 /// Most seqs that the Skips of one frame may withdraw: each is acted on by itself.
@@ -81,7 +81,7 @@ impl Link {
         }
         self.on_fragments(head.fragment, out)?;
         self.reads_outcomes()?;
-        if self.controls > MAX_CONTROLS {
+        if self.queue.heads() > MAX_CONTROLS {
             self.refused_for = Some(RefusalReason::NeverReads);
             return Err(format!(
                 "more than {MAX_CONTROLS} answers wait; the peer binds streams and does not read"
@@ -169,16 +169,16 @@ impl Link {
         state.flow = flow;
         state.received = closed.last_seq;
         let outcomes = std::mem::take(&mut state.outcomes);
-        self.push_control(Queued::State(state));
+        self.queue.push_control(Control::State(state));
         for some in outcomes.chunks(OUTCOMES_IN_STATE) {
             let outcomes = some.to_vec();
-            self.push_control(Queued::State(v1::StreamState {
+            self.queue.push_control(Control::State(v1::StreamState {
                 flow,
                 outcomes,
                 ..Default::default()
             }));
         }
-        self.push_control(Queued::Reset(v1::StreamReset {
+        self.queue.push_control(Control::Reset(v1::StreamReset {
             flow,
             code: Code::Ok as i32,
             moved: None,
@@ -267,6 +267,7 @@ impl Link {
         } else if code == Code::Ok {
             self.forget_large(flow);
             self.large_room(flow, out);
+            self.close_now(flow);
             self.flows[flow as usize - 1] = None;
             self.free.push(flow);
         }

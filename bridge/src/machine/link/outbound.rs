@@ -1,13 +1,12 @@
 //! What leaves: bindings, items, states, and the packets made of them.
 
 use super::inbound::peek;
+use super::queue::ITEM_OVERHEAD;
 use super::{
-    Action, BindingNumber, Bytes, Code, Item, LargeOut, Link, MAX_QUEUED_ANSWERS, MAX_QUEUED_BYTES, MAX_SEQ, MAX_TYPES,
-    MAX_WHO_BYTES, MAX_WINDOW, Millis, OutFlow, Queued, Refusal, Transfer, VecDeque, What, short, v1,
+    Action, BindingNumber, Bytes, Code, Control, Entry, Item, LargeOut, Link, MAX_QUEUED_ANSWERS, MAX_SEQ, MAX_TYPES,
+    MAX_WHO_BYTES, MAX_WINDOW, Millis, OutFlow, Refusal, Transfer, VecDeque, Waiting, What, short, v1,
 };
 
-/// What an item that waits counts beside its bytes, so that empty ones are bounded too.
-pub(super) const ITEM_OVERHEAD: usize = 32;
 /// What a frame with one step of a move may hold beside it.
 const STEP_OVERHEAD: usize = 1 << 10;
 
@@ -75,7 +74,7 @@ impl Link {
             frames: VecDeque::new(),
             large: LargeOut::default(),
         });
-        self.push_control(Queued::Open(v1::StreamOpen {
+        self.queue.push_control(Control::Open(v1::StreamOpen {
             flow,
             stream,
             epoch: 1,
@@ -110,7 +109,7 @@ impl Link {
                 false => Send::NoCredit,
             };
         }
-        if self.queued_bytes + body.len() + ITEM_OVERHEAD > MAX_QUEUED_BYTES {
+        if !self.queue.has_room(flow, body.len() + ITEM_OVERHEAD) {
             self.no_room_said = true;
             return Send::NoRoom;
         }
@@ -176,7 +175,7 @@ impl Link {
 
     /// Bytes of messages that wait for the writer.
     pub fn queued_bytes(&self) -> usize {
-        self.queued_bytes
+        self.queue.bytes()
     }
 
     /// Raises the credit of an incoming flow, which its sender is told past the packets; `false` = say it by a state.
@@ -235,7 +234,7 @@ impl Link {
             let transfer = self.transfer(0, what, deadline, hops, body);
             return self.forward_large(transfer);
         }
-        if self.queued_bytes + body.len() + ITEM_OVERHEAD > MAX_QUEUED_ANSWERS {
+        if self.queue.bytes() + body.len() + ITEM_OVERHEAD > MAX_QUEUED_ANSWERS {
             return Send::NoRoom;
         }
         self.push_item(0, 0, what, deadline, hops, body);
@@ -255,12 +254,6 @@ impl Link {
         } else {
             None
         }
-    }
-
-    /// Queues what is not an item; what was queued before it leaves before it.
-    pub(super) fn push_control(&mut self, control: Queued) {
-        self.controls += 1;
-        self.queue.push_back(control);
     }
 
     fn transfer(&mut self, flow: u32, what: &What, deadline: Option<Millis>, hops: u32, body: &Bytes) -> Transfer {
@@ -287,20 +280,18 @@ impl Link {
 
     fn push_item(&mut self, flow: u32, seq: u64, what: &What, deadline: Option<Millis>, hops: u32, body: &Bytes) {
         let (type_id, body) = self.typed(what, body);
-        self.queued_bytes += body.len() + ITEM_OVERHEAD;
         let item = Item {
             type_id,
             ttl_ms: 0,
             body,
         };
-        self.queue.push_back(Queued::Item {
-            flow,
+        let waiting = Waiting {
             seq,
-            attempt: 0,
             hops,
             deadline,
             item,
-        });
+        };
+        self.queue.push(flow, Entry::Item(waiting));
     }
 
     /// The number of this `what` on this lane; 0 = it goes with the item, because the table is full.
@@ -316,7 +307,7 @@ impl Link {
             return 0;
         }
         self.types.insert(what.bytes.clone(), id);
-        self.push_control(Queued::Type(v1::TypeDef {
+        self.queue.push_control(Control::Type(v1::TypeDef {
             id,
             prefix: what.bytes.clone(),
         }));
@@ -328,22 +319,33 @@ impl Link {
         let Some(out) = self.open_flow(flow) else { return };
         out.closing = true;
         if !out.large.sending {
-            self.push_close(flow);
+            self.queue.push(flow, Entry::Close);
         }
     }
 
-    /// Tells the end of a binding, behind everything that was sent on it.
-    pub(super) fn push_close(&mut self, flow: u32) {
-        let Some(out) = self.flow_mut(flow) else { return };
-        let close = v1::StreamOpen {
+    /// The peer has confirmed the end of a binding. If it was not told of it, what waits leaves no more, and the end does before the
+    /// number is used again.
+    pub(super) fn close_now(&mut self, flow: u32) {
+        if !self.queue.is_idle(flow) {
+            self.queue.drop_flow(flow);
+            let close = self.close_of(flow);
+            close
+                .into_iter()
+                .for_each(|close| self.queue.push_control(Control::Open(close)));
+        }
+    }
+
+    /// The end of a binding, behind everything that was sent on it.
+    pub(super) fn close_of(&self, flow: u32) -> Option<v1::StreamOpen> {
+        let out = self.flows.get((flow as usize).wrapping_sub(1))?.as_ref()?;
+        Some(v1::StreamOpen {
             flow,
             stream: out.stream,
             first_seq: out.next_seq,
             mode: v1::Mode::Flow as i32,
             close: true,
             ..Default::default()
-        };
-        self.push_control(Queued::Open(close));
+        })
     }
 
     /// Tells the receiver that an asker has stopped waiting. An ask that has not left whole leaves no more.
@@ -352,24 +354,18 @@ impl Link {
         let Some(sent) = self.flow_mut(flow) else { return };
         let is_awaited = sent.processed < seq && seq < sent.next_seq;
         match (sent.closing, gave_up) {
-            (true, true) => return self.push_close(flow),
+            (true, true) => return self.queue.push(flow, Entry::Close),
             (true, false) => return,
             (false, true) => out.push(Action::Credit { flow }),
             (false, false) => {}
         }
         if is_awaited {
-            let reason = Code::Cancelled as i32;
-            self.push_control(Queued::Skip(v1::Skip {
-                flow,
-                first: seq,
-                count: 1,
-                reason,
-            }));
+            self.queue.push(flow, Entry::Skip(seq));
         }
     }
 
-    /// Queues a step of a move, behind every item that was sent before it. Its bytes count for no
-    /// bound here: the mover has the whole state in memory already.
+    /// Queues a step of a move. By `Committed` the actor runs at the peer: it leaves behind all that was sent before it. A step's bytes
+    /// count for no bound here: the mover has the whole state in memory already.
     ///
     /// # Errors
     /// UNAVAILABLE on a link that is not up, TOO_LARGE for a step that fits in no frame of the peer.
@@ -382,7 +378,7 @@ impl Link {
             let detail = format!("a step of a move has {size} bytes, over the link's limit of {limit}");
             (Code::TooLarge, detail)
         } else {
-            self.push_control(Queued::Move(step));
+            self.queue.push_move(step);
             return Ok(());
         };
         Err(Refusal { code, detail })
@@ -424,7 +420,7 @@ impl Link {
     /// Ends an incoming binding. What still comes on it is delivered until the peer has closed it.
     pub fn reset(&mut self, flow: u32, code: Code, moved: Option<v1::Moved>) {
         if self.in_flows.contains_key(&flow) {
-            self.push_control(Queued::Reset(v1::StreamReset {
+            self.queue.push_control(Control::Reset(v1::StreamReset {
                 flow,
                 code: code as i32,
                 moved,

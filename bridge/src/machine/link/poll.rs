@@ -1,8 +1,10 @@
 //! The packets that leave.
 
-use super::outbound::ITEM_OVERHEAD;
+use super::fragments::LEAST;
+use super::queue::{Outgoing, QUANTUM};
 use super::{
-    Action, Item, Link, MAX_QUEUED_BYTES, Millis, OUTCOMES_IN_STATE, PACKET_BYTES, Packet, Phase, Queued, Run, v1,
+    Action, Code, Control, Entry, Link, MAX_QUEUED_BYTES, Millis, OUTCOMES_IN_STATE, PACKET_BYTES, Packet, Phase, Run,
+    Waiting, v1,
 };
 
 /// What the tags and numbers of one element take in a frame, at most.
@@ -22,14 +24,13 @@ impl Link {
             head: std::mem::take(&mut self.head),
             runs: Vec::new(),
         };
-        let size = match std::mem::take(&mut self.front_waits) {
+        let comes_first = std::mem::take(&mut self.front_waits) && !self.queue.is_empty();
+        let mut size = match comes_first {
             true => 0,
             false => self.take_states(&mut packet.head),
         };
         if self.phase == Phase::Up {
-            let waited = self.queue.len();
-            let size = self.fill(size, now, &mut packet);
-            self.front_waits = waited > 0 && waited == self.queue.len() && packet.head.fragment.is_empty();
+            self.fill(comes_first, &mut size, now, &mut packet);
             self.add_fragments(size, now, &mut packet);
         }
         if packet == Packet::default() {
@@ -39,7 +40,7 @@ impl Link {
         packet.head.number = self.number;
         packet.head.sent_ms = now.saturating_sub(self.opened_at) as u32;
         self.note_frames(&packet, out);
-        if self.no_room_said && self.queued_bytes < MAX_QUEUED_BYTES / 2 {
+        if self.no_room_said && self.queue.stream_bytes() < MAX_QUEUED_BYTES / 2 {
             self.no_room_said = false;
             out.push(Action::Room);
         }
@@ -75,51 +76,116 @@ impl Link {
         size
     }
 
-    /// Moves what is queued into the packet. A head field behind an item of the queue must not overtake it, and a reader
-    /// acts on heads first: so the packet ends there. So it does at a field behind a step of a move, which a reader would
-    /// act on before the step: a stream to an actor that has just been committed must find it there.
-    fn fill(&mut self, mut size: usize, now: Millis, packet: &mut Packet) -> usize {
+    /// Moves what is queued into the packet: controls, then what the flows have.
+    fn fill(&mut self, comes_first: bool, size: &mut usize, now: Millis, packet: &mut Packet) {
         let most = PACKET_BYTES - self.kept_for_fragments();
-        while let Some(next) = self.queue.front() {
-            if matches!(next, Queued::Large(_)) {
-                if !self.start_transfer(&mut size, now, packet) {
-                    break;
-                }
-                continue;
+        if comes_first {
+            self.take_turns(size, most, now, packet);
+        }
+        // A reader acts on heads first: a control behind a message of this packet would overtake it.
+        if packet.runs.is_empty() && packet.head.fragment.is_empty() {
+            self.take_controls(size, most, packet);
+            self.take_turns(size, most, now, packet);
+        }
+    }
+
+    /// Moves controls into the head. A reader acts on the steps of a move behind other fields: so what follows a step comes in the
+    /// next packet, since a stream to an actor that has just been committed must find it there.
+    fn take_controls(&mut self, size: &mut usize, most: usize, packet: &mut Packet) {
+        let mut taken = false;
+        while let Some(next) = self.queue.next_control() {
+            if !matches!(next, Control::Move(_)) && !packet.head.r#move.is_empty() {
+                return;
             }
-            let is_item = matches!(next, Queued::Item { .. });
-            let is_move = matches!(next, Queued::Move(_));
             let next_size = next.size();
-            let has_items = !packet.runs.is_empty() || !packet.head.fragment.is_empty();
-            let overtakes = !is_item && (has_items || !is_move && !packet.head.r#move.is_empty());
-            if size > 0 && size + next_size > most || overtakes {
-                break;
+            if *size > 0 && *size + next_size > most {
+                self.front_waits |= !taken;
+                return;
             }
-            size += next_size;
-            self.controls -= usize::from(!is_item);
-            match self.queue.pop_front().expect("there is a front") {
-                Queued::Open(open) => packet.head.open.push(open),
-                Queued::Type(definition) => packet.head.r#type.push(definition),
-                Queued::State(state) => packet.head.state.push(state),
-                Queued::Skip(skip) => packet.head.skip.push(skip),
-                Queued::Reset(reset) => packet.head.reset.push(reset),
-                Queued::Move(step) => packet.head.r#move.push(step),
-                Queued::Item {
-                    flow,
-                    seq,
-                    attempt,
-                    hops,
-                    deadline,
-                    mut item,
-                } => {
-                    self.queued_bytes -= item.body.len() + ITEM_OVERHEAD;
-                    item.ttl_ms = deadline.map_or(0, |d| ttl_ms(d, now));
-                    add_item(&mut packet.runs, flow, seq, attempt, hops, item);
-                }
-                Queued::Large(_) => {} // above
+            *size += next_size;
+            taken = true;
+            let head = &mut packet.head;
+            match self.queue.take_control() {
+                Some(Control::Open(open)) => head.open.push(open),
+                Some(Control::Type(definition)) => head.r#type.push(definition),
+                Some(Control::State(state)) => head.state.push(state),
+                Some(Control::Reset(reset)) => head.reset.push(reset),
+                Some(Control::Move(step)) => head.r#move.push(*step),
+                None => return,
             }
         }
-        size
+    }
+
+    /// The flows that have something to send take turns until the packet is full: deficit round robin.
+    fn take_turns(&mut self, size: &mut usize, most: usize, now: Millis, packet: &mut Packet) {
+        let behind_step = !packet.head.r#move.is_empty();
+        let mut taken = false;
+        while let Some(at) = self.queue.next_turn() {
+            if self.must_wait(at, behind_step) {
+                self.queue.set_aside();
+                continue;
+            }
+            let is_full = match self.queue.first(at) {
+                Entry::Large(transfer) if transfer.is_passed_on() => *size + LEAST > PACKET_BYTES,
+                entry => *size > 0 && *size + entry.size() > most,
+            };
+            if is_full {
+                self.front_waits |= !taken;
+                break;
+            }
+            self.take_turn(at, size, now, packet);
+            taken = true;
+        }
+        self.queue.end_packet();
+    }
+
+    /// Does the first entry of a queue have to wait for the next packet? A reader acts on heads and fragments before runs.
+    fn must_wait(&mut self, at: usize, behind_step: bool) -> bool {
+        let is_in = self.queue.is_in(at, self.number + 1);
+        match self.queue.first(at) {
+            Entry::Large(transfer) if transfer.is_passed_on() => {
+                is_in || !self.leaving.may_begin(transfer, self.peer_limits.assembly_bytes)
+            }
+            entry => entry.is_head() && (is_in || behind_step),
+        }
+    }
+
+    /// Moves the first entry of a queue into the packet. What is passed on in parts leaves here, since nothing may overtake it; all
+    /// else in parts between what follows.
+    fn take_turn(&mut self, at: usize, size: &mut usize, now: Millis, packet: &mut Packet) {
+        let is_alone = self.queue.is_alone();
+        if let Entry::Large(transfer) = self.queue.first(at)
+            && transfer.is_passed_on()
+        {
+            let room = PACKET_BYTES - *size;
+            let most = if is_alone { room } else { room.min(QUANTUM) };
+            let before = *size;
+            let ended = self.leaving.add_part(transfer, most, now, size, packet);
+            self.queue.charge(at, *size - before);
+            match ended {
+                true => drop(self.queue.take(at)),
+                false => self.queue.end_turn(at),
+            }
+            return;
+        }
+        let flow = Outgoing::flow(at);
+        let entry = self.queue.take(at);
+        *size += entry.size();
+        match entry {
+            Entry::Item(waiting) => {
+                self.queue.is_in_now(at, self.number + 1);
+                add_item(&mut packet.runs, flow, waiting, now);
+            }
+            Entry::Large(transfer) => self.leaving.start(*transfer),
+            Entry::Move(step) => packet.head.r#move.push(*step),
+            Entry::Skip(first) => packet.head.skip.push(v1::Skip {
+                flow,
+                first,
+                count: 1,
+                reason: Code::Cancelled as i32,
+            }),
+            Entry::Close => packet.head.open.extend(self.close_of(flow)),
+        }
     }
 
     fn note_frames(&mut self, packet: &Packet, out: &mut Vec<Action>) {
@@ -138,22 +204,6 @@ impl Link {
     }
 }
 
-impl Queued {
-    /// About how many bytes it takes in a frame.
-    fn size(&self) -> usize {
-        HEAD_ITEM
-            + match self {
-                Self::Open(open) => open.prefix.len() + 32,
-                Self::Type(definition) => definition.prefix.len(),
-                Self::State(state) => prost::Message::encoded_len(state),
-                Self::Skip(_) | Self::Reset(_) => 64,
-                Self::Move(step) => prost::Message::encoded_len(step),
-                Self::Item { item, .. } => item.body.len(),
-                Self::Large(_) => 0,
-            }
-    }
-}
-
 /// The time left. A deadline that has passed still travels with 1 ms: the receiver answers EXPIRED.
 pub fn ttl_ms(deadline: Millis, now: Millis) -> u32 {
     deadline.saturating_sub(now).clamp(1, u64::from(u32::MAX)) as u32
@@ -161,10 +211,17 @@ pub fn ttl_ms(deadline: Millis, now: Millis) -> u32 {
 
 /// Adds an item to the last run of its flow, if it continues it. Only the last few runs are looked at: order holds within a
 /// flow alone, and a packet of many flows must not be searched for each item.
-fn add_item(runs: &mut Vec<Run>, flow: u32, seq: u64, attempt: u32, hops: u32, item: Item) {
+fn add_item(runs: &mut Vec<Run>, flow: u32, waiting: Waiting, now: Millis) {
+    let Waiting {
+        seq,
+        hops,
+        deadline,
+        mut item,
+    } = waiting;
+    item.ttl_ms = deadline.map_or(0, |d| ttl_ms(d, now));
     if let Some(run) = runs.iter_mut().rev().take(8).find(|run| run.flow == flow) {
         let next = run.first_seq + run.items.len() as u64;
-        if run.attempt == attempt && run.hops == hops && (flow == 0 || next == seq) {
+        if run.hops == hops && (flow == 0 || next == seq) {
             run.items.push(item);
             return;
         }
@@ -172,7 +229,7 @@ fn add_item(runs: &mut Vec<Run>, flow: u32, seq: u64, attempt: u32, hops: u32, i
     runs.push(Run {
         flow,
         first_seq: seq,
-        attempt,
+        attempt: 0,
         hops,
         queued: 0,
         items: vec![item],

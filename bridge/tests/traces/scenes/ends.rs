@@ -266,8 +266,11 @@ fn steps() -> Vec<Step> {
 }
 
 fn moves() -> Scene {
-    let mut s = Scene::new("The steps of a move pass through a link, in order with the messages.");
-    s.dialer("They leave behind what was sent before them.", Limits::default());
+    let mut s = Scene::new("The steps of a move pass through a link in their order.");
+    s.dialer(
+        "By Committed an actor runs at the peer: it leaves behind what was sent before, and nothing later before it.",
+        Limits::default(),
+    );
     open_two(&mut s);
     send(&mut s, 1, 1);
     let step = |step: Step| Move {
@@ -279,7 +282,7 @@ fn moves() -> Scene {
         s.event(format!("move {}", quote(&step(each).encode_to_vec())));
         send(&mut s, 2, 1);
     }
-    for _ in 0..7 {
+    for _ in 0..3 {
         s.event("poll now=1000");
     }
     s.note("A step that fits in no frame of the peer.");

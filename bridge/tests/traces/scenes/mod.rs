@@ -3,6 +3,7 @@
 mod bad;
 mod bounds;
 mod ends;
+mod fair;
 mod fragments;
 mod handshake;
 mod moves;
@@ -23,6 +24,7 @@ pub(crate) fn all() -> Vec<(&'static str, Player)> {
         streams::all(),
         bad::all(),
         ends::all(),
+        fair::all(),
         fragments::all(),
         bounds::all(),
         small::all(),
