@@ -2,8 +2,11 @@ package actorbridge_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	ab "github.com/actorbridge/actorbridge/go-client"
 	actorbridgev1 "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
@@ -13,11 +16,8 @@ import (
 
 // One who floods an actor by a link keeps nobody else from it.
 
-const (
-	floodSize = 8 << 10
-	// flood is more than leaves by a call of which the peer reads nothing: HTTP/2 lets 4 MiB go, and a packet or two wait for that.
-	flood = (4<<20 + 240<<10) / floodSize
-)
+// stuck: who has waited so long for room waits until the peer reads.
+const stuck = 300 * time.Millisecond
 
 // reader is a peer that reads by hand.
 type reader struct {
@@ -75,8 +75,16 @@ func TestAnAskIsAnsweredWhileTheFloodOfAnotherActorStillWaits(t *testing.T) {
 
 	flooded, asked := refOf(t, node, "ab://stranger/flooded"), refOf(t, node, "ab://stranger/asked")
 	data := ab.NewRawType("fair.v1.Data")
-	for range flood {
-		must(t, node.TellRaw(t.Context(), flooded, data, make([]byte, floodSize)))
+	flood := 0
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), stuck)
+		err := node.TellRaw(ctx, flooded, data, make([]byte, 8<<10))
+		cancel()
+		if errors.Is(err, context.DeadlineExceeded) {
+			break
+		}
+		must(t, err)
+		flood++
 	}
 	answered := make(chan error, 1)
 	go func() {
