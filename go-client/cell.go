@@ -87,7 +87,7 @@ func newCell(node *Node, ref Ref, f factory, options spawnOptions, parent *cell,
 	ref.node = node
 	c := &cell{
 		node: node, path: path, ref: ref, hash: hashOfPath(path), options: options, factory: f, parent: parent,
-		sender: newSender(ref.text, "ab://"+node.name+"/"+path),
+		sender: newSender(ref.text, "ab://"+node.name+"/"+path, node.tenant),
 		done:   make(chan struct{}), wake: make(chan struct{}, 1), exclusive: make(chan struct{}, 1), home: node.name,
 		pool: machine.NewPool(options.mailbox), phase: phaseRunning, epoch: epoch,
 		restarts: machine.OneForOne(uint32(max(options.strategy.restarts, 0)), millis(options.strategy.window)),

@@ -87,8 +87,8 @@ func (n *Node) clientAsk(envelope []byte) (Ref, func(wire.BodyFields) (outgoing,
 		return Ref{}, nil, refusedError("an envelope", refusal)
 	case e.Kind != uint32(pb.Kind_KIND_ASK):
 		return refuse(CodeUnsupportedKind, "only a KIND_ASK is taken from a client that is no node")
-	case len(e.Source)+len(e.ReplyTo) > 0 || e.Correlation != 0:
-		return refuse(CodeInvalidArgument, "a client that is no node has no source, reply_to and correlation: leave them out")
+	case len(e.Source)+len(e.ReplyTo)+len(e.Tenant) > 0 || e.Correlation != 0:
+		return refuse(CodeInvalidArgument, "a client that is no node has no source, reply_to, tenant and correlation: leave them out")
 	case e.Compression != 0:
 		return refuse(CodeUnsupportedCodec, "it is compressed")
 	}

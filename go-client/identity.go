@@ -1,12 +1,14 @@
 package actorbridge
 
 import (
+	"cmp"
 	"log/slog"
 	"slices"
 	"strings"
 
 	"github.com/actorbridge/actorbridge/go-client/door"
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
 // identify holds the peer to what its certificate says, if the transport has seen one. It is called before anything comes.
@@ -21,9 +23,23 @@ func (l *linkEnd) identify(transport door.Link) {
 	l.machine.ExpectPeer(l.identity.Nodes)
 }
 
-// forbids says why the peer may not send as source; nothing = it may. The caller holds inboundMu.
-func (l *linkEnd) forbids(source string) string {
-	if l.identity == nil || source == "" {
+// forbids says why the peer may not send as that, in a word and in a sentence; nothing = it may. The caller holds inboundMu.
+func (l *linkEnd) forbids(who *wire.Who) (reason pb.RefusalReason, why string) {
+	if l.identity == nil {
+		return 0, ""
+	}
+	if why := l.forbidsSource(who.Source); why != "" {
+		return pb.RefusalReason_REFUSAL_REASON_FORGED_SOURCE, why
+	}
+	if who.Tenant == "" || slices.Contains(l.identity.Tenants, who.Tenant) {
+		return 0, ""
+	}
+	return pb.RefusalReason_REFUSAL_REASON_FORGED_TENANT, "node " + l.peerName() + " may not send for the tenant " + who.Tenant +
+		": that is no tenant of its certificate; add the URI ab-tenant:" + who.Tenant + " to it, or start the node for another tenant"
+}
+
+func (l *linkEnd) forbidsSource(source string) string {
+	if source == "" {
 		return ""
 	}
 	peer := l.peerName()
@@ -42,14 +58,14 @@ func (l *linkEnd) forbids(source string) string {
 		"it, or send as another actor"
 }
 
-// refusesSource refuses a message that names a source which the peer may not use. The caller holds inboundMu.
-func (l *linkEnd) refusesSource(stream *inbound, m *Message) bool {
-	why := l.forbids(m.who.Source)
+// refusesSender refuses a message that names a source or a tenant which the peer may not use. The caller holds inboundMu.
+func (l *linkEnd) refusesSender(stream *inbound, m *Message) bool {
+	reason, why := l.forbids(m.who)
 	if why == "" {
 		return false
 	}
-	l.node.counters.refused(pb.RefusalReason_REFUSAL_REASON_FORGED_SOURCE)
-	l.accuse(pb.RefusalReason_REFUSAL_REASON_FORGED_SOURCE, why)
+	l.node.counters.refused(reason)
+	l.accuse(reason, why)
 	if stream != nil && stream.cell != nil {
 		stream.cell.refusedStream(l.key(m.flow), m.seq)
 	}
@@ -64,6 +80,15 @@ func (l *linkEnd) accuse(reason pb.RefusalReason, why string) {
 		l.accused |= bit
 		l.log().Warn(why, "code", strings.TrimPrefix(reason.String(), "REFUSAL_REASON_"))
 	}
+}
+
+// inWords is who sends, in words.
+func inWords(who *wire.Who) string {
+	source := cmp.Or(who.Source, "outside code")
+	if who.Tenant == "" {
+		return source
+	}
+	return source + " for the tenant " + who.Tenant
 }
 
 // log is the node's, with the link and the peer.

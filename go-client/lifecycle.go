@@ -360,7 +360,7 @@ func (n *Node) watch(ctx context.Context, other, watcher Ref, unwatch bool) erro
 		return err
 	}
 	request := &pb.WatchRequest{Path: other.Path(), Watcher: watcher.text, Unwatch: unwatch}
-	if _, err := n.ask(ctx, n.outside, system, request, asking{within: watchTime}); err != nil {
+	if _, err := n.ask(ctx, n.itself, system, request, asking{within: watchTime}); err != nil {
 		return err
 	}
 	return host.link.noteWatch(other, watcher, unwatch)

@@ -50,7 +50,7 @@ func (l *linkEnd) act(a *machine.Action) {
 		l.mu.Unlock()
 		if o != nil {
 			if a.Code == pb.Code_CODE_FORBIDDEN {
-				l.accuse(pb.RefusalReason_REFUSAL_REASON_REFUSED_BY_PEER, "it refuses messages of "+o.who.Source+": this node's certificate does not allow them")
+				l.accuse(pb.RefusalReason_REFUSAL_REASON_REFUSED_BY_PEER, "it refuses messages of "+inWords(o.who)+": this node's certificate does not allow them")
 			}
 			n.forget(o.target.Path())
 			if moved := a.Moved; moved != nil && moved.Owner != n.name {
@@ -105,9 +105,9 @@ func (l *linkEnd) outlet(flow uint32) *outlet {
 // host finds who gets the messages of a stream that the peer bound.
 func (l *linkEnd) host(a *machine.Action) *inbound {
 	stream := &inbound{id: a.Stream, binding: a.Binding.Number, who: a.Who, code: CodeNoSuchActor}
-	if why := l.forbids(a.Who.Source); why != "" {
-		l.node.counters.refused(pb.RefusalReason_REFUSAL_REASON_FORGED_SOURCE)
-		l.accuse(pb.RefusalReason_REFUSAL_REASON_FORGED_SOURCE, why)
+	if reason, why := l.forbids(a.Who); why != "" {
+		l.node.counters.refused(reason)
+		l.accuse(reason, why)
 		stream.code, stream.detail = CodeForbidden, why
 		l.reset(a.Flow, stream.code)
 		return stream
@@ -177,8 +177,8 @@ func (l *linkEnd) deliver(d *machine.Delivery) {
 	if stream != nil {
 		m.link, m.flow, m.seq = l.id, d.Flow, d.Seq
 	}
-	// Where its stream says nothing of the source, or there is none, a message may name its own.
-	if m.who != who && l.refusesSource(stream, m) {
+	// Where its stream says nothing of the source or tenant, or there is none, a message may name its own.
+	if m.who != who && l.refusesSender(stream, m) {
 		return
 	}
 	if stream == nil {

@@ -84,7 +84,7 @@ func (m *Message) takeLocal() {
 
 // The fields that a who and a what may have.
 const (
-	whoFields  wire.Presence = 1<<4 | 1<<5 | 1<<10
+	whoFields  wire.Presence = 1<<4 | 1<<5 | 1<<10 | 1<<19
 	whatFields wire.Presence = 1<<1 | 1<<6 | 1<<7 | 1<<8 | 1<<9 | 1<<14
 )
 
@@ -98,7 +98,8 @@ func readMessage(node *Node, who *wire.Who, what *wire.What, body []byte) (*Mess
 	if inBody&whoFields != 0 {
 		who = &wire.Who{
 			Source: cmp.Or(string(e.Source), who.Source), Target: cmp.Or(string(e.Target), who.Target),
-			ReplyTo: cmp.Or(string(e.ReplyTo), who.ReplyTo), Present: who.Present, Bytes: who.Bytes,
+			ReplyTo: cmp.Or(string(e.ReplyTo), who.ReplyTo), Tenant: cmp.Or(string(e.Tenant), who.Tenant),
+			Present: who.Present, Bytes: who.Bytes,
 		}
 	}
 	if inBody&whatFields != 0 {
@@ -138,6 +139,10 @@ func (m *Message) Sender() Ref {
 	ref.node = m.node
 	return ref
 }
+
+// Tenant is for which tenant its sender works; empty = for none. By a link with certificates it is one that the peer's certificate
+// has: see docs/SECURITY.md.
+func (m *Message) Tenant() string { return m.who.Tenant }
 
 // Payload is the encoded payload, in whatever codec it came, and compressed if it came so: [Message.PlainPayload] is not. It must not be changed.
 func (m *Message) Payload() []byte { return m.payload }

@@ -28,6 +28,7 @@ type Node struct {
 	compression Compression
 	least       int
 	name        string
+	tenant      string // for whom it works; empty = for nobody in particular
 	incarnation uint64
 	log         *slog.Logger
 	tracer      Tracer // nil = none
@@ -35,6 +36,7 @@ type Node struct {
 	factories   []registered
 	alsoReads   []Reads
 	outside     *sender
+	itself      *sender // of what the node asks other nodes: it works for no tenant
 	tasks       tasks
 	closing     chan struct{} // closed when the shutdown begins
 	ended       chan struct{} // closed when its actors have ended
@@ -325,6 +327,7 @@ func (n *Node) Shutdown(ctx context.Context) error {
 		link.drain()
 	}
 	n.outside.clear()
+	n.itself.clear()
 	close(n.ended)
 	n.endAsks()
 	limit := max(grace, time.Second)

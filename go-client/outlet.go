@@ -27,6 +27,7 @@ const (
 type sender struct {
 	source  string
 	replyTo string
+	tenant  string
 	// room rings when one of the outlets may have room again.
 	room bell
 
@@ -37,9 +38,13 @@ type sender struct {
 	outlets map[string]*outlet
 }
 
-func newSender(source, replyTo string) *sender { return &sender{source: source, replyTo: replyTo} }
+func newSender(source, replyTo, tenant string) *sender {
+	return &sender{source: source, replyTo: replyTo, tenant: tenant}
+}
 
-func (s *sender) who(to Ref) *wire.Who { return wire.NewWho(s.source, to.text, s.replyTo) }
+func (s *sender) who(to Ref) *wire.Who {
+	return wire.NewWhoOfTenant(s.source, to.text, s.replyTo, s.tenant)
+}
 
 // known is the outlet that was used last, if it is the one to this address.
 func (s *sender) known(to Ref) *outlet {

@@ -53,7 +53,7 @@ func (n *Node) swapAtHome(ctx context.Context, home, path string, from, to owned
 	if err != nil {
 		return owned{}, err
 	}
-	answer, err := n.ask(ctx, n.outside, system, &pb.OwnerSwapRequest{
+	answer, err := n.ask(ctx, n.itself, system, &pb.OwnerSwapRequest{
 		Path: path, ExpectedOwner: from.owner, ExpectedEpoch: from.epoch, Owner: to.owner, Epoch: to.epoch,
 	}, asking{within: findTime})
 	if err != nil {

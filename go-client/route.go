@@ -97,7 +97,7 @@ func (n *Node) find(ctx context.Context, path string) string {
 		if err != nil {
 			continue
 		}
-		reply, err := n.ask(ctx, n.outside, system, &pb.FindRequest{Path: path}, asking{within: findTime})
+		reply, err := n.ask(ctx, n.itself, system, &pb.FindRequest{Path: path}, asking{within: findTime})
 		if err != nil {
 			continue
 		}
@@ -250,16 +250,16 @@ func (n *Node) notify(to Ref, out *outgoing) {
 	n.tasks.run(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), noticeTime)
 		defer cancel()
-		if _, err := n.place(ctx, n.outside, to, out); err != nil {
+		if _, err := n.place(ctx, n.itself, to, out); err != nil {
 			f := failed(CodeUnavailable, "a notice could not be delivered: "+err.Error())
-			n.deadOutgoing(n.outside, to, out, &f)
+			n.deadOutgoing(n.itself, to, out, &f)
 		}
 	})
 }
 
 // forward sends the same what and body to another actor; who says who sent it first.
 func (n *Node) forward(ctx context.Context, m *Message, to Ref) error {
-	from := newSender(m.who.Source, m.who.ReplyTo)
+	from := newSender(m.who.Source, m.who.ReplyTo, m.who.Tenant)
 	defer from.clear()
 	_, err := n.place(ctx, from, to, &outgoing{
 		what: m.what, body: m.item(), payload: m.payload, correlation: m.correlation, asks: m.asks, deadline: m.deadline,

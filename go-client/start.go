@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/actorbridge/actorbridge/go-client/door"
@@ -31,6 +32,7 @@ type startOptions struct {
 	compression Compression
 	least       int
 	tracer      Tracer
+	tenant      string
 }
 
 // WithLogger sets where the node logs; slog.Default() unless it is given.
@@ -49,6 +51,22 @@ func WithReads(reads ...Reads) Option {
 	return func(o *startOptions) { o.reads = append(o.reads, reads...) }
 }
 
+// WithTenant says for which tenant the node works: its messages carry the name, and a peer with certificates takes them only if this
+// node's has the URI ab-tenant:NAME (docs/SECURITY.md). At most 64 letters, digits, '-', '_' and '.' of ASCII. Default: for none.
+func WithTenant(name string) Option {
+	return func(o *startOptions) { o.tenant = name }
+}
+
+func checkTenant(name string) error {
+	isOther := func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("-_.", c)
+	}
+	if len(name) > 64 || strings.ContainsFunc(name, isOther) {
+		return newError(CodeInvalidArgument, name, "a tenant has at most 64 letters, digits, '-', '_' and '.' of ASCII")
+	}
+	return nil
+}
+
 // Start starts a node of this name, which must differ from the names of the nodes that it is linked with. ctx is for
 // starting only: [Node.Shutdown] ends the node. It fails with INVALID_ARGUMENT for a name or pattern that is not valid, with
 // FORBIDDEN for a reserved path, and as [Node.Dial] does where a link cannot be made.
@@ -63,16 +81,23 @@ func Start(ctx context.Context, name string, options ...Option) (*Node, error) {
 	if !o.codec.isKnown() {
 		return nil, newError(CodeInvalidArgument, name, fmt.Sprintf("WithCodec: there is no codec %v", o.codec))
 	}
+	if err := checkTenant(o.tenant); err != nil {
+		return nil, err
+	}
 	if err := checkCompression(name, o.compression); err != nil {
 		return nil, err
 	}
 	n := &Node{
-		codec: o.codec, compression: o.compression, least: o.least, tracer: o.tracer, name: name, incarnation: randomID(), log: o.log.With("node", name), start: time.Now(), factories: o.factories, alsoReads: o.reads,
-		outside: newSender("", "ab://"+name+"/"+systemPath), closing: make(chan struct{}), ended: make(chan struct{}),
+		codec: o.codec, compression: o.compression, least: o.least, tracer: o.tracer, name: name, tenant: o.tenant, incarnation: randomID(), log: o.log.With("node", name), start: time.Now(), factories: o.factories, alsoReads: o.reads,
+		outside: newSender("", "ab://"+name+"/"+systemPath, o.tenant), closing: make(chan struct{}), ended: make(chan struct{}),
 		cells: make(map[string]*cell), links: make(map[uint64]*linkEnd), owners: make(map[string]string),
 		asks: new(machine.Asks[*waiter]), owned: make(map[string]owned), forwards: make(map[string]*cell),
 		departed: make(map[stay]*cell), kept: make(map[string]*keptLink), met: make(map[string]uint64), fallen: make(map[string]string),
 		leaving: make(map[string]*leaving), arriving: make(map[string]*arriving),
+	}
+	n.itself = n.outside
+	if n.tenant != "" {
+		n.itself = newSender("", n.outside.replyTo, "")
 	}
 	n.tasks.run(n.tick)
 	if err := n.populate(ctx, &o); err != nil {

@@ -105,6 +105,7 @@ const (
 	wrongHost     = actorbridgev1.RefusalReason_REFUSAL_REASON_WRONG_HOST
 	wrongName     = actorbridgev1.RefusalReason_REFUSAL_REASON_WRONG_NAME
 	forgedSource  = actorbridgev1.RefusalReason_REFUSAL_REASON_FORGED_SOURCE
+	forgedTenant  = actorbridgev1.RefusalReason_REFUSAL_REASON_FORGED_TENANT
 	refusedByPeer = actorbridgev1.RefusalReason_REFUSAL_REASON_REFUSED_BY_PEER
 	noTLS         = actorbridgev1.RefusalReason_REFUSAL_REASON_NO_TLS
 )
@@ -295,7 +296,41 @@ func TestAForgedSourceIsRefusedWithAReasonAtBothEnds(t *testing.T) {
 	}
 }
 
-func TestASourceCannotBeForgedOnAnyWay(t *testing.T) {
+// tenantPorter replies with the tenant of an ask.
+func tenantPorter(_ ab.Context, m *ab.Message) error {
+	return m.Reply(&testpb.EchoReply{Text: m.Tenant()})
+}
+
+func TestAForgedTenantIsRefusedWithAReasonAtBothEnds(t *testing.T) {
+	c, f := twoBy(t, "one")
+	b, address, there := secure(t, "b", remote.TLSFiles(f.files("b")))
+	_, err := b.Spawn("porter", func() ab.Receiver { return ab.ReceiverFunc(tenantPorter) })
+	must(t, err)
+	for _, sender := range []struct{ node, tenant string }{{"none", ""}, {"good", "acme"}, {"forger", "globex"}} {
+		c.give(f, sender.node, valid(t, "ab://"+sender.node, "ab-tenant:acme"))
+		here := new(warnings)
+		a := start(t, sender.node, here.logger(), ab.WithTenant(sender.tenant), ab.WithLink(remote.Door(address, remote.TLSFiles(f.files(sender.node)))))
+		reply, err := ab.Ask[*testpb.EchoReply](t.Context(), refOf(t, a, "ab:///porter"), &testpb.EchoRequest{})
+		if sender.node != "forger" {
+			if err != nil || reply.Text != sender.tenant {
+				t.Errorf("a message of the tenant %q is answered %v, %v", sender.tenant, reply, err)
+			}
+			continue
+		}
+		const says = "node forger may not send for the tenant globex: that is no tenant of its certificate; add the URI " +
+			"ab-tenant:globex to it, or start the node for another tenant"
+		if !errors.Is(err, ab.ErrForbidden) || !strings.Contains(err.Error(), says) {
+			t.Errorf("another tenant is %v", err)
+		}
+		there.has(t, says)
+		here.has(t, "it refuses messages of outside code for the tenant globex: this node's certificate does not allow them")
+	}
+	if _, err := ab.Start(t.Context(), "a", ab.WithTenant("a/b")); !errors.Is(err, ab.ErrInvalidArgument) {
+		t.Errorf("a tenant a/b is %v", err)
+	}
+}
+
+func TestNeitherASourceNorATenantCanBeForgedOnAnyWay(t *testing.T) {
 	_, f := twoBy(t, "one")
 	b, address, _ := secure(t, "b", remote.TLSFiles(f.files("b")))
 	spawn(t, b, "counter")
@@ -304,9 +339,10 @@ func TestASourceCannotBeForgedOnAnyWay(t *testing.T) {
 	head.Hello.Node = "a"
 	s.says(head)
 	s.until("the Welcome", func(p *wire.Packet) bool { return p.Head.GetWelcome() != nil })
-	const forged = "ab://c/porter"
-	complete := wire.NewWho(forged, "ab:///counter", "ab://a/system").Bytes
-	bare := wire.NewWho("", "ab:///counter", "ab://a/system").Bytes
+	const forged, to, replyTo = "ab://c/porter", "ab:///counter", "ab://a/system"
+	complete := wire.NewWho(forged, to, replyTo).Bytes
+	tenants := wire.NewWhoOfTenant("", to, replyTo, "globex").Bytes
+	bare := wire.NewWho("", to, replyTo).Bytes
 	what := wire.NewWhat(actorbridgev1.Kind_KIND_TELL, "actorbridge.test.v1.Add", 1, 1, actorbridgev1.ContentType_CONTENT_TYPE_PROTOBUF)
 	tell := wire.AppendBody(slices.Clone(what.Bytes), wire.BodyFields{}, nil)
 	for i, way := range []struct {
@@ -316,6 +352,9 @@ func TestASourceCannotBeForgedOnAnyWay(t *testing.T) {
 		{"the stream's", complete, tell},
 		{"the item's", bare, slices.Concat(wire.NewWho(forged, "", "").Bytes, tell)},
 		{"a complete envelope's", nil, slices.Concat(complete, tell)},
+		{"the stream's tenant and", tenants, tell},
+		{"the item's tenant and", bare, slices.Concat(wire.NewWhoOfTenant("", "", "", "globex").Bytes, tell)},
+		{"a complete envelope's tenant and", nil, slices.Concat(tenants, tell)},
 	} {
 		run := wire.Run{FirstSeq: 1, Items: []wire.Item{{Body: way.body}}}
 		frame := new(actorbridgev1.Frame)
@@ -329,6 +368,7 @@ func TestASourceCannotBeForgedOnAnyWay(t *testing.T) {
 		eventually(t, way.name+" source to be refused", func() bool { return b.DeadLetterCounts()["FORBIDDEN"] == uint64(i+1) })
 	}
 	expect(t, refOf(t, b, "ab:///counter"), 0)
+	hasRefused(t, b, map[actorbridgev1.RefusalReason]uint64{forgedSource: 3, forgedTenant: 3})
 }
 
 func TestCertificatesAreReplacedWithoutARestartAndWithoutLosingAMessage(t *testing.T) {

@@ -22,7 +22,7 @@ use crate::error::{Error, Fault};
 use crate::logs::LogLine;
 use crate::machine::link::Role;
 use crate::message::{Message, Payload};
-use crate::node::{Encoding, Inner, lock};
+use crate::node::{Encoding, Inner, Working, lock};
 use crate::outlet::Sent;
 use crate::protocol::Reads;
 use crate::remote::TlsFiles;
@@ -41,6 +41,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// What a node starts with.
 pub struct Builder {
     name: String,
+    working: Working,
     handle: Option<Handle>,
     factories: Vec<(String, Factory)>,
     at_start: Vec<(String, Factory)>,
@@ -100,6 +101,22 @@ impl Builder {
         self
     }
 
+    /// Says for which tenant the node works: its messages carry the name, and a peer with certificates takes them only if this node's
+    /// has the URI `ab-tenant:NAME` (docs/SECURITY.md). At most 64 letters, digits, `-`, `_` and `.` of ASCII. Default: for none.
+    #[must_use]
+    pub fn tenant(mut self, name: impl Into<String>) -> Self {
+        self.working.tenant = name.into();
+        self
+    }
+
+    /// Says how many bytes the program's heap has, for the metric `actorbridge_rust_heap_bytes`: what its allocator says, which the
+    /// node cannot know. It is called at each scrape, and must not block. Default: there is no such metric.
+    #[must_use]
+    pub fn heap_bytes(mut self, measure: fn() -> u64) -> Self {
+        self.working.heap = Some(measure);
+        self
+    }
+
     /// Joins the spans of this program with the traces that messages carry: see docs/TRACING.md.
     #[must_use]
     pub fn propagator(mut self, propagator: impl Propagator) -> Self {
@@ -153,6 +170,7 @@ impl Builder {
     /// taken, or threads are.
     pub fn start(self) -> Result<Node, Error> {
         Address::pinned(&self.name, SYSTEM)?;
+        check_tenant(&self.working.tenant)?;
         for (pattern, _) in &self.factories {
             check_pattern(pattern)?;
         }
@@ -165,7 +183,7 @@ impl Builder {
             }
         };
         let inner = Arc::new(Inner::new(
-            self.name,
+            (self.name, self.working),
             handle,
             self.factories,
             &self.reads,
@@ -215,6 +233,18 @@ impl Builder {
     }
 }
 
+fn check_tenant(name: &str) -> Result<(), Error> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    match name.len() <= 64 && name.chars().all(is_part) {
+        true => Ok(()),
+        false => Err(Error::new(
+            Code::InvalidArgument,
+            name,
+            "a tenant has at most 64 letters, digits, '-', '_' and '.' of ASCII",
+        )),
+    }
+}
+
 fn own_runtime() -> std::io::Result<Runtime> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let number = std::sync::atomic::AtomicUsize::new(1);
@@ -244,6 +274,7 @@ impl Node {
         let remote = crate::remote::Options::default();
         Builder {
             name: name.into(),
+            working: Working::default(),
             handle: None,
             factories: Vec::new(),
             at_start: Vec::new(),
@@ -504,6 +535,7 @@ impl Node {
             l.drain(&self.inner);
         });
         self.inner.outside.clear();
+        self.inner.itself().clear();
         self.inner.tasks.close();
         let _ = tokio::time::timeout(grace.max(Duration::from_secs(1)), self.inner.tasks.wait()).await;
         if let Some(runtime) = lock(&self.runtime).take() {

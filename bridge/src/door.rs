@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
-use actorbridge_proto::v1::{self, Code};
-use actorbridge_proto::{Packet, Refusal, What};
+use actorbridge_proto::v1::{self, Code, RefusalReason};
+use actorbridge_proto::{Packet, Refusal, What, Who};
 use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -200,10 +200,10 @@ impl LinkEnd {
         let _ = self.identity.set(identity);
     }
 
-    /// Why the peer may not send as `source`; `None` = it may.
-    fn forbids(&self, source: &str) -> Option<String> {
+    /// Why the peer may not send as that; `None` = it may.
+    fn forbids(&self, who: &Who) -> Option<(RefusalReason, String)> {
         let identity = self.identity.get()?;
-        identity.forbids(&self.peer().unwrap_or_default(), source)
+        identity.forbids(&self.peer().unwrap_or_default(), who)
     }
 
     /// Is this the link to a node?

@@ -78,8 +78,9 @@ impl ClientAsk {
             let detail = "only a KIND_ASK is taken from a client that is no node";
             return Err(refuse(Code::UnsupportedKind, detail));
         }
-        if !view.source.is_empty() || !view.reply_to.is_empty() || view.correlation != 0 {
-            let detail = "a client that is no node has no source, reply_to and correlation: leave them out";
+        let named = [&view.source, &view.reply_to, &view.tenant];
+        if named.iter().any(|text| !text.is_empty()) || view.correlation != 0 {
+            let detail = "a client that is no node has no source, reply_to, tenant and correlation: leave them out";
             return Err(refuse(Code::InvalidArgument, detail));
         }
         if view.compression != 0 {

@@ -45,7 +45,7 @@ impl Inner {
         };
         let system = Address::pinned(&peer, SYSTEM)?;
         self.ask(
-            &self.outside,
+            self.itself(),
             &system,
             &request,
             Duration::from_secs(5),

@@ -32,7 +32,7 @@ pub(crate) fn too_large(what: &What, body: &[u8]) -> Option<String> {
     (size > MAX_MESSAGE)
         .then(|| format!("a message of {size} bytes; one has at most 16 MiB, and 64 KiB beside its payload"))
 }
-const WHO_FIELDS: Presence = 1 << 4 | 1 << 5 | 1 << 10;
+const WHO_FIELDS: Presence = 1 << 4 | 1 << 5 | 1 << 10 | 1 << 19;
 const WHAT_FIELDS: Presence = 1 << 1 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 14;
 
 /// Who a message is from and for when its body says part of it. The prefix stays as it was: the body is written after it.
@@ -42,6 +42,7 @@ fn merged_who(who: &Who, view: &EnvelopeView<'_>) -> Who {
         source: either(&who.source, &view.source),
         target: either(&who.target, &view.target),
         reply_to: either(&who.reply_to, &view.reply_to),
+        tenant: either(&who.tenant, &view.tenant),
         present: who.present,
         bytes: who.bytes.clone(),
     }
@@ -158,6 +159,12 @@ impl Message {
     /// Who sent it; `None` = outside code.
     pub fn sender(&self) -> Option<Address> {
         self.who.source.parse().ok()
+    }
+
+    /// For which tenant its sender works; empty = for none. By a link with certificates it is one that the peer's certificate has: see
+    /// docs/SECURITY.md.
+    pub fn tenant(&self) -> &str {
+        &self.who.tenant
     }
 
     /// The encoded payload, in whatever codec it came, and compressed if it came so: [`Message::plain_payload`] is not.

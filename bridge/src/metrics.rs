@@ -63,6 +63,11 @@ pub const FAMILIES: &[Family] = &[
     gauge("actorbridge_uptime_seconds", &[], "Seconds since the node started"),
     gauge("actorbridge_actors", &[], "Actors that run, /system not counted"),
     gauge(
+        "actorbridge_rust_heap_bytes",
+        &[],
+        "Bytes that the program has allocated outside Go: by Rust, and by C where they share an allocator",
+    ),
+    gauge(
         "actorbridge_mailbox_messages",
         &["actor", "dispatcher"],
         "Messages that wait in an actor's mailbox or are being handled; actor * is all that have no series of their own",
@@ -118,6 +123,8 @@ pub fn samples(family: &Family, status: &NodeStatus) -> Vec<Sample> {
         "actorbridge_node_info" => vec![sample([&status.language, &status.software], 1.0)],
         "actorbridge_uptime_seconds" => one(status.uptime_ms as f64 / 1_000.0),
         "actorbridge_actors" => one(f64::from(status.actors)),
+        "actorbridge_rust_heap_bytes" if status.heap_bytes == 0 => Vec::new(),
+        "actorbridge_rust_heap_bytes" => one(status.heap_bytes as f64),
         "actorbridge_mailbox_messages" => mailboxes(status),
         "actorbridge_links" => one(f64::from(status.links_up)),
         "actorbridge_link_frames_total" => both_ways(status, |t| (t.frames_sent, t.frames_received)),

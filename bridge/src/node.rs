@@ -65,7 +65,17 @@ pub(crate) struct Encoding {
     pub(crate) compression: Option<(Compression, usize)>,
 }
 
+/// What the program says of itself.
+#[derive(Clone, Default)]
+pub(crate) struct Working {
+    /// For whom the node works; empty = for nobody in particular.
+    pub(crate) tenant: String,
+    /// How many bytes its heap has.
+    pub(crate) heap: Option<fn() -> u64>,
+}
+
 pub(crate) struct Inner {
+    pub(crate) working: Working,
     pub(crate) encoding: Encoding,
     pub(crate) name: String,
     pub(crate) incarnation: u64,
@@ -75,6 +85,8 @@ pub(crate) struct Inner {
     pub(crate) factories: Vec<(String, Factory)>,
     reads: Mutex<Known>,
     pub(crate) outside: Sender,
+    /// Of what the node asks other nodes, if that is not sent as outside code sends.
+    itself: Option<Sender>,
     pub(crate) remote: crate::remote::Options,
     /// What peers are asked to stay away for when it shuts down.
     pub(crate) reconnect_after: Mutex<Duration>,
@@ -102,7 +114,7 @@ pub(crate) struct Inner {
 
 impl Inner {
     pub(crate) fn new(
-        name: String,
+        (name, working): (String, Working),
         handle: Handle,
         factories: Vec<(String, Factory)>,
         reads: &[Reads],
@@ -111,7 +123,10 @@ impl Inner {
         propagator: Option<Arc<dyn Propagator>>,
     ) -> Self {
         Self {
-            outside: Sender::new(String::new(), format!("ab://{name}/{SYSTEM}")),
+            outside: Sender::new(String::new(), format!("ab://{name}/{SYSTEM}"), &working.tenant),
+            itself: (!working.tenant.is_empty())
+                .then(|| Sender::new(String::new(), format!("ab://{name}/{SYSTEM}"), "")),
+            working,
             incarnation: random(),
             name,
             handle,
@@ -139,6 +154,11 @@ impl Inner {
             kept_links: crate::links::Links::default(),
             bound: Mutex::default(),
         }
+    }
+
+    /// As whom the node asks other nodes: it works for no tenant.
+    pub(crate) fn itself(&self) -> &Sender {
+        self.itself.as_ref().unwrap_or(&self.outside)
     }
 
     pub(crate) fn now(&self) -> Millis {
@@ -284,7 +304,7 @@ impl Inner {
                 path: to.path().to_owned(),
             };
             let Ok(reply) = self
-                .ask(&self.outside, &system, &request, FIND, Chain::default(), None)
+                .ask(self.itself(), &system, &request, FIND, Chain::default(), None)
                 .await
             else {
                 continue;
@@ -460,8 +480,7 @@ impl Inner {
         code: Code,
         detail: &str,
     ) {
-        let who = writer::who(&from.source, to.as_str(), &from.reply_to);
-        if let Ok(message) = Message::read(Arc::new(who), out.what.clone(), out.body.clone()) {
+        if let Ok(message) = Message::read(Arc::new(from.who(to)), out.what.clone(), out.body.clone()) {
             self.refuse(&message, code, code.effect(), detail);
         }
     }
@@ -480,10 +499,10 @@ impl Inner {
         }
         let (node, to) = (self.clone(), to.clone());
         let task = async move {
-            let sent = tokio::time::timeout(Duration::from_secs(5), node.place(&node.outside, &to, &out)).await;
+            let sent = tokio::time::timeout(Duration::from_secs(5), node.place(node.itself(), &to, &out)).await;
             if !matches!(sent, Ok(Ok(_))) {
                 node.dead_outgoing(
-                    &node.outside,
+                    node.itself(),
                     &to,
                     &out,
                     Code::Unavailable,
@@ -496,7 +515,8 @@ impl Inner {
 
     /// Sends the same what and body to another actor; who says who sent it first.
     pub(crate) async fn forward(self: &Arc<Self>, message: &Message, to: &Address) -> Result<(), Error> {
-        let who = Sender::new(message.who.source.clone(), message.who.reply_to.clone());
+        let sent = &message.who;
+        let who = Sender::new(sent.source.clone(), sent.reply_to.clone(), &sent.tenant);
         self.place(&who, to, &Outgoing::passed_on(message)).await.map(drop)
     }
 

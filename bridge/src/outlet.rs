@@ -23,6 +23,7 @@ const MAX_OUTLETS: usize = 16_384;
 pub(crate) struct Sender {
     pub(crate) source: String,
     pub(crate) reply_to: String,
+    pub(crate) tenant: String,
     outlets: Mutex<Outlets>,
     /// Rings when one of the outlets may have room again.
     pub(crate) room: Arc<Notify>,
@@ -36,10 +37,11 @@ struct Outlets {
 }
 
 impl Sender {
-    pub(crate) fn new(source: String, reply_to: String) -> Self {
+    pub(crate) fn new(source: String, reply_to: String, tenant: &str) -> Self {
         Self {
             source,
             reply_to,
+            tenant: tenant.to_owned(),
             outlets: Mutex::default(),
             room: Arc::default(),
         }
@@ -61,7 +63,7 @@ impl Sender {
         }
         let outlet = Arc::new(Outlet {
             target: target.clone(),
-            who: Arc::new(writer::who(&self.source, target.as_str(), &self.reply_to)),
+            who: Arc::new(self.who(target)),
             stream: crate::node::random(),
             owner: self.room.clone(),
             state: Mutex::new(Binding {
@@ -74,6 +76,10 @@ impl Sender {
         });
         outlets.all.insert(target.clone(), outlet.clone());
         outlet
+    }
+
+    pub(crate) fn who(&self, target: &Address) -> Who {
+        writer::who_of_tenant(&self.source, target.as_str(), &self.reply_to, &self.tenant)
     }
 
     /// Tells payloads by the link that goes to an address, past its packets: how many went.

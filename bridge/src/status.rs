@@ -211,6 +211,7 @@ impl Inner {
             software: SOFTWARE.into(),
             language: "rust".into(),
             uptime_ms: now,
+            heap_bytes: self.working.heap.map_or(0, |measure| measure()),
             traffic: self.counters.traffic(),
             refusals: self.counters.refusals(),
             ..Default::default()

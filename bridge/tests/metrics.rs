@@ -67,6 +67,17 @@ async fn a_scrape_has_every_metric_and_the_memory_of_the_process() {
 }
 
 #[tokio::test]
+async fn the_heap_is_what_the_program_says_of_it() {
+    let builder = Node::builder("a").heap_bytes(|| 77);
+    let started = tokio::task::spawn_blocking(|| builder.start()).await;
+    let node = started.expect("no panic").expect("it starts");
+    let at = prometheus::listen(&node, &local(0)).await.expect("it listens");
+    let text = get(at, "/metrics").await;
+    assert!(text.contains("actorbridge_rust_heap_bytes{system=\"a\"} 77"), "{text}");
+    node.shutdown(SECOND).await.expect("everything ends");
+}
+
+#[tokio::test]
 async fn metrics_are_for_this_machine_unless_told_otherwise() {
     let node = node("a");
     let at = |address: &str, beyond_loopback| Options {

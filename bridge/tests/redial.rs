@@ -149,7 +149,7 @@ async fn a_node_has_one_link_of_a_peer_its_newest() {
     assert!(why.contains("has dialled again since"), "{why}");
     ends[2].identify(Identity {
         nodes: vec!["c".into()],
-        sources: Vec::new(),
+        ..Identity::default()
     });
     greet(&ends[2], 7, 6);
     assert!(

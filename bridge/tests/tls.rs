@@ -1,12 +1,12 @@
 //! Links with TLS: who may link, under which name, and as which actors it may send.
 
 use actorbridge::proto::v1::RefusalReason::{
-    self, Expired, ForgedSource, NoCertificate, NoTls, RefusedByPeer, UnknownCa, WrongHost, WrongName,
+    self, Expired, ForgedSource, ForgedTenant, NoCertificate, NoTls, RefusedByPeer, UnknownCa, WrongHost, WrongName,
 };
 use actorbridge::proto::v1::{self, Code};
 use actorbridge::proto::{Item, Packet, Run, writer};
 use actorbridge::remote::Identity;
-use actorbridge::{Builder, Level, Node, TlsFiles};
+use actorbridge::{Actor, Builder, Cx, Fault, Level, Message, Node, TlsFiles};
 use common::certs::{Ca, Folder, expired, params, replace};
 use common::test::{Add, Count, EchoReply, EchoRequest, GetCount};
 use common::{LONG, digest, eventually, refusals, worker};
@@ -294,14 +294,56 @@ async fn a_forged_source_is_refused_with_a_reason_at_both_ends() {
         .expect("outside code is no actor, and may send");
 }
 
+/// Replies with the tenant of an ask.
+struct Porter;
+
+impl Actor for Porter {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
+        cx.reply(&EchoReply {
+            text: message.tenant().to_owned(),
+            ..Default::default()
+        })
+    }
+}
+
 #[tokio::test]
-async fn a_source_cannot_be_forged_on_any_way() {
+async fn a_forged_tenant_is_refused_with_a_reason_at_both_ends() {
+    let (ca, folder) = two();
+    let (b, address) = listening("b", folder.files("b")).await;
+    b.spawn("porter", || Porter, Default::default()).expect("spawned");
+    for (node, tenant) in [("none", ""), ("good", "acme"), ("forger", "globex")] {
+        ca.give(&folder, node, &params(&[&format!("ab://{node}"), "ab-tenant:acme"]));
+        let a = start(Node::builder(node).tls(folder.files(node)).tenant(tenant)).await;
+        a.dial(&address).await.expect("linked");
+        let replied = echo(&a, "ab:///porter").await;
+        if node != "forger" {
+            assert_eq!(replied.expect("allowed").text, tenant);
+            continue;
+        }
+        let error = replied.expect_err("forbidden");
+        assert_eq!(error.code(), Code::Forbidden, "{error}");
+        let says = "node forger may not send for the tenant globex: that is no tenant of its certificate; add the URI \
+                    ab-tenant:globex to it, or start the node for another tenant";
+        assert!(error.to_string().contains(says), "{error}");
+        warns(&b, says).await;
+        let heard =
+            "it refuses messages of outside code for the tenant globex: this node's certificate does not allow them";
+        warns(&a, heard).await;
+    }
+    assert!(refusals(&b, ForgedTenant) >= 1);
+    let strange = tokio::task::spawn_blocking(|| Node::builder("a").tenant("a/b").start().err());
+    let error = strange.await.expect("no panic").expect("it does not start");
+    assert_eq!(error.code(), Code::InvalidArgument, "{error}");
+}
+
+#[tokio::test]
+async fn neither_a_source_nor_a_tenant_can_be_forged_on_any_way() {
     let b = start(Node::builder("b")).await;
     b.spawn("counter", worker, Default::default()).expect("spawned");
     let end = b.accept();
     end.identify(Identity {
         nodes: vec!["a".into()],
-        sources: Vec::new(),
+        ..Identity::default()
     });
     let hello = v1::Hello {
         node: "a".into(),
@@ -321,9 +363,12 @@ async fn a_source_cannot_be_forged_on_any_way() {
         Vec::new(),
     );
     let forged = "ab://c/porter";
-    let complete = writer::who(forged, "ab:///counter", "ab://a/system").bytes;
-    let bare = writer::who("", "ab:///counter", "ab://a/system").bytes;
+    let (to, reply_to) = ("ab:///counter", "ab://a/system");
+    let complete = writer::who(forged, to, reply_to).bytes;
+    let bare = writer::who("", to, reply_to).bytes;
     let source = writer::who(forged, "", "").bytes;
+    let tenants = writer::who_of_tenant("", to, reply_to, "globex").bytes;
+    let tenant = writer::who_of_tenant("", "", "", "globex").bytes;
     let add = Add { by: 1, n: 1 }.encode_to_vec();
     let what = writer::what(v1::Kind::Tell, &Add::full_name(), 1, 1).bytes;
     let tell = [&what[..], &writer::body(writer::BodyFields::default(), &add)[..]].concat();
@@ -332,6 +377,9 @@ async fn a_source_cannot_be_forged_on_any_way() {
         (1, Some(&complete), None),
         (2, Some(&bare), Some(&source)),
         (0, None, Some(&complete)),
+        (3, Some(&tenants), None),
+        (4, Some(&bare), Some(&tenant)),
+        (0, None, Some(&tenants)),
     ] {
         let open = prefix.map(|prefix| v1::StreamOpen {
             flow,
@@ -363,14 +411,14 @@ async fn a_source_cannot_be_forged_on_any_way() {
     let counts = b.dead_letter_counts();
     assert_eq!(
         counts.get("CODE_FORBIDDEN"),
-        Some(&3),
+        Some(&6),
         "{counts:?}: {:?}",
         b.dead_letters()
     );
     let counter = "ab:///counter".parse().expect("an address");
     let count: Count = b.ask(&counter, &GetCount {}, LONG).await.expect("counted");
     assert_eq!(count.handled, 0);
-    assert_eq!(refusals(&b, ForgedSource), 3);
+    assert_eq!((refusals(&b, ForgedSource), refusals(&b, ForgedTenant)), (3, 3));
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::border::Fail;
 use crate::handles::Table;
+use crate::heap;
 use crate::link::LINKS;
 use crate::logs;
 use crate::signals;
@@ -45,7 +46,7 @@ impl Host {
         let name = name.unwrap_or(module.name()).to_owned();
         let runtime = runtime(workers)?;
         let handle = runtime.handle().clone();
-        let started = Node::builder(name).module(module).runtime(handle).start();
+        let started = heap::measured(Node::builder(name).module(module).runtime(handle)).start();
         let node = started.map_err(|e| Fail::new(AB_BAD_ARGUMENT, e))?;
         let host = Arc::new(Self {
             node,

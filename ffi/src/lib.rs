@@ -14,6 +14,7 @@ mod descriptor;
 mod dump;
 mod envelope;
 mod handles;
+mod heap;
 mod host;
 mod info;
 mod lane;

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -103,6 +104,10 @@ func TestAGoNodeAndARustNodeInOneProcessTalkAsIfAtHome(t *testing.T) {
 	_, err = ab.Ask[*pb.FindReply](ctx, system, &pb.FindRequest{Path: "nobody"})
 	if !errors.Is(err, ab.ErrNoSuchActor) {
 		t.Errorf("asking for an actor that is nowhere gave %v", err)
+	}
+	status, err := ab.Ask[*pb.NodeStatus](ctx, system, &pb.StatusRequest{})
+	if err != nil || runtime.GOOS == "linux" && status.HeapBytes < 10_000 {
+		t.Errorf("its heap has %d bytes, %v", status.GetHeapBytes(), err)
 	}
 	found, err := ab.Ask[*pb.FindReply](ctx, system, &pb.FindRequest{Path: "system"})
 	if err != nil || found.Owner != "rust" {

@@ -36,6 +36,14 @@ var families = []family{
 		return float64(s.Actors)
 	}),
 	{
+		"actorbridge_rust_heap_bytes", "Bytes that the program has allocated outside Go: by Rust, and by C where they share an allocator",
+		gauge, nil, func(s *actorbridgev1.NodeStatus, add func(float64, ...string)) {
+			if s.HeapBytes > 0 {
+				add(float64(s.HeapBytes))
+			}
+		},
+	},
+	{
 		"actorbridge_mailbox_messages",
 		"Messages that wait in an actor's mailbox or are being handled; actor * is all that have no series of their own", gauge,
 		[]string{"actor", "dispatcher"}, mailboxes,

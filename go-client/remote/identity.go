@@ -20,6 +20,8 @@ func identityOf(certificate *x509.Certificate) *door.Identity {
 	identity := new(door.Identity)
 	for _, uri := range certificate.URIs {
 		switch pattern, isPattern := strings.CutPrefix(uri.Path, "/"); {
+		case uri.Scheme == "ab-tenant" && uri.Opaque != "" && uri.RawQuery == "" && uri.Fragment == "":
+			identity.Tenants = append(identity.Tenants, uri.Opaque)
 		case uri.Scheme != "ab" || uri.RawQuery != "" || uri.Fragment != "" || uri.User != nil:
 		case uri.Host == "" && isPattern:
 			identity.Sources = append(identity.Sources, pattern)

@@ -337,6 +337,8 @@ pub struct Who {
     pub target: String,
     /// Where replies go.
     pub reply_to: String,
+    /// For whom the sender works; empty = for nobody in particular.
+    pub tenant: String,
     /// The prefix's fields.
     pub present: Presence,
     /// The prefix.
@@ -360,6 +362,7 @@ impl Who {
             source: view.source.as_str().to_owned(),
             target: view.target.as_str().to_owned(),
             reply_to: view.reply_to.as_str().to_owned(),
+            tenant: view.tenant.as_str().to_owned(),
             present: view.present,
             bytes: bytes.clone(),
         })

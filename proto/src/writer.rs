@@ -10,9 +10,14 @@ use crate::wire::{put_bytes, put_length, put_uint, varint_len};
 /// Writes a who prefix. Empty strings are left out. One above
 /// [`MAX_WHO_BYTES`](crate::view::MAX_WHO_BYTES) is refused when its stream is opened.
 pub fn who(source: &str, target: &str, reply_to: &str) -> Who {
-    let mut out = Vec::with_capacity(source.len() + target.len() + reply_to.len() + 9);
+    who_of_tenant(source, target, reply_to, "")
+}
+
+/// [`who`] of a sender that works for a tenant.
+pub fn who_of_tenant(source: &str, target: &str, reply_to: &str, tenant: &str) -> Who {
+    let mut out = Vec::with_capacity(source.len() + target.len() + reply_to.len() + tenant.len() + 12);
     let mut present = 0;
-    for (number, value) in [(4, source), (5, target), (10, reply_to)] {
+    for (number, value) in [(4, source), (5, target), (10, reply_to), (19, tenant)] {
         if !value.is_empty() {
             present |= 1 << number;
             put_bytes(&mut out, number, value.as_bytes());
@@ -22,6 +27,7 @@ pub fn who(source: &str, target: &str, reply_to: &str) -> Who {
         source: source.to_owned(),
         target: target.to_owned(),
         reply_to: reply_to.to_owned(),
+        tenant: tenant.to_owned(),
         present,
         bytes: out.into(),
     }

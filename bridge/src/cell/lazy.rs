@@ -40,6 +40,7 @@ impl Cell {
             Sender::new(
                 self.address.as_str().to_owned(),
                 format!("ab://{}/{}", node.name, self.path()),
+                &node.working.tenant,
             )
         };
         self.lazy().sender.get_or_init(make)

@@ -84,11 +84,11 @@ impl LinkEnd {
                 drop(state);
                 if let Some(outlet) = outlet {
                     if code == Code::Forbidden {
-                        let source = &outlet.who.source;
+                        let of = sender(&outlet.who);
                         self.accuse(
                             node,
                             RefusalReason::RefusedByPeer,
-                            &format!("it refuses messages of {source}: this node's certificate does not allow them"),
+                            &format!("it refuses messages of {of}: this node's certificate does not allow them"),
                         );
                     }
                     outlet.unbind(node, self.id, flow, moved.as_ref());
@@ -117,12 +117,12 @@ impl LinkEnd {
     /// The peer bound a stream.
     fn opened(&self, node: &Arc<Inner>, binding: Binding, who: Who) -> Inbound {
         let (stream, number) = (binding.stream, binding.number);
-        let host = match self.forbids(&who.source) {
+        let host = match self.forbids(&who) {
             None => self.host(node, &who.target, binding),
-            Some(why) => {
+            Some((reason, why)) => {
                 self.reset(binding.key.1, Code::Forbidden, None);
-                node.counters.refused(RefusalReason::ForgedSource);
-                self.accuse(node, RefusalReason::ForgedSource, &why);
+                node.counters.refused(reason);
+                self.accuse(node, reason, &why);
                 Host::None(Code::Forbidden, why)
             }
         };
@@ -272,15 +272,15 @@ impl LinkEnd {
                 seq,
             };
         }
-        // Where its stream says nothing of the source, or there is none, a message may name its own.
+        // Where its stream says nothing of the source or tenant, or there is none, a message may name its own.
         if !Arc::ptr_eq(&message.who, &who)
-            && let Some(why) = self.forbids(&message.who.source)
+            && let Some((reason, why)) = self.forbids(&message.who)
         {
             if let Some(Host::Cell(cell)) = stream.map(|s| &s.host) {
                 cell.lock().pool.refused((self.id, flow), seq);
             }
-            node.counters.refused(RefusalReason::ForgedSource);
-            self.accuse(node, RefusalReason::ForgedSource, &why);
+            node.counters.refused(reason);
+            self.accuse(node, reason, &why);
             return node.refuse(&message, Code::Forbidden, Effect::None, &why);
         }
         let Some(stream) = stream else {
@@ -409,6 +409,18 @@ impl LinkEnd {
             .for_each(|(flow, o)| o.unbind(node, self.id, *flow, None));
         self.settled.cancel();
         self.down.cancel();
+    }
+}
+
+/// Who sends, in words.
+fn sender(who: &Who) -> String {
+    let source = match who.source.as_str() {
+        "" => "outside code",
+        source => source,
+    };
+    match who.tenant.as_str() {
+        "" => source.to_owned(),
+        tenant => format!("{source} for the tenant {tenant}"),
     }
 }
 

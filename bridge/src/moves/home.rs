@@ -106,7 +106,7 @@ impl Inner {
         };
         let system = Address::pinned(cell.home(self), SYSTEM).ok()?;
         let reply = self
-            .ask(&self.outside, &system, &request, HOME, Chain::default(), None)
+            .ask(self.itself(), &system, &request, HOME, Chain::default(), None)
             .await
             .ok()?;
         let reply: v1::OwnerSwapReply = reply.decode().ok()?;
@@ -124,7 +124,7 @@ impl Inner {
         let path = path.to_owned();
         let request = v1::FindRequest { path };
         let reply = self
-            .ask(&self.outside, &system, &request, HOME, Chain::default(), None)
+            .ask(self.itself(), &system, &request, HOME, Chain::default(), None)
             .await
             .ok()?;
         let reply: v1::FindReply = reply.decode().ok()?;

@@ -71,7 +71,7 @@ impl Inner {
             let path = &[Address::hash_of_path(PASSED_ON)];
             let chain = Chain { path, trace: None };
             let reply = self
-                .ask(&self.outside, &system, &request, freeze + ELSEWHERE, chain, None)
+                .ask(self.itself(), &system, &request, freeze + ELSEWHERE, chain, None)
                 .await?;
             return reply.decode().map_err(|fault| error(fault.code, fault.text()));
         };

@@ -12,6 +12,8 @@ type Who struct {
 	Target string
 	// ReplyTo is where replies go.
 	ReplyTo string
+	// Tenant is for whom the sender works; empty = for nobody in particular.
+	Tenant string
 	// Present is the prefix's fields.
 	Present Presence
 	// Bytes is the prefix. Never written to.
@@ -27,7 +29,7 @@ func ParseWho(prefix []byte) (*Who, *Refusal) {
 	if err != nil {
 		return nil, err
 	}
-	return &Who{string(e.Source), string(e.Target), string(e.ReplyTo), e.Present, prefix}, nil
+	return &Who{string(e.Source), string(e.Target), string(e.ReplyTo), string(e.Tenant), e.Present, prefix}, nil
 }
 
 // What is a TypeDef.prefix, read once: what a message is.

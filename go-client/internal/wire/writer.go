@@ -7,12 +7,16 @@ import (
 )
 
 // NewWho writes a who prefix. Empty strings are left out. One above MaxWhoBytes is refused when its stream is opened.
-func NewWho(source, target, replyTo string) *Who {
-	who := &Who{Source: source, Target: target, ReplyTo: replyTo}
-	out := make([]byte, 0, len(source)+len(target)+len(replyTo)+9)
+func NewWho(source, target, replyTo string) *Who { return NewWhoOfTenant(source, target, replyTo, "") }
+
+// NewWhoOfTenant is NewWho of a sender that works for a tenant.
+func NewWhoOfTenant(source, target, replyTo, tenant string) *Who {
+	who := &Who{Source: source, Target: target, ReplyTo: replyTo, Tenant: tenant}
+	out := make([]byte, 0, len(source)+len(target)+len(replyTo)+len(tenant)+12)
 	out = who.put(out, 4, source)
 	out = who.put(out, 5, target)
-	who.Bytes = who.put(out, 10, replyTo)
+	out = who.put(out, 10, replyTo)
+	who.Bytes = who.put(out, 19, tenant)
 	return who
 }
 

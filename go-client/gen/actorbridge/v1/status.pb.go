@@ -65,6 +65,8 @@ const (
 	RefusalReason_REFUSAL_REASON_NEVER_READS RefusalReason = 17
 	// A peer that answers no pings.
 	RefusalReason_REFUSAL_REASON_SILENT RefusalReason = 18
+	// A message, or a stream, of a tenant that the peer's certificate does not have.
+	RefusalReason_REFUSAL_REASON_FORGED_TENANT RefusalReason = 19
 )
 
 // Enum value maps for RefusalReason.
@@ -89,6 +91,7 @@ var (
 		16: "REFUSAL_REASON_CREDIT_VIOLATION",
 		17: "REFUSAL_REASON_NEVER_READS",
 		18: "REFUSAL_REASON_SILENT",
+		19: "REFUSAL_REASON_FORGED_TENANT",
 	}
 	RefusalReason_value = map[string]int32{
 		"REFUSAL_REASON_UNSPECIFIED":          0,
@@ -110,6 +113,7 @@ var (
 		"REFUSAL_REASON_CREDIT_VIOLATION":     16,
 		"REFUSAL_REASON_NEVER_READS":          17,
 		"REFUSAL_REASON_SILENT":               18,
+		"REFUSAL_REASON_FORGED_TENANT":        19,
 	}
 )
 
@@ -227,7 +231,9 @@ type NodeStatus struct {
 	// Answers that came after their asker had stopped waiting.
 	LateReplies uint64 `protobuf:"varint,16,opt,name=late_replies,json=lateReplies,proto3" json:"late_replies,omitempty"`
 	// Connections, links, streams and messages that were refused, by why.
-	Refusals      []*RefusalCount `protobuf:"bytes,17,rep,name=refusals,proto3" json:"refusals,omitempty"`
+	Refusals []*RefusalCount `protobuf:"bytes,17,rep,name=refusals,proto3" json:"refusals,omitempty"`
+	// Bytes that the program has allocated outside Go: by Rust, and by C where they share an allocator. 0 = not known.
+	HeapBytes     uint64 `protobuf:"varint,18,opt,name=heap_bytes,json=heapBytes,proto3" json:"heap_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -379,6 +385,13 @@ func (x *NodeStatus) GetRefusals() []*RefusalCount {
 		return x.Refusals
 	}
 	return nil
+}
+
+func (x *NodeStatus) GetHeapBytes() uint64 {
+	if x != nil {
+		return x.HeapBytes
+	}
+	return 0
 }
 
 type LinkStatus struct {
@@ -775,7 +788,7 @@ const file_actorbridge_v1_status_proto_rawDesc = "" +
 	"\rStatusRequest\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x1f\n" +
 	"\vmost_actors\x18\x02 \x01(\rR\n" +
-	"mostActors\"\xb0\x05\n" +
+	"mostActors\"\xcf\x05\n" +
 	"\n" +
 	"NodeStatus\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12 \n" +
@@ -796,7 +809,9 @@ const file_actorbridge_v1_status_proto_rawDesc = "" +
 	"\x04asks\x18\x0e \x03(\v2\x19.actorbridge.v1.CodeCountR\x04asks\x12<\n" +
 	"\fdead_letters\x18\x0f \x03(\v2\x19.actorbridge.v1.CodeCountR\vdeadLetters\x12!\n" +
 	"\flate_replies\x18\x10 \x01(\x04R\vlateReplies\x128\n" +
-	"\brefusals\x18\x11 \x03(\v2\x1c.actorbridge.v1.RefusalCountR\brefusals\"\x9b\x02\n" +
+	"\brefusals\x18\x11 \x03(\v2\x1c.actorbridge.v1.RefusalCountR\brefusals\x12\x1d\n" +
+	"\n" +
+	"heap_bytes\x18\x12 \x01(\x04R\theapBytes\"\x9b\x02\n" +
 	"\n" +
 	"LinkStatus\x12\x12\n" +
 	"\x04peer\x18\x01 \x01(\tR\x04peer\x12\x0e\n" +
@@ -833,7 +848,7 @@ const file_actorbridge_v1_status_proto_rawDesc = "" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\"[\n" +
 	"\fRefusalCount\x125\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1d.actorbridge.v1.RefusalReasonR\x06reason\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x04R\x05count*\xfa\x04\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count*\x9c\x05\n" +
 	"\rRefusalReason\x12\x1e\n" +
 	"\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19REFUSAL_REASON_UNKNOWN_CA\x10\x01\x12\x1a\n" +
@@ -854,7 +869,8 @@ const file_actorbridge_v1_status_proto_rawDesc = "" +
 	"\x18REFUSAL_REASON_BAD_FRAME\x10\x0f\x12#\n" +
 	"\x1fREFUSAL_REASON_CREDIT_VIOLATION\x10\x10\x12\x1e\n" +
 	"\x1aREFUSAL_REASON_NEVER_READS\x10\x11\x12\x19\n" +
-	"\x15REFUSAL_REASON_SILENT\x10\x12BOZMgithub.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1;actorbridgev1b\x06proto3"
+	"\x15REFUSAL_REASON_SILENT\x10\x12\x12 \n" +
+	"\x1cREFUSAL_REASON_FORGED_TENANT\x10\x13BOZMgithub.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1;actorbridgev1b\x06proto3"
 
 var (
 	file_actorbridge_v1_status_proto_rawDescOnce sync.Once
