@@ -189,6 +189,11 @@ func (n *Node) notePlaced(out *outgoing, where placed) {
 		(*w).placed = where
 	}
 	n.asksMu.Unlock()
+	if where.link.isStray(where.stream, where.seq) { // or the way behind a relay
+		if w := n.endAsk(out.correlation); w != nil {
+			n.failWaiter(out.correlation, w, CodeOutcomeUnknown, where.link.whyStray())
+		}
+	}
 	if down := where.link.over.Load(); down != nil { // it may have looked for the asks that went by it already
 		if w := n.endAsk(out.correlation); w != nil {
 			n.askLost(out.correlation, w, down)
@@ -367,6 +372,9 @@ func (n *Node) answer(replyTo string, out *outgoing) {
 	}
 	if host := to.Host(); host != "" && host != n.name {
 		link := n.linkTo(host)
+		if link == nil && n.answerBeyond(host, replyTo, out) {
+			return
+		}
 		n.emitterAnswered(link, out.correlation)
 		n.answerBy(link, replyTo, out)
 		return

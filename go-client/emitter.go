@@ -126,7 +126,7 @@ func (n *Node) emitter(r *Responder) (*emitter, error) {
 	var link *linkEnd
 	if host := to.Host(); host != "" && host != n.name {
 		if link = n.linkTo(host); link == nil {
-			return nil, newError(CodeCancelled, r.replyTo, "no link to its asker is up")
+			return nil, newError(CodeCancelled, r.replyTo, "no link to its asker is up, and events pass no relay")
 		}
 	}
 	key := emitterKey{0, r.correlation}

@@ -60,7 +60,7 @@ func (l *linkEnd) forbidsSource(source string) string {
 
 // refusesSender refuses a message that names a source or a tenant which the peer may not use. The caller holds inboundMu.
 func (l *linkEnd) refusesSender(stream *inbound, m *Message) bool {
-	reason, why := l.forbids(m.who)
+	reason, why := l.forbidsMessage(m.who, stream)
 	if why == "" {
 		return false
 	}

@@ -355,6 +355,9 @@ func (n *Node) watch(ctx context.Context, other, watcher Ref, unwatch bool) erro
 	if err != nil {
 		return err
 	}
+	if host.beyond != "" {
+		return newError(CodeUnavailable, other.text, "an actor is not watched through a relay; link the two nodes")
+	}
 	system, err := pinnedRef(host.link.peerName(), systemPath)
 	if err != nil {
 		return err

@@ -69,6 +69,8 @@ type linkEnd struct {
 	wasUp atomic.Bool
 	// epoch counts the dials of the side that dialled.
 	epoch uint64
+	// strays are the streams whose way was lost behind the peer, with the last seq that was sent.
+	strays map[uint64]uint64
 	// isTwin: the handshake failed, since another process of the peer's name is linked.
 	isTwin bool
 	// capabilities are those that both sides have.
@@ -99,6 +101,8 @@ type inbound struct {
 	cell    *cell
 	code    Code
 	detail  string
+	// relayed: a relay has passed it on.
+	relayed bool
 }
 
 // watch is an actor at the other end that one of ours watches.
@@ -115,10 +119,15 @@ func (n *Node) newLink(role machine.Role, kept *keptLink) (*linkEnd, error) {
 		settled: make(chan struct{}), down: make(chan struct{}),
 		inbound: make(map[uint32]*inbound), types: make(map[uint32]*wire.What), outlets: make(map[uint32]*outlet),
 		watches: make(map[watch]struct{}), starved: make(map[uint32]struct{}), stalled: make(map[uint32]struct{}), since: n.now(),
+		strays: make(map[uint64]uint64),
 		machine: machine.NewLink(machine.Config{
 			Role: role, Node: n.name, Incarnation: n.incarnation, LinkEpoch: epoch,
 			MinProtocol: machine.MinProtocol, MaxProtocol: machine.MaxProtocol, Software: software,
-			Capabilities: append([]uint32{uint32(pb.Capability_CAPABILITY_FRAGMENTS), uint32(pb.Capability_CAPABILITY_MOVE)}, readableCompressions()...), Types: reads,
+			Capabilities: slices.Concat(
+				[]uint32{uint32(pb.Capability_CAPABILITY_FRAGMENTS), uint32(pb.Capability_CAPABILITY_MOVE)}, readableCompressions(),
+				n.relays.capabilities(),
+			),
+			Types: reads,
 		}, n.now()),
 	}
 	l.meter.Store(n.counters.early())
@@ -429,10 +438,11 @@ func (l *linkEnd) with(call func(m *machine.Link)) {
 	l.ring()
 }
 
-func (l *linkEnd) open(o *outlet, firstSeq uint64, binding machine.Binding) (uint32, *wire.Refusal) {
+func (l *linkEnd) open(o *outlet, firstSeq uint64, binding machine.Binding, beyond string) (uint32, *wire.Refusal) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	flow, refusal := l.machine.Open(o.stream, o.who.Bytes, firstSeq, binding)
+	delete(l.strays, o.stream)
+	flow, refusal := l.machine.OpenBeyond(o.stream, o.who.Bytes, firstSeq, binding, beyond)
 	if refusal == nil {
 		l.outlets[flow] = o
 		if l.lane != nil {

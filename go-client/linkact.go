@@ -29,7 +29,8 @@ func (l *linkEnd) act(a *machine.Action) {
 		if stream := l.inbound[a.Flow]; stream != nil {
 			delete(l.inbound, a.Flow)
 			if stream.cell != nil {
-				stream.cell.streamClosed(l.key(a.Flow), stream, false)
+				// Behind a relay the sender may be gone, and binds the stream anew by another way.
+				stream.cell.streamClosed(l.key(a.Flow), stream, stream.relayed)
 			}
 		}
 	case machine.ActionSkipped:
@@ -49,8 +50,11 @@ func (l *linkEnd) act(a *machine.Action) {
 		delete(l.outlets, a.Flow)
 		l.mu.Unlock()
 		if o != nil {
+			if a.Code == pb.Code_CODE_OUTCOME_UNKNOWN {
+				l.wayLost(a.Flow, a.Seq, o)
+			}
 			if a.Code == pb.Code_CODE_FORBIDDEN {
-				l.accuse(pb.RefusalReason_REFUSAL_REASON_REFUSED_BY_PEER, "it refuses messages of "+inWords(o.who)+": this node's certificate does not allow them")
+				l.accuse(pb.RefusalReason_REFUSAL_REASON_REFUSED_BY_PEER, "it refuses messages of "+inWords(o.who)+": this node's certificate does not allow them, or no relay may pass them on")
 			}
 			n.forget(o.target.Path())
 			if moved := a.Moved; moved != nil && moved.Owner != n.name {
@@ -104,11 +108,21 @@ func (l *linkEnd) outlet(flow uint32) *outlet {
 
 // host finds who gets the messages of a stream that the peer bound.
 func (l *linkEnd) host(a *machine.Action) *inbound {
-	stream := &inbound{id: a.Stream, binding: a.Binding.Number, who: a.Who, code: CodeNoSuchActor}
-	if reason, why := l.forbids(a.Who); why != "" {
+	stream := &inbound{
+		id: a.Stream, binding: a.Binding.Number, who: a.Who, code: CodeNoSuchActor, relayed: a.Relayed.Origin != "",
+	}
+	if reason, why := l.forbidsStream(a.Who, a.Relayed); why != "" {
 		l.node.counters.refused(reason)
 		l.accuse(reason, why)
 		stream.code, stream.detail = CodeForbidden, why
+		l.reset(a.Flow, stream.code)
+		return stream
+	}
+	if stream.relayed {
+		l.node.relays.heard(a.Relayed.Origin, l.peerName())
+	}
+	if to := a.Relayed.Destination; to != "" && to != l.node.name {
+		stream.code, stream.detail = CodeForbidden, "node "+l.node.name+" relays nothing to node "+to+": Go nodes do not"
 		l.reset(a.Flow, stream.code)
 		return stream
 	}
@@ -196,7 +210,11 @@ func (l *linkEnd) deliver(d *machine.Delivery) {
 			return
 		}
 	}
-	if code != CodeOK {
+	switch {
+	case code == CodeOK:
+	case stream.cell == nil && stream.relayed:
+		l.refuseBack(m, code, stream.detail)
+	default:
 		l.node.refuse(m, code, EffectNone, stream.detail)
 	}
 }
@@ -282,6 +300,10 @@ func (l *linkEnd) badItem(a *machine.Action) {
 	target := ""
 	if stream := l.inbound[a.Flow]; stream != nil {
 		target = stream.who.Target
+		if a.Correlation != 0 {
+			f := failure{code: Code(a.Refusal.Code), effect: EffectNone, detail: a.Refusal.Detail}
+			l.node.answerFailure(stream.who.ReplyTo, a.Correlation, &f, nil)
+		}
 		if stream.cell != nil {
 			stream.cell.refusedStream(l.key(a.Flow), a.Seq)
 		}

@@ -60,6 +60,9 @@ func (n *Node) Move(ctx context.Context, actor Ref, options ...MoveOption) (Move
 	if host.cell != nil {
 		return n.moveFrom(ctx, host.cell, o)
 	}
+	if host.beyond != "" {
+		return MoveReport{}, newError(CodeUnavailable, actor.text, "an actor is not moved through a relay; ask its node for the move")
+	}
 	system, err := pinnedRef(host.link.peerName(), systemPath)
 	if err != nil {
 		return MoveReport{}, err

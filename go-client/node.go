@@ -41,6 +41,7 @@ type Node struct {
 	closing     chan struct{} // closed when the shutdown begins
 	ended       chan struct{} // closed when its actors have ended
 	dead        deadLetters
+	relays      relays
 	counters    counters
 	taps        taps
 	// reconnectAfter is what peers are asked to stay away for when it shuts down, in milliseconds.

@@ -118,6 +118,7 @@ type outlet struct {
 	cell    *cell    // the route: a cell,
 	link    *linkEnd // or a flow of a link, or neither
 	flow    uint32
+	beyond  bool // the flow ends behind the link's peer
 	nextSeq uint64
 	closed  bool
 	// isClosed is closed, for one who does not hold the lock.
@@ -210,11 +211,16 @@ func (o *outlet) awaitCredit() {
 }
 
 func (o *outlet) toLink(out *outgoing) (placed, sent, error) {
-	readable, unsupported := o.link.forPeer(out, o.target.text)
-	if unsupported != nil {
-		return placed{}, 0, unsupported
+	var result machine.Sent
+	if o.beyond {
+		result = o.link.sendBeyond(o.flow, out)
+	} else {
+		readable, unsupported := o.link.forPeer(out, o.target.text)
+		if unsupported != nil {
+			return placed{}, 0, unsupported
+		}
+		result = o.link.send(o.flow, readable)
 	}
-	result := o.link.send(o.flow, readable)
 	switch result.Result {
 	case machine.SendQueued:
 		o.nextSeq, o.sentBy = result.Seq+1, o.binding
@@ -267,11 +273,11 @@ func (o *outlet) bind(to route) error {
 		o.cell = to.cell
 		return nil
 	}
-	flow, refusal := to.link.open(o, o.nextSeq, machine.Binding{Number: o.binding, After: o.afterNow()})
+	flow, refusal := to.link.open(o, o.nextSeq, machine.Binding{Number: o.binding, After: o.afterNow()}, to.beyond)
 	if refusal != nil {
 		return refusedError(o.target.text, refusal)
 	}
-	o.link, o.flow, o.after = to.link, flow, 0
+	o.link, o.flow, o.beyond, o.after = to.link, flow, to.beyond != "", 0
 	return nil
 }
 

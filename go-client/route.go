@@ -24,10 +24,11 @@ const (
 	maxRoutes = 4
 )
 
-// route is where a message goes next: a cell, or a link.
+// route is where a message goes next: a cell, or a link, or what is beyond that, a node that its peer relays to.
 type route struct {
-	cell *cell
-	link *linkEnd
+	cell   *cell
+	link   *linkEnd
+	beyond string
 }
 
 // resolve finds who hosts an address. With mayAsk it asks other nodes, and waits for them.
@@ -45,10 +46,10 @@ func (n *Node) resolve(ctx context.Context, to Ref, mayAsk bool) (route, error) 
 func (n *Node) search(ctx context.Context, to Ref, mayAsk bool) (route, error) {
 	host, path := to.Host(), to.Path()
 	if host != "" && host != n.name {
-		if link := n.linkTo(host); link != nil {
-			return route{link: link}, nil
+		if way, ok := n.wayTo(host); ok {
+			return way, nil
 		}
-		return route{}, newError(CodeUnavailable, to.text, cmp.Or(n.whyAway(host), "no link to node "+host+" is up"))
+		return route{}, newError(CodeUnavailable, to.text, cmp.Or(n.whyNoRelay(host), n.whyAway(host), "no link to node "+host+" is up"))
 	}
 	if c := n.cell(path); c != nil {
 		return route{cell: c}, nil
@@ -60,8 +61,8 @@ func (n *Node) search(ctx context.Context, to Ref, mayAsk bool) (route, error) {
 	if host != "" {
 		return route{}, gone
 	}
-	if link := n.linkTo(n.knownOwner(path)); link != nil {
-		return route{link: link}, nil
+	if way, ok := n.wayTo(n.knownOwner(path)); ok {
+		return way, nil
 	}
 	if !mayAsk && len(n.upLinks()) > 0 {
 		return route{}, newError(CodeUnavailable, to.text, "no linked node has been asked for it yet; tell or ask it first")
@@ -77,9 +78,9 @@ func (n *Node) search(ctx context.Context, to Ref, mayAsk bool) (route, error) {
 		if c := n.cell(path); c != nil {
 			return route{cell: c}, nil
 		}
-		if link := n.linkTo(owner); link != nil {
+		if way, ok := n.wayTo(owner); ok {
 			n.remember(path, owner)
-			return route{link: link}, nil
+			return way, nil
 		}
 		if owner != n.name {
 			break
@@ -92,8 +93,12 @@ func (n *Node) search(ctx context.Context, to Ref, mayAsk bool) (route, error) {
 // names this node.
 func (n *Node) find(ctx context.Context, path string) string {
 	owner := ""
+	asked := n.nodesBeyond()
 	for _, link := range n.upLinks() {
-		system, err := pinnedRef(link.peerName(), systemPath)
+		asked = append(asked, link.peerName())
+	}
+	for _, node := range asked {
+		system, err := pinnedRef(node, systemPath)
 		if err != nil {
 			continue
 		}

@@ -33,6 +33,8 @@ type startOptions struct {
 	least       int
 	tracer      Tracer
 	tenant      string
+	routes      map[string]string
+	accepted    map[string]bool
 }
 
 // WithLogger sets where the node logs; slog.Default() unless it is given.
@@ -93,6 +95,7 @@ func Start(ctx context.Context, name string, options ...Option) (*Node, error) {
 		cells: make(map[string]*cell), links: make(map[uint64]*linkEnd), owners: make(map[string]string),
 		asks: new(machine.Asks[*waiter]), owned: make(map[string]owned), forwards: make(map[string]*cell),
 		departed: make(map[stay]*cell), kept: make(map[string]*keptLink), met: make(map[string]uint64), fallen: make(map[string]string),
+		relays:  relays{routes: o.routes, accepted: o.accepted},
 		leaving: make(map[string]*leaving), arriving: make(map[string]*arriving),
 	}
 	n.itself = n.outside

@@ -246,6 +246,13 @@ const ROWS: &[Row] = &[
         Rate,
         &[Against("alone", Ours, "tell_64", 0.9)],
     ),
+    row(
+        "relay",
+        ("tcp", 1024),
+        "relay_1024",
+        Rate,
+        &[Against("direct", Ours, "direct_1024", 0.5)],
+    ),
     Row {
         goal: 6.0,
         ..row("bytes_64", ("tcp", 64), "batches_64", Overhead, &[])

@@ -25,6 +25,7 @@ use crate::message::{Message, Payload};
 use crate::node::{Encoding, Inner, Working, lock};
 use crate::outlet::Sent;
 use crate::protocol::Reads;
+use crate::relays::Relays;
 use crate::remote::TlsFiles;
 use crate::rings::DeadLetter;
 use crate::status::Heard;
@@ -34,6 +35,7 @@ use crate::versions;
 
 mod links;
 mod moves;
+mod relays;
 
 /// How often time is brought to requests and links.
 const TICK: Duration = Duration::from_millis(100);
@@ -50,6 +52,7 @@ pub struct Builder {
     propagator: Option<Arc<dyn Propagator>>,
     listen: Vec<String>,
     remote: crate::remote::Options,
+    relays: Relays,
 }
 
 impl Builder {
@@ -182,7 +185,7 @@ impl Builder {
                 (runtime.handle().clone(), Some(runtime))
             }
         };
-        let inner = Arc::new(Inner::new(
+        let mut inner = Inner::new(
             (self.name, self.working),
             handle,
             self.factories,
@@ -190,7 +193,9 @@ impl Builder {
             self.encoding,
             self.remote,
             self.propagator,
-        ));
+        );
+        inner.relays = self.relays;
+        let inner = Arc::new(inner);
         let (ticking, until) = (Arc::downgrade(&inner), inner.closing.clone());
         let ticker = async move {
             while !until.is_cancelled() {
@@ -283,6 +288,7 @@ impl Node {
             propagator: None,
             listen: Vec::new(),
             remote,
+            relays: Relays::default(),
         }
     }
 

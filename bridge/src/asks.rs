@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actorbridge_proto::Trace;
-use actorbridge_proto::v1::{self, Code, Failure, Kind};
+use actorbridge_proto::v1::{self, Code, Effect, Failure, Kind};
 use actorbridge_proto::writer::{self, BodyFields};
 use prost::Message as _;
 use tokio::sync::{mpsc, oneshot};
@@ -112,11 +112,16 @@ impl Inner {
                 seq: *seq,
             });
         }
-        // The link may be over, and have looked for the asks that went by it already.
+        // The link may be over, or the way behind a relay, and have looked for the asks that went by it already.
         if link.over.get().is_some()
             && let Some(waiter) = self.end_ask(correlation)
         {
             self.ask_lost(link, correlation, waiter);
+        }
+        if link.is_stray(*stream, *seq)
+            && let Some(waiter) = self.end_ask(correlation)
+        {
+            self.fail_waiter(correlation, waiter, Code::OutcomeUnknown, &link.why_stray());
         }
     }
 
@@ -274,6 +279,7 @@ impl Inner {
                     Some(Ok(true)) => {}
                     // The asker does not read this reply: it is told that, and that its ask was handled.
                     Some(Err(fault)) => self.answer_failure(reply_to, correlation, &fault.done().failure(), &[], None),
+                    None if self.answer_beyond(node, reply_to, &out) => {}
                     _ => self.log(
                         Level::Warn,
                         About::actor(reply_to),
@@ -330,7 +336,7 @@ impl Inner {
         lock(&self.dead).late_replies += 1;
     }
 
-    fn hand_over(self: &Arc<Self>, waiter: Waiter, message: Message) {
+    pub(crate) fn hand_over(self: &Arc<Self>, waiter: Waiter, message: Message) {
         if matches!(waiter.to, Wanted::Actor(_))
             && let Some(failure) = message.failure()
         {
@@ -390,10 +396,15 @@ impl Inner {
 
 /// The answer of a node that got none.
 pub(crate) fn failure(correlation: u64, code: Code, detail: &str) -> Option<Message> {
+    failure_with(correlation, code, code.effect(), detail)
+}
+
+/// A failure that says how much was done.
+pub(crate) fn failure_with(correlation: u64, code: Code, effect: Effect, detail: &str) -> Option<Message> {
     let detail = detail.to_owned();
     let failure = Failure {
         code: code as i32,
-        effect: code.effect() as i32,
+        effect: effect as i32,
         detail,
         ..Default::default()
     };

@@ -15,7 +15,7 @@ use crate::asks::Place;
 use crate::compression::Compression;
 use crate::links::Kept;
 use crate::machine::Millis;
-use crate::machine::link::{Action, BindingNumber, Config, Link, PROTOCOL, Phase, Role};
+use crate::machine::link::{Action, BindingNumber, Config, Link, PROTOCOL, Phase, Relayed, Role};
 use crate::node::{Inner, lock};
 use crate::outlet::Outlet;
 use crate::remote::Identity;
@@ -29,12 +29,14 @@ mod inbound;
 pub(crate) mod inline;
 mod lane;
 mod outgoing;
+mod relay;
 mod seen;
 mod told;
 
 use inbound::Inbound;
 pub use inline::Inline;
 pub use lane::{Lane, LaneItem, LaneRun};
+use relay::{Ready, Relay};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -44,6 +46,10 @@ struct State {
     machine: Link,
     outlets: HashMap<u32, Weak<Outlet>>,
     types: HashMap<u32, Arc<What>>,
+    /// Outgoing flows that belong to streams of other nodes.
+    relays: HashMap<u32, Arc<Relay>>,
+    /// Streams whose way was lost behind the peer, and the last seq that was sent.
+    strays: HashMap<u64, u64>,
     /// Outgoing flows that were reset with MOVED, until their outlets know: where to.
     resets: HashMap<u32, v1::Moved>,
     /// What both sides can do.
@@ -121,6 +127,7 @@ impl LinkEnd {
             capabilities: [v1::Capability::Fragments as u32, v1::Capability::Move as u32]
                 .into_iter()
                 .chain(Compression::capabilities())
+                .chain(node.relays.are_used().then_some(v1::Capability::Relay as u32))
                 .collect(),
             required: Vec::new(),
             limits: v1::Limits::default(),
@@ -138,6 +145,8 @@ impl LinkEnd {
                 machine,
                 outlets: HashMap::new(),
                 types: HashMap::new(),
+                relays: HashMap::new(),
+                strays: HashMap::new(),
                 resets: HashMap::new(),
                 capabilities: Vec::new(),
                 reads: HashMap::new(),
@@ -295,12 +304,12 @@ impl LinkEnd {
     pub fn take_packet(&self) -> Option<Packet> {
         let node = self.node.upgrade()?;
         let mut actions = Vec::new();
-        let (packet, owners) = {
+        let (packet, ready) = {
             let mut state = lock(&self.state);
             let packet = state.machine.poll(node.now(), &mut actions);
             (packet, Self::may_send(&mut state, &actions))
         };
-        owners.iter().for_each(|o| o.owner.notify_waiters());
+        ready.tell(self);
         if actions.iter().any(|a| matches!(a, Action::Down { .. })) {
             self.drained(&node, &mut lock(&self.inbound), actions);
         }
@@ -308,20 +317,21 @@ impl LinkEnd {
     }
 
     /// Who may send again, when the writer has taken something.
-    fn may_send(state: &mut State, actions: &[Action]) -> Vec<Arc<Outlet>> {
-        let mut owners = Vec::new();
+    fn may_send(state: &mut State, actions: &[Action]) -> Ready {
+        let mut ready = Ready::default();
         for action in actions {
             match action {
-                Action::Room => owners.extend(state.outlets.values().filter_map(Weak::upgrade)),
+                Action::Room => ready.outlets.extend(state.outlets.values().filter_map(Weak::upgrade)),
                 Action::Credit { flow } => {
                     state.stalled.remove(flow);
                     Self::feed(state, *flow);
-                    owners.extend(state.outlets.get(flow).and_then(Weak::upgrade));
+                    ready.outlets.extend(state.outlets.get(flow).and_then(Weak::upgrade));
                 }
+                Action::Progress { flow } => ready.relays.extend(state.relays.get(flow).cloned()),
                 _ => {}
             }
         }
-        owners
+        ready
     }
 
     /// A drain ends with the packet that holds its Goodbye.
@@ -435,9 +445,13 @@ impl LinkEnd {
         who: &Bytes,
         first_seq: u64,
         binding: BindingNumber,
+        relayed: Relayed,
     ) -> Result<u32, Refusal> {
         let mut state = lock(&self.state);
-        let flow = state.machine.open(outlet.stream, who, first_seq, binding)?;
+        state.strays.remove(&outlet.stream);
+        let flow = state
+            .machine
+            .open_relayed(outlet.stream, who, first_seq, binding, relayed)?;
         if let Some(lane) = &state.lane {
             lane.forget_granted(flow);
         }
@@ -499,9 +513,9 @@ impl LinkEnd {
         if state.machine.stream_of(flow) == Some(stream) {
             state.machine.cancel(flow, seq, &mut actions);
         }
-        let owners = Self::may_send(&mut state, &actions);
+        let ready = Self::may_send(&mut state, &actions);
         drop(state);
-        owners.iter().for_each(|o| o.owner.notify_waiters());
+        ready.tell(self);
         self.ring();
     }
 

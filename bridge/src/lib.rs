@@ -32,6 +32,7 @@ mod panics;
 pub mod prometheus;
 mod protocol;
 mod raw;
+mod relays;
 pub mod remote;
 mod rings;
 mod run;

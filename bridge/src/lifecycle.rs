@@ -35,6 +35,10 @@ impl Inner {
         let host = match self.watched(other).await? {
             Target::Cell(cell) => return self.watch_here(&cell, other, watcher, unwatch),
             Target::Link(link) => link,
+            Target::Beyond(..) => {
+                let detail = "an actor is not watched through a relay; link the two nodes";
+                return Err(Error::new(Code::Unavailable, other.as_str(), detail));
+            }
         };
         let peer = host.peer().unwrap_or_default();
         let path = other.path().to_owned();

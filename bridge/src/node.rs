@@ -27,6 +27,7 @@ use crate::machine::pool::Grant;
 use crate::message::{Message, Outgoing, Permit};
 use crate::outlet::{Placed, Sender, Sent};
 use crate::protocol::{Known, Protocol, Reads};
+use crate::relays::Relays;
 use crate::rings::{DeadLetter, DeadLetters};
 use crate::status::Counters;
 use crate::tap::Taps;
@@ -54,6 +55,8 @@ pub(crate) fn random() -> u64 {
 pub(crate) enum Target {
     Cell(Arc<Cell>),
     Link(Arc<LinkEnd>),
+    /// A relay, and the node behind it.
+    Beyond(Arc<LinkEnd>, String),
 }
 
 /// How what users send is encoded.
@@ -108,6 +111,7 @@ pub(crate) struct Inner {
     /// Why actors stopped that panicked too often, by path.
     pub(crate) fallen: Mutex<HashMap<String, String>>,
     pub(crate) kept_links: crate::links::Links,
+    pub(crate) relays: Relays,
     /// Where it listens.
     pub(crate) bound: Mutex<Vec<String>>,
 }
@@ -152,6 +156,7 @@ impl Inner {
             watches: Mutex::default(),
             fallen: Mutex::default(),
             kept_links: crate::links::Links::default(),
+            relays: Relays::default(),
             bound: Mutex::default(),
         }
     }
@@ -235,12 +240,12 @@ impl Inner {
                 let no_link = || match self.closing.is_cancelled() {
                     true => Error::node_stopped(&self.name, to.as_str()),
                     false => {
-                        let why = self.why_away(Some(node));
+                        let why = self.why_no_relay(node).or_else(|| self.why_away(Some(node)));
                         let why = why.unwrap_or_else(|| format!("no link to node {node} is up"));
                         Error::new(Code::Unavailable, to.as_str(), why)
                     }
                 };
-                return self.link_to(node).map(Target::Link).ok_or_else(no_link);
+                return self.way_to(node).ok_or_else(no_link);
             }
             if let Some(cell) = self.cell(to.path()) {
                 return Ok(Target::Cell(cell));
@@ -248,8 +253,8 @@ impl Inner {
             if to.node().is_some() {
                 return Err(self.gone(to));
             }
-            if let Some(link) = self.known_owner(to.path()).and_then(|owner| self.link_to(&owner)) {
-                return Ok(Target::Link(link));
+            if let Some(way) = self.known_owner(to.path()).and_then(|owner| self.way_to(&owner)) {
+                return Ok(way);
             }
             let found = self.search(to).await;
             found.ok_or_else(|| match self.why_away(None) {
@@ -279,7 +284,7 @@ impl Inner {
             match self.find(to).await {
                 Some(owner) if owner != self.name => {
                     self.remember(to.path(), &owner);
-                    return self.link_to(&owner).map(Target::Link);
+                    return self.way_to(&owner);
                 }
                 Some(_) => self.arrived(to.path()).await,
                 None => return self.cell(to.path()).map(Target::Cell),
@@ -295,7 +300,8 @@ impl Inner {
     async fn find(self: &Arc<Self>, to: &Address) -> Option<String> {
         let mut owner = None;
         let links = self.links.read().unwrap_or_else(|e| e.into_inner()).clone();
-        for peer in links.values().filter(|l| l.is_up()).filter_map(|l| l.peer()) {
+        let linked = links.values().filter(|l| l.is_up()).filter_map(|l| l.peer());
+        for peer in linked.chain(self.nodes_beyond()) {
             // A peer may have a name that is none in an address: it costs that peer only.
             let Ok(system) = Address::pinned(&peer, SYSTEM) else {
                 continue;
@@ -532,6 +538,9 @@ impl Inner {
                     "only answers may come outside a stream",
                 ),
             };
+        }
+        if message.is_answer() && self.relayed_answer(&message) {
+            return;
         }
         let target = message.who.target.parse::<Address>();
         let cell = target

@@ -12,7 +12,7 @@ use crate::address::Address;
 use crate::cell::{Cell, FORWARDING, Gap, Offer};
 use crate::door::LinkEnd;
 use crate::error::Error;
-use crate::machine::link::{BindingNumber, Send};
+use crate::machine::link::{BindingNumber, Relayed, Send};
 use crate::message::{Message, Outgoing, too_large};
 use crate::node::{Inner, Target, lock};
 
@@ -281,22 +281,31 @@ impl Outlet {
             return Ok(());
         }
         state.number += 1;
-        state.route = match target {
-            Target::Cell(cell) => Route::Local(cell),
-            Target::Link(link) => {
-                let late = state.late.as_ref().filter(|late| late.since.elapsed() < FORWARDING);
-                let binding = BindingNumber {
-                    number: state.number,
-                    after: late.map_or(0, |late| late.after),
-                };
-                let flow = link
-                    .open(self, &self.who.bytes, state.next_seq, binding)
-                    .map_err(|r| Error::refused(self.target.as_str(), r))?;
-                // From here on the new owner sees to it that nothing is overtaken.
-                state.late = None;
-                Route::Link(link, flow)
+        let (link, relayed) = match target {
+            Target::Cell(cell) => {
+                state.route = Route::Local(cell);
+                return Ok(());
             }
+            Target::Link(link) => (link, Relayed::default()),
+            Target::Beyond(relay, destination) => (
+                relay,
+                Relayed {
+                    destination,
+                    ..Relayed::default()
+                },
+            ),
         };
+        let late = state.late.as_ref().filter(|late| late.since.elapsed() < FORWARDING);
+        let binding = BindingNumber {
+            number: state.number,
+            after: late.map_or(0, |late| late.after),
+        };
+        let flow = link
+            .open(self, &self.who.bytes, state.next_seq, binding, relayed)
+            .map_err(|r| Error::refused(self.target.as_str(), r))?;
+        // From here on the new owner sees to it that nothing is overtaken.
+        state.late = None;
+        state.route = Route::Link(link, flow);
         Ok(())
     }
 

@@ -20,6 +20,8 @@ const HELP: &str = "options:
   --any-client            with grpcs://, take links also from nodes that show no certificate
   --plain-tcp-beyond-loopback
                           allow tcp:// to other machines: anyone on the way can read and forge messages
+  --allow-relay           pass on what its peers send to other nodes that it has a link with
+  --accept-relay NODE     take what this relay passes on, and trust what it says of its senders; may be given more than once
   --metrics HOST:PORT     answer GET http://HOST:PORT/metrics, for Prometheus, on this machine's own addresses only
   --metrics-beyond-loopback
                           allow --metrics on an address that other machines can reach
@@ -36,6 +38,8 @@ struct Arguments {
     ca: Option<String>,
     any_client: bool,
     plain_tcp_beyond_loopback: bool,
+    allow_relay: bool,
+    accept_relay: Vec<String>,
     metrics: Option<String>,
     metrics_beyond_loopback: bool,
     until_stdin_closes: bool,
@@ -65,6 +69,8 @@ fn parse(module: &Module, given: impl Iterator<Item = String>) -> Result<Option<
         ca: None,
         any_client: false,
         plain_tcp_beyond_loopback: false,
+        allow_relay: false,
+        accept_relay: Vec::new(),
         metrics: None,
         metrics_beyond_loopback: false,
         until_stdin_closes: false,
@@ -80,6 +86,8 @@ fn parse(module: &Module, given: impl Iterator<Item = String>) -> Result<Option<
             "--ca" => arguments.ca = Some(value()?),
             "--any-client" => arguments.any_client = true,
             "--plain-tcp-beyond-loopback" => arguments.plain_tcp_beyond_loopback = true,
+            "--allow-relay" => arguments.allow_relay = true,
+            "--accept-relay" => arguments.accept_relay.push(value()?),
             "--metrics" => arguments.metrics = Some(value()?),
             "--metrics-beyond-loopback" => arguments.metrics_beyond_loopback = true,
             "--until-stdin-closes" => arguments.until_stdin_closes = true,
@@ -120,6 +128,12 @@ fn run(module: Module, arguments: &Arguments) -> Result<(), String> {
     }
     if arguments.plain_tcp_beyond_loopback {
         builder = builder.plain_tcp_beyond_loopback();
+    }
+    if arguments.allow_relay {
+        builder = builder.allow_relay();
+    }
+    for relay in &arguments.accept_relay {
+        builder = builder.accept_relay(relay);
     }
     for address in &arguments.listen {
         builder = builder.listen(address);

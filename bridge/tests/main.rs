@@ -25,6 +25,7 @@ mod moves;
 mod pending_moves;
 mod raw;
 mod redial;
+mod relay;
 mod subscribe;
 mod taps;
 mod tls;

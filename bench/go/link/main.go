@@ -41,6 +41,9 @@ func (w *where) at(scheme string) string {
 }
 
 func run() error {
+	if len(os.Args) == 3 && os.Args[1] == far {
+		return runFar(context.Background(), os.Args[2])
+	}
 	if len(os.Args) != 2 {
 		return errors.New("usage: bench-link RECEIVER, the Rust program at the other end")
 	}
@@ -62,20 +65,28 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	relayed, others, err := n.relayed(ctx, os.Args[1])
+	for _, other := range others {
+		defer other.End()
+	}
+	if err != nil {
+		return err
+	}
 	grpc, err := bareGRPC(there.GRPC)
 	if err != nil {
 		return err
 	}
-	return meter.Serve(ctx, os.Stdin, os.Stdout, peer.PID(), slices.Concat(cases, grpc, bareTCP(there.TCP)))
+	return meter.Serve(ctx, os.Stdin, os.Stdout, peer.PID(), slices.Concat(cases, relayed, grpc, bareTCP(there.TCP)))
 }
 
 // nodes are nodes of this process, each with one link to the node in Rust.
 type nodes struct{ all []*ab.Node }
 
 // start starts one. It tells an actor of its own.
-func (n *nodes) start(ctx context.Context, name string, by door.Door) (*bridge, error) {
+func (n *nodes) start(ctx context.Context, name string, by door.Door, options ...ab.Option) (*bridge, error) {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	node, err := ab.Start(ctx, "bench-go"+name, ab.WithLink(by), ab.WithLogger(logger))
+	options = append(options, ab.WithLink(by), ab.WithLogger(logger))
+	node, err := ab.Start(ctx, "bench-go"+name, options...)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,13 @@ use tokio::io::{AsyncReadExt as _, stdin};
 const MAILBOX: u32 = 8_192;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    if std::env::args().nth(1).is_some_and(|argument| argument == "--relay") {
+        let node = Node::builder("bench-relay")
+            .allow_relay()
+            .listen("tcp://127.0.0.1:0")
+            .start()?;
+        return until_stdin_closes(&node, json!({ "node": node.listening() }));
+    }
     let folder = PathBuf::from(
         std::env::args()
             .nth(1)
@@ -34,9 +41,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         .start()?;
     spawn(&node)?;
     let handle = node.handle().clone();
-    handle.block_on(async {
-        let (grpc, tcp) = (bare::listen_grpc().await?, bare::listen_tcp().await?);
-        println!("{}", json!({ "node": node.listening(), "grpc": grpc, "tcp": tcp }));
+    let (grpc, tcp) =
+        handle.block_on(async { Ok::<_, Box<dyn Error>>((bare::listen_grpc().await?, bare::listen_tcp().await?)) })?;
+    until_stdin_closes(&node, json!({ "node": node.listening(), "grpc": grpc, "tcp": tcp }))
+}
+
+/// Says where it listens, and goes on until nobody is there.
+fn until_stdin_closes(node: &Node, at: serde_json::Value) -> Result<(), Box<dyn Error>> {
+    println!("{at}");
+    node.handle().block_on(async {
         stdin().read_to_end(&mut Vec::new()).await?;
         node.shutdown(Duration::from_secs(5)).await?;
         Ok(())

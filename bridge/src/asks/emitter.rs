@@ -142,7 +142,7 @@ impl Inner {
         }
         let address = reply_to.parse::<Address>()?;
         let elsewhere = address.node().filter(|node| *node != self.name);
-        let gone = || Fault::new(Code::Cancelled, "no link to its asker is up");
+        let gone = || Fault::new(Code::Cancelled, "no link to its asker is up, and events pass no relay");
         let link = match elsewhere {
             Some(node) => Some(self.link_to(node).ok_or_else(gone)?),
             None => None,

@@ -7,6 +7,7 @@ use actorbridge_proto::writer::{BodyFields, append_body};
 use actorbridge_proto::{Packet, Run, What};
 use bytes::Bytes;
 
+use super::inbound::Host;
 use super::{LaneRun, LinkEnd, State};
 use crate::machine::link::Send;
 use crate::node::{Inner, lock};
@@ -64,10 +65,13 @@ impl LinkEnd {
 
     /// `false`: they are not all plain, or something has to be said of one of them, and nothing has happened.
     fn take_together(&self, node: &Arc<Inner>, run: &Run) -> bool {
+        let inbound = lock(&self.inbound);
+        if matches!(inbound.get(&run.flow).map(|stream| &stream.host), Some(Host::Relay(_))) {
+            return false;
+        }
         let Some(mut together) = plain_run(run) else {
             return false;
         };
-        let inbound = lock(&self.inbound);
         let taken = self.take_run(node, &inbound, &mut together);
         drop(inbound);
         if taken {

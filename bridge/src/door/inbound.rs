@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use actorbridge_proto::v1::{self, Code, Effect, Kind, RefusalReason};
+use actorbridge_proto::v1::{self, Code, Effect, Failure, Kind, RefusalReason};
 use actorbridge_proto::{Refusal, What, Who};
 use bytes::Bytes;
 
+use super::relay::{Passing, Relay};
 use super::{LaneRun, LinkEnd, State};
 use crate::address::Address;
 use crate::cell::{AskId, Binding, Cell, Closed, Opened};
 use crate::logs::{About, Level};
-use crate::machine::link::{Action, BindingNumber, Delivery};
+use crate::machine::link::{Action, BindingNumber, Delivery, Relayed};
 use crate::message::{Message, Permit};
 use crate::node::{Inner, lock};
 use crate::rings::DeadLetter;
@@ -20,16 +21,20 @@ use crate::run::Run;
 
 pub(super) enum Host {
     Cell(Arc<Cell>),
+    /// An actor of another node, by way of this one.
+    Relay(Arc<Relay>),
     /// Nobody: why each message is refused.
     None(Code, String),
 }
 
 pub(super) struct Inbound {
-    stream: u64,
+    pub(super) stream: u64,
     /// How many times the stream has been bound.
-    binding: u32,
+    pub(super) binding: u32,
     pub(super) who: Arc<Who>,
     pub(super) host: Host,
+    /// A relay has passed it on.
+    pub(super) relayed: bool,
     /// The type of its last inline ask, and what it is.
     pub(super) asked: Option<(u32, Arc<What>)>,
 }
@@ -48,6 +53,7 @@ impl LinkEnd {
                 first_seq,
                 binding: BindingNumber { number, after },
                 who,
+                relayed,
             } => {
                 let binding = Binding {
                     key: (self.id, flow),
@@ -57,38 +63,56 @@ impl LinkEnd {
                     after,
                     sender: (who.source.clone(), who.reply_to.clone()),
                 };
-                inbound.insert(flow, self.opened(node, binding, who));
+                inbound.insert(flow, self.opened(node, binding, who, relayed));
             }
             Action::Deliver(delivery) => self.deliver(node, inbound, delivery),
-            Action::Closed { flow, stream, .. } => {
-                if let Some(Inbound {
-                    host: Host::Cell(cell),
-                    binding,
-                    ..
-                }) = inbound.remove(&flow)
-                {
-                    cell.close_stream(node, (self.id, flow), (stream, binding), Closed::BySender);
+            Action::Closed { flow, .. } => {
+                if let Some(closed) = inbound.remove(&flow) {
+                    // Behind a relay the sender may be gone, and binds the stream anew by another way.
+                    let how = match closed.relayed {
+                        true => Closed::Lost,
+                        false => Closed::BySender,
+                    };
+                    self.ended(node, flow, closed, how);
                 }
             }
             Action::Skipped { flow, seq } => self.skipped(node, inbound, flow, seq),
             Action::Credit { flow } => {
-                let owners = Self::may_send(&mut lock(&self.state), &[Action::Credit { flow }]);
-                owners.iter().for_each(|o| o.owner.notify_waiters());
+                let ready = Self::may_send(&mut lock(&self.state), &[Action::Credit { flow }]);
+                ready.tell(self);
             }
-            Action::Refused { flow, outcome } => self.refused(node, flow, outcome),
-            Action::Rebind { flow, code, moved, .. } => {
+            Action::Progress { flow } => {
+                let ready = Self::may_send(&mut lock(&self.state), &[Action::Progress { flow }]);
+                ready.tell(self);
+            }
+            Action::Refused { flow, outcome } => match self.relay_of(flow) {
+                Some(relay) => relay.refused(outcome),
+                None => self.refused(node, flow, outcome),
+            },
+            Action::Rebind {
+                flow,
+                code,
+                moved,
+                last_seq,
+            } => {
+                if let Some(relay) = self.relay_of(flow) {
+                    return relay.reset(code, moved);
+                }
                 let mut state = lock(&self.state);
                 state.stalled.remove(&flow);
                 Self::feed(&mut state, flow);
                 let outlet = state.outlets.remove(&flow).and_then(|o| o.upgrade());
                 drop(state);
                 if let Some(outlet) = outlet {
+                    if code == Code::OutcomeUnknown {
+                        self.way_lost(node, flow, last_seq, &outlet);
+                    }
                     if code == Code::Forbidden {
                         let of = sender(&outlet.who);
                         self.accuse(
                             node,
                             RefusalReason::RefusedByPeer,
-                            &format!("it refuses messages of {of}: this node's certificate does not allow them"),
+                            &format!("it refuses messages of {of}: this node's certificate does not allow them, or no relay may pass them on"),
                         );
                     }
                     outlet.unbind(node, self.id, flow, moved.as_ref());
@@ -100,11 +124,23 @@ impl LinkEnd {
                 seq,
                 refusal,
                 body,
-            } => self.bad_item(node, inbound, (flow, seq), refusal, body),
+                asked,
+            } => {
+                if let Some(stream) = inbound.get(&flow).filter(|_| asked != 0) {
+                    let failure = Failure {
+                        code: refusal.code as i32,
+                        effect: Effect::None as i32,
+                        detail: refusal.detail.clone(),
+                        ..Default::default()
+                    };
+                    node.answer_failure(&stream.who.reply_to, asked, &failure, &[], None);
+                }
+                self.bad_item(node, inbound, (flow, seq), refusal, body);
+            }
             Action::Moved(step) => node.moves_step(self, step),
             Action::Room => {
-                let owners = Self::may_send(&mut lock(&self.state), &[Action::Room]);
-                owners.iter().for_each(|o| o.owner.notify_waiters());
+                let ready = Self::may_send(&mut lock(&self.state), &[Action::Room]);
+                ready.tell(self);
             }
             Action::Down {
                 status,
@@ -115,9 +151,15 @@ impl LinkEnd {
     }
 
     /// The peer bound a stream.
-    fn opened(&self, node: &Arc<Inner>, binding: Binding, who: Who) -> Inbound {
+    fn opened(&self, node: &Arc<Inner>, binding: Binding, who: Who, relayed: Relayed) -> Inbound {
         let (stream, number) = (binding.stream, binding.number);
-        let host = match self.forbids(&who) {
+        let is_relayed = !relayed.origin.is_empty();
+        let forbidden = self.forbids_stream(node, &who, &relayed);
+        if is_relayed && forbidden.is_none() {
+            node.relays.heard(&relayed.origin, &self.peer().unwrap_or_default());
+        }
+        let host = match forbidden {
+            None if relayed.is_for_another(&node.name) => self.host_beyond(node, &binding, &who, relayed),
             None => self.host(node, &who.target, binding),
             Some((reason, why)) => {
                 self.reset(binding.key.1, Code::Forbidden, None);
@@ -131,6 +173,7 @@ impl LinkEnd {
             binding: number,
             who: Arc::new(who),
             host,
+            relayed: is_relayed,
             asked: None,
         }
     }
@@ -255,12 +298,31 @@ impl LinkEnd {
         let what = self.what(type_id);
         let deadline = (ttl_ms > 0).then(|| node.now() + u64::from(ttl_ms));
         let stream = inbound.get(&flow);
+        if let Some(stream) = stream
+            && let Host::Relay(relay) = &stream.host
+        {
+            return self.relay(
+                node,
+                stream,
+                relay,
+                Passing {
+                    seq,
+                    what,
+                    deadline,
+                    hops,
+                    body,
+                },
+            );
+        }
         if stream.is_none() && flow != 0 {
             return;
         }
         let who = stream.map(|s| s.who.clone()).unwrap_or_default();
-        // The machine has read it before: it cannot fail here.
+        // The machine has read it before, unless it was for another node.
         let Ok(mut message) = Message::read(who.clone(), what, body) else {
+            if let Some(Host::None(code, why)) = stream.map(|s| &s.host) {
+                self.refuse_unread(flow, seq, *code, why);
+            }
             return;
         };
         message.hops = hops;
@@ -274,7 +336,7 @@ impl LinkEnd {
         }
         // Where its stream says nothing of the source or tenant, or there is none, a message may name its own.
         if !Arc::ptr_eq(&message.who, &who)
-            && let Some((reason, why)) = self.forbids(&message.who)
+            && let Some((reason, why)) = self.forbids_message(&message.who, stream)
         {
             if let Some(Host::Cell(cell)) = stream.map(|s| &s.host) {
                 cell.lock().pool.refused((self.id, flow), seq);
@@ -295,6 +357,8 @@ impl LinkEnd {
                     node.refuse(&message, code, Effect::None, "");
                 }
             }
+            Host::Relay(_) => {} // above
+            Host::None(code, detail) if stream.relayed => self.refuse_back(node, &message, *code, detail),
             Host::None(code, detail) => node.refuse(&message, *code, Effect::None, detail),
         }
     }
@@ -310,6 +374,7 @@ impl LinkEnd {
         ));
         match &stream.host {
             Host::Cell(cell) => refuse_all(node, cell.offer_run(node, run)),
+            Host::Relay(_) => {} // the machine takes none of it together
             Host::None(code, detail) => {
                 run.for_each(|message| node.refuse(&message, *code, Effect::None, detail));
             }
@@ -320,6 +385,7 @@ impl LinkEnd {
     pub(super) fn deliver_items(&self, node: &Arc<Inner>, stream: &Inbound, messages: Vec<Message>) {
         match &stream.host {
             Host::Cell(cell) => refuse_all(node, cell.offer_all(node, messages)),
+            Host::Relay(_) => {} // the machine takes none of it together
             Host::None(code, detail) => {
                 messages
                     .iter()
@@ -345,6 +411,14 @@ impl LinkEnd {
 
     fn skipped(&self, node: &Arc<Inner>, inbound: &HashMap<u32, Inbound>, flow: u32, seq: u64) {
         if let Some(Inbound {
+            host: Host::Relay(relay),
+            stream,
+            ..
+        }) = inbound.get(&flow)
+        {
+            return relay.cancel(*stream, seq);
+        }
+        if let Some(Inbound {
             host: Host::Cell(cell), ..
         }) = inbound.get(&flow)
         {
@@ -369,19 +443,21 @@ impl LinkEnd {
         last_frame: Option<u64>,
     ) {
         *lock(&self.fate) = Some((status, detail.to_owned()));
-        let (unknown, outlets) = {
+        let (unknown, outlets, relays) = {
             let mut state = lock(&self.state);
             self.last_credit(&mut state);
             state
                 .machine
                 .refused_for()
                 .inspect(|reason| node.counters.refused(*reason));
-            (state.machine.unknown(), std::mem::take(&mut state.outlets))
+            let relays = std::mem::take(&mut state.relays);
+            (state.machine.unknown(), std::mem::take(&mut state.outlets), relays)
         };
+        relays
+            .values()
+            .for_each(|relay| relay.reset(Code::OutcomeUnknown, None));
         for (flow, lost) in inbound.drain() {
-            if let Host::Cell(cell) = lost.host {
-                cell.close_stream(node, (self.id, flow), (lost.stream, lost.binding), Closed::Lost);
-            }
+            self.ended(node, flow, lost, Closed::Lost);
         }
         let outlets: Vec<_> = outlets
             .into_iter()

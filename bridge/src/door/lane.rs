@@ -9,12 +9,12 @@ use actorbridge_proto::{Item, Packet, What, writer};
 use bytes::Bytes;
 
 use super::inbound::Inbound;
+use super::relay::Ready;
 use super::{LinkEnd, State};
 use crate::machine::Millis;
 use crate::machine::link::{self, Action, Phase};
 use crate::message::{Message, Outgoing, Permit};
 use crate::node::{Inner, lock};
-use crate::outlet::Outlet;
 
 /// What a payload's tag and length take, at most.
 const PLAIN_OVERHEAD: usize = 6;
@@ -130,7 +130,7 @@ impl LaneRun {
 #[derive(Default)]
 struct Written {
     actions: Vec<Action>,
-    owners: Vec<Arc<Outlet>>,
+    ready: Ready,
 }
 
 impl LinkEnd {
@@ -384,7 +384,7 @@ impl LinkEnd {
                     break;
                 }
             }
-            written.owners = Self::may_send(state, &written.actions);
+            written.ready = Self::may_send(state, &written.actions);
             let over = state.machine.phase() == Phase::Down && state.unsent.is_none();
             over.then_some(lane)
         };
@@ -396,7 +396,7 @@ impl LinkEnd {
             let task = async move { end.drained(&node, &mut lock(&end.inbound), written.actions) };
             tracked.tasks.spawn_on(task, &handle);
         }
-        written.owners.iter().for_each(|o| o.owner.notify_waiters());
+        written.ready.tell(self);
         if let Some(lane) = over {
             lane.close();
         }

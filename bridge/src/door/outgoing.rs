@@ -52,10 +52,13 @@ impl LinkEnd {
 
     fn send_now(&self, flow: u32, out: &Outgoing, compressed: Option<&(What, Bytes)>) -> Result<Send, Fault> {
         let mut state = lock(&self.state);
-        if let Some(seq) = self.send_at_once(&mut state, flow, out) {
+        // What the node behind a relay reads, nobody has said here.
+        let beyond = state.machine.is_beyond(flow);
+        if !beyond && let Some(seq) = self.send_at_once(&mut state, flow, out) {
             return Ok(Send::Queued(seq));
         }
         let (what, body) = match compressed {
+            _ if beyond => (&*out.what, &out.body),
             Some(message) => (&message.0, &message.1),
             None => out.for_peer(&state.reads).map_err(|reads| self.too_new(out, reads))?,
         };

@@ -16,6 +16,7 @@ mod inbound;
 mod outbound;
 mod poll;
 mod queue;
+mod relayed;
 
 use assembly::{Coming, LargeIn};
 pub use fragments::{BESIDE_PAYLOAD, MAX_LARGE_ANSWERS};
@@ -23,6 +24,7 @@ use fragments::{LargeOut, Leaving, Transfer};
 pub use outbound::Send;
 pub use poll::ttl_ms;
 use queue::{Control, Entry, Outgoing, Waiting};
+pub use relayed::{MAX_RELAYED_BYTES, Progress, Relayed};
 
 /// The protocol versions that this code speaks.
 pub const PROTOCOL: (u32, u32) = (1, 1);
@@ -147,6 +149,8 @@ pub enum Action {
         binding: BindingNumber,
         /// Source, target, reply address.
         who: Who,
+        /// The nodes at its ends, if they are not these two.
+        relayed: Relayed,
     },
     /// One good item came.
     Deliver(Delivery),
@@ -168,6 +172,11 @@ pub enum Action {
     },
     /// An outgoing flow may send up to this seq.
     Credit {
+        /// The flow.
+        flow: u32,
+    },
+    /// A stream that is passed on: its receiver has said something, or some of it has left. See `Link::progress`.
+    Progress {
         /// The flow.
         flow: u32,
     },
@@ -199,6 +208,8 @@ pub enum Action {
         refusal: Refusal,
         /// The item's bytes, for the dead letters.
         body: Bytes,
+        /// The correlation of an ask that came by relays, which the shell answers; 0 = there is none.
+        asked: u64,
     },
     /// A step of an actor's move came.
     Moved(v1::Move),
@@ -248,6 +259,10 @@ struct OutFlow {
     received: u64,
     /// Closed by us; the number stays taken until the peer has confirmed it.
     closing: bool,
+    /// It ends at another node than the peer.
+    beyond: bool,
+    /// It came here from another node: its seqs are the sender's, and whoever sends closes it.
+    passed_on: bool,
     /// The last seq that went past the queue.
     at_once: u64,
     /// (last seq, frame number) of frames that carried its messages and are not processed yet.
@@ -263,6 +278,10 @@ struct InFlow {
     last_seq: u64,
     credit: u64,
     large: LargeIn,
+    /// It ends at another node: its items are not looked into.
+    passed_on: bool,
+    /// A relay has passed it on: a bare correlation would not find the asker.
+    relayed: bool,
 }
 
 /// The machine of one lane.

@@ -59,8 +59,13 @@ impl Inner {
             if !may_pass_on {
                 return Err(missing());
             }
-            let Target::Link(link) = self.resolve(actor).await? else {
-                return Err(missing());
+            let link = match self.resolve(actor).await? {
+                Target::Link(link) => link,
+                Target::Cell(_) => return Err(missing()),
+                Target::Beyond(..) => {
+                    let detail = "an actor is not moved through a relay; ask its node for the move";
+                    return Err(error(Code::Unavailable, detail.into()));
+                }
             };
             let request = v1::MoveToRequest {
                 path: actor.path().to_owned(),

@@ -1,6 +1,6 @@
 //! Plays the events of a trace to a link machine.
 
-use actorbridge::machine::link::{Action, BindingNumber, Config, Delivery, Link, PROTOCOL, Role, Send};
+use actorbridge::machine::link::{Action, BindingNumber, Config, Delivery, Link, PROTOCOL, Relayed, Role, Send};
 use actorbridge::proto::v1::{self, Code, ContentType, Effect};
 use actorbridge::proto::{Packet, Refusal, What, writer};
 use bytes::Bytes;
@@ -106,7 +106,11 @@ fn send(link: &mut Link, event: &Event<'_>) -> String {
         "open" => {
             let who = writer::who(event.text("source"), event.text("target"), event.text("reply_to"));
             let first_seq = event.number("first_seq", 0);
-            let opened = link.open(
+            let relayed = Relayed {
+                destination: event.text("destination").to_owned(),
+                ..Relayed::default()
+            };
+            let opened = link.open_relayed(
                 event.number("stream", 0),
                 &who.bytes,
                 first_seq,
@@ -114,6 +118,7 @@ fn send(link: &mut Link, event: &Event<'_>) -> String {
                     number: event.small("binding"),
                     after: event.small("after"),
                 },
+                relayed,
             );
             return opened.map_or_else(
                 |r| format!("< refused {}", refused(&r)),
@@ -229,6 +234,7 @@ fn action(action: &Action) -> String {
             first_seq,
             binding,
             who,
+            relayed,
         } => Line::new("opened")
             .number("flow", *flow)
             .number("stream", *stream)
@@ -237,7 +243,10 @@ fn action(action: &Action) -> String {
             .number("after", binding.after)
             .quoted("source", &who.source)
             .quoted("target", &who.target)
-            .quoted("reply_to", &who.reply_to),
+            .quoted("reply_to", &who.reply_to)
+            .quoted("destination", &relayed.destination)
+            .quoted("origin", &relayed.origin)
+            .number("hops", relayed.hops),
         Action::Deliver(delivery) => deliver(delivery),
         Action::Closed { flow, stream, last_seq } => Line::new("closed")
             .number("flow", *flow)
@@ -245,6 +254,7 @@ fn action(action: &Action) -> String {
             .number("last_seq", *last_seq),
         Action::Skipped { flow, seq } => Line::new("skipped").number("flow", *flow).number("seq", *seq),
         Action::Credit { flow } => Line::new("credit").number("flow", *flow),
+        Action::Progress { flow } => Line::new("progress").number("flow", *flow),
         Action::Refused { flow, outcome } => outcome_in(Line::new("refused").number("flow", *flow), outcome),
         Action::Rebind {
             flow,
@@ -260,12 +270,14 @@ fn action(action: &Action) -> String {
             seq,
             refusal,
             body,
+            asked,
         } => Line::new("bad_item")
             .number("flow", *flow)
             .number("seq", *seq)
             .word("code", refusal.code.as_str_name())
             .quoted("detail", &refusal.detail)
-            .quoted("body", body),
+            .quoted("body", body)
+            .number("asked", *asked),
         Action::Moved(moved) => step(Line::new("moved"), moved),
         Action::Room => Line::new("room"),
         Action::Down {

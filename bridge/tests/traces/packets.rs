@@ -122,6 +122,9 @@ fn open(o: &v1::StreamOpen) -> Line {
         .number("first_seq", o.first_seq)
         .number("binding", o.binding)
         .number("after", o.after)
+        .quoted("destination", &o.destination)
+        .quoted("origin", &o.origin)
+        .number("hops", o.hops)
 }
 
 fn state(s: &v1::StreamState) -> Line {

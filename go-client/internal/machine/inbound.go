@@ -148,14 +148,17 @@ func (l *Link) onOpen(open *pb.StreamOpen, out []Action) ([]Action, error) {
 	if who.Target == "" {
 		return out, fmt.Errorf("flow %d names no target", flow)
 	}
+	if max(len(open.Destination), len(open.Origin)) > MaxNodeName {
+		return out, fmt.Errorf("flow %d names a node by more than %d bytes", flow, MaxNodeName)
+	}
 	lastSeq := open.FirstSeq - 1
 	l.inFlows[flow] = &inFlow{
 		stream: open.Stream, whoPresent: who.Present, whoLen: len(who.Bytes), lastSeq: lastSeq,
-		credit: lastSeq + uint64(l.limits.InitialCredit),
+		credit: lastSeq + uint64(l.limits.InitialCredit), relayed: open.Origin != "",
 	}
 	return append(out, Action{
 		Kind: ActionOpened, Delivery: Delivery{Flow: flow, Seq: open.FirstSeq}, Stream: open.Stream, Who: who,
-		Binding: Binding{open.Binding, open.After},
+		Binding: Binding{open.Binding, open.After}, Relayed: Relayed{open.Destination, open.Origin, open.Hops},
 	}), nil
 }
 
@@ -425,8 +428,13 @@ func (l *Link) refuseItem(d *Delivery, refused *wire.Refusal, out []Action) []Ac
 	if what := l.What(d.TypeID); what != nil {
 		kind = uint64(what.Kind)
 	}
+	var asked uint64
 	if kind == uint64(pb.Kind_KIND_ASK) && correlation != 0 {
-		l.Fail(correlation, refused.Code, pb.Effect_EFFECT_NONE, refused.Detail)
+		if in := l.inFlows[d.Flow]; in != nil && in.relayed {
+			asked = correlation
+		} else {
+			l.Fail(correlation, refused.Code, pb.Effect_EFFECT_NONE, refused.Detail)
+		}
 	}
 	if d.Flow != 0 {
 		l.Outcome(d.Flow, &pb.Outcome{
@@ -434,7 +442,7 @@ func (l *Link) refuseItem(d *Delivery, refused *wire.Refusal, out []Action) []Ac
 		})
 	}
 	return append(out, Action{
-		Kind: ActionBadItem, Delivery: Delivery{Flow: d.Flow, Seq: d.Seq, Body: d.Body}, Refusal: refused,
+		Kind: ActionBadItem, Delivery: Delivery{Flow: d.Flow, Seq: d.Seq, Body: d.Body, Correlation: asked}, Refusal: refused,
 	})
 }
 

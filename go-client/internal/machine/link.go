@@ -104,7 +104,7 @@ const (
 	// ActionUp: the handshake is over. Up.
 	ActionUp ActionKind = iota + 1
 	// ActionOpened: the peer bound a stream; answer with State or Reset. Flow, Stream, Seq = the first that will come,
-	// Binding, Who.
+	// Binding, Who, Relayed.
 	ActionOpened
 	// ActionDeliver: one good item came. Delivery.
 	ActionDeliver
@@ -121,7 +121,8 @@ const (
 	// sent on it, Code, with CODE_MOVED also Moved.
 	ActionRebind
 	// ActionBadItem: an inbound item was refused here; the peer has been answered. The actor's pool has to be told
-	// (Pool.Refused). Flow (0 = off-stream), Seq, Refusal, Body for the dead letters.
+	// (Pool.Refused). Flow (0 = off-stream), Seq, Refusal, Body for the dead letters; Correlation of an ask that came by relays,
+	// which the shell answers.
 	ActionBadItem
 	// ActionMoved: a step of an actor's move came. Move.
 	ActionMoved
@@ -150,6 +151,8 @@ type Action struct {
 	Stream uint64
 	// Binding is of ActionOpened.
 	Binding Binding
+	// Relayed is of ActionOpened: the nodes at its ends, if they are not these two.
+	Relayed Relayed
 	// Code says why, for ActionRebind.
 	Code pb.Code
 	// Up is of ActionUp.
@@ -233,6 +236,8 @@ type outFlow struct {
 	received  uint64
 	// closing: closed by us; the number stays taken until the peer has confirmed it.
 	closing bool
+	// beyond: it ends at another node than the peer.
+	beyond bool
 	// frames that carried its messages and are not processed yet.
 	frames deque[sentFrame]
 	large  largeOut
@@ -254,6 +259,8 @@ type inFlow struct {
 	lastSeq    uint64
 	credit     uint64
 	large      largeIn
+	// relayed: a relay has passed it on, and a bare correlation would not find the asker.
+	relayed bool
 }
 
 // Link is the machine of one lane: handshake, numbering, credit, and the end.

@@ -39,6 +39,13 @@ type Sent struct {
 // Open binds a stream to a flow number. It keeps who, the prefix. It refuses with UNAVAILABLE on a link that is not up, or
 // without a free flow; TOO_LARGE for a who above 4 KiB; INVALID_ARGUMENT for a firstSeq of 0.
 func (l *Link) Open(stream uint64, who []byte, firstSeq uint64, binding Binding) (flow uint32, refused *wire.Refusal) {
+	return l.open(stream, who, firstSeq, binding, "")
+}
+
+// open is Open for a node that may not be the peer.
+func (l *Link) open(
+	stream uint64, who []byte, firstSeq uint64, binding Binding, destination string,
+) (flow uint32, refused *wire.Refusal) {
 	switch {
 	case !l.IsUp():
 		return 0, refusal(pb.Code_CODE_UNAVAILABLE, "the link is not up")
@@ -58,13 +65,12 @@ func (l *Link) Open(stream uint64, who []byte, firstSeq uint64, binding Binding)
 	sent := firstSeq - 1
 	l.flows[flow-1] = &outFlow{
 		stream: stream, whoLen: len(who), nextSeq: firstSeq, credit: sent + min(uint64(l.peerLimits.InitialCredit), MaxWindow),
-		processed: sent, received: sent,
+		processed: sent, received: sent, beyond: destination != "",
 	}
 	l.queue.pushControl(&pb.StreamOpen{
 		Flow: flow, Stream: stream, Epoch: 1, Mode: pb.Mode_MODE_FLOW, Prefix: who, FirstSeq: firstSeq,
-		Binding: binding.Number,
-		After:   binding.After,
-	}, openHead+len(who))
+		Binding: binding.Number, After: binding.After, Destination: destination,
+	}, openHead+len(who)+len(destination))
 	return flow, nil
 }
 
@@ -81,6 +87,9 @@ func (l *Link) Send(flow uint32, what *wire.What, deadline Millis, hops uint32, 
 	}
 	hasCredit := out.nextSeq <= out.credit && !out.large.sending
 	if l.isLarge(size) {
+		if out.beyond {
+			return l.tooLargeForRelay(size)
+		}
 		if !hasCredit {
 			return Sent{Result: SendNoCredit}
 		}

@@ -101,8 +101,8 @@ func playSend(l *Link, e event) line {
 	switch e.verb {
 	case "open":
 		who := wire.NewWho(e.args["source"], e.args["target"], e.args["reply_to"])
-		flow, refused := l.Open(e.number("stream"), who.Bytes, e.number("first_seq"),
-			Binding{e.small("binding"), e.small("after")})
+		flow, refused := l.OpenBeyond(e.number("stream"), who.Bytes, e.number("first_seq"),
+			Binding{e.small("binding"), e.small("after")}, e.args["destination"])
 		if refused != nil {
 			return "< refused " + refusedAs(refused)
 		}
@@ -198,7 +198,8 @@ func describeAction(a *Action) line {
 		return list(l, "capabilities", a.Up.Capabilities).quoted("types", describeTypes(a.Up.Types))
 	case ActionOpened:
 		return flow("opened").number("stream", a.Stream).number("first_seq", a.Seq).number("binding", uint64(a.Binding.Number)).
-			number("after", uint64(a.Binding.After)).quoted("source", a.Who.Source).quoted("target", a.Who.Target).quoted("reply_to", a.Who.ReplyTo)
+			number("after", uint64(a.Binding.After)).quoted("source", a.Who.Source).quoted("target", a.Who.Target).quoted("reply_to", a.Who.ReplyTo).
+			quoted("destination", a.Relayed.Destination).quoted("origin", a.Relayed.Origin).number("hops", uint64(a.Relayed.Hops))
 	case ActionDeliver:
 		return flow("deliver").number("seq", a.Seq).number("type", uint64(a.TypeID)).number("ttl_ms", uint64(a.TTLMs)).
 			number("attempt", uint64(a.Attempt)).number("hops", uint64(a.Hops)).number("kind", uint64(a.Delivery.Kind)).
@@ -215,7 +216,7 @@ func describeAction(a *Action) line {
 		return describeMoved(flow("rebind").number("last_seq", a.Seq).word("code", a.Code.String()), a.Moved)
 	case ActionBadItem:
 		return flow("bad_item").number("seq", a.Seq).word("code", a.Refusal.Code.String()).
-			quoted("detail", a.Refusal.Detail).quoted("body", string(a.Body))
+			quoted("detail", a.Refusal.Detail).quoted("body", string(a.Body)).number("asked", a.Correlation)
 	case ActionMoved:
 		return describeStep(says("moved"), a.Move)
 	case ActionRoom:

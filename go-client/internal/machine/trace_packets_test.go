@@ -30,7 +30,8 @@ func describe(p *wire.Packet, out []line) []line {
 		}
 		put(inside(word).number("flow", uint64(o.Flow)).number("stream", o.Stream).number("epoch", o.Epoch).
 			number("mode", uint64(o.Mode)).quoted("prefix", string(o.Prefix)).number("first_seq", o.FirstSeq).
-			number("binding", uint64(o.Binding)).number("after", uint64(o.After)))
+			number("binding", uint64(o.Binding)).number("after", uint64(o.After)).
+			quoted("destination", o.Destination).quoted("origin", o.Origin).number("hops", uint64(o.Hops)))
 	}
 	for _, d := range h.Type {
 		put(inside("type").number("id", uint64(d.Id)).quoted("prefix", string(d.Prefix)))

@@ -4,8 +4,8 @@ use actorbridge_proto::wire::Value;
 
 use super::{
     Action, BindingNumber, Bytes, Code, Control, Delivery, Effect, EnvelopeView, InFlow, Item, Kind, LargeIn, Link,
-    MAX_CONTROLS, MAX_HOPS, MAX_OUTCOMES, MAX_SEQ, MAX_TYPES, MAX_WINDOW, OUTCOMES_IN_STATE, Packet, Phase, Refusal,
-    RefusalReason, Run, Send, What, Who, short, v1, writer,
+    MAX_CONTROLS, MAX_HOPS, MAX_NODE_NAME, MAX_OUTCOMES, MAX_SEQ, MAX_TYPES, MAX_WINDOW, OUTCOMES_IN_STATE, Packet,
+    Phase, Refusal, RefusalReason, Relayed, Run, Send, What, Who, short, v1, writer,
 };
 
 /// Most seqs that the Skips of one frame may withdraw: each is acted on by itself.
@@ -126,7 +126,15 @@ impl Link {
         if who.target.is_empty() {
             return Err(format!("flow {flow} names no target"));
         }
+        if open.destination.len().max(open.origin.len()) > MAX_NODE_NAME {
+            return Err(format!("flow {flow} names a node by more than {MAX_NODE_NAME} bytes"));
+        }
         let last_seq = open.first_seq - 1;
+        let relayed = Relayed {
+            destination: open.destination,
+            origin: open.origin,
+            hops: open.hops,
+        };
         self.in_flows.insert(
             flow,
             InFlow {
@@ -136,6 +144,8 @@ impl Link {
                 last_seq,
                 credit: last_seq + u64::from(limits.initial_credit),
                 large: LargeIn::default(),
+                passed_on: relayed.is_for_another(&self.config.node),
+                relayed: !relayed.origin.is_empty(),
             },
         );
         out.push(Action::Opened {
@@ -147,6 +157,7 @@ impl Link {
                 after: open.after,
             },
             who,
+            relayed,
         });
         Ok(())
     }
@@ -235,9 +246,12 @@ impl Link {
         let credit = state.credit.min(sent.processed + MAX_WINDOW);
         if credit > sent.credit {
             sent.credit = credit;
-            if !sent.closing {
+            if !sent.closing && !sent.passed_on {
                 out.push(Action::Credit { flow });
             }
+        }
+        if sent.passed_on {
+            out.push(Action::Progress { flow });
         }
         self.large_processed(flow, state.processed);
         self.large_room(flow, out);
@@ -252,11 +266,13 @@ impl Link {
     fn on_reset(&mut self, reset: v1::StreamReset, out: &mut Vec<Action>) {
         let flow = reset.flow;
         let Some(sent) = self.flow_mut(flow) else { return };
-        let (last_seq, closing) = (sent.next_seq - 1, sent.closing);
+        let (last_seq, closing, passed_on) = (sent.next_seq - 1, sent.closing, sent.passed_on);
         // A code of a later version: the binding is gone, whatever the reason.
         let code = Code::try_from(reset.code).unwrap_or(Code::Unavailable);
         if !closing {
-            self.close(flow);
+            if !passed_on {
+                self.close(flow);
+            }
             let moved = reset.moved;
             out.push(Action::Rebind {
                 flow,
@@ -307,6 +323,7 @@ impl Link {
         let good = self.phase == Phase::Up
             && good_kind
             && !inbound.large.is_assembling()
+            && !inbound.passed_on
             && (present | payload) & inbound.who_present == 0
             && present & payload == 0
             && hops <= MAX_HOPS
@@ -375,7 +392,7 @@ impl Link {
         limit: u64,
     ) -> Result<Option<Delivery>, Refusal> {
         let refuse = |code, detail: String| Err(Refusal { code, detail });
-        let (mut prefixes, mut size) = (0, item.body.len());
+        let (mut prefixes, mut size, mut limit, mut passed_on) = (0, item.body.len(), limit, false);
         if let Some(inbound) = self.in_flows.get_mut(&flow) {
             if seq <= inbound.last_seq {
                 return Ok(None);
@@ -386,6 +403,7 @@ impl Link {
             inbound.last_seq = seq;
             prefixes = inbound.who_present;
             size += inbound.who_len;
+            passed_on = inbound.passed_on;
             if inbound.large.is_assembling() {
                 self.drop_assembly(flow); // the rest of an earlier one does not come
             }
@@ -416,15 +434,22 @@ impl Link {
             }
             prefixes |= what.present;
         }
+        if passed_on {
+            limit = limit.min(u64::from(self.limits().inline_bytes));
+        }
         if size as u64 > limit {
             return refuse(
                 Code::TooLarge,
                 format!("a message of {size} bytes is over the limit of {limit}"),
             );
         }
-        let view = EnvelopeView::read_body(&item.body, prefixes)?;
-        let kind = what.map_or(0, |w| w.kind).max(view.kind);
-        check_kind(kind, view.correlation)?;
+        let mut kind = what.map_or(0, |w| w.kind);
+        let mut correlation = 0;
+        if !passed_on {
+            let view = EnvelopeView::read_body(&item.body, prefixes)?;
+            (kind, correlation) = (kind.max(view.kind), view.correlation);
+            check_kind(kind, correlation)?;
+        }
         Ok(Some(Delivery {
             flow,
             seq,
@@ -433,7 +458,7 @@ impl Link {
             attempt: 0,
             hops,
             kind,
-            correlation: view.correlation,
+            correlation,
             body: item.body.clone(),
         }))
     }
@@ -442,8 +467,11 @@ impl Link {
         // The body may be what is wrong with it: read it as far as it goes.
         let (kind, correlation) = peek(&item.body);
         let kind = self.what(item.type_id).map_or(kind, |w| u64::from(w.kind));
-        if kind == Kind::Ask as u64 && correlation != 0 {
-            self.fail(correlation, refusal.code, Effect::None, &refusal.detail);
+        let answers = self.in_flows.get(&flow).is_none_or(|i| !i.passed_on && !i.relayed);
+        let mut asked = if kind == Kind::Ask as u64 { correlation } else { 0 };
+        if answers && asked != 0 {
+            self.fail(asked, refusal.code, Effect::None, &refusal.detail);
+            asked = 0;
         }
         if flow != 0 {
             let outcome = v1::Outcome {
@@ -460,6 +488,7 @@ impl Link {
             seq,
             refusal,
             body: item.body,
+            asked,
         });
     }
 

@@ -4,7 +4,7 @@ use super::inbound::peek;
 use super::queue::ITEM_OVERHEAD;
 use super::{
     Action, BindingNumber, Bytes, Code, Control, Entry, Item, LargeOut, Link, MAX_QUEUED_ANSWERS, MAX_SEQ, MAX_TYPES,
-    MAX_WHO_BYTES, MAX_WINDOW, Millis, OutFlow, Refusal, Transfer, VecDeque, Waiting, What, short, v1,
+    MAX_WHO_BYTES, MAX_WINDOW, Millis, OutFlow, Refusal, Relayed, Transfer, VecDeque, Waiting, What, short, v1,
 };
 
 /// What a frame with one step of a move may hold beside it.
@@ -30,6 +30,21 @@ impl Link {
     /// UNAVAILABLE on a link that is not up, or without a free flow; TOO_LARGE for a who above 4 KiB;
     /// INVALID_ARGUMENT for a `first_seq` of 0.
     pub fn open(&mut self, stream: u64, who: &Bytes, first_seq: u64, binding: BindingNumber) -> Result<u32, Refusal> {
+        self.open_relayed(stream, who, first_seq, binding, Relayed::default())
+    }
+
+    /// As [`Link::open`], for a stream that ends at another node than the peer, or that came here from another than this one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_relayed(
+        &mut self,
+        stream: u64,
+        who: &Bytes,
+        first_seq: u64,
+        binding: BindingNumber,
+        relayed: Relayed,
+    ) -> Result<u32, Refusal> {
         let refuse = |code, detail: &str| {
             Err(Refusal {
                 code,
@@ -70,6 +85,8 @@ impl Link {
             processed: sent,
             received: sent,
             closing: false,
+            beyond: !relayed.destination.is_empty(),
+            passed_on: !relayed.origin.is_empty(),
             at_once: 0,
             frames: VecDeque::new(),
             large: LargeOut::default(),
@@ -83,6 +100,9 @@ impl Link {
             first_seq,
             binding: binding.number,
             after: binding.after,
+            destination: relayed.destination,
+            origin: relayed.origin,
+            hops: relayed.hops,
             ..Default::default()
         }));
         Ok(flow)
@@ -94,11 +114,14 @@ impl Link {
             return refused(Code::Unavailable, "the stream is not bound on this link");
         };
         out.large.wanted = 0;
-        let (seq, who_len) = (out.next_seq, out.who_len);
+        let (seq, who_len, beyond) = (out.next_seq, out.who_len, out.beyond);
         let has_credit = seq <= out.credit && !out.large.sending;
         let size = who_len + what.bytes.len() + body.len();
         if let Some(no) = self.refusal(what, size) {
             return no;
+        }
+        if beyond && self.is_large(size) {
+            return self.too_large_for_relay(size);
         }
         if self.is_large(size) {
             return match has_credit {
@@ -242,7 +265,7 @@ impl Link {
     }
 
     /// Why an envelope of this type and size can never be sent here.
-    fn refusal(&self, what: &What, size: usize) -> Option<Send> {
+    pub(super) fn refusal(&self, what: &What, size: usize) -> Option<Send> {
         let limit = self.largest();
         if !self.is_up() {
             Some(refused(Code::Unavailable, "the link is not up"))
@@ -278,7 +301,15 @@ impl Link {
         }
     }
 
-    fn push_item(&mut self, flow: u32, seq: u64, what: &What, deadline: Option<Millis>, hops: u32, body: &Bytes) {
+    pub(super) fn push_item(
+        &mut self,
+        flow: u32,
+        seq: u64,
+        what: &What,
+        deadline: Option<Millis>,
+        hops: u32,
+        body: &Bytes,
+    ) {
         let (type_id, body) = self.typed(what, body);
         let item = Item {
             type_id,
@@ -456,7 +487,7 @@ impl Link {
     }
 
     /// An outgoing flow that we have not closed.
-    fn open_flow(&mut self, flow: u32) -> Option<&mut OutFlow> {
+    pub(super) fn open_flow(&mut self, flow: u32) -> Option<&mut OutFlow> {
         self.flow_mut(flow).filter(|out| !out.closing)
     }
 
@@ -468,7 +499,7 @@ impl Link {
     }
 }
 
-fn refused(code: Code, detail: &str) -> Send {
+pub(super) fn refused(code: Code, detail: &str) -> Send {
     Send::Refused(Refusal {
         code,
         detail: detail.to_owned(),

@@ -188,17 +188,20 @@ impl Link {
         }
     }
 
-    fn note_frames(&mut self, packet: &Packet, out: &mut Vec<Action>) {
+    fn note_frames(&mut self, packet: &Packet, actions: &mut Vec<Action>) {
         for run in &packet.runs {
             let frame = self.number;
             if let Some(out) = self.flow_mut(run.flow) {
                 out.frames
                     .push_back((run.first_seq + run.items.len() as u64 - 1, frame));
+                if out.passed_on {
+                    actions.push(Action::Progress { flow: run.flow });
+                }
             }
         }
         for part in &packet.head.fragment {
             if part.flow != 0 && part.offset + part.data.len() as u64 == part.total {
-                self.transfer_ended(part.flow, part.seq, self.number, out);
+                self.transfer_ended(part.flow, part.seq, self.number, actions);
             }
         }
     }

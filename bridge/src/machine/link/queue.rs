@@ -64,7 +64,7 @@ impl Control {
 const SMALL_HEAD: usize = 64;
 
 fn open_size(open: &v1::StreamOpen) -> usize {
-    open.prefix.len() + 32
+    open.prefix.len() + open.destination.len() + open.origin.len() + 32
 }
 
 /// What waits in the queue of a flow.

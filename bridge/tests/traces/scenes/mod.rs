@@ -7,6 +7,7 @@ mod fair;
 mod fragments;
 mod handshake;
 mod moves;
+mod relayed;
 mod small;
 mod streams;
 
@@ -29,6 +30,7 @@ pub(crate) fn all() -> Vec<(&'static str, Player)> {
         bounds::all(),
         small::all(),
         moves::all(),
+        relayed::all(),
     ]
     .into_iter()
     .flatten()

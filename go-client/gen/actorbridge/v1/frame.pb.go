@@ -33,8 +33,9 @@ const (
 	Capability_CAPABILITY_FRAGMENTS   Capability = 3
 	Capability_CAPABILITY_MOVE        Capability = 4
 	Capability_CAPABILITY_UNORDERED   Capability = 5
-	Capability_CAPABILITY_RELAY       Capability = 6
-	Capability_CAPABILITY_LANES       Capability = 7
+	// The node relays, has a route by a relay, or takes streams from one: see StreamOpen.destination.
+	Capability_CAPABILITY_RELAY Capability = 6
+	Capability_CAPABILITY_LANES Capability = 7
 	// Payloads that are compressed by zstd, by LZ4: see Envelope.compression.
 	Capability_CAPABILITY_ZSTD_PAYLOADS Capability = 8
 	Capability_CAPABILITY_LZ4_PAYLOADS  Capability = 9
@@ -841,7 +842,13 @@ type StreamOpen struct {
 	Binding uint32 `protobuf:"varint,11,opt,name=binding,proto3" json:"binding,omitempty"`
 	// The earlier binding that sent something last, if an old owner may still pass on some of it or of those before it. The
 	// receiver holds the stream until that is drained. 0 = no.
-	After         uint32 `protobuf:"varint,12,opt,name=after,proto3" json:"after,omitempty"`
+	After uint32 `protobuf:"varint,12,opt,name=after,proto3" json:"after,omitempty"`
+	// The node that is to get the stream; a peer of another name passes it on, if it relays. Empty = the peer.
+	Destination string `protobuf:"bytes,13,opt,name=destination,proto3" json:"destination,omitempty"`
+	// Said by a relay: the node that opened the stream first. Empty = who says this.
+	Origin string `protobuf:"bytes,14,opt,name=origin,proto3" json:"origin,omitempty"`
+	// Relays that have passed the stream on. Beyond 8: NO_SUCH_ACTOR (a routing loop).
+	Hops          uint32 `protobuf:"varint,15,opt,name=hops,proto3" json:"hops,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -956,6 +963,27 @@ func (x *StreamOpen) GetBinding() uint32 {
 func (x *StreamOpen) GetAfter() uint32 {
 	if x != nil {
 		return x.After
+	}
+	return 0
+}
+
+func (x *StreamOpen) GetDestination() string {
+	if x != nil {
+		return x.Destination
+	}
+	return ""
+}
+
+func (x *StreamOpen) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *StreamOpen) GetHops() uint32 {
+	if x != nil {
+		return x.Hops
 	}
 	return 0
 }
@@ -1457,7 +1485,8 @@ func (x *Skip) GetReason() Code {
 type StreamReset struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Flow  uint32                 `protobuf:"varint,1,opt,name=flow,proto3" json:"flow,omitempty"`
-	Code  Code                   `protobuf:"varint,2,opt,name=code,proto3,enum=actorbridge.v1.Code" json:"code,omitempty"`
+	// CODE_OUTCOME_UNKNOWN: a relay has lost the way; of what is not in `received` nobody can say what became of it.
+	Code Code `protobuf:"varint,2,opt,name=code,proto3,enum=actorbridge.v1.Code" json:"code,omitempty"`
 	// With CODE_MOVED.
 	Moved         *Moved `protobuf:"bytes,3,opt,name=moved,proto3" json:"moved,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2839,7 +2868,7 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\aping_ms\x18\a \x01(\rR\x06pingMs\"1\n" +
 	"\aTypeDef\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12\x16\n" +
-	"\x06prefix\x18\x02 \x01(\fR\x06prefix\"\xca\x02\n" +
+	"\x06prefix\x18\x02 \x01(\fR\x06prefix\"\x98\x03\n" +
 	"\n" +
 	"StreamOpen\x12\x12\n" +
 	"\x04flow\x18\x01 \x01(\rR\x04flow\x12\x16\n" +
@@ -2854,7 +2883,10 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\x05close\x18\n" +
 	" \x01(\bR\x05close\x12\x18\n" +
 	"\abinding\x18\v \x01(\rR\abinding\x12\x14\n" +
-	"\x05after\x18\f \x01(\rR\x05after\"\xa4\x02\n" +
+	"\x05after\x18\f \x01(\rR\x05after\x12 \n" +
+	"\vdestination\x18\r \x01(\tR\vdestination\x12\x16\n" +
+	"\x06origin\x18\x0e \x01(\tR\x06origin\x12\x12\n" +
+	"\x04hops\x18\x0f \x01(\rR\x04hops\"\xa4\x02\n" +
 	"\vStreamState\x12\x12\n" +
 	"\x04flow\x18\x01 \x01(\rR\x04flow\x12\x1c\n" +
 	"\tprocessed\x18\x02 \x01(\x04R\tprocessed\x12\x1a\n" +
