@@ -228,13 +228,15 @@ fn watch_now(shared: &Arc<Shared>, end: &Arc<LinkEnd>, handle: &Handle) {
     shared.wake(); // the pump sees that it is over
 }
 
-/// Brings all that waits in the ring to the link, on this thread, and waits for who is doing so.
+/// Brings all that waits in the ring by now to the link, on this thread, and waits for who is doing so. What is written meanwhile is
+/// left: others may write without end.
 pub(crate) fn drain_all(shared: &Shared, end: &LinkEnd) {
     if shared.memory.is_drained(Way::ToNode) {
         return;
     }
     let mut reader = lock(&shared.reader);
-    while drain_some(shared, &mut reader, end) > 0 {}
+    let written = reader.written();
+    while !reader.has_taken(written) && drain_some(shared, &mut reader, end) > 0 {}
 }
 
 /// Brings what waits in the ring to the link, unless another thread does: how many messages and frames.

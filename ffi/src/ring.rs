@@ -357,6 +357,16 @@ impl Reader {
         self.tail.wrapping_sub(self.head)
     }
 
+    /// How far the ring is written by now.
+    pub(crate) fn written(&self) -> u64 {
+        self.memory.control(self.way).tail()
+    }
+
+    /// Is all taken that was written so far?
+    pub(crate) fn has_taken(&self, written: u64) -> bool {
+        self.head.wrapping_sub(written) as i64 >= 0
+    }
+
     /// The header of the next record, if there is one: its bytes and its tag.
     fn record(&self) -> Result<Option<(&[u8], u32)>, String> {
         let waits = self.tail.wrapping_sub(self.head);
