@@ -375,7 +375,9 @@ func (n *Node) answer(replyTo string, out *outgoing) {
 		if link == nil && n.answerBeyond(host, replyTo, out) {
 			return
 		}
-		n.emitterAnswered(link, out.correlation)
+		if link != nil { // an ask of this node may have the same correlation
+			n.emitterAnswered(link, out.correlation)
+		}
 		n.answerBy(link, replyTo, out)
 		return
 	}
