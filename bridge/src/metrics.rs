@@ -221,6 +221,7 @@ mod tests {
             }],
             asks: vec![CodeCount::default()],
             dead_letters: vec![CodeCount::default()],
+            heap_bytes: 1, // 0: it is not known
             ..Default::default()
         };
         for family in FAMILIES {
