@@ -47,7 +47,9 @@ type linkEnd struct {
 	mu      sync.Mutex
 	machine *machine.Link
 	outlets map[uint32]*outlet
-	peer    string
+	// lastTargets are those of flows that were reset, until another stream has the number.
+	lastTargets map[uint32]string
+	peer        string
 	// asker is the transport, if it can ask beside its packets; carrying: it carries one at present.
 	asker    door.Asker
 	carrying bool
@@ -118,7 +120,8 @@ func (n *Node) newLink(role machine.Role, kept *keptLink) (*linkEnd, error) {
 		id: lastLinkID.Add(1), node: n, accepted: role == machine.Acceptor, kept: kept, epoch: epoch, wake: make(chan struct{}, 1),
 		settled: make(chan struct{}), down: make(chan struct{}),
 		inbound: make(map[uint32]*inbound), types: make(map[uint32]*wire.What), outlets: make(map[uint32]*outlet),
-		watches: make(map[watch]struct{}), starved: make(map[uint32]struct{}), stalled: make(map[uint32]struct{}), since: n.now(),
+		lastTargets: make(map[uint32]string),
+		watches:     make(map[watch]struct{}), starved: make(map[uint32]struct{}), stalled: make(map[uint32]struct{}), since: n.now(),
 		strays: make(map[uint64]uint64),
 		machine: machine.NewLink(machine.Config{
 			Role: role, Node: n.name, Incarnation: n.incarnation, LinkEpoch: epoch,
@@ -445,6 +448,7 @@ func (l *linkEnd) open(o *outlet, firstSeq uint64, binding machine.Binding, beyo
 	flow, refusal := l.machine.OpenBeyond(o.stream, o.who.Bytes, firstSeq, binding, beyond)
 	if refusal == nil {
 		l.outlets[flow] = o
+		delete(l.lastTargets, flow)
 		if l.lane != nil {
 			l.lane.Forget(flow)
 		}

@@ -48,6 +48,9 @@ func (l *linkEnd) act(a *machine.Action) {
 		delete(l.stalled, a.Flow)
 		l.feed(a.Flow)
 		delete(l.outlets, a.Flow)
+		if o != nil {
+			l.lastTargets[a.Flow] = o.target.text
+		}
 		l.mu.Unlock()
 		if o != nil {
 			if a.Code == pb.Code_CODE_OUTCOME_UNKNOWN {
@@ -280,10 +283,12 @@ func (l *linkEnd) skipped(flow uint32, seq uint64) {
 
 // refused: the receiver refused one of our messages.
 func (l *linkEnd) refused(a *machine.Action) {
-	target := ""
-	if o := l.outlet(a.Flow); o != nil {
+	l.mu.Lock()
+	target := l.lastTargets[a.Flow] // an outcome may come behind the reset of its stream
+	if o := l.outlets[a.Flow]; o != nil {
 		target = o.target.text
 	}
+	l.mu.Unlock()
 	l.node.dead.push(DeadLetter{
 		Target: target, Code: Code(a.Outcome.Code), Effect: Effect(a.Outcome.Effect),
 		Detail: fmt.Sprintf("seq %d: %s", a.Outcome.Seq, a.Outcome.Detail),
