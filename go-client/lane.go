@@ -243,11 +243,11 @@ func (l *linkEnd) putRawNow(flow uint32, what *wire.What, payloads [][]byte) (la
 		return last, written
 	}
 	for written < len(payloads) {
-		n := 0
-		if last, n = l.putRun(flow, what, payloads[written:min(len(payloads), written+runAtOnce)], last); n == 0 {
+		seq, n := l.putRun(flow, what, payloads[written:min(len(payloads), written+runAtOnce)])
+		if n == 0 {
 			break
 		}
-		written += n
+		last, written = seq, written+n
 	}
 	if written > 0 {
 		l.lane.Publish()
@@ -259,10 +259,10 @@ func (l *linkEnd) putRawNow(flow uint32, what *wire.What, payloads [][]byte) (la
 // runAtOnce is how many payloads are looked at before they are written.
 const runAtOnce = 64
 
-// putRun writes as many of some payloads as can be written now: the last one's seq, or before if there is none, and how many.
-func (l *linkEnd) putRun(flow uint32, what *wire.What, payloads [][]byte, before uint64) (last uint64, written int) {
+// putRun writes as many of some payloads as can be written now: the last one's seq, and how many.
+func (l *linkEnd) putRun(flow uint32, what *wire.What, payloads [][]byte) (last uint64, written int) {
 	if l.unsent != nil {
-		return before, 0
+		return 0, 0
 	}
 	longest := 0
 	for _, payload := range payloads {
@@ -275,11 +275,11 @@ func (l *linkEnd) putRun(flow uint32, what *wire.What, payloads [][]byte, before
 		seq, typeID, room = l.machine.AtOnce(flow, what, len(payloads[0])+plainOverhead)
 	}
 	if room == 0 {
-		return before, 0
+		return 0, 0
 	}
 	item := door.LaneItem{Flow: flow, TypeID: typeID, Seq: seq, Plain: true}
 	if written = l.lane.PutAll(item, payloads[:min(uint64(len(payloads)), room)]); written == 0 {
-		return before, 0
+		return 0, 0
 	}
 	l.machine.SentAtOnce(flow, written)
 	return seq + uint64(written) - 1, written

@@ -143,11 +143,12 @@ func (w *ringWriter) begin(tag uint32, n int) []byte {
 // fitting is how many payloads that follow each other there is room for now.
 func (w *ringWriter) fitting(payloads [][]byte) int {
 	free := w.mask + 1 - (w.tail - w.head)
-	need, most := space(runHeadSize), uint64(0)
+	need := space(runHeadSize)
+	most := need // the ring's end may cost the largest record twice, which the head of small payloads is
 	for i, payload := range payloads {
 		takes := space(len(payload))
 		need, most = need+takes, max(most, takes)
-		if need+most <= free { // the ring's end may cost one of them twice
+		if need+most <= free {
 			continue
 		}
 		if free = w.look(); need+most > free {

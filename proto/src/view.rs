@@ -225,8 +225,8 @@ pub fn ask_path(body: &[u8]) -> Vec<u64> {
 
 /// A text field: bytes that are known to be UTF-8.
 ///
-/// Most are ASCII, and seeing that takes a third of what making a `str` takes; a reader of messages looks at few of them, so
-/// the `str` is made where one is looked at.
+/// Most are ASCII, which is seen faster than a `str` is made; a reader of messages looks at few of them, so the `str` is made where
+/// one is looked at.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Text<'a>(&'a [u8]);
 
