@@ -35,11 +35,15 @@ func TestOfARunAreWrittenAsManyAsThereIsRoomFor(t *testing.T) {
 	var written, taken, cut int
 	for taken < 20_000 {
 		payloads := make([][]byte, random.IntN(40))
+		longest := []int{300, 9, 1}[random.IntN(3)] // also shorter than a run's head
 		for i := range payloads {
-			payloads[i] = bytes.Repeat([]byte{byte(written + i)}, random.IntN(300))
+			payloads[i] = bytes.Repeat([]byte{byte(written + i)}, random.IntN(longest))
 		}
 		n := w.fitting(payloads)
 		w.putRun(runHead{seq: uint64(written + 1), flow: 1, typeID: 7}, payloads[:n])
+		if used := w.tail - r.freed; used > 4096 {
+			t.Fatalf("%d bytes are in a ring of 4096", used)
+		}
 		if n < len(payloads) {
 			cut++
 			if left := w.look(); left >= 2*space(300)+space(runHeadSize) {
