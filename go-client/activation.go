@@ -232,13 +232,11 @@ func (a *activation) handle(m *Message) {
 // to a panic.
 func (a *activation) handleRun(r *mailRun) {
 	c := a.cell
-	left := r.messages()
 	share := min(max(int(c.options.mailbox)/16, 1), batch)
 	a.done = permits{first: r.first()}
 	for {
-		n := a.handleSome(r, left[:min(share, len(left))])
-		left = left[n:]
-		if a.actor == nil || c.attention.Load() || a.handled >= batch || c.outbox.isFull() || len(left) == 0 {
+		a.handleSome(r, r.messages(share))
+		if a.actor == nil || c.attention.Load() || a.handled >= batch || c.outbox.isFull() || r.isEmpty() {
 			break
 		}
 		c.releaseAll(a.done, a.done.count)
@@ -247,11 +245,11 @@ func (a *activation) handleRun(r *mailRun) {
 	c.putBack(r)
 }
 
-// handleSome handles messages that r begins with, and says how many: fewer if the actor was lost, or something else is to be looked
-// at. They are taken off r.
-func (a *activation) handleSome(r *mailRun, messages []Message) (n int) {
+// handleSome handles messages that r begins with: not all of them if the actor was lost, or something else is to be looked at. Those
+// that were handled are taken off r.
+func (a *activation) handleSome(r *mailRun, messages []Message) {
 	c := a.cell
-	returned := false
+	n, returned := 0, false
 	handled := func() {
 		r.drop(n)
 		a.handled += n
@@ -287,7 +285,6 @@ func (a *activation) handleSome(r *mailRun, messages []Message) (n int) {
 	}
 	returned = true
 	handled()
-	return n
 }
 
 // expire refuses a message whose deadline passed in the mailbox.

@@ -95,9 +95,13 @@ func (n *Node) Ask(ctx context.Context, to Ref, message proto.Message, options .
 func (n *Node) askWith(
 	ctx context.Context, to Ref, message proto.Message, options []AskOption, how asking,
 ) (reply *Message, err error) {
-	o := askOptions{within: defaultTimeout}
-	for _, set := range options {
-		set(&o)
+	within := defaultTimeout
+	if len(options) > 0 { // else nothing is allocated for them
+		o := askOptions{within: within}
+		for _, set := range options {
+			set(&o)
+		}
+		within = o.within
 	}
 	from := n.outside
 	if t := turnOf(ctx); t != nil {
@@ -112,7 +116,7 @@ func (n *Node) askWith(
 	}
 	ctx, end := n.askSpan(ctx, to, how.name)
 	defer func() { end(err) }()
-	how.within, how.codec, how.trace = o.within, n.codecOf(to), n.traceOf(ctx)
+	how.within, how.codec, how.trace = within, n.codecOf(to), n.traceOf(ctx)
 	return n.ask(ctx, from, to, message, how)
 }
 
@@ -210,8 +214,10 @@ type asking struct {
 	codec  Codec
 	trace  *Trace
 	name   string // of the message's type
-	// encode makes what is sent, where it is no message.
-	encode func(wire.BodyFields) (outgoing, error)
+	// raw and payload are what is sent, where it is no message; or encode makes it.
+	raw     *RawType
+	payload []byte
+	encode  func(wire.BodyFields) (outgoing, error)
 }
 
 // earlyEnd is how long before its asker's time is over the handler's may be: whole milliseconds are told.
@@ -252,9 +258,12 @@ func (n *Node) askUntil(
 	}
 	fields := wire.BodyFields{Correlation: correlation, AskPath: how.path, Trace: how.trace}
 	var out outgoing
-	if how.encode != nil {
+	switch {
+	case how.raw != nil:
+		out = how.raw.outgoing(how.raw.ask, how.payload, fields)
+	case how.encode != nil:
 		out, err = how.encode(fields)
-	} else {
+	default:
 		out, err = newOutgoingIn(how.codec, pb.Kind_KIND_ASK, message, fields)
 	}
 	if err != nil {

@@ -138,7 +138,7 @@ func (s *stranger) refusal(correlation, seq uint64) (f *actorbridgev1.Failure) {
 
 func (s *stranger) answers(p *wire.Packet, each func(*wire.Envelope)) {
 	for _, run := range p.Runs {
-		for _, item := range run.Items {
+		for _, item := range run.All() {
 			var e wire.Envelope
 			if refusal := e.ReadBody(item.Body, 0); refusal != nil {
 				s.t.Fatal(refusal)

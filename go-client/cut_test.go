@@ -134,7 +134,7 @@ func (c *cutter) look(from int, p *wire.Packet) *seen {
 	}
 	for _, run := range p.Runs {
 		s.forwards = s.forwards || run.Flow == 0 && run.Hops > 0
-		for _, item := range run.Items {
+		for _, item := range run.All() {
 			s.types = append(s.types, c.types[from][item.TypeID])
 		}
 	}

@@ -49,11 +49,11 @@ func (r *reader) next() (correlation uint64, before int) {
 	}
 	for _, run := range p.Runs {
 		if !slices.Contains(r.asked, run.Flow) {
-			r.flooded += len(run.Items)
+			r.flooded += run.Len()
 			continue
 		}
 		var e wire.Envelope
-		if refusal := e.ReadBody(run.Items[0].Body, 0); refusal != nil {
+		if refusal := e.ReadBody(run.All()[0].Body, 0); refusal != nil {
 			r.t.Fatal(refusal)
 		}
 		correlation, before = e.Correlation, r.flooded

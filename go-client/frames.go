@@ -1,79 +1,60 @@
 package actorbridge
 
 import (
+	"slices"
+
 	"github.com/actorbridge/actorbridge/go-client/door"
 	"github.com/actorbridge/actorbridge/go-client/internal/machine"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
-// fewItems is how many messages of a frame are not worth being taken together.
-const fewItems = 4
-
 // receiveRuns brings a packet to the machine. Tells of a stream that came together, with nothing but payloads, are taken together.
 func (l *linkEnd) receiveRuns(packet *wire.Packet) {
 	runs := packet.Runs
-	if !hasMany(runs) {
+	isPacked := func(run wire.Run) bool { return run.Packed != nil }
+	if !slices.ContainsFunc(runs, isPacked) {
 		l.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.Receive(packet, out) })
 		return
 	}
 	packet.Runs = nil // the head is acted on before them
 	l.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.Receive(packet, out) })
 	for i := range runs {
-		if run := plainRun(&runs[i]); run != nil && l.takeRun(run) {
-			continue
+		if !l.takePacked(&runs[i], packet.FrameBytes) {
+			l.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.ReceiveItems(&runs[i], out) })
 		}
-		l.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.ReceiveItems(&runs[i], out) })
 	}
 }
 
-func hasMany(runs []wire.Run) bool {
-	for i := range runs {
-		if runs[i].Flow != 0 && len(runs[i].Items) >= fewItems {
-			return true
-		}
+// takePacked is takeRun for messages that came packed, in a frame of so many bytes.
+func (l *linkEnd) takePacked(run *wire.Run, frameBytes int) bool {
+	packed := run.Packed
+	if packed == nil || run.Flow == 0 || run.Attempt != 0 {
+		return false
 	}
-	return false
-}
-
-// plainRun is the payloads of messages of one type that have nothing else; nil: they are not all so.
-func plainRun(run *wire.Run) *door.LaneRun {
-	if run.Flow == 0 || run.Attempt != 0 || len(run.Items) < fewItems {
-		return nil
+	items := packed.Bytes[0]
+	if len(items) < frameBytes/2 { // a message that is kept would keep the whole frame
+		items = slices.Clone(items)
 	}
-	first, size := &run.Items[0], 0
-	for i := range run.Items {
-		item := &run.Items[i]
-		payload, plain := wire.PlainPayload(item.Body)
-		if !plain || item.TypeID != first.TypeID || item.TTLMs != first.TTLMs {
-			return nil
-		}
-		size += len(payload)
-	}
-	// A copy: a message that is kept would keep the whole frame, and mailboxes hold runs without gaps.
-	together := &door.LaneRun{
-		Flow: run.Flow, TypeID: first.TypeID, TTLMs: first.TTLMs, Hops: run.Hops, Plain: true, FirstSeq: run.FirstSeq,
-		Block: make([]byte, 0, size), Ends: make([]uint32, 0, len(run.Items)),
-	}
-	for i := range run.Items {
-		payload, _ := wire.PlainPayload(run.Items[i].Body)
-		together.Block = append(together.Block, payload...)
-		together.Ends = append(together.Ends, uint32(len(together.Block)))
-	}
-	return together
+	together := door.LaneRun{Flow: run.Flow, TypeID: packed.TypeID, TTLMs: packed.TTLMs, Hops: run.Hops, FirstSeq: run.FirstSeq}
+	return l.takePlain(&together, payloads{left: packed.Count, items: items}, packed.Longest)
 }
 
 // takeRun delivers tells of a stream with nothing but payloads; false: something has to be said of one of them, and nothing has
 // happened.
 func (l *linkEnd) takeRun(run *door.LaneRun) bool {
+	return l.takePlain(run, payloads{left: run.Len(), block: run.Block, ends: run.Ends}, run.Longest())
+}
+
+func (l *linkEnd) takePlain(run *door.LaneRun, of payloads, longest int) bool {
 	l.inboundMu.Lock()
 	l.mu.Lock()
-	accepted := l.machine.AcceptRun(run.Flow, run.FirstSeq, uint64(run.Len()), run.TypeID, run.Hops, run.Longest())
+	accepted := l.machine.AcceptRun(run.Flow, run.FirstSeq, uint64(of.left), run.TypeID, run.Hops, longest)
 	l.mu.Unlock()
 	if accepted {
 		if l.node.taps.any() {
-			l.seeRun(run)
+			l.seeRun(run, of)
 		}
-		l.deliverRun(run)
+		l.deliverRun(run, of)
 	}
 	l.inboundMu.Unlock()
 	if accepted {

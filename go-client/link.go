@@ -20,6 +20,8 @@ const (
 	handshakeTime = 10 * time.Second
 	// goodbyeTime is how long a link that is down may take to bring its last words away.
 	goodbyeTime = time.Second
+	// keptActions is for how many actions there is memory that is used again: what a frame of asks or answers has.
+	keptActions = 256
 	// chunkOverhead is what a step of a move takes in a frame beside the chunk.
 	chunkOverhead = 4 << 10
 	software      = "actorbridge-go 0.1.0"
@@ -42,7 +44,9 @@ type linkEnd struct {
 
 	inboundMu sync.Mutex
 	inbound   map[uint32]*inbound
-	types     map[uint32]*wire.What
+	// actions is memory for those of one event, used again.
+	actions []machine.Action
+	types   map[uint32]*wire.What
 
 	mu      sync.Mutex
 	machine *machine.Link
@@ -322,6 +326,7 @@ func (l *linkEnd) write(transport door.Link) {
 				return
 			}
 			counted.sent(packet.FrameBytes)
+			packet.Sent()
 		}
 		if last {
 			return
@@ -352,7 +357,7 @@ func (l *linkEnd) takePacket() *wire.Packet {
 func (l *linkEnd) drive(event func(m *machine.Link, out []machine.Action) []machine.Action) {
 	l.inboundMu.Lock()
 	l.mu.Lock()
-	actions := event(l.machine, nil)
+	actions := event(l.machine, l.actions[:0])
 	if len(actions) > 0 && actions[0].Kind == machine.ActionUp {
 		// The peer can have the Welcome from now on, and who hears from it that the link is up must find it up.
 		up := actions[0].Up
@@ -367,6 +372,10 @@ func (l *linkEnd) drive(event func(m *machine.Link, out []machine.Action) []mach
 			l.seeDelivery(&actions[i])
 		}
 		l.act(&actions[i])
+	}
+	clear(actions)
+	if cap(actions) <= keptActions {
+		l.actions = actions
 	}
 	l.inboundMu.Unlock()
 	l.ring()

@@ -37,7 +37,8 @@ func (l *linkEnd) act(a *machine.Action) {
 		l.skipped(a.Flow, a.Seq)
 	case machine.ActionCredit, machine.ActionRoom:
 		l.mu.Lock()
-		owners := l.maySend(a, nil)
+		var room [1]*bell
+		owners := l.maySend(a, room[:0])
 		l.mu.Unlock()
 		ringAll(owners)
 	case machine.ActionRefused:
@@ -223,14 +224,14 @@ func (l *linkEnd) deliver(d *machine.Delivery) {
 }
 
 // deliverRun brings messages that the machine has taken to their actor. The caller holds inboundMu.
-func (l *linkEnd) deliverRun(run *door.LaneRun) {
+func (l *linkEnd) deliverRun(run *door.LaneRun, of payloads) {
 	stream := l.inbound[run.Flow]
 	if stream == nil {
 		return
 	}
-	r := newRun(l, stream, run)
+	r := newRun(l, stream, run, of)
 	if stream.cell == nil {
-		l.offer(stream, r.messages())
+		l.offer(stream, r.all())
 	} else {
 		l.offer(stream, stream.cell.offerRun(r))
 	}

@@ -22,7 +22,7 @@ func (l *linkEnd) seeDelivery(a *machine.Action) {
 }
 
 // seeRun shows tells with nothing but payloads that came together. The caller holds inboundMu.
-func (l *linkEnd) seeRun(run *door.LaneRun) {
+func (l *linkEnd) seeRun(run *door.LaneRun, of payloads) {
 	stream := l.inbound[run.Flow]
 	if stream == nil {
 		return
@@ -31,7 +31,7 @@ func (l *linkEnd) seeRun(run *door.LaneRun) {
 		peer: l.peerName(), link: l.id, direction: pb.Direction_DIRECTION_RECEIVED, who: stream.who, what: l.what(run.TypeID),
 		seq: run.FirstSeq, hops: run.Hops, ttlMs: run.TTLMs,
 	}
-	l.node.taps.show(&s, run.Len(), func(i int) int { return len(run.At(i)) })
+	l.node.taps.show(&s, of.left, func(int) int { return len(of.next()) })
 }
 
 // seeSent shows a message that leaves; a seq of 0 = outside any stream.

@@ -37,34 +37,15 @@ func (l *linkEnd) sendNow(flow uint32, out *outgoing) (sent machine.Sent) {
 	return sent
 }
 
-// rawsBytes is the most memory that tells which are queued together share, unless the first one takes more.
-const rawsBytes = 64 << 10
-
 // queueRaws queues tells whose payloads are bytes, as far as there is credit and room: the last one's seq, and how many were
-// queued. They share one piece of memory. The caller holds the lock.
+// queued. The caller holds the lock.
 func (l *linkEnd) queueRaws(flow uint32, what *wire.What, payloads [][]byte) (last uint64, queued int) {
-	many, size := 0, 0
 	if l.compression != 0 { // what has to be compressed goes the usual way
 		if large := slices.IndexFunc(payloads, func(p []byte) bool { return len(p) >= l.node.least }); large >= 0 {
 			payloads = payloads[:large]
 		}
 	}
-	for many < len(payloads) && (many == 0 || size+len(payloads[many])+plainOverhead <= rawsBytes) {
-		size += len(payloads[many]) + plainOverhead
-		many++
-	}
-	bodies := make([]byte, 0, size)
-	for _, payload := range payloads[:many] {
-		start := len(bodies)
-		bodies = wire.AppendBody(bodies, wire.BodyFields{}, payload)
-		sent := l.machine.Send(flow, what, 0, 0, bodies[start:len(bodies):len(bodies)])
-		if sent.Result != machine.SendQueued {
-			break
-		}
-		last = sent.Seq
-		queued++
-	}
-	return last, queued
+	return l.machine.SendAll(flow, what, payloads)
 }
 
 // forPeer is a message as the peer can read it, or why there is none.

@@ -5,48 +5,78 @@ import (
 
 	"github.com/actorbridge/actorbridge/go-client/door"
 	"github.com/actorbridge/actorbridge/go-client/internal/machine"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
 // A mailRun is tells of one stream that came together. It is put into a mailbox, handled and given back as a whole, so that a
 // message costs little more than its bytes.
 type mailRun struct {
 	head
-	seq   uint64 // of the first message that is left
-	block []byte
-	ends  []uint32 // in block, of the messages that are left
-	start uint32   // of the first of them
+	payloads
+	seq uint64 // of the first message that is left
 }
 
-func newRun(l *linkEnd, stream *inbound, run *door.LaneRun) *mailRun {
+// newRun is a run of these payloads. It keeps their bytes, and nothing else of run.
+func newRun(l *linkEnd, stream *inbound, run *door.LaneRun, of payloads) *mailRun {
+	of.ends = slices.Clone(of.ends)
 	return &mailRun{
 		head: head{
 			node: l.node, who: stream.who, what: l.what(run.TypeID), link: l.id, flow: run.Flow,
 			deadline: l.node.deadlineIn(run.TTLMs), hops: run.Hops, isShared: true,
 		},
-		seq: run.FirstSeq, block: run.Block, ends: slices.Clone(run.Ends),
+		payloads: of, seq: run.FirstSeq,
 	}
+}
+
+// payloads are those that are left of a run.
+type payloads struct {
+	left int
+	// items has them as they came in a frame; or else they are one behind the other in block, and each ends where ends says.
+	items []byte
+	block []byte
+	ends  []uint32
+	start uint32 // of the first in block
+}
+
+// next takes the first one.
+func (p *payloads) next() (payload []byte) {
+	p.left--
+	if p.items != nil {
+		var body []byte
+		body, p.items = wire.FirstItem(p.items)
+		payload, _ = wire.PlainPayload(body)
+		return payload
+	}
+	end := p.ends[0]
+	payload = p.block[p.start:end:end]
+	p.start, p.ends = end, p.ends[1:]
+	return payload
 }
 
 func (r *mailRun) first() permit { return permit{r.link, r.flow, r.seq} }
 
-// messages makes what is left, in one piece of memory.
-func (r *mailRun) messages() []Message {
-	all := make([]Message, len(r.ends))
-	start := r.start
-	for i, end := range r.ends {
+func (r *mailRun) isEmpty() bool { return r.left == 0 }
+
+// messages makes the first ones of what is left, at most so many, in one piece of memory.
+func (r *mailRun) messages(most int) []Message {
+	all := make([]Message, min(most, r.left))
+	of := r.payloads
+	for i := range all {
 		m := &all[i]
-		m.head, m.payload, m.seq = &r.head, r.block[start:end:end], r.seq+uint64(i)
-		start = end
+		m.head, m.payload, m.seq = &r.head, of.next(), r.seq+uint64(i)
 	}
 	return all
 }
 
+// all makes all that is left.
+func (r *mailRun) all() []Message { return r.messages(r.left) }
+
 // drop takes the first n messages off.
 func (r *mailRun) drop(n int) {
-	if n > 0 {
-		r.start, r.ends = r.ends[n-1], r.ends[n:]
-		r.seq += uint64(n)
+	for range n {
+		r.next()
 	}
+	r.seq += uint64(n)
 }
 
 // mail is one entry of a mailbox: a message or a run.
@@ -99,7 +129,7 @@ func (b *mailbox) singles() []*Message {
 			all = append(all, next.message)
 			continue
 		}
-		messages := next.run.messages()
+		messages := next.run.all()
 		for i := range messages {
 			all = append(all, &messages[i])
 		}
@@ -142,8 +172,8 @@ func (c *cell) offerRun(r *mailRun) (rest []Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	special := c.factory.loop != nil || c.frozen || c.moved != nil || c.phase != phaseRunning || len(c.arrival.holds) > 0
-	if special || c.pool.ArriveRun(streamKey(r.first()), r.seq, uint64(len(r.ends))) != machine.Accepted {
-		return r.messages()
+	if special || c.pool.ArriveRun(streamKey(r.first()), r.seq, uint64(r.left)) != machine.Accepted {
+		return r.all()
 	}
 	c.mailbox.pushRun(r)
 	c.schedule()
@@ -152,7 +182,7 @@ func (c *cell) offerRun(r *mailRun) (rest []Message) {
 
 // putBack takes back what is left of a run. If the actor has been buried nobody comes to it any more, and it is refused.
 func (c *cell) putBack(r *mailRun) {
-	if len(r.ends) == 0 {
+	if r.isEmpty() {
 		return
 	}
 	c.mu.Lock()
@@ -164,7 +194,7 @@ func (c *cell) putBack(r *mailRun) {
 	if !buried {
 		return
 	}
-	left := r.messages()
+	left := r.all()
 	for i := range left {
 		c.node.refuse(&left[i], CodeStopped, EffectNone, stoppedBefore)
 	}

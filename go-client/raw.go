@@ -111,8 +111,7 @@ func (n *Node) AskRawInline(ctx context.Context, to Ref, t *RawType, payload []b
 func (n *Node) askRaw(
 	ctx context.Context, to Ref, t *RawType, payload []byte, options []AskOption, how asking,
 ) ([]byte, error) {
-	how.encode = func(fields wire.BodyFields) (outgoing, error) { return t.outgoing(t.ask, payload, fields), nil }
-	how.name = t.name
+	how.raw, how.payload, how.name = t, payload, t.name
 	reply, err := n.askWith(ctx, to, nil, options, how)
 	if err != nil {
 		return nil, err

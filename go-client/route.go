@@ -277,6 +277,10 @@ func (n *Node) forward(ctx context.Context, m *Message, to Ref) error {
 func (n *Node) offStream(m *Message) {
 	switch m.Kind() {
 	case pb.Kind_KIND_REPLY, pb.Kind_KIND_FAILURE:
+		if m.who.Target == "" { // as nearly always
+			n.answered(m)
+			return
+		}
 		target, err := ParseRef(m.who.Target)
 		if err == nil && target.Host() != "" && target.Host() != n.name {
 			n.answerMoved(target.Path(), requestKey{target.Host(), m.correlation}, m)

@@ -3,9 +3,11 @@
 
 use std::sync::{Arc, OnceLock};
 
+use actorbridge_proto::packed::first_payload;
 use actorbridge_proto::{What, Who};
 use bytes::Bytes;
 
+use crate::door::LaneRun;
 use crate::machine::Millis;
 use crate::machine::pool::StreamKey;
 use crate::message::{Message, Permit};
@@ -18,22 +20,57 @@ pub(crate) struct Run {
     key: StreamKey,
     deadline: Option<Millis>,
     hops: u32,
-    /// The payloads, one behind the other.
+    /// What the payloads are in.
     block: Bytes,
-    /// Where each of them ends in `block`.
+    payloads: Payloads,
+    next_seq: u64,
+}
+
+/// Where the payloads of a run are that have not been taken: from where to where in its block.
+#[derive(Debug, Clone)]
+pub(crate) struct Payloads {
+    /// Where each of them ends, one behind the other. Empty: they are there as items of a frame.
     ends: Vec<u32>,
-    first_seq: u64,
-    /// How many have been taken.
+    left: usize,
     taken: usize,
+    /// Where the last one that was taken ends.
+    at: u32,
+}
+
+impl Payloads {
+    /// Takes them out of what came.
+    pub(crate) fn take(run: &mut LaneRun) -> Self {
+        Self {
+            left: run.count(),
+            ends: std::mem::take(&mut run.ends),
+            taken: 0,
+            at: 0,
+        }
+    }
+
+    /// The next one in `block`.
+    pub(crate) fn next(&mut self, block: &[u8]) -> Option<(u32, u32)> {
+        self.left = self.left.checked_sub(1)?;
+        let (start, end) = match self.ends.get(self.taken) {
+            Some(end) => (self.at, *end),
+            None => {
+                let (start, end) = first_payload(block, self.at as usize);
+                (start as u32, end as u32)
+            }
+        };
+        self.taken += 1;
+        self.at = end;
+        Some((start, end))
+    }
 }
 
 impl Run {
-    /// A run of the payloads that end in `block` where `ends` says, which rise.
+    /// A run of payloads in `block`.
     pub(crate) fn new(
         (who, what): (Arc<Who>, Arc<What>),
         (key, first_seq): (StreamKey, u64),
         (deadline, hops): (Option<Millis>, u32),
-        (block, ends): (Bytes, Vec<u32>),
+        (block, payloads): (Bytes, Payloads),
     ) -> Self {
         Self {
             who,
@@ -42,9 +79,8 @@ impl Run {
             deadline,
             hops,
             block,
-            ends,
-            first_seq,
-            taken: 0,
+            payloads,
+            next_seq: first_seq,
         }
     }
 
@@ -54,23 +90,19 @@ impl Run {
 
     /// The seq of the first message that has not been taken.
     pub(crate) fn next_seq(&self) -> u64 {
-        self.first_seq + self.taken as u64
+        self.next_seq
     }
 
     /// How many messages have not been taken.
     pub(crate) fn len(&self) -> usize {
-        self.ends.len() - self.taken
+        self.payloads.left
     }
 
     /// Where the next payload begins and ends in the block.
     fn next_payload(&mut self) -> Option<(u32, u32)> {
-        let end = *self.ends.get(self.taken)?;
-        let start = match self.taken {
-            0 => 0,
-            taken => self.ends[taken - 1],
-        };
-        self.taken += 1;
-        Some((start, end))
+        let payload = self.payloads.next(&self.block)?;
+        self.next_seq += 1;
+        Some(payload)
     }
 
     /// Makes `message`, which was taken from this run, the next one; `false` = there is none.

@@ -39,8 +39,8 @@ impl Reader {
         let mut ask = None;
         for run in packet.runs {
             match self.targets.contains(&(run.flow, true)) {
-                true => ask = Some((correlation(&run.items[0].body), self.flooded)),
-                false => self.flooded += run.items.len(),
+                true => ask = Some((correlation(&run.all()[0].body), self.flooded)),
+                false => self.flooded += run.len(),
             }
         }
         ask

@@ -125,6 +125,7 @@ pub(crate) fn add(runs: &mut Vec<Run>, desc: &Desc, flow: u32, body: Bytes) {
         hops,
         queued: 0,
         items: vec![item],
+        packed: None,
     });
 }
 

@@ -267,6 +267,7 @@ fn drain_some(shared: &Shared, reader: &mut Reader, end: &LinkEnd) -> usize {
                     plain,
                     block: block.bytes.freeze(),
                     ends: block.ends,
+                    packed: None,
                 });
             }
             Taken::Bad(why) => {

@@ -201,7 +201,8 @@ impl Door {
     fn recv(&self, descs: &mut [Desc], arena: &mut [u8], n: &mut u32, need: &mut usize) -> i32 {
         let mut waiting = lock(&self.waiting);
         let (mut count, mut bytes) = (0, 0);
-        while let Some(packet) = waiting.take().or_else(|| self.end.take_packet()) {
+        while let Some(mut packet) = waiting.take().or_else(|| self.end.take_packet()) {
+            packet.unpack();
             let (descs_more, bytes_more) = descriptor::room_for(&packet);
             if count + descs_more > descs.len() || bytes + bytes_more > arena.len() {
                 *waiting = Some(packet);

@@ -426,6 +426,7 @@ fn run_of(input: &mut Input<'_>) -> Run {
         attempt: input.small(),
         hops: input.below(12).into(),
         queued: 0,
+        packed: None,
         items: (0..input.below(5)).map(|_| item(input)).collect(),
     }
 }

@@ -32,13 +32,13 @@ fn same_run(run: &Run, oracle: &actorbridge_proto::v1::Run) {
         (run.attempt, run.hops, run.queued),
         (oracle.attempt, oracle.hops, oracle.queued)
     );
-    assert_eq!(run.items.len(), oracle.envelope.len());
+    assert_eq!(run.len(), oracle.envelope.len());
     let at = |list: &[u32], i: usize| match list {
         [] => 0,
         [all] => *all,
         each => each[i],
     };
-    for (i, item) in run.items.iter().enumerate() {
+    for (i, item) in run.all().iter().enumerate() {
         assert_eq!(item.body, oracle.envelope[i]);
         assert_eq!(
             (item.type_id, item.ttl_ms),

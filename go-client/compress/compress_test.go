@@ -215,7 +215,7 @@ func (s *stranger) ask(seq uint64, compression int32, rawSize uint64, payload []
 			s.types = append(s.types, bytes.Clone(def.Prefix))
 		}
 		for _, run := range packet.Runs {
-			for _, item := range run.Items {
+			for _, item := range run.All() {
 				answer := new(pb.Envelope)
 				if err := proto.Unmarshal(slices.Concat(s.types[item.TypeID-1], item.Body), answer); err != nil {
 					s.t.Fatal(err)

@@ -77,7 +77,7 @@ func answers(t *testing.T, l *link, n int) []uint64 {
 			t.Fatalf("after %d answers: %v", len(got), err)
 		}
 		for _, run := range p.Runs {
-			for _, item := range run.Items {
+			for _, item := range run.All() {
 				var e wire.Envelope
 				if refusal := e.ReadBody(item.Body, 0); refusal != nil {
 					t.Fatal(refusal)

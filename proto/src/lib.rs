@@ -3,15 +3,17 @@
 //! - [`v1`]: the generated messages of `proto/actorbridge/v1`.
 //! - [`view`]: reads an envelope, or its three parts; [`writer`] writes them.
 //! - [`trace`]: the W3C trace context of a message.
-//! - [`packet`]: a Frame as doors carry it.
+//! - [`packet`]: a Frame as doors carry it; [`packed`]: messages of one as they are in it.
 //! - [`wire`]: protobuf's wire format underneath.
 
+pub mod packed;
 pub mod packet;
 pub mod trace;
 pub mod view;
 pub mod wire;
 pub mod writer;
 
+pub use packed::Packed;
 pub use packet::{Item, Packet, Run};
 pub use trace::Trace;
 pub use view::{EnvelopeView, Text, What, Who};

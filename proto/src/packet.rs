@@ -1,8 +1,11 @@
 //! A packet: a Frame as doors carry it, with its head decoded and its messages left as slices.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use prost::Message as _;
 
+use crate::packed::{Packed, Packer};
 use crate::v1;
 use crate::wire::{Fields, Refusal, Value, put_bytes, put_uint, put_varint, varint_len};
 
@@ -36,6 +39,8 @@ pub struct Run {
     pub queued: u32,
     /// The messages, in order.
     pub items: Vec<Item>,
+    /// The messages, instead of items.
+    pub packed: Option<Box<Packed>>,
 }
 
 /// One message on one hop.
@@ -76,7 +81,7 @@ impl Packet {
             match (field.number, field.value) {
                 (15, Value::Bytes(run)) => {
                     let run = read_run(frame, run, MAX_FRAME_ITEMS - items)?;
-                    items += run.items.len();
+                    items += run.len();
                     runs.push(run);
                 }
                 (15, _) => return Err(Refusal::undecodable("Frame.run is not a message")),
@@ -104,6 +109,15 @@ impl Packet {
         Ok(Self { head, runs })
     }
 
+    /// Makes items of all that is packed.
+    pub fn unpack(&mut self) {
+        for run in &mut self.runs {
+            if let Some(packed) = run.packed.take() {
+                run.items = packed.items();
+            }
+        }
+    }
+
     /// Appends the frame's bytes.
     pub fn write(&self, out: &mut Vec<u8>) {
         self.head.encode(out).expect("a Vec has room");
@@ -116,11 +130,15 @@ impl Packet {
 
     /// The frame's bytes.
     pub fn to_bytes(&self) -> Bytes {
-        let mut out = Vec::new();
+        let runs = self.runs.iter().map(|run| run.items_len() + MAX_RUN_HEAD);
+        let mut out = Vec::with_capacity(self.head.encoded_len() + runs.sum::<usize>());
         self.write(&mut out);
         out.into()
     }
 }
+
+/// What a run takes beside its items, nearly always: where each has a type or a deadline of its own it is more.
+const MAX_RUN_HEAD: usize = 64;
 
 /// A list with one value a message, as the wire carries it: nothing if all are 0, one value if all are the same.
 enum PerItem {
@@ -151,23 +169,55 @@ fn put_per_item(out: &mut Vec<u8>, number: u32, items: &[Item], get: impl Fn(&It
 }
 
 impl Run {
+    /// How many messages it has.
+    #[allow(clippy::len_without_is_empty)] // none is empty, but what a stranger sends
+    pub fn len(&self) -> usize {
+        self.packed.as_ref().map_or(self.items.len(), |packed| packed.count)
+    }
+
+    /// The messages, also of one that is packed, taken out of it.
+    pub fn into_items(self) -> Vec<Item> {
+        match self.packed {
+            Some(packed) => packed.items(),
+            None => self.items,
+        }
+    }
+
+    /// The messages, also of one that is packed.
+    pub fn all(&self) -> Cow<'_, [Item]> {
+        match &self.packed {
+            Some(packed) => packed.items().into(),
+            None => (&self.items).into(),
+        }
+    }
+
     fn encoded_len(&self) -> usize {
         let mut head = Vec::new();
         self.write_head(&mut head);
-        let items = self
-            .items
-            .iter()
-            .map(|i| 1 + varint_len(i.body.len() as u64) + i.body.len());
-        head.len() + items.sum::<usize>()
+        head.len() + self.items_len()
+    }
+
+    fn items_len(&self) -> usize {
+        let item = |i: &Item| 1 + varint_len(i.body.len() as u64) + i.body.len();
+        let packed = self.packed.as_ref().map_or(0, |packed| packed.size());
+        packed + self.items.iter().map(item).sum::<usize>()
     }
 
     fn write_head(&self, out: &mut Vec<u8>) {
         put_uint(out, 1, u64::from(self.flow));
         put_uint(out, 2, self.first_seq);
         put_uint(out, 4, u64::from(self.attempt));
-        put_per_item(out, 5, &self.items, |i| i.ttl_ms);
+        let packed = self.packed.as_ref().map(|packed| {
+            [Item {
+                type_id: packed.type_id,
+                ttl_ms: packed.ttl_ms,
+                body: Bytes::new(),
+            }]
+        });
+        let items = packed.as_ref().map_or(&self.items[..], |one| one); // one value is that of all
+        put_per_item(out, 5, items, |i| i.ttl_ms);
         put_uint(out, 6, u64::from(self.queued));
-        put_per_item(out, 7, &self.items, |i| i.type_id);
+        put_per_item(out, 7, items, |i| i.type_id);
         put_uint(out, 8, u64::from(self.hops));
     }
 
@@ -176,12 +226,16 @@ impl Run {
         for item in &self.items {
             put_bytes(out, 15, &item.body);
         }
+        for piece in self.packed.iter().flat_map(|packed| &packed.pieces) {
+            out.extend_from_slice(piece);
+        }
     }
 }
 
 fn read_run(frame: &Bytes, bytes: &[u8], room: usize) -> Result<Run, Refusal> {
     let mut run = Run::default();
     let (mut ttls, mut types) = (Vec::new(), Vec::new());
+    let mut packer = Packer::default();
     let mut fields = Fields::new(bytes);
     while let Some(field) = fields.next_field()? {
         match (field.number, field.value) {
@@ -194,10 +248,16 @@ fn read_run(frame: &Bytes, bytes: &[u8], room: usize) -> Result<Run, Refusal> {
             (7, value) => read_list(value, &mut types, "Run.type")?,
             (8, Value::Varint(v)) => run.hops = narrow(v, "Run.hops")?,
             (15, Value::Bytes(body)) => {
-                if run.items.len() == room {
+                if run.items.len().max(packer.count()) == room {
                     return Err(Refusal::undecodable(format!(
                         "a frame has more than {MAX_FRAME_ITEMS} messages"
                     )));
+                }
+                if packer.add(bytes, body, (field.start, field.end)) {
+                    continue;
+                }
+                if packer.count() > 0 {
+                    run.items = packer.unpack(frame, bytes);
                 }
                 run.items.push(Item {
                     body: frame.slice_ref(body),
@@ -212,6 +272,16 @@ fn read_run(frame: &Bytes, bytes: &[u8], room: usize) -> Result<Run, Refusal> {
             }
             _ => {} // a later version's, ignored
         }
+    }
+    if packer.is_worth_it() && ttls.len() <= 1 && types.len() <= 1 {
+        let mut packed = packer.packed(frame, bytes);
+        packed.ttl_ms = ttls.first().copied().unwrap_or_default();
+        packed.type_id = types.first().copied().unwrap_or_default();
+        run.packed = Some(Box::new(packed));
+        return Ok(run);
+    }
+    if packer.count() > 0 {
+        run.items = packer.unpack(frame, bytes);
     }
     spread(&mut run.items, &ttls, "Run.ttl_ms", |i, v| i.ttl_ms = v)?;
     spread(&mut run.items, &types, "Run.type", |i, v| i.type_id = v)?;

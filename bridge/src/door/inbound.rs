@@ -17,7 +17,7 @@ use crate::machine::link::{Action, BindingNumber, Delivery, Relayed};
 use crate::message::{Message, Permit};
 use crate::node::{Inner, lock};
 use crate::rings::DeadLetter;
-use crate::run::Run;
+use crate::run::{Payloads, Run};
 
 pub(super) enum Host {
     Cell(Arc<Cell>),
@@ -366,11 +366,12 @@ impl LinkEnd {
     /// Tells of a run that the machine has taken. They are taken out of it.
     pub(super) fn deliver_run(&self, node: &Arc<Inner>, stream: &Inbound, run: &mut LaneRun) {
         let deadline = (run.ttl_ms > 0).then(|| node.now() + u64::from(run.ttl_ms));
+        let payloads = Payloads::take(run);
         let run = Box::new(Run::new(
             (stream.who.clone(), self.what(run.type_id)),
             ((self.id, run.flow), run.first_seq),
             (deadline, run.hops),
-            (std::mem::take(&mut run.block), std::mem::take(&mut run.ends)),
+            (std::mem::take(&mut run.block), payloads),
         ));
         match &stream.host {
             Host::Cell(cell) => refuse_all(node, cell.offer_run(node, run)),

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use actorbridge_proto::packed::first_payload;
 use actorbridge_proto::v1::Kind;
 use actorbridge_proto::{Item, Packet, What, writer};
 use bytes::Bytes;
@@ -90,10 +91,34 @@ pub struct LaneRun {
     pub block: Bytes,
     /// Where each of them ends in `block`; they rise.
     pub ends: Vec<u32>,
+    /// Instead of `ends`: `block` has them as items of a frame; how many they are, and how many bytes the longest one has.
+    pub packed: Option<(usize, usize)>,
 }
 
 impl LaneRun {
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.packed.map_or(self.ends.len(), |(count, _)| count)
+    }
+
+    /// How many bytes each has.
+    pub(super) fn lengths(&self) -> Vec<usize> {
+        let mut at = 0;
+        let length = |i: usize| {
+            let (start, end) = match self.packed {
+                Some(_) => first_payload(&self.block, at),
+                None => (at, self.ends[i] as usize),
+            };
+            at = end;
+            end - start
+        };
+        (0..self.count()).map(length).collect()
+    }
+
     fn longest(&self) -> usize {
+        if let Some((_, longest)) = self.packed {
+            return longest;
+        }
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         let longest = self.ends.iter().zip(starts).map(|(end, start)| end - start).max();
         longest.unwrap_or(0) as usize
@@ -122,6 +147,7 @@ impl LaneRun {
             hops: self.hops,
             queued: 0,
             items: self.ends.iter().map(item).collect(),
+            packed: None,
         }
     }
 }
@@ -233,7 +259,7 @@ impl LinkEnd {
             },
         };
         let shape = (run.type_id, run.hops, run.longest());
-        let count = run.ends.len() as u64;
+        let count = run.count() as u64;
         let accepted = lock(&self.state)
             .machine
             .accept_run(run.flow, run.first_seq, count, shape, run.plain);

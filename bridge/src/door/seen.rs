@@ -50,9 +50,8 @@ impl LinkEnd {
             ttl_ms: run.ttl_ms,
             ..self.seen(Direction::Received, &peer, &stream.who, &what)
         };
-        let start = |i: usize| i.checked_sub(1).map_or(0, |before| run.ends[before]);
-        self.taps
-            .show(&seen, run.ends.len(), |i| (run.ends[i] - start(i)) as usize);
+        let bytes = run.lengths();
+        self.taps.show(&seen, bytes.len(), |i| bytes[i]);
     }
 
     /// A message that leaves; a seq of 0 = outside any stream. `compressed` is what leaves instead of it.

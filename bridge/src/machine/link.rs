@@ -14,6 +14,7 @@ mod fragments;
 mod handshake;
 mod inbound;
 mod outbound;
+mod packing;
 mod poll;
 mod queue;
 mod relayed;

@@ -85,7 +85,11 @@ pub(super) async fn read(end: &LinkEnd, frames: &mut Streaming<Bytes>, gone: Can
             () = &mut closed => return end.lost("the connection was closed"),
         };
         match came {
-            Ok(Some(frame)) => end.receive_frame(frame),
+            Ok(Some(frame)) => {
+                end.receive_frame(frame);
+                // The actors go first that it is for: what came is in this core's cache.
+                tokio::task::yield_now().await;
+            }
             Ok(None) => return end.lost("the peer closed the link"),
             Err(status) if is_oversized(&status) => return end.oversized_frame(status.message()),
             Err(status) => return end.lost(&format!("the connection was lost: {}", status.message())),

@@ -44,7 +44,7 @@ impl Seen {
             Step::Aborted(_) => "aborted",
             Step::Drained(_) => "drained",
         };
-        let items = || packet.runs.iter().flat_map(|r| &r.items);
+        let items = || packet.runs.iter().flat_map(|r| r.all().into_owned());
         Self {
             from: from.to_owned(),
             steps: packet

@@ -267,7 +267,12 @@ impl Raw {
     /// Keeps the answers of a frame as complete envelopes.
     fn keep_answers(&mut self, packet: &Packet) {
         self.types.extend(packet.head.r#type.iter().map(|t| t.prefix.clone()));
-        for item in packet.runs.iter().filter(|r| r.flow == 0).flat_map(|r| &r.items) {
+        for item in packet
+            .runs
+            .iter()
+            .filter(|r| r.flow == 0)
+            .flat_map(|r| r.all().into_owned())
+        {
             let what = (item.type_id as usize).checked_sub(1).map(|i| &self.types[i][..]);
             let answer = [what.unwrap_or_default(), &item.body[..]].concat();
             self.answers.push_back(answer.into());

@@ -66,6 +66,7 @@ pub(crate) fn play(link: &mut Link, event: &Event<'_>) -> Vec<String> {
         "supersede" => link.supersede(&mut actions),
         "lost" => link.lost(event.text(""), &mut actions),
         "bad_frame" => link.bad_frame(event.text(""), &mut actions),
+        "send_all" => lines.push(send_all(link, event)),
         "open" | "send" | "send_off_stream" | "forward" | "fail" | "move" => lines.push(send(link, event)),
         "cancel" => link.cancel(event.small("flow"), event.number("seq", 0), &mut actions),
         _ => tell(link, event, &mut lines),
@@ -96,6 +97,17 @@ fn receive(link: &mut Link, event: &Event<'_>, lines: &mut Vec<String>, actions:
             link.receive(packet, actions);
         }
     }
+}
+
+fn send_all(link: &mut Link, event: &Event<'_>) -> String {
+    let sizes = event.text("sizes").split_whitespace();
+    let payloads: Vec<_> = sizes.map(|size| vec![b'x'; size.parse().expect("a size")]).collect();
+    let payloads: Vec<_> = payloads.iter().map(Vec::as_slice).collect();
+    let (count, last) = link.send_all(event.small("flow"), &what(event), &payloads);
+    Line::new("queued_all")
+        .number("count", count as u64)
+        .number("seq", last)
+        .end()
 }
 
 fn send(link: &mut Link, event: &Event<'_>) -> String {

@@ -192,7 +192,7 @@ fn run(r: &Run, put: &mut impl FnMut(Line)) {
         .number("attempt", r.attempt)
         .number("hops", r.hops)
         .number("queued", r.queued));
-    for item in &r.items {
+    for item in r.all().iter() {
         put(Line::inner("  item")
             .number("type", item.type_id)
             .number("ttl_ms", item.ttl_ms)

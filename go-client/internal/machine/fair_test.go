@@ -70,6 +70,13 @@ var fairWhat = wire.NewWhat(pb.Kind_KIND_TELL, "fair.v1.Message", 1, 1, 0)
 func (w *fairWorld) fill() {
 	for _, flow := range w.busy {
 		for w.ends[0].Send(flow, fairWhat, 0, 0, fairBody(1+w.IntN(w.largest))).Result == SendQueued {
+			if w.IntN(2) == 0 { // several together
+				payloads := make([][]byte, 1+w.IntN(8))
+				for i := range payloads {
+					payloads[i] = make([]byte, w.IntN(w.largest))
+				}
+				w.ends[0].SendAll(flow, fairWhat, payloads)
+			}
 		}
 	}
 	if w.IntN(4) == 0 { // in parts
@@ -115,7 +122,7 @@ func (w *fairWorld) leave(limit int) {
 	}
 	w.sent += len(frame)
 	for _, run := range packet.Runs {
-		for i := range run.Items {
+		for i := range run.All() {
 			key := [2]uint64{uint64(run.Flow), run.FirstSeq + uint64(i)}
 			queued, waits := w.since[key]
 			delete(w.since, key)

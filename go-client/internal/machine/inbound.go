@@ -316,8 +316,9 @@ func (l *Link) receiveRun(run *wire.Run, out []Action) ([]Action, error) {
 	if in != nil && (run.FirstSeq == 0 || run.FirstSeq > MaxSeq) {
 		return out, fmt.Errorf("a run of flow %d begins at seq %d", run.Flow, run.FirstSeq)
 	}
-	for i := range run.Items {
-		item := &run.Items[i]
+	items := run.All()
+	for i := range items {
+		item := &items[i]
 		d := Delivery{
 			Flow: run.Flow, TypeID: item.TypeID, TTLMs: item.TTLMs, Attempt: run.Attempt, Hops: run.Hops, Body: item.Body,
 		}

@@ -199,8 +199,15 @@ func (w *lossyWorld) transmit(number int, m *lossyMessage) (queued bool) {
 	if w.IntN(12) == 0 { // in parts
 		payload = append(payload, make([]byte, w.IntN(90_000))...)
 	}
-	body := wire.AppendBody(nil, fields, payload)
-	sent := w.ends[0].Send(s.flow, what, 0, 0, body)
+	sent := Sent{Result: SendNoCredit}
+	if !m.isAsk && w.IntN(2) == 0 {
+		if last, queued := w.ends[0].SendAll(s.flow, what, [][]byte{payload}); queued == 1 {
+			sent = Sent{Seq: last}
+		}
+	}
+	if sent.Result != SendQueued {
+		sent = w.ends[0].Send(s.flow, what, 0, 0, wire.AppendBody(nil, fields, payload))
+	}
 	if sent.Result != SendQueued {
 		return false
 	}

@@ -95,7 +95,7 @@ func (l *Link) Send(flow uint32, what *wire.What, deadline Millis, hops uint32, 
 		}
 		return l.sendLarge(out, l.transfer(flow, what, deadline, hops, body))
 	}
-	if !l.queue.hasRoom(flow, len(body)+itemOverhead) {
+	if len(body)+itemOverhead > l.queue.room(flow) {
 		l.noRoomSaid = true
 		return Sent{Result: SendNoRoom}
 	}
@@ -106,6 +106,35 @@ func (l *Link) Send(flow uint32, what *wire.What, deadline Millis, hops uint32, 
 	l.pushItem(flow, seq, what, deadline, hops, body)
 	out.nextSeq++
 	return Sent{Result: SendQueued, Seq: seq}
+}
+
+// SendAll queues messages of a flow that have nothing but a payload each, and copies those: the last one's seq, and how many were
+// queued. Of the next one, Send says why.
+func (l *Link) SendAll(flow uint32, what *wire.What, payloads [][]byte) (last uint64, queued int) {
+	out := l.openFlow(flow)
+	if out == nil || out.large.sending {
+		return 0, 0
+	}
+	out.large.wanted = 0
+	room, size := l.queue.room(flow), 0
+	credit := out.credit + 1 - min(out.nextSeq, out.credit+1)
+	for queued < min(len(payloads), int(credit)) {
+		body, _ := wire.PlainSize(len(payloads[queued]))
+		if size += body + itemOverhead; size > room || !l.goesAtOnce(out, what, body) {
+			break
+		}
+		queued++
+	}
+	if queued == 0 {
+		return 0, 0
+	}
+	typeID := l.typeID(what)
+	if typeID == 0 { // no number is left: it is written into each body
+		return 0, 0
+	}
+	l.queue.pushAll(flow, out.nextSeq, typeID, payloads[:queued])
+	out.nextSeq += uint64(queued)
+	return out.nextSeq - 1, queued
 }
 
 // SendAtOnce is the seq and the type of a message that its door carries at once, past the queue: nothing waits there, the peer
@@ -285,7 +314,9 @@ func (l *Link) typed(what *wire.What, body []byte) (typeID uint32, item []byte) 
 
 func (l *Link) pushItem(flow uint32, seq uint64, what *wire.What, deadline Millis, hops uint32, body []byte) {
 	typeID, body := l.typed(what, body)
-	l.queue.push(flow, &entry{size: headItem + len(body), seq: seq, hops: hops, typeID: typeID, deadline: deadline, body: body})
+	l.queue.push(flow, &entry{
+		size: headItem + len(body), count: 1, seq: seq, hops: hops, typeID: typeID, deadline: deadline, body: body,
+	})
 }
 
 // typeID is the number of this what on this lane; 0 = it goes with the item, because the table is full.

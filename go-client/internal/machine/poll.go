@@ -129,7 +129,7 @@ func (l *Link) takeTurns(size, most int, now Millis) (runs []wire.Run, _ int) {
 			l.queue.setAside()
 			continue
 		}
-		isFull := size > 0 && size+next.size > most
+		isFull := size > 0 && size+next.firstSize() > most
 		if next.isPassedOn() {
 			isFull = size+leastPart > PacketBytes
 		}
@@ -137,7 +137,7 @@ func (l *Link) takeTurns(size, most int, now Millis) (runs []wire.Run, _ int) {
 			l.frontWaits = l.frontWaits || !taken
 			return runs, size
 		}
-		runs, size = l.takeTurn(at, next, runs, size, now)
+		runs, size = l.takeTurn(at, next, runs, size, most, now)
 		taken = true
 	}
 }
@@ -153,11 +153,16 @@ func (l *Link) mustWait(at int, next *entry, behindStep bool) bool {
 
 // takeTurn moves the first entry of a queue into the packet. What is passed on in parts leaves here, since nothing may overtake it; all
 // else in parts between what follows.
-func (l *Link) takeTurn(at int, next *entry, runs []wire.Run, size int, now Millis) ([]wire.Run, int) {
+func (l *Link) takeTurn(at int, next *entry, runs []wire.Run, size, most int, now Millis) ([]wire.Run, int) {
 	if next.isPassedOn() {
 		return runs, l.takePart(at, next.large, size, now)
 	}
 	flow := uint32(max(at-offStream, 0))
+	if next.kind == entryPacked {
+		l.queue.queues[at].frame = l.number + 1
+		taken := l.queue.takeItems(at, most-size)
+		return addPacked(runs, flow, taken), size + taken.size
+	}
 	size += next.size
 	switch next.kind {
 	case entryItem:
@@ -230,27 +235,45 @@ const manyItems = 1_024
 // within a flow alone, and a packet of many flows must not be searched for each item. So many may follow it.
 func addItem(runs []wire.Run, flow uint32, e *entry, room int, now Millis) []wire.Run {
 	item := wire.Item{TypeID: e.typeID, TTLMs: TTL(e.deadline, now), Body: e.body}
-	for i := len(runs) - 1; i >= max(len(runs)-8, 0); i-- {
-		run := &runs[i]
-		if run.Flow != flow {
-			continue
-		}
-		next := run.FirstSeq + uint64(len(run.Items))
-		if run.Hops == e.hops && (flow == 0 || next == e.seq) {
-			run.Items = append(run.Items, item)
-			return runs
-		}
-		break
+	run := lastRun(runs, flow)
+	if run != nil && run.Packed == nil && run.Hops == e.hops && (flow == 0 || run.FirstSeq+uint64(run.Len()) == e.seq) {
+		run.Items = append(run.Items, item)
+		return runs
 	}
 	items := make([]wire.Item, 0, min(room, manyItems))
 	return append(runs, wire.Run{Flow: flow, FirstSeq: e.seq, Hops: e.hops, Items: append(items, item)})
+}
+
+// addPacked is addItem for several that are written already.
+func addPacked(runs []wire.Run, flow uint32, e entry) []wire.Run {
+	run := lastRun(runs, flow)
+	if run == nil || run.Packed == nil || run.Packed.TypeID != e.typeID || run.FirstSeq+uint64(run.Len()) != e.seq {
+		runs = append(runs, wire.Run{Flow: flow, FirstSeq: e.seq, Packed: wire.NewPacked(e.typeID)})
+		run = &runs[len(runs)-1]
+	}
+	run.Packed.Count += int(e.count)
+	run.Packed.Bytes = append(run.Packed.Bytes, e.body)
+	if e.block != nil {
+		run.Packed.Used = append(run.Packed.Used, e.block)
+	}
+	return runs
+}
+
+// lastRun is the last run of a flow, of the last few ones, or nil.
+func lastRun(runs []wire.Run, flow uint32) *wire.Run {
+	for i := len(runs) - 1; i >= max(len(runs)-8, 0); i-- {
+		if runs[i].Flow == flow {
+			return &runs[i]
+		}
+	}
+	return nil
 }
 
 func (l *Link) noteFrames(runs []wire.Run) {
 	for i := range runs {
 		run := &runs[i]
 		if out := l.outFlow(run.Flow); out != nil {
-			out.frames.push(sentFrame{run.FirstSeq + uint64(len(run.Items)) - 1, l.number})
+			out.frames.push(sentFrame{run.FirstSeq + uint64(run.Len()) - 1, l.number})
 		}
 	}
 }

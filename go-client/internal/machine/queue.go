@@ -4,6 +4,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
 // What waits for the writer: controls in one queue, messages in a queue for each flow. Those take turns by deficit round robin, so that no
@@ -65,7 +66,8 @@ func isCommitted(head any) bool {
 type entryKind uint8
 
 const (
-	entryItem entryKind = iota
+	entryItem   entryKind = iota
+	entryPacked           // several items, with nothing but a payload each
 	entryLarge
 	entryMove
 	entrySkip  // the asker of this seq waits no longer
@@ -78,16 +80,33 @@ type entry struct {
 	size     int
 	large    *transfer
 	step     *pb.Move
-	seq      uint64
+	seq      uint64 // of the first, where it is several
 	deadline Millis
-	body     []byte
+	// body is of an item, or several as they are in a frame.
+	body []byte
+	// block is the memory that body is in, where it is used again.
+	block *wire.Block
 	// behind is how many controls leave before it.
 	behind uint64
 	hops   uint32
 	typeID uint32
+	// count is how many messages it is that leave in runs.
+	count int32
 	// next is the slot of the one behind it in its queue.
 	next int32
 	kind entryKind
+}
+
+// bytes is what it counts of what may wait.
+func (e *entry) bytes() int { return e.size + int(e.count)*(itemOverhead-headItem) }
+
+// firstSize is size of its first message alone.
+func (e *entry) firstSize() int {
+	if e.kind != entryPacked {
+		return e.size
+	}
+	body, _ := wire.FirstItem(e.body)
+	return headItem + len(body)
 }
 
 // isHead: it is a head field, which a reader acts on before the messages of its frame.
@@ -153,11 +172,11 @@ func (o *outgoing) bytesOf(at int) int {
 	return o.queues[at].bytes
 }
 
-// hasRoom: there is room for so many bytes more of a stream. Of what is kept for those whose neighbours have filled the queue, one has to
-// leave as much as it has.
-func (o *outgoing) hasRoom(flow uint32, more int) bool {
-	all, own := o.streamBytes()+more, o.bytesOf(offStream+int(flow))+more
-	return all <= MaxQueuedBytes || all+own <= MaxQueuedBytes+ReservedBytes
+// room is for how many bytes more of a stream there is room. Of what is kept for those whose neighbours have filled the queue, one has
+// to leave as much as it has.
+func (o *outgoing) room(flow uint32) int {
+	all, own := o.streamBytes(), o.bytesOf(offStream+int(flow))
+	return max(MaxQueuedBytes-all, (MaxQueuedBytes+ReservedBytes-all-own)/2)
 }
 
 // isIdle: nothing of this flow waits.
@@ -227,9 +246,8 @@ func (o *outgoing) pushAt(at int, e *entry) {
 func (o *outgoing) count(at int, e *entry, n int) {
 	o.entries += n
 	switch e.kind {
-	case entryItem:
-		o.bytes += n * (len(e.body) + itemOverhead)
-		o.queues[at].bytes += n * (len(e.body) + itemOverhead)
+	case entryItem, entryPacked:
+		o.countBytes(at, n*e.bytes())
 	case entryMove, entrySkip, entryClose:
 		o.heads += n
 	}
@@ -240,6 +258,11 @@ func (o *outgoing) count(at int, e *entry, n int) {
 	default:
 		o.forwardsLeft++
 	}
+}
+
+func (o *outgoing) countBytes(at, more int) {
+	o.bytes += more
+	o.queues[at].bytes += more
 }
 
 func (o *outgoing) slot(e *entry) int32 {
@@ -299,7 +322,7 @@ func (o *outgoing) nextTurn() int {
 			queue.hasTurn = true
 			queue.deficit += quantum
 		}
-		if first.size <= queue.deficit {
+		if first.firstSize() <= queue.deficit {
 			return at
 		}
 		o.endTurn(at)
@@ -376,7 +399,7 @@ func (o *outgoing) unlink(at int, before int32) {
 			break
 		}
 	}
-	e.body, e.large, e.step = nil, nil, nil
+	e.body, e.block, e.large, e.step = nil, nil, nil, nil
 	if o.entries == 0 {
 		o.slots, o.free = o.slots[:0], o.free[:0]
 		if cap(o.slots) > 2*keptSlots { // what a burst has taken is given back once it is over

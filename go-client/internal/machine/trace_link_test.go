@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -83,6 +84,8 @@ func playLink(l *Link, e event) (lines []line) {
 		actions = l.Lost(e.args[""], nil)
 	case "bad_frame":
 		actions = l.BadFrame(e.args[""], nil)
+	case "send_all":
+		lines = append(lines, playSendAll(l, e))
 	case "open", "send", "send_off_stream", "forward", "fail", "move":
 		lines = append(lines, playSend(l, e))
 	default:
@@ -94,9 +97,26 @@ func playLink(l *Link, e event) (lines []line) {
 	return lines
 }
 
-func playSend(l *Link, e event) line {
-	what := wire.NewWhat(pb.Kind(e.small("kind")), e.args["type"], uint32(e.numberOr("version", 1)),
+func playSendAll(l *Link, e event) line {
+	var payloads [][]byte
+	for _, size := range strings.Fields(e.args["sizes"]) {
+		n, err := strconv.Atoi(size)
+		if err != nil {
+			panic(err)
+		}
+		payloads = append(payloads, bytes.Repeat([]byte("x"), n))
+	}
+	last, count := l.SendAll(e.small("flow"), whatOf(e), payloads)
+	return says("queued_all").number("count", uint64(count)).number("seq", last)
+}
+
+func whatOf(e event) *wire.What {
+	return wire.NewWhat(pb.Kind(e.small("kind")), e.args["type"], uint32(e.numberOr("version", 1)),
 		uint32(e.numberOr("min_reader", 1)), pb.ContentType_CONTENT_TYPE_PROTOBUF)
+}
+
+func playSend(l *Link, e event) line {
+	what := whatOf(e)
 	var sent Sent
 	switch e.verb {
 	case "open":

@@ -74,7 +74,7 @@ func describeRuns(runs []wire.Run, out []line) []line {
 	for _, r := range runs {
 		out = append(out, inside("run").number("flow", uint64(r.Flow)).number("first_seq", r.FirstSeq).
 			number("attempt", uint64(r.Attempt)).number("hops", uint64(r.Hops)).number("queued", uint64(r.Queued)))
-		for _, i := range r.Items {
+		for _, i := range r.All() {
 			out = append(out, inside("  item").number("type", uint64(i.TypeID)).number("ttl_ms", uint64(i.TTLMs)).
 				quoted("body", string(i.Body)))
 		}

@@ -161,7 +161,7 @@ func describeFrame(parts [][]byte) string {
 	for _, r := range p.Runs {
 		fmt.Fprintf(&out, "run flow=%d first_seq=%d attempt=%d hops=%d queued=%d\n",
 			r.Flow, r.FirstSeq, r.Attempt, r.Hops, r.Queued)
-		for _, i := range r.Items {
+		for _, i := range r.All() {
 			fmt.Fprintf(&out, "item type=%d ttl_ms=%d %s\n", i.TypeID, i.TTLMs, hex(i.Body))
 		}
 	}

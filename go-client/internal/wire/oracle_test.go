@@ -122,10 +122,9 @@ func packetOf(frame *pb.Frame) *Packet {
 
 func samePacket(a, b *Packet) bool {
 	return a != nil && b != nil && proto.Equal(a.Head, b.Head) && slices.EqualFunc(a.Runs, b.Runs, func(a, b Run) bool {
-		items := slices.EqualFunc(a.Items, b.Items, func(a, b Item) bool {
+		items := slices.EqualFunc(a.All(), b.All(), func(a, b Item) bool {
 			return a.TypeID == b.TypeID && a.TTLMs == b.TTLMs && bytes.Equal(a.Body, b.Body)
 		})
-		a.Items, b.Items = nil, nil
 		return items && a.Flow == b.Flow && a.FirstSeq == b.FirstSeq && a.Attempt == b.Attempt && a.Hops == b.Hops &&
 			a.Queued == b.Queued
 	})

@@ -43,6 +43,8 @@ type Run struct {
 	Queued uint32
 	// Items are the messages, in order.
 	Items []Item
+	// Packed are the messages, instead of Items, or nil.
+	Packed *Packed
 }
 
 // Item is one message on one hop.
@@ -80,6 +82,7 @@ func readPacket(frame []byte, maxBytes int) (*Packet, *Refusal) {
 	}
 	p := &Packet{Head: new(pb.Frame), FrameBytes: len(frame)}
 	var head []byte
+	headEnd := 0
 	budget := frameBudget{}
 	r := fields{all: frame}
 	var f field
@@ -108,7 +111,11 @@ func readPacket(frame []byte, maxBytes int) (*Packet, *Refusal) {
 			if err := checkHeadType(&f); err != nil {
 				return nil, err
 			}
-			head = append(head, frame[f.start:f.end]...)
+			if headEnd == f.start { // as nearly always: they stay where they are
+				head, headEnd = frame[:f.end:f.end], f.end
+			} else {
+				head = append(head, frame[f.start:f.end]...)
+			}
 		} // 32 and above: a later version's, ignored
 		if err := budget.entry(); err != nil {
 			return nil, err
@@ -152,6 +159,7 @@ func (b *frameBudget) item() *Refusal {
 func readRun(bytes []byte, budget *frameBudget) (Run, *Refusal) {
 	var run Run
 	var ttls, types []uint32
+	var p packer
 	r := fields{all: bytes}
 	var f field
 	for {
@@ -166,14 +174,24 @@ func readRun(bytes []byte, budget *frameBudget) (Run, *Refusal) {
 			if err := budget.item(); err != nil {
 				return run, err
 			}
+			if p.add(bytes, &f) {
+				continue
+			}
 			if run.Items == nil { // the others are as large as the first, mostly
 				left := len(bytes) - r.at
-				run.Items = make([]Item, 0, min(left/(len(f.bytes)+2)+1, foreseenItems))
+				run.Items = p.items(bytes, min(left/(len(f.bytes)+2)+1, foreseenItems))
 			}
 			run.Items = append(run.Items, Item{Body: f.bytes})
 		} else if err := run.set(&f, &ttls, &types); err != nil {
 			return run, err
 		}
+	}
+	if p.isWorthIt() && len(ttls) <= 1 && len(types) <= 1 {
+		run.Packed = p.result(bytes, types, ttls)
+		return run, nil
+	}
+	if run.Items == nil && p.packed.Count > 0 {
+		run.Items = p.items(bytes, 0)
 	}
 	err := run.spread(ttls, "Run.ttl_ms", func(i *Item, v uint32) { i.TTLMs = v })
 	if err == nil {
@@ -271,13 +289,14 @@ func (p *Packet) MaxSize() int {
 		for _, item := range p.Runs[i].Items {
 			size += maxItemHead + len(item.Body)
 		}
+		size += p.Runs[i].Packed.size()
 	}
 	return size
 }
 
 const (
 	// maxRunHead is a run's own tag and length, and all its fields but the lists: a tag and a number each.
-	maxRunHead = 6*(1+binary.MaxVarintLen64) + 2*(1+binary.MaxVarintLen32)
+	maxRunHead = 6*(1+binary.MaxVarintLen64) + 2*(1+2*binary.MaxVarintLen32)
 	// maxItemHead is an item's tag and length, and its places in both lists.
 	maxItemHead = 1 + 3*binary.MaxVarintLen32
 )
@@ -299,11 +318,17 @@ func (p *Packet) Append(out []byte) []byte {
 		for _, item := range run.Items {
 			size += 1 + varintLen(uint64(len(item.Body))) + len(item.Body)
 		}
+		size += run.Packed.size()
 		out = binary.AppendUvarint(out, 15<<3|uint64(bytesType))
 		out = binary.AppendUvarint(out, uint64(size))
 		out = append(out, head...)
 		for _, item := range run.Items {
 			out = appendBytes(out, 15, item.Body)
+		}
+		if run.Packed != nil {
+			for _, piece := range run.Packed.Bytes {
+				out = append(out, piece...)
+			}
 		}
 	}
 	p.FrameBytes = len(out) - start
@@ -314,9 +339,13 @@ func (run *Run) appendHead(out []byte) []byte {
 	out = appendUint(out, 1, uint64(run.Flow))
 	out = appendUint(out, 2, run.FirstSeq)
 	out = appendUint(out, 4, uint64(run.Attempt))
-	out = appendList(out, 5, run.Items, func(i *Item) uint32 { return i.TTLMs })
+	items := run.Items
+	if run.Packed != nil {
+		items = []Item{{TypeID: run.Packed.TypeID, TTLMs: run.Packed.TTLMs}} // one value is that of all
+	}
+	out = appendList(out, 5, items, func(i *Item) uint32 { return i.TTLMs })
 	out = appendUint(out, 6, uint64(run.Queued))
-	out = appendList(out, 7, run.Items, func(i *Item) uint32 { return i.TypeID })
+	out = appendList(out, 7, items, func(i *Item) uint32 { return i.TypeID })
 	return appendUint(out, 8, uint64(run.Hops))
 }
 

@@ -184,7 +184,7 @@ fn packet_fields(out: &mut String, packet: &Packet, bytes: &[u8]) {
                 run.flow, run.first_seq, run.attempt, run.hops, run.queued
             ),
         );
-        for item in &run.items {
+        for item in run.all().iter() {
             line(
                 "item",
                 format!("type={} ttl_ms={} {}", item.type_id, item.ttl_ms, hex(&item.body)),

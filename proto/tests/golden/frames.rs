@@ -33,6 +33,7 @@ fn run(name: &'static str, about: &'static str, items: &[(u32, u32, &'static [u8
         hops: 2,
         queued: 5,
         items,
+        packed: None,
     };
     let head = v1::Frame {
         number: 9,

@@ -216,7 +216,10 @@ pub(crate) fn frame() -> impl Strategy<Value = v1::Frame> {
 
 fn run() -> impl Strategy<Value = v1::Run> {
     let per_item = |n: usize| prop_oneof![Just(0), Just(1), Just(n)].prop_flat_map(|n| vec(small(), n));
-    let items = vec(some_bytes(30), 0..6).prop_flat_map(move |items| {
+    // Many have nothing but a payload, as most tells.
+    let plain = some_bytes(30).prop_map(|payload| field(2, 2, 0, &payload).into());
+    let bodies = prop_oneof![vec(some_bytes(30), 0..6), vec(plain, 3..9)];
+    let items = bodies.prop_flat_map(move |items| {
         let n = items.len();
         (Just(items), per_item(n), per_item(n))
     });

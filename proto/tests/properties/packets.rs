@@ -9,8 +9,17 @@ use prost::Message as _;
 
 use crate::generate::{HIGHEST, damaged, field, fields_of, frame, number_and_bytes, some_bytes};
 
+/// What is packed is unpacked: it is compared item by item.
 fn read(bytes: impl Into<Bytes>) -> Result<Packet, actorbridge_proto::Refusal> {
-    Packet::read(&bytes.into(), MAX_FRAME_BYTES)
+    let mut packet = Packet::read(&bytes.into(), MAX_FRAME_BYTES)?;
+    // As it was read, it is written as the same messages.
+    let again = Packet::read(&packet.to_bytes(), 2 * MAX_FRAME_BYTES).map(|mut again| {
+        again.unpack();
+        again
+    });
+    packet.unpack();
+    assert_eq!(again.as_ref(), Ok(&packet));
+    Ok(packet)
 }
 
 fn at(list: &[u32], i: usize) -> u32 {
@@ -38,6 +47,7 @@ fn of_frame(frame: &Frame) -> Option<Packet> {
             hops: run.hops,
             queued: run.queued,
             items: run.envelope.iter().enumerate().map(item).collect(),
+            packed: None,
         })
     });
     let runs = runs.collect::<Option<_>>()?;
@@ -68,7 +78,7 @@ proptest! {
         let items = bodies.iter().map(|body| Item { body: body.clone(), ..Item::default() }).collect();
         let run = Run { flow: 1, first_seq: 1, items, ..Run::default() };
         let again = read(Packet { runs: vec![run], ..Packet::default() }.to_bytes()).expect("written here");
-        prop_assert_eq!(again.runs[0].items.iter().map(|i| i.body.clone()).collect::<Vec<_>>(), bodies);
+        prop_assert_eq!(again.runs[0].all().iter().map(|i| i.body.clone()).collect::<Vec<_>>(), bodies);
     }
 
     #[test]
@@ -100,6 +110,44 @@ proptest! {
         prop_assert_eq!(&Some(packet.clone()), &of_frame(&oracle));
         prop_assert_eq!(read(packet.to_bytes()).expect("written here"), packet);
     }
+}
+
+#[test]
+fn payloads_alone_stay_packed_and_nothing_else_does() {
+    let plain = |payload: &[u8]| field(15, 2, 0, &field(2, 2, 0, payload));
+    let run = |items: &[Vec<u8>]| {
+        field(
+            15,
+            2,
+            0,
+            &[field(1, 0, 1, &[]), field(2, 0, 7, &[]), items.concat()].concat(),
+        )
+    };
+    let packed = |items: &[Vec<u8>]| {
+        let frame = Bytes::from(run(items));
+        let packet = Packet::read(&frame, MAX_FRAME_BYTES).expect("it is well formed");
+        packet.runs[0]
+            .packed
+            .as_ref()
+            .map(|packed| (packed.count, packed.longest))
+    };
+    let four = [plain(b"a"), plain(&[7; 300]), plain(b"ccc"), plain(b"d")];
+    assert_eq!(packed(&four), Some((4, 300)));
+    assert_eq!(packed(&four[..3]), None, "few");
+    // A tag that is longer than it has to be, of an item or of its payload: who reads packed items takes it for one byte.
+    let long_item = [vec![0xfa, 0x00, 0x03], b"\x12\x01x".to_vec()].concat();
+    let long_payload = field(15, 2, 0, b"\x92\x00\x01x");
+    let ask = field(15, 2, 0, &[field(3, 0, 9, &[]), field(2, 2, 0, b"x")].concat());
+    for other in [long_item, long_payload, ask, field(15, 2, 0, &[])] {
+        for at in 0..=4 {
+            let mut five = four.to_vec();
+            five.insert(at, other.clone());
+            assert_eq!(packed(&five), None, "{other:?} at {at}");
+            assert_eq!(read(run(&five)).expect("it is well formed").runs[0].items.len(), 5);
+        }
+    }
+    let between = [four[..2].concat(), field(8, 0, 1, &[]), four[2..].concat()];
+    assert_eq!(packed(&between), None, "something is between them");
 }
 
 #[test]

@@ -348,7 +348,13 @@ impl Link {
     }
 
     fn receive_run(&mut self, run: Run, out: &mut Vec<Action>) -> Result<(), String> {
-        let Run { flow, first_seq, .. } = run;
+        let Run {
+            flow,
+            first_seq,
+            hops,
+            attempt,
+            ..
+        } = run;
         let open = flow == 0 || self.in_flows.contains_key(&flow);
         if !open {
             return Err(format!("a run came on flow {flow}, which is not open"));
@@ -357,12 +363,12 @@ impl Link {
             return Err(format!("a run of flow {flow} begins at seq {first_seq}"));
         }
         let inline = u64::from(self.limits().inline_bytes);
-        for (i, item) in (0_u64..).zip(run.items) {
+        for (i, item) in (0_u64..).zip(run.into_items()) {
             let seq = if flow == 0 { 0 } else { first_seq + i };
-            match self.check(flow, seq, run.hops, &item, inline) {
+            match self.check(flow, seq, hops, &item, inline) {
                 Ok(None) => {}
                 Ok(Some(mut delivery)) => {
-                    delivery.attempt = run.attempt;
+                    delivery.attempt = attempt;
                     out.push(Action::Deliver(delivery));
                 }
                 Err(refusal) => self.refuse_item(flow, seq, refusal, item, out),

@@ -1,5 +1,7 @@
 //! What leaves: bindings, items, states, and the packets made of them.
 
+use actorbridge_proto::packed::plain_size;
+
 use super::inbound::peek;
 use super::queue::ITEM_OVERHEAD;
 use super::{
@@ -132,7 +134,7 @@ impl Link {
                 false => Send::NoCredit,
             };
         }
-        if !self.queue.has_room(flow, body.len() + ITEM_OVERHEAD) {
+        if body.len() + ITEM_OVERHEAD > self.queue.room(flow) {
             self.no_room_said = true;
             return Send::NoRoom;
         }
@@ -142,6 +144,37 @@ impl Link {
         self.push_item(flow, seq, what, deadline, hops, body);
         self.open_flow(flow).expect("it was open above").next_seq += 1;
         Send::Queued(seq)
+    }
+
+    /// Queues messages of a flow that have nothing but a payload each, as far as that can be: how many, and the last one's seq. Of the
+    /// next one, [`Link::send`] says why.
+    pub fn send_all(&mut self, flow: u32, what: &What, payloads: &[&[u8]]) -> (usize, u64) {
+        let mut room = self.queue.room(flow);
+        let Some(out) = self.open_flow(flow) else { return (0, 0) };
+        out.large.wanted = 0;
+        let (first, beside) = (out.next_seq, out.who_len + what.bytes.len());
+        let credit = match out.large.sending {
+            true => 0,
+            false => (out.credit + 1).saturating_sub(first) as usize,
+        };
+        let goes = |payload: &&&[u8]| {
+            let (body, _) = plain_size(payload.len());
+            let fits = body + ITEM_OVERHEAD <= room;
+            room = room.saturating_sub(body + ITEM_OVERHEAD);
+            fits && !self.is_large(beside + body) && self.refusal(what, beside + body).is_none()
+        };
+        let count = payloads.iter().take(credit).take_while(goes).count();
+        if count == 0 {
+            return (0, 0);
+        }
+        let type_id = self.type_id(what);
+        if type_id == 0 {
+            return (0, 0); // no number is left: it is written into each body
+        }
+        self.queue.push_all(flow, first, type_id, &payloads[..count]);
+        let next = first + count as u64;
+        self.open_flow(flow).expect("it was open above").next_seq = next;
+        (count, next - 1)
     }
 
     /// The seq and the type of a message that its door carries at once, past the queue: nothing waits there, the peer knows the

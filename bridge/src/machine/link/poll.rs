@@ -1,7 +1,9 @@
 //! The packets that leave.
 
 use super::fragments::LEAST;
-use super::queue::{Outgoing, QUANTUM};
+use actorbridge_proto::Packed;
+
+use super::queue::{Outgoing, Packing, QUANTUM};
 use super::{
     Action, Code, Control, Entry, Link, MAX_QUEUED_BYTES, Millis, OUTCOMES_IN_STATE, PACKET_BYTES, Packet, Phase, Run,
     Waiting, v1,
@@ -127,13 +129,13 @@ impl Link {
             }
             let is_full = match self.queue.first(at) {
                 Entry::Large(transfer) if transfer.is_passed_on() => *size + LEAST > PACKET_BYTES,
-                entry => *size > 0 && *size + entry.size() > most,
+                entry => *size > 0 && *size + entry.first_size() > most,
             };
             if is_full {
                 self.front_waits |= !taken;
                 break;
             }
-            self.take_turn(at, size, now, packet);
+            self.take_turn(at, size, most, now, packet);
             taken = true;
         }
         self.queue.end_packet();
@@ -152,7 +154,7 @@ impl Link {
 
     /// Moves the first entry of a queue into the packet. What is passed on in parts leaves here, since nothing may overtake it; all
     /// else in parts between what follows.
-    fn take_turn(&mut self, at: usize, size: &mut usize, now: Millis, packet: &mut Packet) {
+    fn take_turn(&mut self, at: usize, size: &mut usize, most: usize, now: Millis, packet: &mut Packet) {
         let is_alone = self.queue.is_alone();
         if let Entry::Large(transfer) = self.queue.first(at)
             && transfer.is_passed_on()
@@ -169,6 +171,11 @@ impl Link {
             return;
         }
         let flow = Outgoing::flow(at);
+        if let Some(packing) = self.queue.take_packed(at, most.saturating_sub(*size)) {
+            *size += packing.size;
+            self.queue.is_in_now(at, self.number + 1);
+            return add_packed(&mut packet.runs, flow, packing);
+        }
         let entry = self.queue.take(at);
         *size += entry.size();
         match entry {
@@ -176,6 +183,7 @@ impl Link {
                 self.queue.is_in_now(at, self.number + 1);
                 add_item(&mut packet.runs, flow, waiting, now);
             }
+            Entry::Packed(packing) => add_packed(&mut packet.runs, flow, packing),
             Entry::Large(transfer) => self.leaving.start(*transfer),
             Entry::Move(step) => packet.head.r#move.push(*step),
             Entry::Skip(first) => packet.head.skip.push(v1::Skip {
@@ -192,8 +200,7 @@ impl Link {
         for run in &packet.runs {
             let frame = self.number;
             if let Some(out) = self.flow_mut(run.flow) {
-                out.frames
-                    .push_back((run.first_seq + run.items.len() as u64 - 1, frame));
+                out.frames.push_back((run.first_seq + run.len() as u64 - 1, frame));
                 if out.passed_on {
                     actions.push(Action::Progress { flow: run.flow });
                 }
@@ -222,12 +229,11 @@ fn add_item(runs: &mut Vec<Run>, flow: u32, waiting: Waiting, now: Millis) {
         mut item,
     } = waiting;
     item.ttl_ms = deadline.map_or(0, |d| ttl_ms(d, now));
-    if let Some(run) = runs.iter_mut().rev().take(8).find(|run| run.flow == flow) {
-        let next = run.first_seq + run.items.len() as u64;
-        if run.hops == hops && (flow == 0 || next == seq) {
-            run.items.push(item);
-            return;
-        }
+    if let Some(run) = last_run(runs, flow).filter(|run| run.packed.is_none() && run.hops == hops)
+        && (flow == 0 || run.first_seq + run.items.len() as u64 == seq)
+    {
+        run.items.push(item);
+        return;
     }
     runs.push(Run {
         flow,
@@ -236,5 +242,36 @@ fn add_item(runs: &mut Vec<Run>, flow: u32, waiting: Waiting, now: Millis) {
         hops,
         queued: 0,
         items: vec![item],
+        packed: None,
     });
+}
+
+/// As [`add_item`], for several that are written already.
+fn add_packed(runs: &mut Vec<Run>, flow: u32, packing: Packing) {
+    let (seq, type_id, count) = (packing.seq, packing.type_id, packing.count as usize);
+    if let Some(run) = last_run(runs, flow)
+        && run.first_seq + run.len() as u64 == seq
+        && let Some(packed) = run.packed.as_mut().filter(|packed| packed.type_id == type_id)
+    {
+        packed.count += count;
+        packed.pieces.push(packing.into_items());
+        return;
+    }
+    let packed = Packed {
+        type_id,
+        count,
+        pieces: vec![packing.into_items()],
+        ..Packed::default()
+    };
+    runs.push(Run {
+        flow,
+        first_seq: seq,
+        packed: Some(Box::new(packed)),
+        ..Run::default()
+    });
+}
+
+/// The last run of a flow, of the last few ones.
+fn last_run(runs: &mut [Run], flow: u32) -> Option<&mut Run> {
+    runs.iter_mut().rev().take(8).find(|run| run.flow == flow)
 }

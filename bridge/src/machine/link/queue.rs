@@ -6,6 +6,7 @@
 //! peer now leaves behind all that was queued before, and what says where it is to be found behind all that is passed on to it.
 
 use actorbridge_proto::v1::r#move::Step;
+use bytes::BytesMut;
 
 use super::poll::HEAD_ITEM;
 use super::{Item, MAX_QUEUED_BYTES, Millis, RESERVED_BYTES, Transfer, VecDeque, v1};
@@ -16,7 +17,7 @@ pub(super) const QUANTUM: usize = 16 << 10;
 pub(super) const ITEM_OVERHEAD: usize = 32;
 /// The queue of steps of moves that nothing has to follow. That of a flow is at its number and 1, of messages outside any stream at 1.
 const MOVES: usize = 0;
-const OFF_STREAM: usize = 1;
+pub(super) const OFF_STREAM: usize = 1;
 /// No slot.
 const NONE: u32 = u32::MAX;
 /// Beyond so many slots their memory is given back when nothing waits.
@@ -71,6 +72,7 @@ fn open_size(open: &v1::StreamOpen) -> usize {
 #[derive(Debug)]
 pub(super) enum Entry {
     Item(Waiting),
+    Packed(Packing),
     Large(Box<Transfer>),
     Move(Box<v1::Move>),
     /// The asker of this seq waits no longer.
@@ -88,15 +90,36 @@ pub(super) struct Waiting {
     pub item: Item,
 }
 
+/// Messages of one flow and one type with nothing but a payload each, written as items of a frame.
+#[derive(Debug)]
+pub(super) struct Packing {
+    /// Of the first.
+    pub seq: u64,
+    pub type_id: u32,
+    pub count: u32,
+    /// About how many bytes they take in a frame.
+    pub size: usize,
+    pub items: BytesMut,
+}
+
 impl Entry {
     /// About how many bytes it takes in a frame; parts are counted as they leave.
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Item(waiting) => HEAD_ITEM + waiting.item.body.len(),
+            Self::Packed(packing) => packing.size,
             Self::Large(_) => 0,
             Self::Move(step) => HEAD_ITEM + prost::Message::encoded_len(&**step),
             Self::Skip(_) => HEAD_ITEM + SMALL_HEAD,
             Self::Close => HEAD_ITEM + 32,
+        }
+    }
+
+    /// `size` of its first message alone.
+    pub(super) fn first_size(&self) -> usize {
+        match self {
+            Self::Packed(packing) => packing.first_size(),
+            _ => self.size(),
         }
     }
 
@@ -108,8 +131,14 @@ impl Entry {
     fn bytes(&self) -> usize {
         match self {
             Self::Item(waiting) => waiting.item.body.len() + ITEM_OVERHEAD,
+            Self::Packed(packing) => packing.bytes(),
             _ => 0,
         }
+    }
+
+    /// Does it leave in the head of a frame, now or later?
+    fn is_counted_head(&self) -> bool {
+        !matches!(self, Self::Item(_) | Self::Packed(_) | Self::Large(_))
     }
 
     fn hops(&self) -> u32 {
@@ -223,14 +252,12 @@ impl Outgoing {
         self.queues.get(at).map_or(0, |queue| queue.bytes)
     }
 
-    /// Is there room for so many bytes more of a stream? Of what is kept for those whose neighbours have filled the queue, one has to
+    /// For how many bytes more of a stream there is room. Of what is kept for those whose neighbours have filled the queue, one has to
     /// leave as much as it has.
-    pub(super) fn has_room(&self, flow: u32, more: usize) -> bool {
-        let (all, own) = (
-            self.stream_bytes() + more,
-            self.bytes_of(OFF_STREAM + flow as usize) + more,
-        );
-        all <= MAX_QUEUED_BYTES || all + own <= MAX_QUEUED_BYTES + RESERVED_BYTES
+    pub(super) fn room(&self, flow: u32) -> usize {
+        let (all, own) = (self.stream_bytes(), self.bytes_of(OFF_STREAM + flow as usize));
+        let kept = (MAX_QUEUED_BYTES + RESERVED_BYTES).saturating_sub(all + own) / 2;
+        kept.max(MAX_QUEUED_BYTES.saturating_sub(all))
     }
 
     /// Does nothing of this flow wait?
@@ -277,7 +304,7 @@ impl Outgoing {
         }
         self.entries += 1;
         self.bytes += entry.bytes();
-        self.heads += usize::from(!matches!(entry, Entry::Item(_) | Entry::Large(_)));
+        self.heads += usize::from(entry.is_counted_head());
         self.forwards_came += u64::from(at == OFF_STREAM && entry.hops() > 0);
         let bytes = entry.bytes();
         let slot = self.slot(entry);
@@ -292,6 +319,28 @@ impl Outgoing {
             queue.in_ring = true;
             self.ring.push_back(at as u32);
         }
+    }
+
+    /// The last entry of a queue, and how many controls leave before it.
+    pub(super) fn last(&mut self, at: usize) -> Option<(&mut Entry, u64)> {
+        let queue = self.queues.get(at).filter(|queue| queue.first != NONE)?;
+        let slot = &mut self.slots[queue.last as usize];
+        Some((slot.entry.as_mut()?, slot.behind))
+    }
+
+    pub(super) fn controls_came(&self) -> u64 {
+        self.controls_came
+    }
+
+    /// How many bytes a queue may still send in its turn.
+    pub(super) fn deficit(&self, at: usize) -> usize {
+        self.queues[at].deficit
+    }
+
+    /// So many bytes more wait in a queue.
+    pub(super) fn count_bytes(&mut self, at: usize, more: isize) {
+        self.bytes = self.bytes.saturating_add_signed(more);
+        self.queues[at].bytes = self.queues[at].bytes.saturating_add_signed(more);
     }
 
     fn slot(&mut self, entry: Entry) -> u32 {
@@ -348,7 +397,7 @@ impl Outgoing {
                 queue.has_turn = true;
                 queue.deficit += QUANTUM;
             }
-            if slot.entry.as_ref().map_or(0, Entry::size) <= queue.deficit {
+            if slot.entry.as_ref().map_or(0, Entry::first_size) <= queue.deficit {
                 return Some(at);
             }
             self.end_turn(at);
@@ -444,7 +493,7 @@ impl Outgoing {
         queue.bytes -= entry.bytes();
         self.entries -= 1;
         self.bytes -= entry.bytes();
-        self.heads -= usize::from(!matches!(entry, Entry::Item(_) | Entry::Large(_)));
+        self.heads -= usize::from(entry.is_counted_head());
         self.forwards_left += u64::from(at == OFF_STREAM && entry.hops() > 0);
         if self.entries == 0 {
             self.slots.clear();

@@ -7,7 +7,11 @@ use super::{Scene, welcome};
 use crate::text::quote;
 
 pub(super) fn all() -> Vec<(&'static str, Scene)> {
-    vec![("link-fair", streams()), ("link-fair-moves", moves())]
+    vec![
+        ("link-fair", streams()),
+        ("link-fair-moves", moves()),
+        ("link-packed", packed()),
+    ]
 }
 
 impl Scene {
@@ -45,6 +49,10 @@ impl Scene {
                 length(size)
             ));
         }
+    }
+
+    fn sends_all(&mut self, flow: u32, sizes: &str) {
+        self.event(format!("send_all flow={flow} kind=1 type=\"t\" sizes=\"{sizes}\""));
     }
 
     fn polls_now(&mut self, times: usize) {
@@ -117,6 +125,54 @@ fn streams() -> Scene {
     s.event("cancel flow=1 seq=1");
     s.event("cancel flow=1 seq=3");
     s.sends(1, 1, 10);
+    s.polls_now(3);
+    s
+}
+
+/// What leaves of payloads that are queued together is what leaves of them one by one.
+fn packed() -> Scene {
+    let mut s = Scene::new(
+        "Payloads that are sent together are written as one piece, and leave as if they were sent one by one.",
+    );
+    s.dialer_of("In one run, with what is sent soon after, whatever their sizes.", 2);
+    s.sends_all(1, "3 0 300 5");
+    s.sends_all(1, "20 5");
+    s.event("send_all flow=1 kind=1 type=\"another\" sizes=\"7 7 7 7\"");
+    s.sends(1, 1, 9);
+    s.sends_all(1, "1 1");
+    s.polls_now(2);
+
+    s.dialer_of(
+        "As many as there is credit for, and none of a size that leaves in parts.",
+        1,
+    );
+    s.sends_all(1, "4 4 70000 4");
+    s.sends_all(1, &"1 ".repeat(20));
+    s.sends_all(1, "1");
+    s.polls_now(2);
+
+    s.dialer_of("Streams take turns with parts of them.", 2);
+    s.sends_all(1, "6000 6000 6000 6000 6000 6000 6000");
+    s.sends_all(2, "3000 3000 3000 3000 3000 3000 3000 3000 3000");
+    s.sends_all(1, "5 5");
+    s.sends_all(2, "30000 30000");
+    s.polls_now(4);
+
+    s.dialer_of(
+        "As many as there is room for; a cancel and a close leave behind them.",
+        2,
+    );
+    s.sends_all(1, "60000 60000 60000 60000 60000 60000");
+    s.sends_all(2, "10 10 10 10");
+    s.event("cancel flow=2 seq=2");
+    s.event("close flow=2");
+    s.sends_all(2, "10");
+    s.polls_now(7);
+
+    s.dialer_of("None overtakes its type, or an actor that moves.", 1);
+    s.sends_all(1, "10 10 10 10");
+    s.step(Step::Committed(Committed { epoch: 4 }));
+    s.sends_all(1, "10 10 10 10");
     s.polls_now(3);
     s
 }

@@ -139,7 +139,7 @@ fn passed_on(envelope: &[u8], mutant: Option<Mutant>) -> Option<Bytes> {
         ..Packet::default()
     };
     let came = Packet::read(&packet.to_bytes(), usize::MAX).ok()?;
-    Some(came.runs.first()?.items.first()?.body.clone())
+    Some(came.runs.first()?.all().first()?.body.clone())
 }
 
 fn shown(view: &EnvelopeView<'_>, envelope: &[u8]) -> Vec<Field> {
