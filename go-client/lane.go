@@ -227,7 +227,7 @@ func (l *linkEnd) sendAtOnce(flow uint32, out *outgoing) (seq uint64, ok bool) {
 }
 
 // putRaw writes tells whose payloads are bytes, as many as can be written now: the last one's seq, and how many.
-func (l *linkEnd) putRaw(flow uint32, what *wire.What, payloads ...[]byte) (last uint64, written int) {
+func (l *linkEnd) putRaw(flow uint32, what *wire.What, payloads [][]byte) (last uint64, written int) {
 	if last, written = l.putRawNow(flow, what, payloads); written > 0 && l.node.taps.any() {
 		l.seeSentRaw(flow, what, payloads[:written], last)
 	}

@@ -130,7 +130,8 @@ type outlet struct {
 	endedAt time.Time
 	// impatient is how often credit is not waited for, since that was in vain.
 	impatient int
-	hold      *hold // at a cell of this node, for what may be late
+	hold      *hold     // at a cell of this node, for what may be late
+	one       [1][]byte // a payload that is sent alone, so that nothing is allocated for it
 }
 
 // placed is where a message went: to a cell, or to a flow of a link.
@@ -248,13 +249,28 @@ func (o *outlet) isShared() bool {
 }
 
 // sendRaw sends payloads by the link that they go by, past the packets: how many were sent.
-func (o *outlet) sendRaw(what *wire.What, payloads ...[]byte) (sent int) {
+func (o *outlet) sendRaw(what *wire.What, payloads [][]byte) (sent int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	return o.sendRawNow(what, payloads)
+}
+
+// sendOneRaw is sendRaw for one.
+func (o *outlet) sendOneRaw(what *wire.What, payload []byte) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.one[0] = payload
+	sent := o.sendRawNow(what, o.one[:])
+	o.one[0] = nil
+	return sent == 1
+}
+
+// sendRawNow is sendRaw for who holds the lock.
+func (o *outlet) sendRawNow(what *wire.What, payloads [][]byte) (sent int) {
 	if o.link == nil || o.closed {
 		return 0
 	}
-	seq, sent := o.link.putRaw(o.flow, what, payloads...)
+	seq, sent := o.link.putRaw(o.flow, what, payloads)
 	if sent > 0 {
 		o.nextSeq, o.sentBy = seq+1, o.binding
 	}

@@ -39,7 +39,7 @@ func (t *RawType) outgoing(what *wire.What, payload []byte, fields wire.BodyFiel
 
 // TellRaw is [Node.Tell] for a raw message. The payload is the caller's again when it returns.
 func (n *Node) TellRaw(ctx context.Context, to Ref, t *RawType, payload []byte) error {
-	if n.tellRawNow(ctx, to, t, payload) == 1 {
+	if o := n.rawOutlet(ctx, to); o != nil && o.sendOneRaw(t.tell, payload) {
 		return nil
 	}
 	out := t.outgoing(t.tell, payload, wire.BodyFields{Trace: n.traceOf(ctx)})
@@ -50,7 +50,10 @@ func (n *Node) TellRaw(ctx context.Context, to Ref, t *RawType, payload []byte) 
 // order: all, or as many as went before the error.
 func (n *Node) TellRawAll(ctx context.Context, to Ref, t *RawType, payloads [][]byte) (sent int, err error) {
 	for sent < len(payloads) {
-		if sent += n.tellRawNow(ctx, to, t, payloads[sent:]...); sent == len(payloads) {
+		if o := n.rawOutlet(ctx, to); o != nil {
+			sent += o.sendRaw(t.tell, payloads[sent:])
+		}
+		if sent == len(payloads) {
 			break
 		}
 		if err = n.TellRaw(ctx, to, t, payloads[sent]); err != nil {
@@ -61,19 +64,15 @@ func (n *Node) TellRawAll(ctx context.Context, to Ref, t *RawType, payloads [][]
 	return sent, nil
 }
 
-// tellRawNow sends without an encoded message in between, if the way is known and free: how many were sent.
-func (n *Node) tellRawNow(ctx context.Context, to Ref, t *RawType, payloads ...[]byte) int {
+// rawOutlet is where payloads may go without an encoded message in between; nil: the way is not known, or they go another.
+func (n *Node) rawOutlet(ctx context.Context, to Ref) *outlet {
 	if ctx != context.Background() && (turnOf(ctx) != nil || n.spanOf(ctx) != nil) {
-		return 0 // in a handler they are staged, and in a trace there is more than a payload
+		return nil // in a handler they are staged, and in a trace there is more than a payload
 	}
-	o := n.outside.known(to)
-	if o == nil {
-		return 0
-	}
-	return o.sendRaw(t.tell, payloads...)
+	return n.outside.known(to)
 }
 
-// tellNow is tellRawNow for a message, which is encoded into memory that is used again. False: the usual way says more.
+// tellNow sends a message that is encoded into memory that is used again. False: the usual way says more.
 func (n *Node) tellNow(ctx context.Context, to Ref, message proto.Message) bool {
 	o := n.outside.known(to)
 	if o == nil || message == nil || turnOf(ctx) != nil || n.spanOf(ctx) != nil || !o.isShared() || n.codecOf(to) != Protobuf {
@@ -90,7 +89,7 @@ func (n *Node) tellNow(ctx context.Context, to Ref, message proto.Message) bool 
 		return false
 	}
 	memory.body = payload[:0]
-	return len(payload) > 0 && o.sendRaw(info.tell, payload) == 1
+	return len(payload) > 0 && o.sendOneRaw(info.tell, payload)
 }
 
 // AskRaw is [Node.Ask] for a raw message whose reply is raw too. The reply is the caller's.

@@ -101,6 +101,23 @@ impl Lane for Shared {
         lock(&self.writer).put_message(head, item.plain, item.bytes);
     }
 
+    fn put_all(&self, item: LaneItem<'_>, payloads: &[&[u8]]) -> usize {
+        if cfg!(feature = "abdebug") {
+            for (payload, seq) in payloads.iter().zip(item.seq..) {
+                debug::check(item.flow, seq, true, payload);
+            }
+        }
+        let head = RunHead {
+            seq: item.seq,
+            flow: item.flow,
+            type_id: item.type_id,
+            ttl_ms: item.ttl_ms,
+            hops: item.hops,
+            reserved: 0,
+        };
+        lock(&self.writer).put_run(head, payloads)
+    }
+
     fn publish(&self) {
         if lock(&self.writer).publish() {
             self.bell.ring_now();

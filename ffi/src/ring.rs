@@ -162,7 +162,11 @@ impl RunHead {
 
     /// The head of the message that follows one of this head.
     fn next(self) -> Self {
-        let seq = self.seq.wrapping_add(u64::from(self.flow != 0)); // a peer may have begun with any number
+        self.after(u64::from(self.flow != 0))
+    }
+
+    fn after(self, count: u64) -> Self {
+        let seq = self.seq.wrapping_add(count); // a peer may have begun with any number
         Self { seq, ..self }
     }
 }
@@ -258,6 +262,45 @@ impl Writer {
         }
         self.next = head.next();
         self.put(if plain { AB_RECORD_PAYLOAD } else { AB_RECORD_ITEM }, bytes);
+    }
+
+    /// Writes payloads that follow each other, as many as there is room for: how many. If not all, the reader is asked to tell when
+    /// there is more.
+    pub(crate) fn put_run(&mut self, head: RunHead, payloads: &[&[u8]]) -> usize {
+        let mut fit = self.fitting(payloads);
+        if fit < payloads.len() {
+            self.memory.control(self.way).want_room();
+            fit = self.fitting(payloads);
+        }
+        if fit == 0 {
+            return 0;
+        }
+        if head != self.next {
+            self.put(AB_RECORD_RUN, &head.to_bytes());
+        }
+        for payload in &payloads[..fit] {
+            self.put(AB_RECORD_PAYLOAD, payload);
+        }
+        self.next = head.after(fit as u64);
+        fit
+    }
+
+    /// How many payloads that follow each other there is room for now, with a head of their own.
+    fn fitting(&mut self, payloads: &[&[u8]]) -> usize {
+        let mut need = space(RunHead::SIZE);
+        // The ring's end may cost the largest record twice, which the head of small payloads is.
+        let mut most = need;
+        for (i, payload) in payloads.iter().enumerate() {
+            let takes = space(payload.len());
+            (need, most) = (need + takes, most.max(takes));
+            if (need + most) as u64 > self.free() {
+                self.head = self.memory.control(self.way).head();
+                if (need + most) as u64 > self.free() {
+                    return i;
+                }
+            }
+        }
+        payloads.len()
     }
 
     /// Shows the reader what was written; `true` = it sleeps, and has to be woken.

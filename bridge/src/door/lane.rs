@@ -20,6 +20,9 @@ use crate::node::{Inner, lock};
 /// What a payload's tag and length take, at most.
 const PLAIN_OVERHEAD: usize = 6;
 
+/// How many payloads are looked at before they are written.
+const AT_ONCE: usize = 64;
+
 /// One message on its way out.
 #[derive(Debug, Clone, Copy)]
 pub struct LaneItem<'a> {
@@ -49,6 +52,10 @@ pub trait Lane: Send + Sync {
 
     /// Writes a message that there is room for. The peer sees it after `publish`.
     fn put(&self, item: LaneItem<'_>);
+
+    /// Writes payloads as messages of one flow whose seqs rise from that of `item`, whose bytes are not looked at: as many as there is
+    /// room for, and how many. What finds none may be tried again when there is room.
+    fn put_all(&self, item: LaneItem<'_>, payloads: &[&[u8]]) -> usize;
 
     /// Shows the peer what was put, and wakes it if it sleeps.
     fn publish(&self);
@@ -355,30 +362,51 @@ impl LinkEnd {
             return (0, 0);
         }
         let mut sent = (0, 0);
-        for payload in payloads {
-            let size = payload.len() + PLAIN_OVERHEAD;
-            Self::take_credit(state, flow);
-            if !lane.has_room(payload.len()) {
-                break;
-            }
-            let Some((seq, type_id)) = state.machine.send_at_once(flow, what, size) else {
+        while sent.0 < payloads.len() {
+            let left = &payloads[sent.0..payloads.len().min(sent.0 + AT_ONCE)];
+            let Some((count, last)) = Self::put_run(state, &*lane, flow, what, left) else {
                 break;
             };
-            lane.put(LaneItem {
-                flow,
-                seq,
-                type_id,
-                ttl_ms: 0,
-                hops: 0,
-                plain: true,
-                bytes: payload,
-            });
-            sent = (sent.0 + 1, seq);
+            sent = (sent.0 + count, last);
         }
         if sent.0 > 0 {
             lane.publish();
         }
         sent
+    }
+
+    /// Writes as many of some payloads as can be written now: how many, and the last one's seq.
+    fn put_run(
+        state: &mut State,
+        lane: &dyn Lane,
+        flow: u32,
+        what: &What,
+        mut payloads: &[&[u8]],
+    ) -> Option<(usize, u64)> {
+        Self::take_credit(state, flow);
+        let longest = payloads.iter().map(|payload| payload.len()).max()?;
+        let mut room = state.machine.at_once(flow, what, longest + PLAIN_OVERHEAD);
+        if room.is_none() && payloads.len() > 1 {
+            payloads = &payloads[..1]; // perhaps another one is too long
+            room = state.machine.at_once(flow, what, payloads[0].len() + PLAIN_OVERHEAD);
+        }
+        let (seq, type_id, room) = room?;
+        let item = LaneItem {
+            flow,
+            seq,
+            type_id,
+            ttl_ms: 0,
+            hops: 0,
+            plain: true,
+            bytes: &[],
+        };
+        let most = payloads.len().min(usize::try_from(room).unwrap_or(usize::MAX));
+        let written = lane.put_all(item, &payloads[..most]);
+        if written == 0 {
+            return None;
+        }
+        state.machine.sent_at_once(flow, written);
+        Some((written, seq + written as u64 - 1))
     }
 
     /// The time that a message has left; one whose deadline has passed travels with 1 ms, and is answered EXPIRED.

@@ -180,16 +180,28 @@ impl Link {
     /// The seq and the type of a message that its door carries at once, past the queue: nothing waits there, the peer knows the
     /// type, and there is credit. `None` = send it.
     pub fn send_at_once(&mut self, flow: u32, what: &What, size: usize) -> Option<(u64, u32)> {
+        let (seq, type_id, _) = self.at_once(flow, what, size)?;
+        self.sent_at_once(flow, 1);
+        Some((seq, type_id))
+    }
+
+    /// The seq and the type that the next message of a flow would have if its door carried it at once, and how many like it, of at most
+    /// so many bytes each, there is credit for. `None` = send it.
+    pub fn at_once(&mut self, flow: u32, what: &What, size: usize) -> Option<(u64, u32, u64)> {
         let type_id = self.type_at_once(what)?;
         let out = self.open_flow(flow)?;
-        let (seq, size) = (out.next_seq, out.who_len + what.bytes.len() + size);
-        if seq > out.credit || out.large.sending || self.is_large(size) || self.refusal(what, size).is_some() {
-            return None;
+        let (seq, credit) = (out.next_seq, out.credit);
+        let size = out.who_len + what.bytes.len() + size;
+        let stays = seq > credit || out.large.sending || self.is_large(size) || self.refusal(what, size).is_some();
+        (!stays).then_some((seq, type_id, credit + 1 - seq))
+    }
+
+    /// So many messages, for which [`Link::at_once`] has just said that there is room, were carried.
+    pub fn sent_at_once(&mut self, flow: u32, count: usize) {
+        if let Some(out) = self.open_flow(flow) {
+            out.next_seq += count as u64;
+            out.at_once = out.next_seq - 1;
         }
-        let out = self.open_flow(flow)?;
-        out.next_seq += 1;
-        out.at_once = seq;
-        Some((seq, type_id))
     }
 
     /// Has a flow used up its credit, or has it to wait for the end of a large message?
