@@ -13,11 +13,11 @@ func (l *linkEnd) receiveRuns(packet *wire.Packet) {
 	runs := packet.Runs
 	isPacked := func(run wire.Run) bool { return run.Packed != nil }
 	if !slices.ContainsFunc(runs, isPacked) {
-		l.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.Receive(packet, out) })
+		l.driveBy(packet, (*machine.Link).Receive)
 		return
 	}
 	packet.Runs = nil // the head is acted on before them
-	l.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.Receive(packet, out) })
+	l.driveBy(packet, (*machine.Link).Receive)
 	for i := range runs {
 		if !l.takePacked(&runs[i], packet.FrameBytes) {
 			l.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.ReceiveItems(&runs[i], out) })

@@ -355,9 +355,14 @@ func (l *linkEnd) takePacket() *wire.Packet {
 
 // drive tells the machine of an event, and does what it answers.
 func (l *linkEnd) drive(event func(m *machine.Link, out []machine.Action) []machine.Action) {
+	l.driveBy(nil, func(m *machine.Link, _ *wire.Packet, out []machine.Action) []machine.Action { return event(m, out) })
+}
+
+// driveBy is drive for an event of a packet, which costs no memory.
+func (l *linkEnd) driveBy(p *wire.Packet, event func(*machine.Link, *wire.Packet, []machine.Action) []machine.Action) {
 	l.inboundMu.Lock()
 	l.mu.Lock()
-	actions := event(l.machine, l.actions[:0])
+	actions := event(l.machine, p, l.actions[:0])
 	if len(actions) > 0 && actions[0].Kind == machine.ActionUp {
 		// The peer can have the Welcome from now on, and who hears from it that the link is up must find it up.
 		up := actions[0].Up

@@ -286,7 +286,9 @@ type Link struct {
 	frontWaits bool
 	noRoomSaid bool
 	head       *pb.Frame // nil = empty
-	states     map[uint32]*pb.StreamState
+	// packet is the one that head is of.
+	packet *wire.Packet
+	states map[uint32]*pb.StreamState
 	// stateOrder is the flows of states, in the order in which they are told; closed ones may still be in it.
 	stateOrder deque[uint32]
 	// outcomes counts those in states.
@@ -330,7 +332,8 @@ func NewLink(config Config, now Millis) *Link {
 // frame is the head of the next packet.
 func (l *Link) frame() *pb.Frame {
 	if l.head == nil {
-		l.head = new(pb.Frame)
+		l.packet = wire.NewPacket()
+		l.head = l.packet.Head
 	}
 	return l.head
 }

@@ -21,7 +21,8 @@ func (o *outgoing) pushAll(flow uint32, seq uint64, typeID uint32, payloads [][]
 			n = o.write(at, e, payloads)
 		}
 		if n == 0 {
-			o.pushAt(at, emptyBlock(e, seq, typeID, payloads))
+			block := emptyBlock(e, seq, typeID, payloads)
+			o.pushAt(at, &block)
 			n = o.write(at, o.tail(at), payloads)
 		}
 		seq += uint64(n)
@@ -38,7 +39,7 @@ func (o *outgoing) tail(at int) *entry {
 }
 
 // emptyBlock is for these messages, or the first of them, behind the last entry of their flow.
-func emptyBlock(behind *entry, seq uint64, typeID uint32, payloads [][]byte) *entry {
+func emptyBlock(behind *entry, seq uint64, typeID uint32, payloads [][]byte) entry {
 	_, size := wire.PlainSize(len(payloads[0]))
 	for _, payload := range payloads[1:] {
 		_, more := wire.PlainSize(len(payload))
@@ -50,7 +51,7 @@ func emptyBlock(behind *entry, seq uint64, typeID uint32, payloads [][]byte) *en
 	if behind != nil && behind.kind == entryPacked {
 		size = max(size, min(8*cap(behind.body), wire.BlockBytes)) // it waits, and so do many more
 	}
-	e := &entry{kind: entryPacked, seq: seq, typeID: typeID}
+	e := entry{kind: entryPacked, seq: seq, typeID: typeID}
 	switch {
 	case size > wire.BlockBytes:
 		e.body = make([]byte, 0, size)

@@ -35,8 +35,10 @@ func (l *Link) Poll(now Millis, out []Action) (*wire.Packet, []Action) {
 	if l.head == nil && runs == nil {
 		return nil, out
 	}
-	packet := &wire.Packet{Head: l.frame(), Runs: runs}
-	l.head = nil
+	l.frame()
+	packet := l.packet
+	packet.Runs = runs
+	l.packet, l.head = nil, nil
 	l.number++
 	packet.Head.Number = l.number
 	packet.Head.SentMs = uint32(since(now, l.openedAt))

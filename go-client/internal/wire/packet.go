@@ -80,7 +80,8 @@ func readPacket(frame []byte, maxBytes int) (*Packet, *Refusal) {
 	if refusal := FrameTooLarge(len(frame), maxBytes); refusal != nil {
 		return nil, refusal
 	}
-	p := &Packet{Head: new(pb.Frame), FrameBytes: len(frame)}
+	p := NewPacket()
+	p.FrameBytes = len(frame)
 	var head []byte
 	headEnd := 0
 	budget := frameBudget{}
@@ -125,6 +126,16 @@ func readPacket(frame []byte, maxBytes int) (*Packet, *Refusal) {
 		return nil, undecodable("the frame's head does not decode: %v", err)
 	}
 	return p, nil
+}
+
+// NewPacket is one with an empty head, which is made with it at once.
+func NewPacket() *Packet {
+	p := &struct {
+		Packet
+		head pb.Frame
+	}{}
+	p.Head = &p.head
+	return &p.Packet
 }
 
 // checkHeadType refuses what protobuf-go would take for an unknown field.
@@ -340,8 +351,10 @@ func (run *Run) appendHead(out []byte) []byte {
 	out = appendUint(out, 2, run.FirstSeq)
 	out = appendUint(out, 4, uint64(run.Attempt))
 	items := run.Items
+	var all [1]Item
 	if run.Packed != nil {
-		items = []Item{{TypeID: run.Packed.TypeID, TTLMs: run.Packed.TTLMs}} // one value is that of all
+		all[0].TypeID, all[0].TTLMs = run.Packed.TypeID, run.Packed.TTLMs // one value is that of all
+		items = all[:]
 	}
 	out = appendList(out, 5, items, func(i *Item) uint32 { return i.TTLMs })
 	out = appendUint(out, 6, uint64(run.Queued))
