@@ -21,7 +21,8 @@ type Door interface {
 
 // A Link carries packets, in order, both ways, until one side closes it.
 type Link interface {
-	// Send hands over one packet. It blocks while the transport is busy. The packet must not be changed afterwards.
+	// Send hands over one packet. It blocks while the transport is busy. When it has returned, nothing of the packet is looked at any
+	// more: what its messages were in is used again.
 	// One goroutine sends.
 	Send(*wire.Packet) error
 	// Recv waits for the next packet. Its items stay valid. After an error the link is over. A *wire.Refusal means that

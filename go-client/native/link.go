@@ -200,8 +200,8 @@ func (l *link) TrySend(p *wire.Packet) bool {
 	l.head, _ = proto.MarshalOptions{}.MarshalAppend(l.head[:0], p.Head) // it cannot fail: its texts are UTF-8
 	need := space(len(l.head))
 	for i := range p.Runs {
-		for j := range p.Runs[i].Items {
-			need += space(len(p.Runs[i].Items[j].Body)) + space(runHeadSize)
+		for _, item := range p.Runs[i].All() {
+			need += space(len(item.Body)) + space(runHeadSize)
 		}
 	}
 	if !l.out.hasRoom(need) {
@@ -211,8 +211,7 @@ func (l *link) TrySend(p *wire.Packet) bool {
 	for i := range p.Runs {
 		run := &p.Runs[i]
 		h := runHead{seq: run.FirstSeq, flow: run.Flow, hops: run.Hops}
-		for j := range run.Items {
-			item := &run.Items[j]
+		for _, item := range run.All() {
 			h.typeID, h.ttlMs = item.TypeID, item.TTLMs
 			if debugging {
 				checkItem(h.flow, h.seq, false, item.Body)
