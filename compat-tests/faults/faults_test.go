@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,7 +25,19 @@ const (
 	smoke = 300 * time.Millisecond
 	// deadline is that of an ask; what is told in time may come a little behind it.
 	deadline = 500 * time.Millisecond
+	// settledIn is after how many rounds a node has all that it keeps, such as dead letters; mayGrow by how many bytes its heap may be more
+	// after any number of them.
+	settledIn = 20
+	mayGrow   = 32 << 20
 )
+
+// heap is the bytes that are in use. The detector of races has more of its own, which grow with what long-lived goroutines defer.
+func heap() uint64 {
+	var all runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&all)
+	return all.HeapAlloc
+}
 
 // A world is a node of this process and one in another, with a network between them.
 type world struct {
@@ -247,10 +260,20 @@ func TestWhateverTheNetworkDoesEachAskIsAnsweredAndEachTellHandledOnceOrTold(t *
 			t.Run(fmt.Sprintf("%s, they dial: %v", language.name, theyDial), func(t *testing.T) {
 				t.Parallel()
 				w := join(t, language.program, theyDial)
+				var early uint64
 				for number := 1; ; number++ {
 					w.round(number, uint64(number), each)
+					if number == settledIn {
+						early = heap()
+					}
 					if !time.Now().Before(until) || t.Failed() {
 						break
+					}
+				}
+				if late := heap(); early > 0 {
+					t.Logf("the heap had %d MiB after %d rounds, and has %d", early>>20, settledIn, late>>20)
+					if late > early+mayGrow {
+						t.Error("it grows with what was sent")
 					}
 				}
 				eventually(t, "one link", func() bool { return len(w.here.Links()) == 1 && w.here.Links()[0].State == ab.LinkUp })
