@@ -2,6 +2,7 @@ package machine
 
 import (
 	"math"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -150,7 +151,11 @@ func (l *Link) mustWait(at int, next *entry, behindStep bool) bool {
 	if next.isPassedOn() {
 		return isIn || !l.mayBegin(next.large)
 	}
-	return next.isHead() && (isIn || behindStep)
+	// It also acts on the end of a binding before a cancel, which would find nothing any more.
+	isBehindCancel := func() bool {
+		return slices.ContainsFunc(l.head.GetSkip(), func(skip *pb.Skip) bool { return int(skip.Flow)+offStream == at })
+	}
+	return next.isHead() && (isIn || behindStep || next.kind == entryClose && isBehindCancel())
 }
 
 // takeTurn moves the first entry of a queue into the packet. What is passed on in parts leaves here, since nothing may overtake it; all

@@ -123,7 +123,7 @@ impl Link {
         let behind_step = !packet.head.r#move.is_empty();
         let mut taken = false;
         while let Some(at) = self.queue.next_turn() {
-            if self.must_wait(at, behind_step) {
+            if self.must_wait(at, behind_step, &packet.head) {
                 self.queue.set_aside();
                 continue;
             }
@@ -142,12 +142,14 @@ impl Link {
     }
 
     /// Does the first entry of a queue have to wait for the next packet? A reader acts on heads and fragments before runs.
-    fn must_wait(&mut self, at: usize, behind_step: bool) -> bool {
+    fn must_wait(&mut self, at: usize, behind_step: bool, head: &v1::Frame) -> bool {
         let is_in = self.queue.is_in(at, self.number + 1);
         match self.queue.first(at) {
             Entry::Large(transfer) if transfer.is_passed_on() => {
                 is_in || !self.leaving.may_begin(transfer, self.peer_limits.assembly_bytes)
             }
+            // It also acts on the end of a binding before a cancel, which would find nothing any more.
+            Entry::Close => is_in || behind_step || head.skip.iter().any(|skip| skip.flow == Outgoing::flow(at)),
             entry => entry.is_head() && (is_in || behind_step),
         }
     }
