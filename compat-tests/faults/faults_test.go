@@ -49,6 +49,8 @@ type world struct {
 	counter ab.Ref
 	sink    *sink
 	hurting atomic.Bool
+	// rounds are all so far, quiet those in which no tell went one way or the other.
+	rounds, quiet int
 }
 
 // sink is an actor that takes what the peer tells: each number once, in order.
@@ -96,6 +98,7 @@ func join(t *testing.T, program string, theyDial bool) *world {
 
 // round has traffic both ways while the network is hurt by one toxic after the other, then lets it heal and takes stock.
 func (w *world) round(number int, seed uint64, each time.Duration) {
+	w.rounds++
 	path := fmt.Sprintf("counter/%d", number)
 	_, err := ab.Ask[*actorbridgev1.SpawnReply](w.t.Context(), w.ref("ab://there/system"), &actorbridgev1.SpawnRequest{Path: path})
 	must(w.t, err)
@@ -117,8 +120,12 @@ func (w *world) round(number int, seed uint64, each time.Duration) {
 	all.Wait()
 	w.settled("what was told to the peer", told, w.handledThere, func() uint64 { return lost(w.lettersHere(), w.counter) })
 	w.settled("what the peer told", toldUs, w.sink.count.Load, func() uint64 { return lost(w.peer.must(ops.Order{Op: "dead_letters"}).Letters, sinkAt) })
-	if told == 0 || toldUs == 0 || asked == 0 {
-		w.t.Errorf("seed %d: %d told, %d told here, %d asked: there was no traffic", seed, told, toldUs, asked)
+	// A handshake whose first bytes were dropped is given up after 10 s, so that there is no link for a whole round now and then.
+	if told == 0 || toldUs == 0 {
+		w.quiet++
+	}
+	if asked == 0 {
+		w.t.Errorf("seed %d: nothing was asked", seed)
 	}
 	w.t.Logf("seed %d: %d told, %d told here, %d asked", seed, told, toldUs, asked)
 	must(w.t, w.here.Stop(w.t.Context(), sinkAt, deadline))
@@ -269,6 +276,9 @@ func TestWhateverTheNetworkDoesEachAskIsAnsweredAndEachTellHandledOnceOrTold(t *
 					if !time.Now().Before(until) || t.Failed() {
 						break
 					}
+				}
+				if rounds := w.rounds; w.quiet > 1+rounds/20 || w.quiet == rounds {
+					t.Errorf("in %d of %d rounds there was no traffic", w.quiet, rounds)
 				}
 				if late := heap(); early > 0 {
 					t.Logf("the heap had %d MiB after %d rounds, and has %d", early>>20, settledIn, late>>20)
