@@ -31,7 +31,11 @@ func (l *linkEnd) seeRun(run *door.LaneRun, of payloads) {
 		peer: l.peerName(), link: l.id, direction: pb.Direction_DIRECTION_RECEIVED, who: stream.who, what: l.what(run.TypeID),
 		seq: run.FirstSeq, hops: run.Hops, ttlMs: run.TTLMs,
 	}
-	l.node.taps.show(&s, of.left, func(int) int { return len(of.next()) })
+	sizes := make([]int, of.left) // more than one tap may look
+	for i := range sizes {
+		sizes[i] = len(of.next())
+	}
+	l.node.taps.show(&s, len(sizes), func(i int) int { return sizes[i] })
 }
 
 // seeSent shows a message that leaves; a seq of 0 = outside any stream.

@@ -109,6 +109,28 @@ func TestOfTellsThatGoTogetherEachIsShownOrCountedAsMissed(t *testing.T) {
 	}
 }
 
+func TestTwoTapsShowTheSameOfTellsThatCameTogether(t *testing.T) {
+	a, b, echo := joinedNodes(t)
+	tick := ab.NewRawType("ticks.v1.Tick")
+	must(t, a.TellRaw(t.Context(), echo, tick, nil)) // so that the stream has more credit than it opens with
+	var payloads [][]byte
+	var want []string
+	for i := 1; i <= 8; i++ {
+		payloads = append(payloads, make([]byte, i))
+		want = append(want, fmt.Sprintf("DIRECTION_RECEIVED KIND_TELL >ab:///echo ticks.v1.Tick %d B seq %d hops 0 a ttl false correlation false", i, i+1))
+	}
+	request := &actorbridgev1.TapRequest{Type: "ticks.v1.", Most: 8}
+	looks := []look{lookAt(t, b, request), lookAt(t, b, request)}
+	if _, err := a.TellRawAll(t.Context(), echo, tick, payloads); err != nil {
+		t.Fatal(err)
+	}
+	for _, look := range looks {
+		if got := look.all(); !slices.Equal(got, want) {
+			t.Errorf("it shows\n%q, not\n%q", got, want)
+		}
+	}
+}
+
 func TestANinthTapIsRefusedUntilAnotherOneEnds(t *testing.T) {
 	a := start(t, "a")
 	var looks []look
