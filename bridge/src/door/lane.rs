@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use actorbridge_proto::packed::first_payload;
 use actorbridge_proto::v1::Kind;
-use actorbridge_proto::{Item, Packet, What, writer};
+use actorbridge_proto::{Item, Packed, Packet, What, writer};
 use bytes::Bytes;
 
 use super::inbound::Inbound;
@@ -147,14 +147,21 @@ impl LaneRun {
                 body,
             }
         };
+        let items = self.ends.iter().map(item).collect();
+        let packed = self.packed.map(|(count, longest)| Packed {
+            type_id: self.type_id,
+            ttl_ms: self.ttl_ms,
+            count,
+            longest,
+            pieces: vec![self.block.clone()],
+        });
         actorbridge_proto::Run {
             flow: self.flow,
             first_seq: self.first_seq,
-            attempt: 0,
             hops: self.hops,
-            queued: 0,
-            items: self.ends.iter().map(item).collect(),
-            packed: None,
+            items,
+            packed: packed.map(Box::new),
+            ..Default::default()
         }
     }
 }
