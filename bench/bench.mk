@@ -4,7 +4,7 @@ RUNS += bench-smoke
 BENCH := $(CARGO) run --quiet --profile $(PROFILE) -p actorbridge-bench --
 
 ##@ Longer
-.PHONY: bench-programs bench-ffi bench-link-programs bench-link bench-codec-programs bench-codec bench-door bench-door-programs bench-smoke
+.PHONY: bench-actors bench-actors-programs bench-peers bench-programs bench-ffi bench-link-programs bench-link bench-codec-programs bench-codec bench-door bench-door-programs bench-smoke
 bench-programs: cli
 	@target/bin/actorbridge build --project bench/go/ffi --profile $(PROFILE)
 	@cd bench/go/ffi && $(GO) build -o "$(TARGET_DIR)/bench-ffi" .
@@ -14,16 +14,27 @@ bench-ffi: ## the native door against a Go channel and cgo by hand; QUICK=1 for 
 	@$(CARGO) run --quiet --release -p actorbridge-bench -- ffi $(if $(QUICK),--quick) \
 		--json target/bench-ffi.json --html target/bench-ffi.html
 
-# The peers are modules of their own, so that nobody else downloads what they are made of.
-bench-link-programs:
+# They are modules of their own, so that nobody else downloads what they are made of.
+bench-peers:
+	@for peer in protoactor hollywood; do (cd bench/peers/$$peer && $(GO) build -o "$(TARGET_DIR)/bench-$$peer" .); done
+
+bench-link-programs: bench-peers
 	@$(CARGO) build --quiet --profile $(PROFILE) -p actorbridge-bench-link
 	@cd bench/go/link && $(GO) build -o "$(TARGET_DIR)/bench-link" .
-	@for peer in protoactor hollywood; do (cd bench/peers/$$peer && $(GO) build -o "$(TARGET_DIR)/bench-$$peer" .); done
 
 bench-link: ## the remote door against other actor systems and bare gRPC; QUICK=1 for a short run
 	@$(MAKE) PROFILE=release bench-link-programs
 	@$(CARGO) run --quiet --release -p actorbridge-bench -- link $(if $(QUICK),--quick) \
 		--json target/bench-link.json --html target/bench-link.html
+
+bench-actors-programs: bench-peers
+	@$(CARGO) build --quiet --profile $(PROFILE) -p actorbridge-bench-actors
+	@cd bench/go/actors && $(GO) build -o "$(TARGET_DIR)/bench-actors-go" .
+
+bench-actors: ## up to a million actors in Go and in Rust, against goroutines, tokio tasks and others; QUICK=1 for a short run
+	@$(MAKE) PROFILE=release bench-actors-programs
+	@$(CARGO) run --quiet --release -p actorbridge-bench -- actors $(if $(QUICK),--quick) \
+		--json target/bench-actors.json --html target/bench-actors.html
 
 # Java needs a JDK (17 or newer) and Maven; where they are missing, the program of an earlier build is not used either.
 BENCH_JAVA := $(CURDIR)/target/bench-codec-java
@@ -56,8 +67,9 @@ bench-door-programs: bench-programs bench-codec-programs
 	@cd bench/go/link && $(GO) build -o "$(TARGET_DIR)/bench-link" .
 
 # The figures of a debug build mean nothing; that each case runs does.
-bench-smoke: bench-programs bench-link-programs bench-codec-programs
+bench-smoke: bench-programs bench-link-programs bench-codec-programs bench-actors-programs
 	@$(BENCH) ffi --quick --rounds 1 --actors 1000 --program "$(TARGET_DIR)/bench-ffi"
 	@$(BENCH) link --quick --rounds 1 --turn 20 --programs "$(TARGET_DIR)"
 	@$(BENCH) codec --quick --rounds 1 --turn 1 --programs "$(TARGET_DIR)"
 	@$(BENCH) door --quick --rounds 1 --turn 10 --programs "$(TARGET_DIR)"
+	@$(BENCH) actors --quick --rounds 1 --turn 5 --actors 1000 --programs "$(TARGET_DIR)"

@@ -36,6 +36,9 @@ pub(crate) struct Figure {
     /// Bytes of a message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) payload: Option<u32>,
+    /// How many actors there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) actors: Option<u64>,
     pub(crate) unit: &'static str,
     pub(crate) better: Better,
     pub(crate) value: f64,
@@ -84,6 +87,7 @@ impl Figure {
             door: None,
             codec: None,
             payload: None,
+            actors: None,
             unit: "",
             better: Better::Lower,
             value: 0.0,

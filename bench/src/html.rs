@@ -1,5 +1,6 @@
 //! The figures as one page with plots, complete in itself.
 
+mod actors;
 mod codec;
 mod plot;
 
@@ -59,11 +60,12 @@ pub(crate) fn page(figures: &[Figure], words: &[String]) -> String {
         let _ = writeln!(out, "<p>{}</p>", escape(text));
     }
     out.push_str(&codec::messages(figures));
+    let colours = Colours::of(figures);
+    out.push_str(&actors::numbers(figures, &colours));
     let is_shown_elsewhere = |case: &str| {
         let beside = |f: &Figure| f.against == Some(case);
-        codec::is_of_a_message(figures, case) || figures.iter().any(beside)
+        codec::is_of_a_message(figures, case) || actors::has_numbers(figures, case) || figures.iter().any(beside)
     };
-    let colours = Colours::of(figures);
     for case in each(figures.iter().map(|f| f.case)) {
         if !is_shown_elsewhere(case) {
             section(&mut out, case, figures, &colours);
@@ -102,8 +104,16 @@ impl<'a> Colours<'a> {
     }
 }
 
-/// One case: its bars, beside those of a case that it is compared with, its curves, and what is wanted.
+/// One case under its name.
 fn section<'a>(out: &mut String, case: &'a str, figures: &'a [Figure], colours: &Colours<'a>) {
+    let shown_first = figures.iter().find(|f| f.case == case);
+    let better = shown_first.map_or("", |f| f.better.name());
+    let _ = writeln!(out, "<h2>{}</h2><p class=\"note\">{better} is better</p>", escape(case));
+    beside(out, case, figures, colours);
+}
+
+/// One case: its bars, beside those of a case that it is compared with, its curves, and what is wanted.
+fn beside<'a>(out: &mut String, case: &'a str, figures: &'a [Figure], colours: &Colours<'a>) {
     let all = figures;
     let figures: Vec<&Figure> = all.iter().filter(|f| f.case == case).collect();
     let mut sides: Vec<Row<'_>> = Vec::new();
@@ -119,8 +129,6 @@ fn section<'a>(out: &mut String, case: &'a str, figures: &'a [Figure], colours: 
         let theirs = all.iter().find(|f| f.case == against);
         theirs.into_iter().for_each(|figure| add(colours.row(against, figure)));
     }
-    let better = sides.first().map_or("", |s| s.figure.better.name());
-    let _ = writeln!(out, "<h2>{}</h2><p class=\"note\">{better} is better</p>", escape(case));
     out.push_str(&plot::bars(&sides));
     if sides.iter().any(|s| !s.figure.quantiles.is_empty()) {
         out.push_str("<p class=\"note\">The time that so many of the messages took at most</p>\n");

@@ -3,6 +3,7 @@
 //! Machines are noisy, so nothing here is an absolute claim: what is compared is taken in one run, in turns, several rounds of
 //! each, and printed as a ratio with its spread.
 
+mod actors;
 mod codec;
 mod door;
 mod ffi;
@@ -62,6 +63,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Suite {
+    /// What an actor costs inside Go and inside Rust, up to a million of them, against goroutines, tokio tasks and other actor systems
+    Actors(actors::Options),
     /// What protobuf, JSON and MessagePack cost in Rust, Go and Java, on real flights
     Codec(codec::Options),
     /// Flights in each codec through the native and the remote door, against raw bytes and the codecs alone
@@ -91,6 +94,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let plan = Plan::new(arguments.quick, arguments.rounds, turn);
     let only = arguments.only.as_deref();
     let figures = match &arguments.suite {
+        Suite::Actors(options) => actors::run(options, &plan, only)?,
         Suite::Codec(options) => codec::run(options, &plan.beginning_with_one(), only)?,
         Suite::Door(options) => door::run(options, &plan.beginning_with_one(), only)?,
         Suite::Ffi(options) => ffi::run(options, &plan, only)?,

@@ -28,6 +28,21 @@ impl Plan {
         }
     }
 
+    pub(crate) fn is_quick(&self) -> bool {
+        !self.waits
+    }
+
+    /// Waits for a machine on which nothing else runs, if this plan does so, and says if it did not come.
+    pub(crate) fn wait_for_quiet(&self) {
+        if self.waits {
+            progress("waiting for a quiet machine");
+            if !noise::wait_for_quiet() {
+                progress("");
+                eprintln!("bench: others use this machine; rounds in which they do are marked");
+            }
+        }
+    }
+
     /// For cases of which one may take long.
     pub(crate) fn beginning_with_one(self) -> Self {
         Self { first: 1, ..self }
@@ -52,7 +67,7 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
-    fn add(&mut self, m: &Measured, noisy: bool) {
+    pub(crate) fn add(&mut self, m: &Measured, noisy: bool) {
         let per = |all: f64| all / m.n as f64;
         self.ns.push(per(m.ns));
         self.cpu_ns.push(per(m.cpu_ns));
@@ -112,13 +127,7 @@ pub(crate) fn take_turns(
         progress(&format!("warming up: {case}"));
         sizes.push(size_of_turn(&mut programs[*program], case, plan)?);
     }
-    if plan.waits {
-        progress("waiting for a quiet machine");
-        if !noise::wait_for_quiet() {
-            progress("");
-            eprintln!("bench: others use this machine; rounds in which they do are marked");
-        }
-    }
+    plan.wait_for_quiet();
     let mut taken: Vec<Taken> = cases.iter().map(|_| Taken::default()).collect();
     for round in 1..=plan.rounds {
         for (at, (program, case)) in cases.iter().enumerate() {
@@ -134,7 +143,7 @@ pub(crate) fn take_turns(
 }
 
 /// How many messages take about so long.
-fn size_of_turn(program: &mut Program, case: &str, plan: &Plan) -> Result<u64, Box<dyn Error>> {
+pub(crate) fn size_of_turn(program: &mut Program, case: &str, plan: &Plan) -> Result<u64, Box<dyn Error>> {
     let mut n = plan.first;
     loop {
         let measured = program.measure(case, n)?;

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -59,5 +60,64 @@ func TestWhatIsSharedAmongGoroutinesIsAllDone(t *testing.T) {
 	}
 	if sum != 1000 {
 		t.Errorf("%d were done of 1000", sum)
+	}
+}
+
+func TestEachCaseOfALocalSystemSendsAsManyAsItWasOrdered(t *testing.T) {
+	type counts struct{ told, asked int }
+	here := &Local[*counts]{Spawn: func(int, int) (*counts, error) { return new(counts), nil }}
+	here.Tell = func(_ context.Context, to *counts, data []byte) error {
+		to.told++
+		here.Took(data)
+		return nil
+	}
+	here.TellAll = func(ctx context.Context, to *counts, data [][]byte) (err error) {
+		for _, d := range data {
+			err = errors.Join(err, here.Tell(ctx, to, d))
+		}
+		return err
+	}
+	var mu sync.Mutex // 64 goroutines ask at once
+	here.Ask = func(_ context.Context, to *counts, _ []byte) error {
+		mu.Lock()
+		defer mu.Unlock()
+		to.asked++
+		return nil
+	}
+	cases := here.Cases()
+	for _, want := range []struct {
+		name           string
+		n, told, asked int
+	}{
+		{"spawn", 10, 0, 0}, {"first", 10, 10, 0}, {"tell", 1000, 1010, 0}, {"tell_batch64", 100, 1110, 0},
+		{"ask", 100, 1110, 100}, {"ask_c64", 1000, 1110, 1100},
+	} {
+		if m := measure(t.Context(), 0, cases, order{want.name, want.n}); m.Error != "" || m.N != want.n {
+			t.Fatalf("%s: %+v", want.name, m)
+		}
+		var all counts
+		for _, a := range here.actors {
+			all.told, all.asked = all.told+a.told, all.asked+a.asked
+			if (a.told > 0) != (want.name != "spawn") {
+				t.Errorf("%s: an actor was told %d messages", want.name, a.told)
+			}
+		}
+		if all != (counts{want.told, want.asked}) {
+			t.Errorf("%s: %+v in all, want %d told and %d asked", want.name, all, want.told, want.asked)
+		}
+	}
+}
+
+func TestAMessageOfALocalSystemThatIsNotHandledIsMissed(t *testing.T) {
+	here := &Local[int]{
+		Spawn: func(i, _ int) (int, error) { return i, nil },
+		Tell:  func(context.Context, int, []byte) error { return nil },
+	}
+	cases := here.Cases()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	measure(ctx, 0, cases, order{"spawn", 3})
+	if m := measure(ctx, 0, cases, order{"first", 3}); !strings.Contains(m.Error, "3 of 3 were not handled") {
+		t.Errorf("the error is %q", m.Error)
 	}
 }

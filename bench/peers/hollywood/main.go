@@ -1,4 +1,4 @@
-// Command hollywood is Hollywood between two processes, as the suite `link` measures it.
+// Command hollywood is Hollywood as the suites `link`, between two processes, and `actors`, in one, measure it.
 package main
 
 import (
@@ -22,8 +22,12 @@ const bufferSize = 64 << 20
 
 func main() {
 	run := drive
-	if len(os.Args) > 1 && os.Args[1] == "serve" {
-		run = serve
+	if len(os.Args) > 1 {
+		run = map[string]func() error{"serve": serve, "actors": actors}[os.Args[1]]
+	}
+	if run == nil {
+		fmt.Fprintf(os.Stderr, "%s: there is no %q: say serve, actors or nothing\n", os.Args[0], os.Args[1])
+		os.Exit(2)
 	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err := run(); err != nil {

@@ -1,4 +1,4 @@
-// Command protoactor is protoactor-go between two processes, as the suite `link` measures it: with its defaults.
+// Command protoactor is protoactor-go as the suites `link`, between two processes, and `actors`, in one, measure it: with its defaults.
 package main
 
 import (
@@ -18,8 +18,12 @@ import (
 
 func main() {
 	run := drive
-	if len(os.Args) > 1 && os.Args[1] == "serve" {
-		run = serve
+	if len(os.Args) > 1 {
+		run = map[string]func() error{"serve": serve, "actors": actors}[os.Args[1]]
+	}
+	if run == nil {
+		fmt.Fprintf(os.Stderr, "%s: there is no %q: say serve, actors or nothing\n", os.Args[0], os.Args[1])
+		os.Exit(2)
 	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "protoactor:", err)
@@ -27,10 +31,15 @@ func main() {
 	}
 }
 
+// system is one that logs nothing.
+func system() *actor.ActorSystem {
+	quiet := func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+	return actor.NewActorSystem(actor.WithLoggerFactory(quiet))
+}
+
 // start is a system that listens at a port of its own.
 func start() *actor.ActorSystem {
-	quiet := func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
-	system := actor.NewActorSystem(actor.WithLoggerFactory(quiet))
+	system := system()
 	remote.NewRemote(system, remote.Configure("127.0.0.1", 0)).Start()
 	return system
 }
