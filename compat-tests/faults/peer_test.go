@@ -3,6 +3,7 @@ package faults
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -36,6 +37,13 @@ var goPeer = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	zerolog.SetGlobalLevel(zerolog.Disabled) // the proxy tells of every piece of data that it hurts
+	if before := os.Getenv(proxyBefore); before != "" {
+		if err := beProxy(before); err != nil {
+			fmt.Fprintln(os.Stderr, "the proxy:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := m.Run()
 	if program, err := goPeer(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(program))
