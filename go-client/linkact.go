@@ -43,29 +43,10 @@ func (l *linkEnd) act(a *machine.Action) {
 		ringAll(owners)
 	case machine.ActionRefused:
 		l.refused(a)
+	case machine.ActionWayLost:
+		l.wayLost(a)
 	case machine.ActionRebind:
-		l.mu.Lock()
-		o := l.outlets[a.Flow]
-		delete(l.stalled, a.Flow)
-		l.feed(a.Flow)
-		delete(l.outlets, a.Flow)
-		if o != nil {
-			l.lastTargets[a.Flow] = o.target.text
-		}
-		l.mu.Unlock()
-		if o != nil {
-			if a.Code == pb.Code_CODE_OUTCOME_UNKNOWN {
-				l.wayLost(a.Flow, a.Seq, o)
-			}
-			if a.Code == pb.Code_CODE_FORBIDDEN {
-				l.accuse(pb.RefusalReason_REFUSAL_REASON_REFUSED_BY_PEER, "it refuses messages of "+inWords(o.who)+": this node's certificate does not allow them, or no relay may pass them on")
-			}
-			n.forget(o.target.Path())
-			if moved := a.Moved; moved != nil && moved.Owner != n.name {
-				n.remember(o.target.Path(), moved.Owner)
-			}
-			o.unbind(l, a.Flow)
-		}
+		l.rebind(a)
 	case machine.ActionBadItem:
 		l.badItem(a)
 	case machine.ActionMoved:
@@ -73,6 +54,31 @@ func (l *linkEnd) act(a *machine.Action) {
 	case machine.ActionDown:
 		l.onDown(a.Down)
 	}
+}
+
+// rebind: the binding of one of our streams is ended.
+func (l *linkEnd) rebind(a *machine.Action) {
+	n := l.node
+	l.mu.Lock()
+	o := l.outlets[a.Flow]
+	delete(l.stalled, a.Flow)
+	l.feed(a.Flow)
+	delete(l.outlets, a.Flow)
+	if o != nil {
+		l.lastTargets[a.Flow] = o.target.text
+	}
+	l.mu.Unlock()
+	if o == nil {
+		return
+	}
+	if a.Code == pb.Code_CODE_FORBIDDEN {
+		l.accuse(pb.RefusalReason_REFUSAL_REASON_REFUSED_BY_PEER, "it refuses messages of "+inWords(o.who)+": this node's certificate does not allow them, or no relay may pass them on")
+	}
+	n.forget(o.target.Path())
+	if moved := a.Moved; moved != nil && moved.Owner != n.name {
+		n.remember(o.target.Path(), moved.Owner)
+	}
+	o.unbind(l, a.Flow)
 }
 
 // allMaySend is who may send again, by what the machine says. The caller holds the lock.
@@ -282,16 +288,20 @@ func (l *linkEnd) skipped(flow uint32, seq uint64) {
 	}
 }
 
+// targetOf is whom the messages of an outgoing flow are for, also behind the reset of its stream; empty = nobody knows any more.
+func (l *linkEnd) targetOf(flow uint32) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if o := l.outlets[flow]; o != nil {
+		return o.target.text
+	}
+	return l.lastTargets[flow]
+}
+
 // refused: the receiver refused one of our messages.
 func (l *linkEnd) refused(a *machine.Action) {
-	l.mu.Lock()
-	target := l.lastTargets[a.Flow] // an outcome may come behind the reset of its stream
-	if o := l.outlets[a.Flow]; o != nil {
-		target = o.target.text
-	}
-	l.mu.Unlock()
 	l.node.dead.push(DeadLetter{
-		Target: target, Code: Code(a.Outcome.Code), Effect: Effect(a.Outcome.Effect),
+		Target: l.targetOf(a.Flow), Code: Code(a.Outcome.Code), Effect: Effect(a.Outcome.Effect),
 		Detail: fmt.Sprintf("seq %d: %s", a.Outcome.Seq, a.Outcome.Detail),
 	})
 }

@@ -161,26 +161,26 @@ func (l *linkEnd) sendBeyond(flow uint32, out *outgoing) machine.Sent {
 }
 
 // wayLost: the peer, a relay, has lost the way to where one of our streams ends. Nobody can say what became of what it had.
-func (l *linkEnd) wayLost(flow uint32, lastSeq uint64, o *outlet) {
+func (l *linkEnd) wayLost(a *machine.Action) {
+	first, last := a.First, a.Seq
 	l.mu.Lock()
 	if len(l.strays) >= maxStrays {
 		clear(l.strays)
 	}
-	l.strays[o.stream] = lastSeq
-	first, last := l.machine.UnknownOn(flow)
+	l.strays[a.Stream] = last
 	l.mu.Unlock()
 	why := l.whyStray()
 	if first <= last {
 		l.node.dead.push(DeadLetter{
-			Target: o.target.text, Code: CodeOutcomeUnknown, Effect: EffectMaybe,
-			Detail: fmt.Sprintf("stream %016x, seq %d to %d: %s", o.stream, first, last, why),
+			Target: l.targetOf(a.Flow), Code: CodeOutcomeUnknown, Effect: EffectMaybe,
+			Detail: fmt.Sprintf("stream %016x, seq %d to %d: %s", a.Stream, first, last, why),
 		})
 	}
 	n := l.node
 	n.asksMu.Lock()
 	lost := n.asks.EndWhere(func(w **waiter) bool {
 		at := &(*w).placed
-		return at.link == l && at.flow == flow && at.stream == o.stream
+		return at.link == l && at.flow == a.Flow && at.stream == a.Stream
 	}, nil)
 	n.asksMu.Unlock()
 	for _, ask := range lost {

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::actor::State as ActorState;
+use crate::address::Address;
 use crate::asks::Place;
 use crate::compression::Compression;
 use crate::links::Kept;
@@ -50,6 +51,8 @@ struct State {
     relays: HashMap<u32, Arc<Relay>>,
     /// Streams whose way was lost behind the peer, and the last seq that was sent.
     strays: HashMap<u64, u64>,
+    /// The targets of outgoing flows that were reset, until another stream has the number.
+    last_targets: HashMap<u32, Address>,
     /// Outgoing flows that were reset with MOVED, until their outlets know: where to.
     resets: HashMap<u32, v1::Moved>,
     /// What both sides can do.
@@ -147,6 +150,7 @@ impl LinkEnd {
                 types: HashMap::new(),
                 relays: HashMap::new(),
                 strays: HashMap::new(),
+                last_targets: HashMap::new(),
                 resets: HashMap::new(),
                 capabilities: Vec::new(),
                 reads: HashMap::new(),
@@ -456,6 +460,7 @@ impl LinkEnd {
             lane.forget_granted(flow);
         }
         state.outlets.insert(flow, Arc::downgrade(outlet));
+        state.last_targets.remove(&flow);
         Ok(flow)
     }
 

@@ -26,6 +26,8 @@ mod pending_moves;
 mod raw;
 mod redial;
 mod relay;
+mod relay_runs;
+mod relay_runs;
 mod subscribe;
 mod taps;
 mod tls;

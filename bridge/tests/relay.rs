@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actorbridge::door::LinkEnd;
-use actorbridge::proto::v1::{self, Capability, Code, Effect, ListReply, ListRequest};
-use actorbridge::proto::{Item, Run, writer};
+use actorbridge::proto::v1::{self, Capability, Code, Effect, Kind, ListReply, ListRequest};
+use actorbridge::proto::{Item, Packet, Run, writer};
 use actorbridge::{Builder, Error, Node, Options, Ref};
 use actorbridge_test::{builder, end, start};
 use bytes::Bytes;
@@ -17,16 +17,16 @@ use common::{LONG, digest, eventually, worker};
 use tokio::sync::{Notify, watch};
 
 /// Nodes that listen and dial block until their sockets are there.
-async fn started(builder: Builder) -> Node {
+pub(crate) async fn started(builder: Builder) -> Node {
     tokio::task::spawn_blocking(|| start(builder)).await.expect("no panic")
 }
 
-fn relay() -> Builder {
+pub(crate) fn relay() -> Builder {
     builder("r").listen("tcp://127.0.0.1:0").allow_relay()
 }
 
 /// `a`, `r` and `b`, linked in a row over TCP.
-async fn row() -> (Node, Node, Node) {
+pub(crate) async fn row() -> (Node, Node, Node) {
     let r = started(relay()).await;
     let (a, b) = (
         start(builder("a").route("b", "r")),
@@ -37,7 +37,7 @@ async fn row() -> (Node, Node, Node) {
     (a, r, b)
 }
 
-fn address(text: &str) -> Ref {
+pub(crate) fn address(text: &str) -> Ref {
     text.parse().expect("valid")
 }
 
@@ -48,7 +48,7 @@ fn echo(text: &str) -> EchoRequest {
     }
 }
 
-fn small() -> Options {
+pub(crate) fn small() -> Options {
     Options {
         mailbox: 32,
         ..Options::default()
@@ -85,9 +85,11 @@ async fn actors_behind_a_relay_are_found_told_and_asked_as_others_are() {
     assert_eq!((error.code(), error.effect()), (Code::NoSuchActor, Effect::None));
     a.tell(&address("ab://b/nobody"), &echo("hi")).await.expect("it leaves");
     let told = |n: &Node| n.dead_letters().iter().filter(|d| d.target == "ab://b/nobody").count();
-    // What b says of a stream that a has ended meanwhile, since b had reset it, does not reach a.
-    eventually("dead letters at b", || told(&b) == 2).await;
-    assert_eq!(told(&r), 0, "it is nothing to the relay");
+    eventually("dead letters at both ends", || (told(&a), told(&b)) == (2, 2)).await;
+    // Where `ab:///counter` is, the relay was asked itself.
+    let at_relay = r.dead_letters();
+    let own = at_relay.iter().all(|d| d.target == "ab://r/system");
+    assert!(own, "it is nothing to the relay: {at_relay:?}");
     end([a, r, b]).await;
 }
 
@@ -346,6 +348,117 @@ async fn a_forged_source_is_refused_at_the_relay_and_what_is_no_envelope_by_its_
     }
     drop(raw);
     end([a, r, b]).await;
+}
+
+/// A node `a` that has told an actor of a peer behind `r` something, and has heard from it that the stream is ended, and the flow.
+async fn ended_behind_a_relay() -> (Node, Node, Raw, u32) {
+    let r = started(relay()).await;
+    let a = start(builder("a").route("raw", "r"));
+    a.dial(&r.listening()[0]).await.expect("linked");
+    let mut raw = Raw::link_with(&r.listening()[0], &[Capability::Relay]).await;
+    a.tell(&address("ab://raw/nobody"), &echo("hi"))
+        .await
+        .expect("it leaves");
+    let came = |p: &Packet| p.runs.iter().map(|run| run.flow).find(|flow| *flow != 0);
+    let flow = raw.until("the message", came).await;
+    let reset = vec![reset(flow, Code::NoSuchActor)];
+    raw.head(v1::Frame {
+        reset,
+        ..Default::default()
+    })
+    .await;
+    let closed = |p: &Packet| p.head.open.iter().any(|o| o.close && o.flow == flow).then_some(());
+    raw.until("the end of the stream", closed).await;
+    (a, r, raw, flow)
+}
+
+fn reset(flow: u32, code: Code) -> v1::StreamReset {
+    v1::StreamReset {
+        flow,
+        code: code as i32,
+        moved: None,
+    }
+}
+
+fn dead(node: &Node, target: &str, code: Code) -> bool {
+    let letters = node.dead_letters();
+    letters.iter().any(|d| d.target == target && d.code == code)
+}
+
+#[tokio::test]
+async fn what_is_refused_behind_a_relay_is_told_also_when_the_end_of_its_stream_was_heard_before() {
+    let (a, r, mut raw, flow) = ended_behind_a_relay().await;
+    let outcome = v1::Outcome {
+        seq: 1,
+        code: Code::NoSuchActor as i32,
+        effect: Effect::None as i32,
+        ..Default::default()
+    };
+    let state = v1::StreamState {
+        flow,
+        received: 1,
+        outcomes: vec![outcome],
+        ..Default::default()
+    };
+    raw.head(v1::Frame {
+        state: vec![state],
+        reset: vec![reset(flow, Code::Ok)],
+        ..Default::default()
+    })
+    .await;
+    let told = || dead(&a, "ab://raw/nobody", Code::NoSuchActor);
+    eventually("the dead letter at the sender", told).await;
+    let at_relay = r.dead_letters();
+    assert!(at_relay.is_empty(), "it is nothing to the relay: {at_relay:?}");
+    drop(raw);
+    end([a, r]).await;
+}
+
+#[tokio::test]
+async fn what_a_relay_loses_is_told_also_when_the_end_of_its_stream_was_heard_before() {
+    let (a, r, raw, _) = ended_behind_a_relay().await;
+    drop(raw);
+    let told = || dead(&a, "ab://raw/nobody", Code::OutcomeUnknown);
+    eventually("the dead letter at the sender", told).await;
+    let at_relay = r.dead_letters();
+    assert!(at_relay.is_empty(), "it is nothing to the relay: {at_relay:?}");
+    end([a, r]).await;
+}
+
+#[tokio::test]
+async fn the_end_of_a_stream_is_confirmed_by_a_relay_when_its_receiver_has_said_all() {
+    let r = started(relay()).await;
+    let b = start(builder("b").accept_relay("r"));
+    b.dial(&r.listening()[0]).await.expect("linked");
+    let mut raw = Raw::link_with(&r.listening()[0], &[Capability::Relay]).await;
+    let what = writer::what(Kind::Tell, "test.Add", 1, 1).bytes;
+    // The number of the flow is free after each end.
+    for _ in 0..3 {
+        open(&mut raw, 1, "", "").await;
+        raw.run(1, 1, 0, std::slice::from_ref(&what)).await;
+        let close = v1::StreamOpen {
+            flow: 1,
+            stream: 1,
+            mode: v1::Mode::Flow as i32,
+            first_seq: 2,
+            close: true,
+            ..Default::default()
+        };
+        raw.head(v1::Frame {
+            open: vec![close],
+            ..Default::default()
+        })
+        .await;
+        let mut refused = Vec::new();
+        let confirmed = |p: &Packet| {
+            refused.extend(p.head.state.iter().flat_map(|s| &s.outcomes).map(|o| (o.seq, o.code)));
+            p.head.reset.contains(&reset(1, Code::Ok)).then_some(())
+        };
+        raw.until("the end", confirmed).await;
+        assert_eq!(refused, [(1, Code::NoSuchActor as i32)]);
+    }
+    drop(raw);
+    end([b, r]).await;
 }
 
 /// Carries what one end of a link has to say, while the gate is open.

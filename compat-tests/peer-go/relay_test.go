@@ -177,16 +177,19 @@ func TestGoActorsBehindARustRelayAreFoundToldAndAskedAsOthersAre(t *testing.T) {
 	if err := r.a.Tell(t.Context(), r.a.RefAt("ab://b/nobody"), &testpb.GetCount{}); err != nil {
 		t.Fatal(err)
 	}
-	// At b: what b says of a stream that a has ended meanwhile, since b had reset it, does not reach a.
-	r.until("a dead letter of the ask and of the tell", func() bool {
-		letters := 0
-		for _, letter := range r.b.DeadLetters() {
-			if letter.Target == "ab://b/nobody" && letter.Code == ab.CodeNoSuchActor {
-				letters++
-			}
-		}
-		return letters == 2
+	r.until("a dead letter of the ask and of the tell at both ends", func() bool {
+		return r.refused(r.a) == 2 && r.refused(r.b) == 2
 	})
+}
+
+// refused is how many messages to nobody are dead letters at a node.
+func (r *row) refused(at *ab.Node) (letters int) {
+	for _, letter := range at.DeadLetters() {
+		if letter.Target == "ab://b/nobody" && letter.Code == ab.CodeNoSuchActor {
+			letters++
+		}
+	}
+	return letters
 }
 
 func TestAGoActorThatStandsStillStopsItsSendersBehindARustRelay(t *testing.T) {

@@ -34,6 +34,19 @@ impl Packed {
         self.pieces.iter().map(Bytes::len).sum()
     }
 
+    /// How many bytes their bodies have in all, and the longest one.
+    pub fn bodies(&self) -> (usize, usize) {
+        let (mut all, mut longest) = (0, 0);
+        for piece in &self.pieces {
+            let mut at = 0;
+            while at < piece.len() {
+                let (start, end) = first_item(piece, at);
+                (at, all, longest) = (end, all + end - start, longest.max(end - start));
+            }
+        }
+        (all, longest)
+    }
+
     /// The same as items.
     pub fn items(&self) -> Vec<Item> {
         let mut items = Vec::with_capacity(self.count);

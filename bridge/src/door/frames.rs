@@ -36,13 +36,13 @@ impl LinkEnd {
     /// `false`: they are not packed, or something has to be said of one of them, and nothing has happened.
     fn take_together(&self, node: &Arc<Inner>, run: &Run, frame: usize) -> bool {
         let inbound = lock(&self.inbound);
-        if matches!(inbound.get(&run.flow).map(|stream| &stream.host), Some(Host::Relay(_))) {
-            return false;
-        }
-        let Some(mut together) = packed_run(run, frame) else {
+        let Some(stream) = inbound.get(&run.flow) else {
             return false;
         };
-        let taken = self.take_run(node, &inbound, &mut together);
+        let taken = match &stream.host {
+            Host::Relay(relay) => self.relay_run(node, stream, relay, run),
+            _ => packed_run(run, frame).is_some_and(|mut together| self.take_run(node, &inbound, &mut together)),
+        };
         drop(inbound);
         if taken {
             self.ring();

@@ -85,40 +85,21 @@ impl LinkEnd {
                 let ready = Self::may_send(&mut lock(&self.state), &[Action::Progress { flow }]);
                 ready.tell(self);
             }
+            Action::Confirmed { flow } => self.confirmed(flow),
             Action::Refused { flow, outcome } => match self.relay_of(flow) {
                 Some(relay) => relay.refused(outcome),
                 None => self.refused(node, flow, outcome),
             },
-            Action::Rebind {
+            Action::WayLost {
                 flow,
-                code,
-                moved,
+                stream,
+                first,
                 last_seq,
-            } => {
-                if let Some(relay) = self.relay_of(flow) {
-                    return relay.reset(code, moved);
-                }
-                let mut state = lock(&self.state);
-                state.stalled.remove(&flow);
-                Self::feed(&mut state, flow);
-                let outlet = state.outlets.remove(&flow).and_then(|o| o.upgrade());
-                drop(state);
-                if let Some(outlet) = outlet {
-                    if code == Code::OutcomeUnknown {
-                        self.way_lost(node, flow, last_seq, &outlet);
-                    }
-                    if code == Code::Forbidden {
-                        let of = sender(&outlet.who);
-                        self.accuse(
-                            node,
-                            RefusalReason::RefusedByPeer,
-                            &format!("it refuses messages of {of}: this node's certificate does not allow them, or no relay may pass them on"),
-                        );
-                    }
-                    outlet.unbind(node, self.id, flow, moved.as_ref());
-                }
-                lock(&self.state).resets.remove(&flow);
-            }
+            } => self.way_lost(node, flow, stream, (first, last_seq)),
+            Action::Rebind { flow, code, moved, .. } => match self.relay_of(flow) {
+                Some(relay) => relay.reset(code, moved),
+                None => self.rebind(node, flow, code, moved.as_ref()),
+            },
             Action::BadItem {
                 flow,
                 seq,
@@ -215,11 +196,43 @@ impl LinkEnd {
         }
     }
 
+    /// The binding of one of our streams is ended.
+    fn rebind(&self, node: &Arc<Inner>, flow: u32, code: Code, moved: Option<&v1::Moved>) {
+        let outlet = {
+            let mut state = lock(&self.state);
+            state.stalled.remove(&flow);
+            Self::feed(&mut state, flow);
+            let outlet = state.outlets.remove(&flow).and_then(|o| o.upgrade());
+            if let Some(outlet) = &outlet {
+                state.last_targets.insert(flow, outlet.target.clone());
+            }
+            outlet
+        };
+        if let Some(outlet) = outlet {
+            if code == Code::Forbidden {
+                let of = sender(&outlet.who);
+                self.accuse(
+                    node,
+                    RefusalReason::RefusedByPeer,
+                    &format!("it refuses messages of {of}: this node's certificate does not allow them, or no relay may pass them on"),
+                );
+            }
+            outlet.unbind(node, self.id, flow, moved);
+        }
+        lock(&self.state).resets.remove(&flow);
+    }
+
+    /// Whom the messages of an outgoing flow are for, also behind the reset of its stream; empty = nobody knows any more.
+    pub(super) fn target_of(&self, flow: u32) -> String {
+        let target = self.outlet(flow).map(|outlet| outlet.target.clone());
+        let target = target.or_else(|| lock(&self.state).last_targets.get(&flow).cloned());
+        target.map(|target| target.as_str().to_owned()).unwrap_or_default()
+    }
+
     /// The receiver refused one of our messages.
     fn refused(&self, node: &Inner, flow: u32, outcome: v1::Outcome) {
-        let target = self.outlet(flow).map(|o| o.target.as_str().to_owned());
         node.dead().push(DeadLetter {
-            target: target.unwrap_or_default(),
+            target: self.target_of(flow),
             code: Code::from_wire(outcome.code),
             effect: outcome.effect(),
             detail: format!("seq {}: {}", outcome.seq, outcome.detail),
@@ -454,9 +467,7 @@ impl LinkEnd {
             let relays = std::mem::take(&mut state.relays);
             (state.machine.unknown(), std::mem::take(&mut state.outlets), relays)
         };
-        relays
-            .values()
-            .for_each(|relay| relay.reset(Code::OutcomeUnknown, None));
+        relays.values().for_each(|relay| relay.lost());
         for (flow, lost) in inbound.drain() {
             self.ended(node, flow, lost, Closed::Lost);
         }

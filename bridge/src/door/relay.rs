@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use actorbridge_proto::v1::{self, Code, Effect, RefusalReason};
-use actorbridge_proto::{Refusal, What, Who, writer};
+use actorbridge_proto::{Packed, Refusal, Run, What, Who, writer};
 use bytes::Bytes;
 
 use super::LinkEnd;
@@ -13,7 +13,7 @@ use crate::address::Address;
 use crate::asks::{self, Place};
 use crate::cell::{Binding, Closed};
 use crate::machine::Millis;
-use crate::machine::link::{BindingNumber, Link, MAX_HOPS, Relayed, Send};
+use crate::machine::link::{BindingNumber, Link, MAX_HOPS, Phase, Relayed, Send};
 use crate::message::{Message, Outgoing, Permit};
 use crate::node::{Inner, Target, lock};
 use crate::outlet::Outlet;
@@ -33,8 +33,10 @@ pub(crate) struct Relay {
     /// The credit that its sender was told of last, and what its receiver has.
     told: AtomicU64,
     received: AtomicU64,
-    /// Its sender has closed it, and the number of its flow may be another stream's. Written under the lock of that link.
-    over: AtomicBool,
+    /// Its sender has closed it. This and the next one are written under the lock of that link.
+    closed: AtomicBool,
+    /// Its receiver has said all, or the link to it is over. When both are so, the number of the sender's flow may be another stream's.
+    heard_out: AtomicBool,
 }
 
 /// One item on its way through.
@@ -86,6 +88,8 @@ impl Relay {
 
     /// The binding is ended behind this node.
     pub(super) fn reset(&self, code: Code, moved: Option<v1::Moved>) {
+        // OK says that a close is confirmed, and that the receiver has not said.
+        let code = if code == Code::Ok { Code::Unavailable } else { code };
         self.at_sender(|machine| machine.reset(self.from_flow, code, moved));
     }
 
@@ -100,7 +104,7 @@ impl Relay {
         let Some(link) = self.from.upgrade() else { return };
         {
             let mut state = lock(&link.state);
-            if self.over.load(Ordering::Relaxed) {
+            if self.is_over() || state.machine.phase() == Phase::Down {
                 return;
             }
             tell(&mut state.machine);
@@ -108,16 +112,37 @@ impl Relay {
         link.ring();
     }
 
-    /// The sender has ended it, or its link is over.
-    pub(super) fn end(&self) {
-        if let Some(from) = self.from.upgrade() {
-            let _state = lock(&from.state);
-            self.over.store(true, Ordering::Relaxed);
-        }
+    fn is_over(&self) -> bool {
+        self.closed.load(Ordering::Relaxed) && self.heard_out.load(Ordering::Relaxed)
+    }
+
+    /// The sender has ended it, or its link is over. It is told so when the receiver knows: until then that may refuse messages.
+    fn end(&self) {
+        self.half_over(&self.closed);
         if let Some(to) = self.to.upgrade() {
-            lock(&to.state).relays.remove(&self.flow);
             to.close_flow(self.flow);
         }
+    }
+
+    /// The receiver has confirmed the end.
+    fn confirmed(&self) {
+        self.half_over(&self.heard_out);
+    }
+
+    /// The link to the receiver is over: nobody knows what became of what was on its way.
+    pub(super) fn lost(&self) {
+        self.reset(Code::OutcomeUnknown, None);
+        self.half_over(&self.heard_out);
+    }
+
+    /// One side says nothing more.
+    fn half_over(&self, side: &AtomicBool) {
+        self.at_sender(|machine| {
+            side.store(true, Ordering::Relaxed);
+            if self.is_over() {
+                machine.confirm_close(self.from_flow);
+            }
+        });
     }
 }
 
@@ -253,7 +278,8 @@ impl LinkEnd {
             flow,
             told: AtomicU64::new(first_seq - 1),
             received: AtomicU64::new(first_seq - 1),
-            over: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            heard_out: AtomicBool::new(false),
         });
         state.relays.insert(flow, relay.clone());
         drop(state);
@@ -282,6 +308,41 @@ impl LinkEnd {
             }
             _ => {}
         }
+    }
+
+    /// Passes on messages that came packed by this link, in one piece; `false` = nothing has happened, and they are to go one by one.
+    pub(super) fn relay_run(&self, node: &Arc<Inner>, stream: &Inbound, relay: &Relay, run: &Run) -> bool {
+        // A deadline is counted down for each, and a tap shows each.
+        let usual = |packed: &&Packed| packed.ttl_ms == 0 && !self.taps.any();
+        let (Some(packed), Some(to)) = (run.packed.as_deref().filter(usual), relay.to.upgrade()) else {
+            return false;
+        };
+        let (what, bodies) = (self.what(packed.type_id), packed.bodies());
+        if !lock(&self.state).machine.accept_relayed(run, packed, bodies.1) {
+            return false;
+        }
+        let (sent, rests) = {
+            let mut state = lock(&to.state);
+            let rests = !state.machine.has_output();
+            let sent = state.machine.relay_run(relay.flow, run, &what, packed, bodies);
+            (sent, rests)
+        };
+        match sent {
+            true if rests => to.ring(),
+            true => {}
+            // Some of them are refused, and each is told why.
+            false => packed.items().into_iter().zip(run.first_seq..).for_each(|(item, seq)| {
+                let passing = Passing {
+                    seq,
+                    what: what.clone(),
+                    deadline: None,
+                    hops: run.hops,
+                    body: item.body,
+                };
+                self.relay(node, stream, relay, passing);
+            }),
+        }
+        true
     }
 
     fn not_relayed(&self, node: &Arc<Inner>, stream: &Inbound, flow: u32, item: Passing, refusal: &Refusal) {
@@ -331,24 +392,34 @@ impl LinkEnd {
         match ended.host {
             Host::Cell(cell) => cell.close_stream(node, (self.id, flow), (ended.stream, ended.binding), how),
             Host::Relay(relay) => relay.end(),
-            Host::None(..) => {}
+            // It may have been for another node, and there was no way.
+            Host::None(..) => lock(&self.state).machine.confirm_close(flow),
         }
     }
 
+    /// The receiver of a stream that is passed on has confirmed its end, and its number is free.
+    pub(super) fn confirmed(&self, flow: u32) {
+        if let Some(relay) = self.relay_of(flow) {
+            relay.confirmed();
+        }
+        let mut state = lock(&self.state);
+        state.relays.remove(&flow);
+        state.machine.free_flow(flow);
+    }
+
     /// The peer, a relay, has lost the way to where one of our streams ends: nobody can say what became of what it had.
-    pub(super) fn way_lost(&self, node: &Arc<Inner>, flow: u32, last_seq: u64, outlet: &Outlet) {
-        let unknown = {
+    pub(super) fn way_lost(&self, node: &Arc<Inner>, flow: u32, stream: u64, (first, last): (u64, u64)) {
+        {
             let mut state = lock(&self.state);
             if state.strays.len() >= MAX_STRAYS {
                 state.strays.clear();
             }
-            state.strays.insert(outlet.stream, last_seq);
-            state.machine.unknown_on(flow)
-        };
-        let (stream, why) = (outlet.stream, self.why_stray());
-        if let Some((first, last)) = unknown {
+            state.strays.insert(stream, last);
+        }
+        let why = self.why_stray();
+        if first <= last {
             node.dead().push(DeadLetter {
-                target: outlet.target.as_str().to_owned(),
+                target: self.target_of(flow),
                 code: Code::OutcomeUnknown,
                 effect: Effect::Maybe,
                 detail: format!("stream {stream:016x}, seq {first} to {last}: {why}"),

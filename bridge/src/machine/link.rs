@@ -1,6 +1,6 @@
 //! One lane of a link: handshake, numbering, credit, and the end.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use actorbridge_proto::v1::{self, Code, Effect, GoodbyeCode, Kind, RefusalReason};
 use actorbridge_proto::view::MAX_WHO_BYTES;
@@ -155,7 +155,8 @@ pub enum Action {
     },
     /// One good item came.
     Deliver(Delivery),
-    /// The peer will send nothing more on this binding, and the flow is gone: no state or outcome can be told any more.
+    /// The peer will send nothing more on this binding, and the flow is gone: no state or outcome can be told any more. Of a stream
+    /// that is passed on they can until `Link::confirm_close`, which its peer waits for.
     Closed {
         /// The flow.
         flow: u32,
@@ -181,12 +182,29 @@ pub enum Action {
         /// The flow.
         flow: u32,
     },
+    /// The receiver of a stream that is passed on has confirmed its end, and says nothing more of it. Its number is taken until
+    /// `Link::free_flow`.
+    Confirmed {
+        /// The flow.
+        flow: u32,
+    },
     /// The receiver refused one of our messages.
     Refused {
         /// The flow.
         flow: u32,
         /// What became of it.
         outcome: v1::Outcome,
+    },
+    /// The peer, a relay, has lost the way to where an outgoing stream ends, which we may have closed before.
+    WayLost {
+        /// The flow.
+        flow: u32,
+        /// Its stream number.
+        stream: u64,
+        /// The first seq of which nobody knows what became.
+        first: u64,
+        /// The last seq that was sent on it; if it is below `first`, all is known.
+        last_seq: u64,
     },
     /// Our outgoing binding was ended by the receiver, and has been closed.
     Rebind {
@@ -264,6 +282,8 @@ struct OutFlow {
     beyond: bool,
     /// It came here from another node: its seqs are the sender's, and whoever sends closes it.
     passed_on: bool,
+    /// Its end is confirmed, and its number not free yet.
+    confirmed: bool,
     /// The last seq that went past the queue.
     at_once: u64,
     /// (last seq, frame number) of frames that carried its messages and are not processed yet.
@@ -317,6 +337,8 @@ pub struct Link {
     // In.
     last_number: u64,
     in_flows: BTreeMap<u32, InFlow>,
+    /// Incoming flows that are passed on and that the peer has closed, until it is told that nothing more will be said of them.
+    unconfirmed: BTreeSet<u32>,
     in_types: Vec<What>,
     coming: Coming,
     // Liveness.
@@ -355,6 +377,7 @@ impl Link {
             leaving: Leaving::default(),
             last_number: 0,
             in_flows: BTreeMap::new(),
+            unconfirmed: BTreeSet::new(),
             in_types: Vec::new(),
             coming: Coming::default(),
             next_ping: now + u64::from(handshake::with_defaults(&config.limits).ping_ms),

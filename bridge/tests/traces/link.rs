@@ -267,6 +267,17 @@ fn action(action: &Action) -> String {
         Action::Skipped { flow, seq } => Line::new("skipped").number("flow", *flow).number("seq", *seq),
         Action::Credit { flow } => Line::new("credit").number("flow", *flow),
         Action::Progress { flow } => Line::new("progress").number("flow", *flow),
+        Action::WayLost {
+            flow,
+            stream,
+            first,
+            last_seq,
+        } => Line::new("way_lost")
+            .number("flow", *flow)
+            .number("stream", *stream)
+            .number("first", *first)
+            .number("last_seq", *last_seq),
+        Action::Confirmed { flow } => Line::new("confirmed").number("flow", *flow),
         Action::Refused { flow, outcome } => outcome_in(Line::new("refused").number("flow", *flow), outcome),
         Action::Rebind {
             flow,

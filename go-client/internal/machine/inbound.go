@@ -257,6 +257,12 @@ func (l *Link) onReset(reset *pb.StreamReset, out []Action) []Action {
 	if _, known := pb.Code_name[int32(code)]; !known {
 		code = pb.Code_CODE_UNAVAILABLE // a later version's: the binding is gone, whatever the reason
 	}
+	// What was on its way is unknown also where the binding has been closed meanwhile.
+	if code == pb.Code_CODE_OUTCOME_UNKNOWN {
+		out = append(out, Action{
+			Kind: ActionWayLost, Delivery: Delivery{Flow: flow, Seq: sent.nextSeq - 1}, Stream: sent.stream, First: sent.received + 1,
+		})
+	}
 	if !sent.closing {
 		l.Close(flow)
 		return append(out, Action{

@@ -117,6 +117,9 @@ const (
 	ActionCredit
 	// ActionRefused: the receiver refused one of our messages. Flow, Outcome.
 	ActionRefused
+	// ActionWayLost: the peer, a relay, has lost the way to where an outgoing stream ends, which we may have closed before. Flow, Stream,
+	// First = the first seq of which nobody knows what became, Seq = the last that was sent on it.
+	ActionWayLost
 	// ActionRebind: our outgoing binding was ended by the receiver, and has been closed. Flow, Seq = the last that was
 	// sent on it, Code, with CODE_MOVED also Moved.
 	ActionRebind
@@ -147,8 +150,10 @@ type Action struct {
 	Kind ActionKind
 	// Delivery is the item of an ActionDeliver. Other kinds use its Flow, Seq and Body.
 	Delivery
-	// Stream is the stream number of ActionOpened and ActionClosed.
+	// Stream is the stream number of ActionOpened, ActionClosed and ActionWayLost.
 	Stream uint64
+	// First is of ActionWayLost.
+	First uint64
 	// Binding is of ActionOpened.
 	Binding Binding
 	// Relayed is of ActionOpened: the nodes at its ends, if they are not these two.

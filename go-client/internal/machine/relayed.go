@@ -25,12 +25,3 @@ func (l *Link) tooLargeForRelay(size int) Sent {
 	return Sent{Result: SendRefused, Refusal: refusal(pb.Code_CODE_TOO_LARGE,
 		"a message of %d bytes is over the limit of %d through a relay", size, l.peerLimits.InlineBytes)}
 }
-
-// UnknownOn are the messages of an outgoing flow that nobody can say anything of once its way is lost: from first to last, none if
-// first is above last.
-func (l *Link) UnknownOn(flow uint32) (first, last uint64) {
-	if out := l.outFlow(flow); out != nil {
-		return out.received + 1, out.nextSeq - 1
-	}
-	return 1, 0
-}

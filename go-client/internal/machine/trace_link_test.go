@@ -232,6 +232,8 @@ func describeAction(a *Action) line {
 		return flow("credit")
 	case ActionRefused:
 		return describeOutcome(flow("refused"), a.Outcome)
+	case ActionWayLost:
+		return flow("way_lost").number("stream", a.Stream).number("first", a.First).number("last_seq", a.Seq)
 	case ActionRebind:
 		return describeMoved(flow("rebind").number("last_seq", a.Seq).word("code", a.Code.String()), a.Moved)
 	case ActionBadItem:

@@ -112,7 +112,7 @@ impl Link {
             return self.on_close(flow, open.first_seq.saturating_sub(1), out);
         }
         let limits = self.limits();
-        if flow == 0 || flow > limits.max_flows || self.in_flows.contains_key(&flow) {
+        if flow == 0 || flow > limits.max_flows || self.is_told(flow) {
             return Err(format!("flow {flow} is open already, or over the limit"));
         }
         if open.mode() != v1::Mode::Flow || open.first_seq == 0 || open.first_seq > MAX_SEQ {
@@ -162,7 +162,7 @@ impl Link {
         Ok(())
     }
 
-    /// The end of a binding: the peer is told what became of it, and that the flow's number is free again.
+    /// The end of a binding. Of one that is passed on, its receiver may still say something.
     fn on_close(&mut self, flow: u32, last_seq: u64, out: &mut Vec<Action>) -> Result<(), String> {
         self.drop_assembly(flow);
         self.large_done(flow, u64::MAX);
@@ -175,10 +175,24 @@ impl Link {
                 "flow {flow} was closed at seq {last_seq}, and seq {came} has come"
             ));
         }
+        match closed.passed_on {
+            true => drop(self.unconfirmed.insert(flow)),
+            false => self.say_closed(flow, closed.last_seq),
+        }
+        out.push(Action::Closed {
+            flow,
+            stream: closed.stream,
+            last_seq,
+        });
+        Ok(())
+    }
+
+    /// Tells the peer what became of a binding that it has closed, and that the flow's number is free again.
+    pub(super) fn say_closed(&mut self, flow: u32, received: u64) {
         let mut state = self.states.remove(&flow).unwrap_or_default();
         self.outcomes -= state.outcomes.len();
         state.flow = flow;
-        state.received = closed.last_seq;
+        state.received = state.received.max(received);
         let outcomes = std::mem::take(&mut state.outcomes);
         self.queue.push_control(Control::State(state));
         for some in outcomes.chunks(OUTCOMES_IN_STATE) {
@@ -194,12 +208,11 @@ impl Link {
             code: Code::Ok as i32,
             moved: None,
         }));
-        out.push(Action::Closed {
-            flow,
-            stream: closed.stream,
-            last_seq,
-        });
-        Ok(())
+    }
+
+    /// Is the peer told what becomes of an incoming flow?
+    pub(super) fn is_told(&self, flow: u32) -> bool {
+        self.in_flows.contains_key(&flow) || self.unconfirmed.contains(&flow)
     }
 
     fn on_type(&mut self, definition: v1::TypeDef) -> Result<(), String> {
@@ -231,7 +244,7 @@ impl Link {
     fn on_state(&mut self, state: v1::StreamState, out: &mut Vec<Action>) -> Result<(), String> {
         let flow = state.flow;
         // A flow that we have never opened, or that the peer has confirmed closed.
-        let Some(sent) = self.flow_mut(flow) else {
+        let Some(sent) = self.flow_mut(flow).filter(|out| !out.confirmed) else {
             return Err(format!("a state came of flow {flow}, which is not open"));
         };
         let outcomes = state.outcomes.iter().map(|o| o.seq).max().unwrap_or(0);
@@ -265,11 +278,24 @@ impl Link {
 
     fn on_reset(&mut self, reset: v1::StreamReset, out: &mut Vec<Action>) {
         let flow = reset.flow;
-        let Some(sent) = self.flow_mut(flow) else { return };
+        let Some(sent) = self.flow_mut(flow).filter(|out| !out.confirmed) else {
+            return;
+        };
         let (last_seq, closing, passed_on) = (sent.next_seq - 1, sent.closing, sent.passed_on);
+        let (stream, first) = (sent.stream, sent.received + 1);
         // A code of a later version: the binding is gone, whatever the reason.
         let code = Code::try_from(reset.code).unwrap_or(Code::Unavailable);
-        if !closing {
+        // What was on its way is unknown also where the binding has been closed meanwhile.
+        let way_lost = code == Code::OutcomeUnknown;
+        if way_lost && !passed_on {
+            out.push(Action::WayLost {
+                flow,
+                stream,
+                first,
+                last_seq,
+            });
+        }
+        if !closing || way_lost && passed_on {
             if !passed_on {
                 self.close(flow);
             }
@@ -284,8 +310,13 @@ impl Link {
             self.forget_large(flow);
             self.large_room(flow, out);
             self.close_now(flow);
-            self.flows[flow as usize - 1] = None;
-            self.free.push(flow);
+            match self.flow_mut(flow).filter(|_| passed_on) {
+                Some(sent) => {
+                    sent.confirmed = true;
+                    out.push(Action::Confirmed { flow });
+                }
+                None => self.release(flow),
+            }
         }
     }
 

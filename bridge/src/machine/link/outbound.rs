@@ -89,6 +89,7 @@ impl Link {
             closing: false,
             beyond: !relayed.destination.is_empty(),
             passed_on: !relayed.origin.is_empty(),
+            confirmed: false,
             at_once: 0,
             frames: VecDeque::new(),
             large: LargeOut::default(),
@@ -371,7 +372,7 @@ impl Link {
     }
 
     /// The number of this `what` on this lane; 0 = it goes with the item, because the table is full.
-    fn type_id(&mut self, what: &What) -> u32 {
+    pub(super) fn type_id(&mut self, what: &What) -> u32 {
         if what.bytes.is_empty() {
             return 0;
         }
@@ -409,6 +410,12 @@ impl Link {
                 .into_iter()
                 .for_each(|close| self.queue.push_control(Control::Open(close)));
         }
+    }
+
+    /// Another stream may have the number of this flow.
+    pub(super) fn release(&mut self, flow: u32) {
+        self.flows[flow as usize - 1] = None;
+        self.free.push(flow);
     }
 
     /// The end of a binding, behind everything that was sent on it.
@@ -475,7 +482,7 @@ impl Link {
 
     /// An incoming seq ended other than handled.
     pub fn outcome(&mut self, flow: u32, mut outcome: v1::Outcome) {
-        if self.in_flows.contains_key(&flow) {
+        if self.is_told(flow) {
             outcome.detail = short(&outcome.detail);
             self.next_state(flow).outcomes.push(outcome);
             self.outcomes += 1;
@@ -495,7 +502,7 @@ impl Link {
 
     /// Ends an incoming binding. What still comes on it is delivered until the peer has closed it.
     pub fn reset(&mut self, flow: u32, code: Code, moved: Option<v1::Moved>) {
-        if self.in_flows.contains_key(&flow) {
+        if self.is_told(flow) {
             self.queue.push_control(Control::Reset(v1::StreamReset {
                 flow,
                 code: code as i32,
@@ -527,7 +534,9 @@ impl Link {
 
     /// The streams with messages that nobody can say anything of once the link is down: (stream, first, last).
     pub fn unknown(&self) -> Vec<(u64, u64, u64)> {
-        let flows = self.flows.iter().flatten().filter(|f| f.received + 1 < f.next_seq);
+        // The sender of what is passed on is told by a reset.
+        let ours = self.flows.iter().flatten().filter(|f| !f.passed_on);
+        let flows = ours.filter(|f| f.received + 1 < f.next_seq);
         flows.map(|f| (f.stream, f.received + 1, f.next_seq - 1)).collect()
     }
 

@@ -1,5 +1,6 @@
 //! Messages that were sent together, or one soon after the other, wait together, written as items of a frame.
 
+use actorbridge_proto::Packed;
 use actorbridge_proto::packed::{first_item, plain_size, put_plain_item};
 use bytes::{Bytes, BytesMut};
 
@@ -32,9 +33,25 @@ impl Packing {
         Self {
             seq,
             type_id,
+            hops: 0,
             count: 0,
             size: 0,
             items: BytesMut::with_capacity(room.max(SMALL_BLOCK)),
+        }
+    }
+
+    /// Those of a run whose bodies have so many bytes, to be passed on. They are copied: what waits must not keep the frame that
+    /// they came in.
+    pub(super) fn of(run: &Packed, (seq, type_id, hops): (u64, u32, u32), bodies: usize) -> Self {
+        let mut items = BytesMut::with_capacity(run.size());
+        run.pieces.iter().for_each(|piece| items.extend_from_slice(piece));
+        Self {
+            seq,
+            type_id,
+            hops,
+            count: run.count as u32,
+            size: bodies + run.count * HEAD_ITEM,
+            items,
         }
     }
 
@@ -72,6 +89,7 @@ impl Packing {
         let first = Packing {
             seq: self.seq,
             type_id: self.type_id,
+            hops: self.hops,
             count,
             size,
             items: self.items.split_to(at),
@@ -111,7 +129,7 @@ impl Outgoing {
         let Some((Entry::Packed(last), behind)) = self.last(at) else {
             return 0;
         };
-        if last.type_id != type_id || behind != came {
+        if last.type_id != type_id || last.hops != 0 || behind != came {
             return 0;
         }
         let before = last.bytes();

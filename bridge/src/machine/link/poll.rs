@@ -250,8 +250,8 @@ fn add_item(runs: &mut Vec<Run>, flow: u32, waiting: Waiting, now: Millis) {
 
 /// As [`add_item`], for several that are written already.
 fn add_packed(runs: &mut Vec<Run>, flow: u32, packing: Packing) {
-    let (seq, type_id, count) = (packing.seq, packing.type_id, packing.count as usize);
-    if let Some(run) = last_run(runs, flow)
+    let (seq, type_id, count, hops) = (packing.seq, packing.type_id, packing.count as usize, packing.hops);
+    if let Some(run) = last_run(runs, flow).filter(|run| run.hops == hops)
         && run.first_seq + run.len() as u64 == seq
         && let Some(packed) = run.packed.as_mut().filter(|packed| packed.type_id == type_id)
     {
@@ -268,6 +268,7 @@ fn add_packed(runs: &mut Vec<Run>, flow: u32, packing: Packing) {
     runs.push(Run {
         flow,
         first_seq: seq,
+        hops,
         packed: Some(Box::new(packed)),
         ..Run::default()
     });

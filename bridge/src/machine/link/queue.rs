@@ -96,6 +96,8 @@ pub(super) struct Packing {
     /// Of the first.
     pub seq: u64,
     pub type_id: u32,
+    /// Nodes that have passed them on.
+    pub hops: u32,
     pub count: u32,
     /// About how many bytes they take in a frame.
     pub size: usize,
@@ -144,6 +146,7 @@ impl Entry {
     fn hops(&self) -> u32 {
         match self {
             Self::Item(waiting) => waiting.hops,
+            Self::Packed(packing) => packing.hops,
             Self::Large(transfer) => transfer.hops,
             _ => 0,
         }

@@ -1,11 +1,13 @@
 //! Streams between two nodes that have no link, which a third one, linked with both, passes on.
 //!
-//! It gives a stream another flow number and its types other numbers, and looks into no item. Seqs, credit and outcomes are those of
-//! the stream's ends, so that a receiver which stands still stops the sender.
+//! It gives a stream another flow number and its types other numbers, and looks into no item. What came packed goes on so. Seqs,
+//! credit and outcomes are those of the stream's ends, so that a receiver which stands still stops the sender.
+
+use actorbridge_proto::Packed;
 
 use super::outbound::refused;
-use super::queue::ITEM_OVERHEAD;
-use super::{Bytes, Code, Link, Millis, Send, What};
+use super::queue::{Entry, ITEM_OVERHEAD, Packing};
+use super::{Bytes, Code, Link, MAX_HOPS, MAX_SEQ, Millis, Phase, Run, Send, What};
 
 /// Most bytes of items that wait at a relay for the writer of one link; what comes beyond is refused.
 pub const MAX_RELAYED_BYTES: usize = 64 << 20;
@@ -78,6 +80,59 @@ impl Link {
         Send::Queued(seq)
     }
 
+    /// Takes a run of an incoming stream that is passed on, whose longest body has so many bytes, if there is nothing to say of any of
+    /// its messages. `false` = nothing has happened; `receive_items` says what is wrong with which.
+    pub fn accept_relayed(&mut self, run: &Run, packed: &Packed, longest: usize) -> bool {
+        let (limit, is_up) = (self.limits().inline_bytes as usize, self.phase == Phase::Up);
+        let what = self.what(packed.type_id).map(|what| (what.present, what.bytes.len()));
+        let (Some((present, what_len)), Some(inbound)) = (what, self.in_flows.get_mut(&run.flow)) else {
+            return false;
+        };
+        let last = run.first_seq.saturating_add(packed.count as u64 - 1);
+        let good = is_up
+            && inbound.passed_on
+            && !inbound.large.is_assembling()
+            && present & inbound.who_present == 0
+            && run.hops <= MAX_HOPS
+            && inbound.who_len + what_len + longest <= limit
+            && run.first_seq > inbound.last_seq
+            && last <= inbound.credit.min(MAX_SEQ);
+        if good {
+            inbound.last_seq = last;
+        }
+        good
+    }
+
+    /// As [`Link::relay`], for messages that came together, with so many bytes of bodies in all and in the longest. `false` = it would
+    /// refuse some of them, and nothing has happened.
+    pub fn relay_run(
+        &mut self,
+        flow: u32,
+        run: &Run,
+        what: &What,
+        packed: &Packed,
+        (all, longest): (usize, usize),
+    ) -> bool {
+        let Some(out) = self.open_flow(flow).filter(|out| out.passed_on) else {
+            return false;
+        };
+        let last = run.first_seq + packed.count as u64 - 1;
+        let (next, credit, size) = (out.next_seq, out.credit, out.who_len + what.bytes.len() + longest);
+        let has_room = self.queue.bytes() + all + packed.count * ITEM_OVERHEAD <= MAX_RELAYED_BYTES;
+        let goes = has_room && next <= run.first_seq && last <= credit;
+        if !goes || self.is_large(size) || self.refusal(what, size).is_some() {
+            return false;
+        }
+        let type_id = self.type_id(what);
+        if type_id == 0 {
+            return false; // no number is left: it is written into each body
+        }
+        let packing = Packing::of(packed, (run.first_seq, type_id, run.hops + 1), all);
+        self.queue.push(flow, Entry::Packed(packing));
+        self.open_flow(flow).expect("it was open above").next_seq = last + 1;
+        true
+    }
+
     /// Large messages pass a link in parts, which are put together at its end: a relay does not hold so much for others.
     pub(super) fn too_large_for_relay(&self, size: usize) -> Send {
         let limit = self.peer_limits.inline_bytes;
@@ -90,9 +145,9 @@ impl Link {
         self.flow_mut(flow).is_some_and(|out| out.beyond)
     }
 
-    /// How far a stream has come that is passed on; `None` = the flow is not open.
+    /// How far a stream has come that is passed on; `None` = its flow is over.
     pub fn progress(&mut self, flow: u32) -> Option<Progress> {
-        let out = self.open_flow(flow)?;
+        let out = self.flow_mut(flow)?;
         Some(Progress {
             processed: out.processed,
             received: out.received,
@@ -105,6 +160,8 @@ impl Link {
     pub fn relay_state(&mut self, flow: u32, progress: Progress) {
         if let Some(inbound) = self.in_flows.get_mut(&flow) {
             inbound.credit = inbound.credit.max(progress.credit);
+        }
+        if self.is_told(flow) {
             let state = self.next_state(flow);
             state.processed = state.processed.max(progress.processed);
             state.received = state.received.max(progress.received);
@@ -112,9 +169,18 @@ impl Link {
         }
     }
 
-    /// The messages of an outgoing flow that nobody can say anything of once its way is lost: first and last.
-    pub fn unknown_on(&mut self, flow: u32) -> Option<(u64, u64)> {
-        let out = self.flow_mut(flow)?;
-        (out.received + 1 < out.next_seq).then(|| (out.received + 1, out.next_seq - 1))
+    /// Nothing more will be said of an incoming stream that is passed on, and that the peer has closed: it may use the flow's number
+    /// again.
+    pub fn confirm_close(&mut self, flow: u32) {
+        if self.unconfirmed.remove(&flow) {
+            self.say_closed(flow, 0); // what has come is as its receiver has said
+        }
+    }
+
+    /// The shell has forgotten an outgoing stream whose end is confirmed: another may have its number.
+    pub fn free_flow(&mut self, flow: u32) {
+        if self.flow_mut(flow).is_some_and(|out| out.confirmed) {
+            self.release(flow);
+        }
     }
 }

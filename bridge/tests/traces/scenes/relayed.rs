@@ -46,6 +46,29 @@ fn relayed() -> Scene {
     s.event("unknown");
     s.event("poll now=1000");
 
+    s.dialer("A relay loses the way of a stream that is closed already.", limits);
+    s.event("open stream=7 source=\"ab:///a\" target=\"ab:///d\" reply_to=\"ab://a/a\" first_seq=1 binding=1 destination=\"d\"");
+    s.event(format!(
+        "send flow=1 kind=1 type=\"test.Tell\" body={}",
+        quote(&super::tell("x"))
+    ));
+    s.event("close flow=1");
+    s.event("poll now=1000");
+    for code in [Code::NoSuchActor, Code::OutcomeUnknown, Code::Ok] {
+        let reset = StreamReset {
+            flow: 1,
+            code: code as i32,
+            moved: None,
+        };
+        s.frame(
+            Frame {
+                reset: vec![reset],
+                ..Default::default()
+            },
+            vec![],
+        );
+    }
+
     s.acceptor(
         "They come from a node behind the peer. Nobody answers an asker there by a number alone.",
         "",
