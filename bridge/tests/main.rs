@@ -27,7 +27,6 @@ mod raw;
 mod redial;
 mod relay;
 mod relay_runs;
-mod relay_runs;
 mod subscribe;
 mod taps;
 mod tls;

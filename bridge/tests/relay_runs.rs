@@ -77,7 +77,7 @@ impl Actor for Notes {
             return cx.reply_raw(&NOTE, notes.len().to_string().as_bytes());
         }
         match message.type_name() {
-            "test.Mark" => notes.push([b"mark ", &message.raw(&MARK)?[..]].concat()),
+            "test.Mark" => notes.push([b"mark ", message.raw(&MARK)?].concat()),
             _ => notes.push(message.raw(&NOTE)?.to_vec()),
         }
         Ok(())

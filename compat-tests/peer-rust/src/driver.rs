@@ -10,7 +10,9 @@ use tokio::sync::watch;
 
 use crate::actors;
 use crate::events::Subscriptions;
-use crate::ops::{Algorithm, Answer, Compressing, Door, Encoded, Fault, Letter, Operation, Order, from_hex, to_hex};
+use crate::ops::{
+    Algorithm, Answer, Compressing, Door, Encoded, Fault, Letter, Operation, Order, Relays, from_hex, to_hex,
+};
 use crate::raw::{self, How, Sent};
 use crate::testpb::Add;
 
@@ -61,12 +63,13 @@ impl Driver {
             certificates,
             native,
             compression,
+            relays,
         } = &operation
         {
             if *native {
                 return Err(driver_fault("a Rust peer hosts no native nodes"));
             }
-            return self.start(name, listen, certificates, *compression).await;
+            return self.start(name, listen, certificates, (*compression, relays)).await;
         }
         let node = self.node(name)?;
         let mut answer = Answer::default();
@@ -144,7 +147,7 @@ impl Driver {
         name: &str,
         listen: &str,
         certificates: &str,
-        compression: Option<Compressing>,
+        (compression, relays): (Option<Compressing>, &Relays),
     ) -> Result<Answer, Failed> {
         let mut builder = Node::builder(name)
             .module(actors::module(name))
@@ -155,6 +158,15 @@ impl Driver {
                 Algorithm::Lz4 => Compression::Lz4,
             };
             builder = builder.compression(by, least);
+        }
+        if relays.allow {
+            builder = builder.allow_relay();
+        }
+        for relay in &relays.accept {
+            builder = builder.accept_relay(relay);
+        }
+        for (to, relay) in &relays.routes {
+            builder = builder.route(to, relay);
         }
         if !certificates.is_empty() {
             let own = format!("{certificates}/{name}");

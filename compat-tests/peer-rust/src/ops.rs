@@ -36,6 +36,9 @@ pub enum Operation {
         /// How it compresses payloads on links; none = it does not.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         compression: Option<Compressing>,
+        /// By which nodes it reaches others, and for which (Rust peers only).
+        #[serde(default)]
+        relays: Relays,
     },
     /// Link the node with another one.
     Link {
@@ -134,6 +137,18 @@ pub enum Door {
     Remote,
     /// A child process (Go peers only).
     Sidecar,
+}
+
+/// What a node has to do with relays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Relays {
+    /// Does it pass on what is for others?
+    pub allow: bool,
+    /// The relays whose messages it takes.
+    pub accept: Vec<String>,
+    /// The relay by which it reaches a node.
+    pub routes: BTreeMap<String, String>,
 }
 
 /// How a node compresses payloads on links.

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use crate::runner::compression::compressing;
-use compat_peer::ops::{Algorithm, Answer, Compressing, Operation, Order};
+use compat_peer::ops::{Algorithm, Answer, Compressing, Operation, Order, Relays};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -149,6 +149,7 @@ fn start(program: &Path, name: &str, compression: Option<Compressing>) -> Result
             native: false,
             compression,
             certificates: String::new(),
+            relays: Relays::default(),
         },
     };
     let order = serde_json::to_string(&order).map_err(|e| e.to_string())?;

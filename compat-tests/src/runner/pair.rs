@@ -9,7 +9,7 @@ use super::network::Network;
 use super::peer::Peer;
 use super::{Programs, certificates};
 use crate::cases::{Fault, Only, Side};
-use compat_peer::ops::{Answer, Door, Operation};
+use compat_peer::ops::{Answer, Door, Operation, Relays};
 
 /// How the two nodes are joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,6 +244,7 @@ impl Nodes {
                 certificates: certificates.clone(),
                 native: pair.joint == Joint::Native && language == Language::Rust,
                 compression: pair.compression.of(language),
+                relays: Relays::default(),
             },
         };
         let mut nodes = Self {
