@@ -77,6 +77,17 @@ impl Shared {
     }
 }
 
+fn head_of(item: &LaneItem<'_>) -> RunHead {
+    RunHead {
+        seq: item.seq,
+        flow: item.flow,
+        type_id: item.type_id,
+        ttl_ms: item.ttl_ms,
+        hops: item.hops,
+        reserved: 0,
+    }
+}
+
 impl Lane for Shared {
     fn max_frame_bytes(&self) -> u32 {
         MAX_RECORD as u32
@@ -90,15 +101,7 @@ impl Lane for Shared {
         if cfg!(feature = "abdebug") {
             debug::check(item.flow, item.seq, item.plain, item.bytes);
         }
-        let head = RunHead {
-            seq: item.seq,
-            flow: item.flow,
-            type_id: item.type_id,
-            ttl_ms: item.ttl_ms,
-            hops: item.hops,
-            reserved: 0,
-        };
-        lock(&self.writer).put_message(head, item.plain, item.bytes);
+        lock(&self.writer).put_message(head_of(&item), item.plain, item.bytes);
     }
 
     fn put_all(&self, item: LaneItem<'_>, payloads: &[&[u8]]) -> usize {
@@ -107,15 +110,7 @@ impl Lane for Shared {
                 debug::check(item.flow, seq, true, payload);
             }
         }
-        let head = RunHead {
-            seq: item.seq,
-            flow: item.flow,
-            type_id: item.type_id,
-            ttl_ms: item.ttl_ms,
-            hops: item.hops,
-            reserved: 0,
-        };
-        lock(&self.writer).put_run(head, payloads)
+        lock(&self.writer).put_run(head_of(&item), payloads)
     }
 
     fn publish(&self) {

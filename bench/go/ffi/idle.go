@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"runtime/debug"
-	"strings"
 	"sync"
 
 	ab "github.com/actorbridge/actorbridge/go-client"
@@ -19,7 +16,7 @@ import (
 // idle has n actors made that each get one message and then nothing. They stay: each case wants a process of its own.
 func idle(node *ab.Node) []meter.Case {
 	return []meter.Case{
-		{Name: "idle_bytes_go", Bytes: resident, Run: func(ctx context.Context, n int) error {
+		{Name: "idle_bytes_go", Bytes: meter.Resident, Run: func(ctx context.Context, n int) error {
 			return eachOf(n, func(i int) error {
 				actor, err := benchv1ab.SpawnCounter(node, fmt.Sprint("idle/", i), func() benchv1ab.Counter { return new(counter) })
 				if err != nil {
@@ -28,7 +25,7 @@ func idle(node *ab.Node) []meter.Case {
 				return actor.Take(ctx, &benchv1.Note{Data: []byte{1}})
 			})
 		}},
-		{Name: "idle_bytes_rust", Bytes: resident, Run: func(ctx context.Context, n int) error {
+		{Name: "idle_bytes_rust", Bytes: meter.Resident, Run: func(ctx context.Context, n int) error {
 			system := node.RefAt("ab://bench-rust/system")
 			return eachOf(n, func(i int) error {
 				path := fmt.Sprint("counter/", i)
@@ -65,18 +62,4 @@ func eachOf(n int, do func(i int) error) error {
 	close(next)
 	all.Wait()
 	return err
-}
-
-// resident is how many bytes of memory the process has, after what can be given back has been.
-func resident() int64 {
-	debug.FreeOSMemory()
-	text, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return 0
-	}
-	var size, pages int64
-	if _, err := fmt.Fscan(strings.NewReader(string(text)), &size, &pages); err != nil {
-		return 0
-	}
-	return pages * int64(os.Getpagesize())
 }

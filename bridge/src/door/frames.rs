@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use actorbridge_proto::{Packet, Run, What};
+use actorbridge_proto::{Packet, Run};
 use bytes::Bytes;
 
 use super::inbound::Host;
-use super::{LaneRun, LinkEnd, State};
+use super::{LaneRun, LinkEnd};
 use crate::node::{Inner, lock};
 
 impl LinkEnd {
@@ -26,11 +26,6 @@ impl LinkEnd {
                 self.drive(node, |machine, out| machine.receive_items(run, out));
             }
         }
-    }
-
-    /// Queues payloads as tells, as far as there is credit and room: how many, and the last one's seq.
-    pub(super) fn queue_plain(state: &mut State, flow: u32, what: &What, payloads: &[&[u8]]) -> (usize, u64) {
-        state.machine.send_all(flow, what, payloads)
     }
 
     /// `false`: they are not packed, or something has to be said of one of them, and nothing has happened.

@@ -360,7 +360,7 @@ impl LinkEnd {
         let mut guard = lock(&self.state);
         let state = &mut *guard;
         let Some(lane) = state.lane.clone() else {
-            let sent = Self::queue_plain(state, flow, what, self.uncompressed(payloads));
+            let sent = state.machine.send_all(flow, what, self.uncompressed(payloads));
             drop(guard);
             self.ring();
             return sent;
