@@ -54,18 +54,25 @@ pub(crate) fn run(cell: Arc<Cell>, node: Arc<Inner>) -> impl Future<Output = ()>
     }
 }
 
-/// Handles a message that was taken past the mailbox, and ends. What is to be done after that is an activation as usual.
+/// Handles a message that was taken past the mailbox, and ends: what it worked on is for the next one. Or what is to be done after
+/// that is an activation as usual, which has it.
 #[allow(clippy::manual_async_fn)] // An async function would have room for its arguments twice.
-pub(crate) fn handle_alone<A: Actor>(mut actor: Box<A>, mut work: Box<Work>) -> impl Future<Output = ()> + Send {
+pub(crate) fn handle_alone<A: Actor>(
+    mut actor: Box<A>,
+    mut work: Box<Work>,
+) -> impl Future<Output = Option<Box<Work>>> + Send {
     async move {
         let handled = handle_one(&mut *actor, &mut work).await;
         if handled.is_err() || work.cx.has_staged() {
-            return work.goes_on(actor, handled);
+            work.goes_on(actor, handled);
+            return None;
         }
         work.cx.end();
         if let Some(actor) = work.cell.rest_after(&work.node, work.done.take(), actor) {
             work.goes_on(actor, handled);
+            return None;
         }
+        Some(work)
     }
 }
 
@@ -251,6 +258,10 @@ impl Work {
 
     pub(crate) fn node(&self) -> &Arc<Inner> {
         &self.node
+    }
+
+    pub(crate) fn cell(&self) -> &Arc<Cell> {
+        &self.cell
     }
 
     /// Begins a message that was taken past the mailbox.

@@ -107,7 +107,7 @@ pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// The same with one type for all actors.
 pub(crate) trait DynActor: Send {
     fn work<'a>(&'a mut self, work: &'a mut Work) -> Boxed<'a, End>;
-    fn handle_alone(self: Box<Self>, work: Box<Work>) -> Boxed<'static, ()>;
+    fn handle_alone(self: Box<Self>, work: Box<Work>) -> Boxed<'static, Option<Box<Work>>>;
     fn post_start<'a>(&'a mut self, cx: &'a Cx) -> Boxed<'a, Result<(), Fault>>;
     fn post_stop(&mut self) -> Boxed<'_, ()>;
     fn snapshot(&self) -> Option<State>;
@@ -119,7 +119,7 @@ impl<A: Actor> DynActor for A {
         Box::pin(activation::work(self, work))
     }
 
-    fn handle_alone(self: Box<Self>, work: Box<Work>) -> Boxed<'static, ()> {
+    fn handle_alone(self: Box<Self>, work: Box<Work>) -> Boxed<'static, Option<Box<Work>>> {
         Box::pin(activation::handle_alone(self, work))
     }
 

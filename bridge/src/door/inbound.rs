@@ -8,6 +8,7 @@ use actorbridge_proto::v1::{self, Code, Effect, Failure, Kind, RefusalReason};
 use actorbridge_proto::{Refusal, What, Who};
 use bytes::Bytes;
 
+use super::inline::Asked;
 use super::relay::{Passing, Relay};
 use super::{LaneRun, LinkEnd, State};
 use crate::address::Address;
@@ -35,8 +36,8 @@ pub(super) struct Inbound {
     pub(super) host: Host,
     /// A relay has passed it on.
     pub(super) relayed: bool,
-    /// The type of its last inline ask, and what it is.
-    pub(super) asked: Option<(u32, Arc<What>)>,
+    /// What its last inline ask left for the next one.
+    pub(super) asked: Asked,
 }
 
 impl LinkEnd {
@@ -155,7 +156,7 @@ impl LinkEnd {
             who: Arc::new(who),
             host,
             relayed: is_relayed,
-            asked: None,
+            asked: Asked::Never,
         }
     }
 

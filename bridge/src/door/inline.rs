@@ -5,18 +5,16 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use actorbridge_proto::v1::Direction;
 use actorbridge_proto::{EnvelopeView, What, Who, writer};
 use bytes::Bytes;
 
 use super::LinkEnd;
-use super::inbound::{Host, Inbound};
+use super::inbound::Host;
 use crate::activation::Work;
 use crate::actor::DynActor;
-use crate::cell::Cell;
-use crate::machine::link::Phase;
 use crate::message::{INLINE, Message, Outgoing};
 use crate::node::lock;
 
@@ -33,29 +31,53 @@ pub enum Inline {
 
 thread_local! {
     /// The ask that this thread handles for its asker.
-    static ASKED: RefCell<Option<Asked>> = const { RefCell::new(None) };
+    static WAITER: RefCell<Option<Waiter>> = const { RefCell::new(None) };
 }
 
-struct Asked {
+/// An asker that waits on this thread.
+#[derive(Default)]
+struct Waiter {
     who: Arc<Who>,
     correlation: u64,
     answer: Option<Outgoing>,
 }
 
-/// No ask is handled on this thread any more, however its handling ended.
+/// Nobody waits on this thread any more, however the handling ended.
 struct Over;
 
 impl Drop for Over {
     fn drop(&mut self) {
-        ASKED.take();
+        WAITER.take();
     }
+}
+
+/// The inline asks of a stream.
+pub(super) enum Asked {
+    /// There was none yet, or the last one went on as an activation.
+    Never,
+    /// One is being handled.
+    Now,
+    /// There was one, and the next is handled with what it has left.
+    Before(Box<Ready>),
+}
+
+/// What an inline ask is handled with.
+pub(super) struct Ready {
+    type_id: u32,
+    what: Arc<What>,
+    who: Arc<Who>,
+    waiter: Waiter,
+    /// Of the actor; between two asks it has no message.
+    work: Option<Box<Work>>,
 }
 
 /// Keeps an answer for the asker that waits on this thread; one that is for somebody else comes back.
 pub(crate) fn keep_answer(reply_to: &str, correlation: u64, out: Outgoing) -> Option<Outgoing> {
-    ASKED.with_borrow_mut(|asked| match asked {
-        Some(asked) if asked.answer.is_none() && asked.correlation == correlation && asked.who.reply_to == reply_to => {
-            asked.answer = Some(out);
+    WAITER.with_borrow_mut(|waiter| match waiter {
+        Some(waiter)
+            if waiter.answer.is_none() && waiter.correlation == correlation && waiter.who.reply_to == reply_to =>
+        {
+            waiter.answer = Some(out);
             None
         }
         _ => Some(out),
@@ -64,41 +86,56 @@ pub(crate) fn keep_answer(reply_to: &str, correlation: u64, out: Outgoing) -> Op
 
 /// Does an asker wait on this thread? Then it waits for its own ask alone.
 pub(crate) fn somebody_waits() -> bool {
-    ASKED.with_borrow(Option::is_some)
+    WAITER.with_borrow(Option::is_some)
 }
 
 impl LinkEnd {
     /// Handles an ask of a flow on this thread, if it is one for that: its method is declared inline, its actor is here, has been
     /// started, and has nothing else to do. It needs no seq and no credit. It blocks as long as the handler runs.
     pub fn ask_inline(&self, flow: u32, type_id: u32, body: Bytes) -> Inline {
-        let Some(node) = self.node.upgrade() else {
-            return Inline::NotTaken;
-        };
-        if body.len() > INLINE || somebody_waits() {
+        if body.len() > INLINE || somebody_waits() || self.over.get().is_some() {
             return Inline::NotTaken;
         }
-        let Some((who, what, cell)) = self.asked_inline(flow, type_id) else {
+        let Some(mut ready) = self.ready(flow, type_id) else {
             return Inline::NotTaken;
         };
+        let stream = ready.who.clone();
+        let answered = self.ask_ready(flow, &mut ready, body);
+        let left = match ready.work {
+            Some(_) => Asked::Before(ready),
+            None => Asked::Never,
+        };
+        // It is another stream by now, if it was closed and its number given again.
+        if let Some(asked) = lock(&self.inbound).get_mut(&flow)
+            && Arc::ptr_eq(&asked.who, &stream)
+        {
+            asked.asked = left;
+        }
+        answered
+    }
+
+    fn ask_ready(&self, flow: u32, ready: &mut Ready, body: Bytes) -> Inline {
         // Its deadline counts for nothing: it does not wait.
-        let Ok(message) = Message::read(who, what, body) else {
+        let Ok(message) = Message::read(ready.who.clone(), ready.what.clone(), body) else {
             return Inline::NotTaken; // the usual way says what is wrong with it
         };
-        let asked = Asked {
-            who: message.who.clone(),
-            correlation: message.correlation,
-            answer: None,
+        let Some(mut work) = ready.work.take() else {
+            return Inline::NotTaken;
         };
-        let Some(actor) = cell.offer_inline((self.id, flow), &message) else {
+        let Some(actor) = work.cell().offer_inline((self.id, flow), &message) else {
+            ready.work = Some(work);
             return Inline::NotTaken;
         };
         let seen = self.taps.any();
         if seen {
             self.see(Direction::Received, &message, 0, 0, 0);
         }
-        let mut work = Box::new(Work::new(cell, node)); // it is large, and nothing moves it from here on
+        if !Arc::ptr_eq(&message.who, &ready.waiter.who) {
+            ready.waiter.who = message.who.clone();
+        }
+        ready.waiter.correlation = message.correlation;
         work.begin(message);
-        let answered = match run(actor, work, asked) {
+        let answered = match run(actor, work, ready) {
             Some(answer) => self.answer_for_peer(answer),
             None => Inline::Later,
         };
@@ -108,28 +145,39 @@ impl LinkEnd {
         answered
     }
 
-    /// To whom an ask of a flow and a type goes, if it is an actor of this node.
-    fn asked_inline(&self, flow: u32, type_id: u32) -> Option<(Arc<Who>, Arc<What>, Arc<Cell>)> {
-        let told = |stream: &Inbound| match (&stream.host, &stream.asked) {
-            (Host::Cell(cell), Some((id, what))) if *id == type_id => {
-                Some((stream.who.clone(), what.clone(), cell.clone()))
-            }
-            _ => None,
-        };
-        if let Some(found) = lock(&self.inbound).get(&flow).and_then(told) {
-            return self.over.get().is_none().then_some(found);
-        }
-        let what = {
-            let mut state = lock(&self.state);
-            if state.machine.phase() == Phase::Down {
-                return None;
-            }
-            Self::what_in(&mut state, type_id)
-        };
+    /// What an ask of a flow and a type is handled with, if it is for an actor of this node that handles none now.
+    fn ready(&self, flow: u32, type_id: u32) -> Option<Box<Ready>> {
         let mut inbound = lock(&self.inbound);
         let stream = inbound.get_mut(&flow)?;
-        stream.asked = Some((type_id, what));
-        told(stream)
+        let Host::Cell(cell) = &stream.host else {
+            return None;
+        };
+        let before = match std::mem::replace(&mut stream.asked, Asked::Now) {
+            Asked::Before(ready) if ready.type_id == type_id => return Some(ready),
+            Asked::Now => return None,
+            Asked::Before(ready) => Some(ready), // of another type
+            Asked::Never => None,
+        };
+        stream.asked = Asked::Never;
+        let (cell, who) = (cell.clone(), stream.who.clone());
+        drop(inbound);
+        let what = Self::what_in(&mut lock(&self.state), type_id);
+        if type_id != 0 && what.present == 0 {
+            return None; // it has not been told yet
+        }
+        if let Some(mut ready) = before {
+            (ready.type_id, ready.what) = (type_id, what);
+            return Some(ready);
+        }
+        let work = Some(Box::new(Work::new(cell, self.node.upgrade()?)));
+        let waiter = Waiter::default();
+        Some(Box::new(Ready {
+            type_id,
+            what,
+            who,
+            waiter,
+            work,
+        }))
     }
 
     /// The answer as the peer reads it; one that it does not read goes the usual way, which tells it that.
@@ -164,20 +212,24 @@ impl LinkEnd {
     }
 }
 
-/// Runs an actor's handler until it waits, or has ended, and returns the answer that came of it.
-fn run(actor: Box<dyn DynActor>, work: Box<Work>, asked: Asked) -> Option<Outgoing> {
+/// Runs an actor's handler until it waits, or has ended, and returns the answer that came of it. What it worked on is ready again
+/// only if there is nothing left to do.
+fn run(actor: Box<dyn DynActor>, work: Box<Work>, ready: &mut Ready) -> Option<Outgoing> {
     let node = work.node().clone();
     let mut handling = actor.handle_alone(work);
-    ASKED.set(Some(asked));
+    WAITER.set(Some(std::mem::take(&mut ready.waiter)));
     let over = Over;
     let polled = {
         let _runtime = node.handle.enter();
         handling.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     };
-    let answer = ASKED.take().and_then(|asked| asked.answer);
+    ready.waiter = WAITER.take().unwrap_or_default();
     drop(over);
-    if polled.is_pending() {
-        node.tasks.spawn_on(handling, &node.handle);
+    match polled {
+        Poll::Ready(work) => ready.work = work,
+        Poll::Pending => {
+            node.tasks.spawn_on(handling, &node.handle);
+        }
     }
-    answer
+    ready.waiter.answer.take()
 }
