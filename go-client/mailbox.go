@@ -85,6 +85,9 @@ type mail struct {
 	run     *mailRun
 }
 
+// keptMail is for how many entries an empty mailbox keeps the memory: what a burst took is given back when it is over.
+const keptMail = 256
+
 // mailbox is what waits for an actor, in order. Its pool bounds it.
 type mailbox struct {
 	queue []mail
@@ -115,6 +118,9 @@ func (b *mailbox) pop() (next mail) {
 	b.queue[b.head] = mail{}
 	if b.head++; b.head == len(b.queue) {
 		b.queue, b.head = b.queue[:0], 0
+		if cap(b.queue) > keptMail {
+			b.queue = nil
+		}
 	} else if b.head >= 1024 && b.head >= len(b.queue)/2 {
 		b.queue, b.head = append([]mail(nil), b.queue[b.head:]...), 0
 	}

@@ -6,6 +6,7 @@
 //! - `schema`: the descriptors of message types. `json` and `msgpack`: the codecs.
 
 use std::fmt;
+use std::str::FromStr;
 
 use actorbridge_proto::v1::{Code, ContentType};
 use bytes::Bytes;
@@ -49,6 +50,20 @@ impl fmt::Display for Codec {
             Self::Json => "JSON",
             Self::MessagePack => "MessagePack",
         })
+    }
+}
+
+/// As a program's options name it: protobuf, json or messagepack.
+impl FromStr for Codec {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "protobuf" => Ok(Self::Protobuf),
+            "json" => Ok(Self::Json),
+            "messagepack" => Ok(Self::MessagePack),
+            _ => Err(format!("no codec is called {name}: protobuf, json, messagepack")),
+        }
     }
 }
 

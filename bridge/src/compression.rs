@@ -4,6 +4,7 @@
 //! send without.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 #[cfg(any(feature = "lz4", feature = "zstd"))]
@@ -123,6 +124,27 @@ impl Compression {
 impl fmt::Display for Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(name(self.number() as u32).unwrap_or_default())
+    }
+}
+
+/// As a program's options name it: zstd or lz4.
+impl FromStr for Compression {
+    type Err = String;
+
+    fn from_str(given: &str) -> Result<Self, String> {
+        let called = |number: v1::Compression| name(number as u32).map(str::to_lowercase);
+        if let Some(by) = Self::ALL
+            .iter()
+            .find(|by| called(by.number()).as_deref() == Some(given))
+        {
+            return Ok(*by);
+        }
+        match given {
+            "zstd" | "lz4" => Err(format!(
+                "this program is built without {given}; enable the feature `{given}` of the crate actorbridge"
+            )),
+            _ => Err(format!("nothing compresses by {given}: zstd, lz4")),
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::actor::Module;
 use crate::api::Node;
+use crate::codec::Codec;
+use crate::compression::Compression;
 use crate::logs::Level;
 use crate::remote::TlsFiles;
 
@@ -22,6 +24,10 @@ const HELP: &str = "options:
                           allow tcp:// to other machines: anyone on the way can read and forge messages
   --allow-relay           pass on what its peers send to other nodes that it has a link with
   --accept-relay NODE     take what this relay passes on, and trust what it says of its senders; may be given more than once
+  --tenant NAME           work for a tenant: messages carry its name
+  --codec CODEC           send protobuf (default), json or messagepack
+  --compress ALGORITHM[:BYTES]
+                          compress the payloads of so many bytes and more (1024) by zstd or lz4
   --metrics HOST:PORT     answer GET http://HOST:PORT/metrics, for Prometheus, on this machine's own addresses only
   --metrics-beyond-loopback
                           allow --metrics on an address that other machines can reach
@@ -40,6 +46,9 @@ struct Arguments {
     plain_tcp_beyond_loopback: bool,
     allow_relay: bool,
     accept_relay: Vec<String>,
+    tenant: Option<String>,
+    codec: Codec,
+    compress: Option<(Compression, usize)>,
     metrics: Option<String>,
     metrics_beyond_loopback: bool,
     until_stdin_closes: bool,
@@ -71,6 +80,9 @@ fn parse(module: &Module, given: impl Iterator<Item = String>) -> Result<Option<
         plain_tcp_beyond_loopback: false,
         allow_relay: false,
         accept_relay: Vec::new(),
+        tenant: None,
+        codec: Codec::default(),
+        compress: None,
         metrics: None,
         metrics_beyond_loopback: false,
         until_stdin_closes: false,
@@ -88,6 +100,9 @@ fn parse(module: &Module, given: impl Iterator<Item = String>) -> Result<Option<
             "--plain-tcp-beyond-loopback" => arguments.plain_tcp_beyond_loopback = true,
             "--allow-relay" => arguments.allow_relay = true,
             "--accept-relay" => arguments.accept_relay.push(value()?),
+            "--tenant" => arguments.tenant = Some(value()?),
+            "--codec" => arguments.codec = value()?.parse()?,
+            "--compress" => arguments.compress = Some(compression(&value()?)?),
             "--metrics" => arguments.metrics = Some(value()?),
             "--metrics-beyond-loopback" => arguments.metrics_beyond_loopback = true,
             "--until-stdin-closes" => arguments.until_stdin_closes = true,
@@ -102,6 +117,15 @@ fn parse(module: &Module, given: impl Iterator<Item = String>) -> Result<Option<
     Ok(Some(arguments))
 }
 
+/// An algorithm, and from how many bytes on.
+fn compression(given: &str) -> Result<(Compression, usize), String> {
+    let (name, least) = given.split_once(':').unwrap_or((given, "1024"));
+    let least = least
+        .parse()
+        .map_err(|_| format!("--compress {given}: {least} is no number of bytes"))?;
+    Ok((name.parse()?, least))
+}
+
 /// Runs a module's node until SIGTERM or SIGINT, as the program's arguments say (`--help` lists them). Prints
 /// `metrics URL`, if there are any, and `listening ADDRESS` on standard output, a line for each address, and on standard error what its log has of warnings and
 /// errors. Blocks.
@@ -112,7 +136,7 @@ pub fn serve(module: Module) -> ExitCode {
             println!("{HELP}");
             ExitCode::SUCCESS
         }
-        Err(why) => fail(format!("{why}\n{HELP}")),
+        Err(why) => fail(format!("{why} (--help lists the options)")),
     }
 }
 
@@ -122,7 +146,13 @@ fn fail(why: String) -> ExitCode {
 }
 
 fn run(module: Module, arguments: &Arguments) -> Result<(), String> {
-    let mut builder = Node::builder(&arguments.node).module(module);
+    let mut builder = Node::builder(&arguments.node).module(module).codec(arguments.codec);
+    if let Some(tenant) = &arguments.tenant {
+        builder = builder.tenant(tenant);
+    }
+    if let Some((by, least)) = arguments.compress {
+        builder = builder.compression(by, least);
+    }
     if let Some(files) = arguments.tls()? {
         builder = builder.tls(files);
     }
@@ -223,6 +253,16 @@ mod tests {
             (good.node.as_str(), good.listen.len(), good.until_stdin_closes),
             ("m", 1, true)
         );
+        let sent = parse(&[
+            "--listen",
+            "tcp://127.0.0.1:0",
+            "--tenant",
+            "acme",
+            "--codec",
+            "messagepack",
+        ]);
+        let sent = sent.expect("valid").expect("no help");
+        assert_eq!((sent.tenant.as_deref(), sent.codec), (Some("acme"), Codec::MessagePack));
         assert!(parse(&["--help"]).expect("valid").is_none());
         for (bad, says) in [
             (&["--port"][..], "--port"),
@@ -233,6 +273,12 @@ mod tests {
                 &["--listen", "tcp://127.0.0.1:0", "--any-client"][..],
                 "--any-client needs",
             ),
+            (
+                &["--codec", "xml"][..],
+                "no codec is called xml: protobuf, json, messagepack",
+            ),
+            (&["--compress", "zip"][..], "zip"),
+            (&["--compress", "zstd:much"][..], "much is no number of bytes"),
         ] {
             assert!(parse(bad).err().expect("refused").contains(says));
         }

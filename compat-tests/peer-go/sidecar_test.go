@@ -258,6 +258,51 @@ func TestARustSidecarThatIsKilledDuringTrafficIsStartedAgainAndNothingIsHandledT
 	}
 }
 
+func TestWhatARustSidecarSendsIsAsItsArgumentsSay(t *testing.T) {
+	s := newSidecars(t)
+	node := s.node(sidecar.Arguments("--tenant", "acme", "--codec", "json", "--compress", "zstd:100"))
+	text := strings.Repeat("the same again, ", 100)
+	heard := make(chan error, 1)
+	_, err := node.Spawn("echo", func() ab.Receiver {
+		return ab.ReceiverFunc(func(_ ab.Context, m *ab.Message) error {
+			payload, err := m.PlainPayload()
+			switch {
+			case err != nil:
+			case m.Tenant() != "acme":
+				err = fmt.Errorf("it is of tenant %q", m.Tenant())
+			case !bytes.HasPrefix(payload, []byte("{")):
+				err = fmt.Errorf("it is no JSON: %.40q", payload)
+			case len(m.Payload()) > len(payload)/2:
+				err = fmt.Errorf("%d bytes came as %d", len(payload), len(m.Payload()))
+			}
+			heard <- err
+			return m.Reply(&testpb.EchoReply{Text: "heard"})
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ask[*actorbridgev1.SpawnReply](s, node, "ab://rust/system", &actorbridgev1.SpawnRequest{Path: "through/1"}); err != nil {
+		t.Fatal(err)
+	}
+	reply, err := ask[*testpb.EchoReply](s, node, "ab://rust/through/1", &testpb.AskThrough{Target: "ab://go/echo", Text: text})
+	if err != nil || reply.Text != "heard" {
+		t.Fatalf("it answers %v, %v", reply, err)
+	}
+	if err := <-heard; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestARustSidecarThatDoesNotKnowAnArgumentSaysWhichOnesItKnows(t *testing.T) {
+	s := newSidecars(t)
+	door := sidecar.Door(s.program, sidecar.Arguments("--codec", "xml"), sidecar.StartTime(patience))
+	_, err := ab.Start(t.Context(), "go", ab.WithLink(door))
+	if err == nil || !strings.Contains(err.Error(), "no codec is called xml: protobuf, json, messagepack") {
+		t.Errorf("it starts with %v", err)
+	}
+}
+
 func TestARustSidecarBeyondItsLimitStaysDownWithTheReason(t *testing.T) {
 	s := newSidecars(t)
 	node := s.node(sidecar.Restarts(1, time.Hour))

@@ -40,6 +40,7 @@ func (d *sidecarDoor) start(ctx context.Context, address string) (*child, error)
 	if d.options.node != "" {
 		arguments = append(arguments, "--node", d.options.node)
 	}
+	arguments = append(arguments, d.options.arguments...)
 	c := &child{
 		program: d.program, command: exec.Command(d.program, arguments...), log: door.Logger(ctx),
 		listening: make(chan struct{}), ended: make(chan struct{}),

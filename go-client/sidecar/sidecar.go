@@ -31,6 +31,7 @@ type Option func(*options)
 
 type options struct {
 	node      string
+	arguments []string
 	env       []string
 	startTime time.Duration
 	grace     time.Duration
@@ -40,6 +41,12 @@ type options struct {
 
 // Node is the Rust node's name, which must differ from the Go node's. Default: the name of the Rust module.
 func Node(name string) Option { return func(o *options) { o.node = name } }
+
+// Arguments adds to what the program is started with, such as "--codec", "json"; its --help lists all. The door itself says where it
+// listens and how it ends.
+func Arguments(arguments ...string) Option {
+	return func(o *options) { o.arguments = append(o.arguments, arguments...) }
+}
 
 // Env adds to the child's environment, each as "NAME=value". It has this process's environment besides.
 func Env(variables ...string) Option {
