@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"sync"
 
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 	"github.com/actorbridge/actorbridge/go-client/internal/machine"
@@ -35,20 +36,26 @@ func (c *cell) activate() {
 		c.node.tasks.run(func() { c.runLoop() })
 		return
 	}
-	a := &activation{cell: c, actor: c.actor}
+	a := activations.Get().(*activation)
+	a.cell, a.actor = c, c.actor
 	c.actor = nil
-	c.node.tasks.run(a.run)
+	c.node.tasks.start(a)
 }
+
+// activations are those that have ended: one that begins for each few messages takes no memory of its own.
+var activations = sync.Pool{New: func() any { return new(activation) }}
 
 func (a *activation) run() {
 	ended := false
 	defer func() {
 		if !ended { // runtime.Goexit took this goroutine; the actor goes on in another
-			a.cell.node.tasks.run(a.run)
+			a.cell.node.tasks.start(a)
 		}
 	}()
 	a.loop()
 	ended = true
+	*a = activation{}
+	activations.Put(a)
 }
 
 func (a *activation) loop() {

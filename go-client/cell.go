@@ -241,6 +241,9 @@ func (c *cell) schedule() {
 	}
 }
 
+// fewGrants is how many streams are granted something after a message, nearly always.
+const fewGrants = 2
+
 // next gives back what was handled, and takes what is next. Halted: the cell is stopping or frozen.
 func (c *cell) next(done permits) (next mail, halted bool) {
 	c.mu.Lock()
@@ -262,7 +265,8 @@ func (c *cell) next(done permits) (next mail, halted bool) {
 			c.running = m
 		}
 	}
-	grants := c.pool.Grants(c.mailbox.isEmpty(), nil)
+	var room [fewGrants]machine.Grant // on the stack: it is asked for each message
+	grants := c.pool.Grants(c.mailbox.isEmpty(), room[:0])
 	c.mu.Unlock()
 	c.node.grant(grants)
 	ringAll(waiters)

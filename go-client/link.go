@@ -279,11 +279,13 @@ func (l *linkEnd) carry(transport door.Link) {
 func (l *linkEnd) read(transport door.Link) {
 	for {
 		packet, err := transport.Recv()
-		var refusal *wire.Refusal
-		switch {
-		case err == nil:
+		if err == nil {
 			l.meterNow().received(packet.FrameBytes)
 			l.receive(packet)
+			continue
+		}
+		var refusal *wire.Refusal
+		switch {
 		case errors.As(err, &refusal):
 			l.drive(func(m *machine.Link, out []machine.Action) []machine.Action {
 				if refusal.Code == pb.Code_CODE_TOO_LARGE {

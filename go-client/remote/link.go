@@ -52,8 +52,9 @@ func newLink(s stream, who *door.Identity, limit int, began, onClose func()) *li
 
 func (l *link) read() {
 	defer close(l.ended)
+	in := incoming{limit: l.limit}
 	for {
-		in := incoming{limit: l.limit}
+		in.bytes, in.refusal = nil, nil
 		err := l.stream.RecvMsg(&in)
 		var next received
 		if err == nil {

@@ -169,13 +169,18 @@ func (p *packer) isWorthIt() bool { return !p.failed && p.packed.Count >= fewPla
 
 // result is what was packed, with the type and the deadline of all.
 func (p *packer) result(run []byte, types, ttls []uint32) *Packed {
-	packed := p.packed
-	packed.Bytes = [][]byte{run[p.start:p.end:p.end]}
+	made := &struct {
+		Packed
+		bytes [1][]byte
+	}{Packed: p.packed}
+	packed := &made.Packed
+	made.bytes[0] = run[p.start:p.end:p.end]
+	packed.Bytes = made.bytes[:]
 	if len(types) == 1 {
 		packed.TypeID = types[0]
 	}
 	if len(ttls) == 1 {
 		packed.TTLMs = ttls[0]
 	}
-	return &packed
+	return packed
 }
