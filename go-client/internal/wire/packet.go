@@ -350,16 +350,29 @@ func (run *Run) appendHead(out []byte) []byte {
 	out = appendUint(out, 1, uint64(run.Flow))
 	out = appendUint(out, 2, run.FirstSeq)
 	out = appendUint(out, 4, uint64(run.Attempt))
-	items := run.Items
-	var all [1]Item
-	if run.Packed != nil {
-		all[0].TypeID, all[0].TTLMs = run.Packed.TypeID, run.Packed.TTLMs // one value is that of all
-		items = all[:]
+	packed := run.Packed
+	if packed == nil {
+		out = appendList(out, 5, run.Items, func(i *Item) uint32 { return i.TTLMs })
+	} else {
+		out = appendSame(out, 5, packed.TTLMs)
 	}
-	out = appendList(out, 5, items, func(i *Item) uint32 { return i.TTLMs })
 	out = appendUint(out, 6, uint64(run.Queued))
-	out = appendList(out, 7, items, func(i *Item) uint32 { return i.TypeID })
+	if packed == nil {
+		out = appendList(out, 7, run.Items, func(i *Item) uint32 { return i.TypeID })
+	} else {
+		out = appendSame(out, 7, packed.TypeID)
+	}
 	return appendUint(out, 8, uint64(run.Hops))
+}
+
+// appendSame appends the value that all messages have, if it is not 0.
+func appendSame(out []byte, number, v uint32) []byte {
+	if v == 0 {
+		return out
+	}
+	out = binary.AppendUvarint(out, uint64(number)<<3|uint64(bytesType))
+	out = binary.AppendUvarint(out, uint64(varintLen(uint64(v))))
+	return binary.AppendUvarint(out, uint64(v))
 }
 
 // appendList appends one value a message: nothing if all are 0, one value if all are the same.
@@ -373,16 +386,12 @@ func appendList(out []byte, number uint32, items []Item, get func(*Item) uint32)
 		size += varintLen(uint64(v))
 		same = same && v == first
 	}
-	n := len(items)
 	if same {
-		if first == 0 {
-			return out
-		}
-		n, size = 1, varintLen(uint64(first))
+		return appendSame(out, number, first)
 	}
 	out = binary.AppendUvarint(out, uint64(number)<<3|uint64(bytesType))
 	out = binary.AppendUvarint(out, uint64(size))
-	for i := range n {
+	for i := range items {
 		out = binary.AppendUvarint(out, uint64(get(&items[i])))
 	}
 	return out
