@@ -75,7 +75,7 @@ func TestLargeAsksAreAnsweredInFull(t *testing.T) {
 		})
 		to := refOf(t, a, "ab:///echo")
 		for _, size := range []int{65_536, 1 << 20, 16 << 20} {
-			got, err := a.AskRaw(t.Context(), to, rawEcho, patterned(size), ab.Timeout(long))
+			got, err := a.AskRaw(t.Context(), to, rawEcho, patterned(size), ab.Timeout(patience))
 			if err != nil || !bytes.Equal(got, patterned(size)) {
 				t.Errorf("an ask of %d bytes has an answer of %d, %v", size, len(got), err)
 			}
@@ -83,7 +83,7 @@ func TestLargeAsksAreAnsweredInFull(t *testing.T) {
 		failed := make(chan error, 8)
 		for range cap(failed) {
 			go func() {
-				got, err := a.AskRaw(t.Context(), to, rawEcho, patterned(3<<20), ab.Timeout(long))
+				got, err := a.AskRaw(t.Context(), to, rawEcho, patterned(3<<20), ab.Timeout(patience))
 				if err == nil && !bytes.Equal(got, patterned(3<<20)) {
 					err = errors.New("the answer is another")
 				}
@@ -127,7 +127,7 @@ func TestLargeMessagesOfASlowActorWaitAtTheirSenderAndHoldUpNobodyElse(t *testin
 			t.Errorf("%d messages of 1 MiB are taken for one actor; at most 4 MiB should be, and what it handles", told)
 		}
 		for _, size := range []int{10, 2 << 20} {
-			if got, err := a.AskRaw(t.Context(), quick, rawEcho, patterned(size), ab.Timeout(long)); err != nil || len(got) != size {
+			if got, err := a.AskRaw(t.Context(), quick, rawEcho, patterned(size), ab.Timeout(patience)); err != nil || len(got) != size {
 				t.Errorf("another actor answers %d bytes of %d, %v", len(got), size, err)
 			}
 		}
