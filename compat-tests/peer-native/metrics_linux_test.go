@@ -91,12 +91,14 @@ func TestOneScrapeShowsBothNodesOfTheProcess(t *testing.T) {
 	defer server.Close()
 	families := scrape(t, server.URL())
 	ofGo, ofRust := shapes(families, w.node.Name()), shapes(families, "rust")
-	// Go's heap is a metric of its runtime.
+	// Go's heap is a metric of its runtime. AddressSanitizer's malloc does not say what it has given out.
 	heap := slices.IndexFunc(ofRust, func(shape string) bool { return strings.HasPrefix(shape, "actorbridge_rust_heap_bytes ") })
-	if heap < 0 {
+	if heap < 0 && !instrumented {
 		t.Fatalf("the Rust node says nothing of its heap:\n%s", strings.Join(ofRust, "\n"))
 	}
-	ofRust = slices.Delete(ofRust, heap, heap+1)
+	if heap >= 0 {
+		ofRust = slices.Delete(ofRust, heap, heap+1)
+	}
 	if len(ofGo) < 12 || !slices.Equal(ofGo, ofRust) {
 		t.Errorf("of the Go node:\n%s\nof the Rust node:\n%s", strings.Join(ofGo, "\n"), strings.Join(ofRust, "\n"))
 	}
