@@ -61,7 +61,10 @@ impl Address {
         if let Some(host_port) = text.strip_prefix("grpcs://") {
             host_of(text, host_port)?;
             let tls = options.tls.clone().ok_or_else(|| {
-                format!("{text}: grpcs:// needs a certificate, its key and a CA: give a node TlsFiles, a command --ca, --certificate and --key, or use tcp:// on this machine")
+                format!(
+                    "{text}: grpcs:// needs a certificate, its key and a CA: give a node TlsFiles, a command --ca, --certificate \
+                     and --key, or use tcp:// on this machine"
+                )
             })?;
             return Ok(Self::Tls(host_port.to_owned(), tls));
         }
