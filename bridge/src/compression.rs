@@ -132,19 +132,16 @@ impl FromStr for Compression {
     type Err = String;
 
     fn from_str(given: &str) -> Result<Self, String> {
-        let called = |number: v1::Compression| name(number as u32).map(str::to_lowercase);
-        if let Some(by) = Self::ALL
-            .iter()
-            .find(|by| called(by.number()).as_deref() == Some(given))
-        {
-            return Ok(*by);
-        }
-        match given {
-            "zstd" | "lz4" => Err(format!(
-                "this program is built without {given}; enable the feature `{given}` of the crate actorbridge"
-            )),
-            _ => Err(format!("nothing compresses by {given}: zstd, lz4")),
-        }
+        let known = [v1::Compression::Zstd, v1::Compression::Lz4];
+        let called =
+            |number: &v1::Compression| name(*number as u32).is_some_and(|name| name.eq_ignore_ascii_case(given));
+        let Some(number) = known.into_iter().find(called) else {
+            return Err(format!("nothing compresses by {given}: zstd, lz4"));
+        };
+        let by = Self::ALL.iter().find(|by| by.number() == number);
+        by.copied().ok_or_else(|| {
+            format!("this program is built without {given}; enable the feature `{given}` of the crate actorbridge")
+        })
     }
 }
 

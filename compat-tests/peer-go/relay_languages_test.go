@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/hex"
 	"encoding/json"
-	"os/exec"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -46,24 +45,7 @@ type answer struct {
 
 func startRustNodes(t *testing.T) *rustNodes {
 	t.Helper()
-	peer := exec.Command(rustPeer)
-	stdin, err := peer.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := peer.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := peer.Start(); err != nil {
-		t.Fatalf("run `make compat-programs`: %v", err)
-	}
-	t.Cleanup(func() {
-		_ = stdin.Close()
-		if err := peer.Wait(); err != nil {
-			t.Errorf("the Rust peer ends with %v", err)
-		}
-	})
+	stdin, stdout := startRustPeer(t)
 	return &rustNodes{T: t, orders: json.NewEncoder(stdin), answers: bufio.NewScanner(stdout)}
 }
 

@@ -37,30 +37,36 @@ func newRow(t *testing.T, ofB ...ab.Option) *row {
 // startRelay runs the Rust peer as a relay until the end of the test: where it listens.
 func startRelay(t *testing.T) string {
 	t.Helper()
-	relay := exec.Command(rustPeer, "--node", "r", "--listen", "tcp://127.0.0.1:0", "--allow-relay", "--until-stdin-closes")
-	stdin, err := relay.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := relay.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := relay.Start(); err != nil {
-		t.Fatalf("run `make compat-programs`: %v", err)
-	}
-	t.Cleanup(func() {
-		_ = stdin.Close()
-		if err := relay.Wait(); err != nil {
-			t.Errorf("the relay ends with %v", err)
-		}
-	})
+	_, stdout := startRustPeer(t, "--node", "r", "--listen", "tcp://127.0.0.1:0", "--allow-relay", "--until-stdin-closes")
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	address, found := strings.CutPrefix(strings.TrimSpace(line), "listening ")
 	if err != nil || !found {
 		t.Fatalf("the relay says %q, %v", line, err)
 	}
 	return address
+}
+
+// startRustPeer runs the Rust peer until the end of the test, which closes what it reads.
+func startRustPeer(t *testing.T, arguments ...string) (stdin io.Writer, stdout io.Reader) {
+	t.Helper()
+	peer := exec.Command(rustPeer, arguments...)
+	in, err := peer.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stdout, err = peer.StdoutPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := peer.Start(); err != nil {
+		t.Fatalf("run `make compat-programs`: %v", err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		if err := peer.Wait(); err != nil {
+			t.Errorf("the Rust peer ends with %v", err)
+		}
+	})
+	return in, stdout
 }
 
 func (r *row) node(name string, options ...ab.Option) *ab.Node {

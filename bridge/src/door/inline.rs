@@ -99,17 +99,17 @@ impl LinkEnd {
         let Some(mut ready) = self.ready(flow, type_id) else {
             return Inline::NotTaken;
         };
-        let stream = ready.who.clone();
+        let who = ready.who.clone();
         let answered = self.ask_ready(flow, &mut ready, body);
         let left = match ready.work {
             Some(_) => Asked::Before(ready),
             None => Asked::Never,
         };
         // It is another stream by now, if it was closed and its number given again.
-        if let Some(asked) = lock(&self.inbound).get_mut(&flow)
-            && Arc::ptr_eq(&asked.who, &stream)
+        if let Some(stream) = lock(&self.inbound).get_mut(&flow)
+            && Arc::ptr_eq(&stream.who, &who)
         {
-            asked.asked = left;
+            stream.asked = left;
         }
         answered
     }

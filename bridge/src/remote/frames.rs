@@ -16,8 +16,8 @@ use crate::remote::waker::Doorbell;
 /// How long a link that ends waits for the peer's last words, and for its own to leave.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// After how many bytes that came the actors go first that they are for.
-const CACHED: usize = 16 << 10;
+/// How many bytes are read before the actors go on that they are for: as long as they are in this core's cache.
+const READ_AT_ONCE: usize = 16 << 10;
 
 /// What leaves: each poll builds the next packet from all that was sent meanwhile.
 pub(super) struct Frames {
@@ -81,7 +81,7 @@ pub(super) async fn read(end: &LinkEnd, frames: &mut Streaming<Bytes>, gone: Can
         tokio::time::sleep(LAST_WORDS).await;
     };
     tokio::pin!(closed);
-    let mut fresh = 0;
+    let mut unhandled = 0;
     loop {
         let came = tokio::select! {
             biased;
@@ -90,12 +90,11 @@ pub(super) async fn read(end: &LinkEnd, frames: &mut Streaming<Bytes>, gone: Can
         };
         match came {
             Ok(Some(frame)) => {
-                fresh += frame.len();
+                unhandled += frame.len();
                 end.receive_frame(frame);
-                // Small frames that have come are all read before their actors go on, whose answers then leave together.
-                if fresh >= CACHED {
-                    fresh = 0;
-                    // The actors go first that it is for: what came is in this core's cache.
+                // Small frames that have come are all read first, so that what their actors answer leaves together.
+                if unhandled >= READ_AT_ONCE {
+                    unhandled = 0;
                     tokio::task::yield_now().await;
                 }
             }
