@@ -314,6 +314,7 @@ func (n *Node) leave(c *cell, link *linkEnd, f *forwarder) {
 	link = n.linkBehind(f, link)
 	for _, m := range behind {
 		m.ownHead().who = c.whoOf(m)
+		m.hops = 0 // it found its actor, however far it came: it is in no loop
 		n.passOnInOrder(f, m)
 	}
 	for stream, d := range c.arrival.drained { // those that came after the cut; twice does no harm

@@ -102,27 +102,35 @@ async fn large_messages_keep_their_place_among_small_ones_through_moves() {
     through_moves(5_000, 50, 8..8).await;
 }
 
+/// What comes while it is about to leave goes after it, and would have come to nobody after eight moves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_reach_an_actor_that_is_moved_on_as_soon_as_it_comes() {
+    // All of them have room at once: an actor that never rests handles nothing for long.
+    const EACH: u64 = 2_000;
+    let (a, b) = pair().await;
+    let to: Ref = a.spawn("ledger/1", ledger, Options::default()).expect("spawned");
+    let senders = send(&a, &b, &to, EACH, 0);
+    let pushers = [(&a, &b), (&b, &a)].map(|(from, other)| {
+        let (from, other, to) = (from.clone(), other.name().to_owned(), to.clone());
+        tokio::spawn(async move {
+            loop {
+                // It is there already, or between the two.
+                let _ = from.move_to(&to, &other, SECOND * 2).await;
+            }
+        })
+    });
+    for sender in senders {
+        sender.await.expect("no panic");
+    }
+    pushers.iter().for_each(tokio::task::JoinHandle::abort);
+    all_came(&a, &b, &to, EACH).await;
+}
+
 /// Two senders, whose every so manieth message is large (0 = none), while the actor moves so often, or more until they have sent.
 async fn through_moves(each: u64, large: u64, often: std::ops::Range<usize>) {
     let (a, b) = pair().await;
     let to: Ref = a.spawn("ledger/1", ledger, Options::default()).expect("spawned");
-    let mut senders = Vec::new();
-    for (by, from) in [(1, &a), (2, &b)] {
-        let (from, to) = (from.clone(), to.clone());
-        senders.push(tokio::spawn(async move {
-            for n in 1..=each {
-                let add = Add { by, n };
-                let told = match large > 0 && n % large == 0 {
-                    true => {
-                        let payload = [vec![0; LARGE_BYTES], add.encode_to_vec()].concat();
-                        from.tell_raw(&to, &LARGE, &payload).await
-                    }
-                    false => from.tell(&to, &add).await,
-                };
-                told.expect("there is room in time");
-            }
-        }));
-    }
+    let senders = send(&a, &b, &to, each, large);
     let mut at = [&a, &b];
     let mut moves = 0;
     while moves < often.start || moves < often.end && senders.iter().any(|s| !s.is_finished()) {
@@ -134,10 +142,35 @@ async fn through_moves(each: u64, large: u64, often: std::ops::Range<usize>) {
     for sender in senders {
         sender.await.expect("no panic");
     }
+    all_came(&a, &b, &to, each).await;
+}
+
+/// Sends so many messages from each node.
+fn send(a: &Node, b: &Node, to: &Ref, each: u64, large: u64) -> [tokio::task::JoinHandle<()>; 2] {
+    [(1, a), (2, b)].map(|(by, from)| {
+        let (from, to) = (from.clone(), to.clone());
+        tokio::spawn(async move {
+            for n in 1..=each {
+                let add = Add { by, n };
+                let told = match large > 0 && n % large == 0 {
+                    true => {
+                        let payload = [vec![0; LARGE_BYTES], add.encode_to_vec()].concat();
+                        from.tell_raw(&to, &LARGE, &payload).await
+                    }
+                    false => from.tell(&to, &add).await,
+                };
+                told.expect("there is room in time");
+            }
+        })
+    })
+}
+
+/// The actor has handled so many messages from each node, in order, and nothing was lost.
+async fn all_came(a: &Node, b: &Node, to: &Ref, each: u64) {
     // The last ones may still be on their way by the other node.
     let until = tokio::time::Instant::now() + LONG;
     let count = loop {
-        let count: Count = a.ask(&to, &GetCount {}, LONG).await.expect("answered");
+        let count: Count = a.ask(to, &GetCount {}, LONG).await.expect("answered");
         if count.handled == 2 * each || tokio::time::Instant::now() > until {
             break count;
         }

@@ -247,7 +247,8 @@ impl Cell {
         node.link_behind(&forwarder, Some(link));
         let (cut, since) = state.extra_mut().cut.take().unwrap_or_else(|| (0, Instant::now()));
         let mail = std::mem::take(&mut state.mailbox).into_messages();
-        for message in mail.into_iter().skip(cut) {
+        for mut message in mail.into_iter().skip(cut) {
+            message.hops = 0; // it found its actor, however far it came: it is in no loop
             if let Err(code) = node.forward_in_order(&forwarder, self.path(), &message) {
                 refused.push((code, message));
             }
