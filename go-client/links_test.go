@@ -284,3 +284,38 @@ func TestASocketThatIsNotThereIsToldWithWhatToDo(t *testing.T) {
 		t.Errorf("it is told %v", err)
 	}
 }
+
+func TestAnAnswerToAnAskOfANodeThatIsGoneReachesNoAskOfItsSuccessor(t *testing.T) {
+	b := start(t, "b")
+	asked := make(chan *ab.Responder, 1)
+	holder := spawnFunc(t, b, "holder", func(_ ab.Context, m *ab.Message) error {
+		responder, err := m.Responder()
+		asked <- responder
+		return err
+	})
+	ask := func(a *ab.Node) <-chan string {
+		got := make(chan string, 1)
+		go func() {
+			reply, err := ab.Ask[*testpb.EchoReply](t.Context(), refOf(t, a, holder.String()), &testpb.EchoRequest{}, ab.Timeout(long))
+			got <- fmt.Sprint(reply.GetText(), err)
+		}()
+		return got
+	}
+	first := start(t, "a", ab.WithLink(abtest.Door(b)))
+	ask(first)
+	late := within(t, asked, "the ask of the first")
+	shutdown(t, first)
+	got := ask(start(t, "a", ab.WithLink(abtest.Door(b))))
+	inTime := within(t, asked, "the ask of its successor")
+	for _, answer := range []struct {
+		by   *ab.Responder
+		text string
+	}{{late, "late"}, {inTime, "in time"}} {
+		if err := answer.by.Reply(&testpb.EchoReply{Text: answer.text}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text := within(t, got, "the answer"); text != "in time<nil>" {
+		t.Errorf("the successor's ask is answered by %q", text)
+	}
+}

@@ -93,11 +93,12 @@ func Start(ctx context.Context, name string, options ...Option) (*Node, error) {
 		codec: o.codec, compression: o.compression, least: o.least, tracer: o.tracer, name: name, tenant: o.tenant, incarnation: randomID(), log: o.log.With("node", name), start: time.Now(), factories: o.factories, alsoReads: o.reads,
 		outside: newSender("", "ab://"+name+"/"+systemPath, o.tenant), closing: make(chan struct{}), ended: make(chan struct{}),
 		cells: make(map[string]*cell), links: make(map[uint64]*linkEnd), owners: make(map[string]string),
-		asks: new(machine.Asks[*waiter]), owned: make(map[string]owned), forwards: make(map[string]*cell),
+		owned: make(map[string]owned), forwards: make(map[string]*cell),
 		departed: make(map[stay]*cell), kept: make(map[string]*keptLink), met: make(map[string]uint64), fallen: make(map[string]string),
 		relays:  relays{routes: o.routes, accepted: o.accepted},
 		leaving: make(map[string]*leaving), arriving: make(map[string]*arriving),
 	}
+	n.asks = machine.NewAsks[*waiter](n.incarnation)
 	n.itself = n.outside
 	if n.tenant != "" {
 		n.itself = newSender("", n.outside.replyTo, "")

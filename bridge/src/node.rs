@@ -126,12 +126,13 @@ impl Inner {
         remote: crate::remote::Options,
         propagator: Option<Arc<dyn Propagator>>,
     ) -> Self {
+        let incarnation = random();
         Self {
             outside: Sender::new(String::new(), format!("ab://{name}/{SYSTEM}"), &working.tenant),
             itself: (!working.tenant.is_empty())
                 .then(|| Sender::new(String::new(), format!("ab://{name}/{SYSTEM}"), "")),
             working,
-            incarnation: random(),
+            incarnation,
             name,
             handle,
             reads: Mutex::new(Known::of(reads, &factories)),
@@ -146,7 +147,7 @@ impl Inner {
             cells: RwLock::default(),
             links: RwLock::default(),
             owners: Mutex::default(),
-            asks: Mutex::default(),
+            asks: Mutex::new(Asks::new(incarnation)),
             emitters: Mutex::default(),
             dead: Mutex::default(),
             counters: Counters::default(),

@@ -191,3 +191,33 @@ async fn another_process_of_a_linked_name_must_wait_for_a_sign_of_life() {
     assert_eq!(b.peers(), ["a"]);
     b.shutdown(SECOND).await.expect("everything ends");
 }
+
+#[tokio::test]
+async fn an_answer_to_an_ask_of_a_node_that_is_gone_reaches_no_ask_of_its_successor() {
+    let b = node("b");
+    let mut holder = actorbridge_test::Probe::at(&b, "holder");
+    let to = holder.address().clone();
+    let asking = |a: &Node| {
+        let (a, to) = (a.clone(), to.clone());
+        tokio::spawn(async move { a.ask::<Count, _>(&to, &GetCount {}, LONG).await })
+    };
+    let first = node("a");
+    first.join(&b).await.expect("linked");
+    let (asked_first, successor) = (asking(&first), node("a"));
+    let (_, late) = holder.expect_ask::<GetCount>().await;
+    first.shutdown(SECOND).await.expect("everything ends");
+    asked_first.await.expect("no panic").expect_err("its node is gone");
+    successor.join(&b).await.expect("linked");
+    let asked = asking(&successor);
+    let (_, in_time) = holder.expect_ask::<GetCount>().await;
+    for (responder, handled) in [(late, 1), (in_time, 2)] {
+        let answer = Count {
+            handled,
+            ..Default::default()
+        };
+        responder.reply(&answer).expect("it leaves");
+    }
+    let answer = asked.await.expect("no panic").expect("answered");
+    assert_eq!(answer.handled, 2, "the late answer came to another ask");
+    actorbridge_test::end([successor, b]).await;
+}

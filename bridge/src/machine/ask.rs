@@ -7,6 +7,8 @@ use super::Millis;
 
 const SLOT_BITS: u32 = 20;
 const GENERATIONS: u64 = 1 << (64 - SLOT_BITS);
+/// Among how many numbers the first generation of an incarnation is: more make each ask longer.
+const FIRST_GENERATIONS: u64 = 1 << 28;
 
 /// Most asks that one node may wait for at once.
 pub const MAX_ASKS: usize = 1 << SLOT_BITS;
@@ -19,8 +21,10 @@ struct Slot<T> {
 /// The asks of one node's incarnation. `T` is what the shell needs to hand over an answer.
 ///
 /// A correlation is `slot | generation << 20`. The generation rises each time a slot is used, so that an answer to an
-/// earlier ask never reaches a later one.
+/// earlier ask never reaches a later one, and begins with a number of the incarnation's own, so that an answer to an ask of an
+/// earlier incarnation of the node does not either.
 pub struct Asks<T> {
+    first: u64,
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
     deadlines: BinaryHeap<Reverse<(Millis, u64)>>,
@@ -29,16 +33,22 @@ pub struct Asks<T> {
 
 impl<T> Default for Asks<T> {
     fn default() -> Self {
+        Self::new(0)
+    }
+}
+
+impl<T> Asks<T> {
+    /// For a node of this incarnation, a random number.
+    pub fn new(incarnation: u64) -> Self {
         Self {
+            first: incarnation % FIRST_GENERATIONS,
             slots: Vec::new(),
             free: Vec::new(),
             deadlines: BinaryHeap::new(),
             begun: 0,
         }
     }
-}
 
-impl<T> Asks<T> {
     /// Takes a slot; its correlation is never 0. Gives `waiter` back if all slots are taken.
     ///
     /// # Errors
@@ -48,7 +58,7 @@ impl<T> Asks<T> {
             Some(slot) => slot,
             None if self.slots.len() < MAX_ASKS => {
                 self.slots.push(Slot {
-                    generation: 0,
+                    generation: self.first,
                     waiter: None,
                 });
                 (self.slots.len() - 1) as u32

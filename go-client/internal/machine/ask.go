@@ -5,13 +5,17 @@ const (
 	generations = 1 << (64 - slotBits)
 	// MaxAsks is the most asks that one node may wait for at once.
 	MaxAsks = 1 << slotBits
+	// firstGenerations is among how many numbers the first generation of an incarnation is: more make each ask longer.
+	firstGenerations = 1 << 28
 )
 
 // Asks are the asks of one node's incarnation. T is what the shell needs to hand over an answer.
 //
 // A correlation is slot | generation << 20. The generation rises each time a slot is used, so that an answer to an
-// earlier ask never reaches a later one. Each ask ends once.
+// earlier ask never reaches a later one, and begins with a number of the incarnation's own, so that an answer to an ask of an
+// earlier incarnation of the node does not either. Each ask ends once. The zero value begins with 0.
 type Asks[T any] struct {
+	first     uint64
 	slots     []slot[T]
 	free      []uint32
 	deadlines []deadline // a heap, earliest first
@@ -41,6 +45,11 @@ type Ended[T any] struct {
 	Waiter T
 }
 
+// NewAsks is for a node of this incarnation, a random number.
+func NewAsks[T any](incarnation uint64) *Asks[T] {
+	return &Asks[T]{first: incarnation % firstGenerations}
+}
+
 // Begin takes a slot; its correlation is never 0. It is false when a million asks are waiting.
 func (a *Asks[T]) Begin(at Millis, waiter T) (correlation uint64, ok bool) {
 	var number uint32
@@ -50,7 +59,7 @@ func (a *Asks[T]) Begin(at Millis, waiter T) (correlation uint64, ok bool) {
 		a.free = a.free[:len(a.free)-1]
 	case len(a.slots) < MaxAsks:
 		number = uint32(len(a.slots))
-		a.slots = append(a.slots, slot[T]{})
+		a.slots = append(a.slots, slot[T]{generation: a.first})
 	default:
 		return 0, false
 	}
