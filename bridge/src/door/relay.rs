@@ -20,7 +20,7 @@ use crate::outlet::Outlet;
 use crate::rings::DeadLetter;
 
 /// Most messages of one stream that wait at a relay: enough for some packets of 64 KiB.
-const WINDOW: u64 = 256;
+const WINDOW: u64 = 512;
 /// Most streams that are remembered as lost behind a relay.
 const MAX_STRAYS: usize = 4_096;
 
