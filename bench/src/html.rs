@@ -36,6 +36,16 @@ td:first-child, th:first-child, td:nth-child(2), th:nth-child(2) { text-align: l
 /// How many colours there are for others: ours is the first.
 const COLOURS: usize = 7;
 
+/// A sentence for a page: what is between backticks is code.
+fn sentence(text: &str) -> String {
+    let parts = text.split('`').map(escape).enumerate();
+    let part = |(number, part): (usize, String)| match number % 2 {
+        0 => part,
+        _ => format!("<code>{part}</code>"),
+    };
+    parts.map(part).collect()
+}
+
 /// The page.
 pub(crate) fn page(figures: &[Figure], words: &[String]) -> String {
     let suite = figures.first().map_or("", |f| f.suite);
@@ -57,7 +67,7 @@ pub(crate) fn page(figures: &[Figure], words: &[String]) -> String {
         );
     }
     for text in words {
-        let _ = writeln!(out, "<p>{}</p>", escape(text));
+        let _ = writeln!(out, "<p>{}</p>", sentence(text));
     }
     out.push_str(&codec::messages(figures));
     let colours = Colours::of(figures);
@@ -177,4 +187,18 @@ fn table(out: &mut String, figures: &[Figure]) {
         );
     }
     out.push_str("</table></div></details>\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sentence;
+
+    #[test]
+    fn what_is_between_backticks_is_code() {
+        assert_eq!(
+            sentence("see `bench door` & more"),
+            "see <code>bench door</code> &amp; more"
+        );
+        assert_eq!(sentence("none < here"), "none &lt; here");
+    }
 }
