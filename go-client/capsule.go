@@ -318,8 +318,14 @@ func (c *cell) unpackMail(capsule *pb.Capsule, patience time.Duration) {
 		c.pool.ForceLocal()
 		c.mailbox.push(m)
 	}
-	for _, t := range capsule.Timers {
-		if m := c.readHeld(t.Payload); m != nil && len(c.timers) < maxTimers {
+	for _, t := range capsule.Timers[:min(len(capsule.Timers), maxTimers)] {
+		m := c.readHeld(t.Payload)
+		switch {
+		case m == nil:
+		case t.RemainingMs == 0: // it is due: an actor that is moved on as soon as it comes would be gone each time before it rings
+			c.pool.ForceLocal()
+			c.mailbox.push(m)
+		default:
 			c.setTimer(t.Name, time.Now().Add(time.Duration(t.RemainingMs)*time.Millisecond), m)
 		}
 	}

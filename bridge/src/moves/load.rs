@@ -50,8 +50,14 @@ impl Inner {
         }
         let mut timers = Vec::with_capacity(capsule.timers.len());
         for timer in &capsule.timers {
+            let message = message(&timer.payload)?;
+            // One that is due: an actor that is moved on as soon as it comes would be gone each time before it rings.
+            if timer.remaining_ms == 0 {
+                held.push(message);
+                continue;
+            }
             let at = Instant::now() + Duration::from_millis(u64::from(timer.remaining_ms));
-            timers.push((timer.name.clone(), TimerEntry::new(at, message(&timer.payload)?)));
+            timers.push((timer.name.clone(), TimerEntry::new(at, message)));
         }
         let made = catching_now(|| {
             let mut actor = factory.make();
