@@ -110,10 +110,20 @@ func (c *cell) mayBeLate(o *opening) bool {
 	return false
 }
 
-// drainedUpto: the old owner has forwarded all that came by the bindings of a stream up to this one. If the actor has gone,
-// and the stream is not held here, the next owner is told.
+// holdsAny says whether a stream waits here for late messages.
+func (c *cell) holdsAny() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.arrival.holds) > 0
+}
+
+// drainedUpto: all that came by the bindings of a stream up to this one has been forwarded to this stay. If the actor has gone, the
+// next one is told.
 func (c *cell) drainedUpto(stream uint64, binding uint32) {
 	c.mu.Lock()
+	if c.moved != nil {
+		c.node.sendDrained(c.moved, stream, binding)
+	}
 	h := c.holdOf(stream)
 	if h != nil && h.binding.After <= binding {
 		delete(c.arrival.late, h.sender)
@@ -121,9 +131,6 @@ func (c *cell) drainedUpto(stream uint64, binding uint32) {
 		return
 	}
 	c.noteDrained(stream, binding)
-	if c.moved != nil && h == nil {
-		c.node.sendDrained(c.moved, stream, binding)
-	}
 	c.mu.Unlock()
 }
 

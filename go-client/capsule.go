@@ -82,9 +82,8 @@ func (c *cell) enter(ctx context.Context) bool {
 
 func (c *cell) leaveExclusive() { <-c.exclusive }
 
-// isQuiet says whether a frozen actor is at rest: no handler runs, and no stream waits for late messages. The caller holds
-// the lock.
-func (c *cell) isQuiet() bool { return !c.active && len(c.arrival.holds) == 0 }
+// isQuiet says whether no handler of an actor runs. The caller holds the lock.
+func (c *cell) isQuiet() bool { return !c.active }
 
 // take makes a snapshot of a frozen actor at rest. That of a move, by a link, has all that the actor holds, and its state as
 // the peer reads it; a file's, without link, has not what the one that goes on will handle itself.

@@ -1,6 +1,7 @@
 package actorbridge
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -15,12 +16,6 @@ const (
 	// forwardTime is how long an old owner passes on what comes late.
 	forwardTime = 30 * time.Second
 )
-
-// stay is the time that an actor was at a node: its epoch there.
-type stay struct {
-	path  string
-	epoch uint64
-}
 
 // noWho is of a message that says nothing of who.
 var noWho = &wire.Who{}
@@ -70,12 +65,12 @@ func (n *Node) linkBehind(f *forwarder, first *linkEnd) *linkEnd {
 func (n *Node) passOnInOrder(f *forwarder, m *Message) {
 	detail := "the actor lives at node " + f.owner + " now"
 	switch {
-	case m.hops >= machine.MaxHops:
+	case m.hops > machine.MaxHops:
 		n.refuseLater(m, CodeNoSuchActor, "it was passed on 8 times: it goes in circles")
 		return
 	case time.Since(f.since) > forwardTime || f.left.Add(-1) < 0:
 	default:
-		if link := n.linkBehind(f, nil); link != nil && link.forward(m, m.who.Bytes) {
+		if link := n.linkBehind(f, nil); link != nil && link.forward(m, m.who.Bytes, f.epoch) {
 			return
 		}
 		detail = "the link to node " + f.owner + ", where the actor lives now, is down or full"
@@ -95,7 +90,7 @@ func (n *Node) forwardAnswer(path string, answer *Message) {
 	if answer.who.Target == "" {
 		who = wire.NewWho("", "ab://"+answer.slot+"/"+path, "")
 	}
-	if link == nil || answer.hops >= machine.MaxHops || !link.forward(answer, who.Bytes) {
+	if link == nil || answer.hops >= machine.MaxHops || !link.forward(answer, who.Bytes, 0) {
 		n.dead.lateReply()
 	}
 }
@@ -127,9 +122,11 @@ func (c *cell) forwarderNow() *forwarder {
 func (n *Node) tickForwards() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for s, c := range n.departed {
-		if time.Since(c.forwarderNow().since) > forwardTime {
-			delete(n.departed, s)
+	for path, cells := range n.departed {
+		stays := slices.DeleteFunc(cells, func(c *cell) bool { return time.Since(c.forwarderNow().since) > forwardTime })
+		n.stays -= len(cells) - len(stays)
+		if n.departed[path] = stays; len(stays) == 0 {
+			delete(n.departed, path)
 		}
 	}
 	for path, c := range n.forwards {
@@ -177,47 +174,71 @@ func (n *Node) drainedInOrder(f *forwarder, stream uint64, binding uint32) {
 	}
 }
 
-// drainedStep takes a Drained, or passes it on. It is for the stay that its epoch names: the actor may have gone since then,
-// and even have come back, while streams that followed it there still wait.
+// stayOf is the actor's stay here that something is for which follows it from an earlier one. What is for one stay goes through that
+// one, although the actor may be here again: it would come before what went the whole way. The epoch of a stay is the one it was moved
+// with, or higher. Earlier are the stays before that. Not known: it is the newest, or nil.
+func (n *Node) stayOf(path string, epoch uint64) (c *cell, earlier []*cell, known bool) {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	departed := n.departed[path]
+	for i, then := range departed {
+		if epoch > 0 && then.epochNow() >= epoch {
+			return then, slices.Clone(departed[:i]), true
+		}
+	}
+	if c = n.cells[path]; c == nil {
+		return n.forwards[path], nil, false
+	}
+	return c, slices.Clone(departed), epoch > 0 && c.epochNow() >= epoch
+}
+
+// wentOn is where an actor went from here, if it has been here since it had that epoch; empty = it has not.
+func (n *Node) wentOn(path string, epoch uint64) string {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	stays := n.departed[path]
+	if len(stays) == 0 || stays[len(stays)-1].epochNow() < epoch {
+		return ""
+	}
+	return stays[len(stays)-1].forwarderNow().owner
+}
+
+// drainedStep takes a Drained, or passes it on.
 func (n *Node) drainedStep(path string, step *pb.Move) {
 	d := step.GetDrained()
-	n.mu.RLock()
-	c, gone := n.cells[path], n.forwards[path]
-	if then := n.departed[stay{path, step.Epoch}]; then != nil {
-		c = then
-	} else if c == nil {
-		c = gone
+	c, earlier, _ := n.stayOf(path, step.Epoch)
+	for _, then := range earlier { // what still waits there comes behind it; nothing new is bound there
+		if then.holdsAny() {
+			then.drainedUpto(d.Stream, d.Binding)
+		}
 	}
-	n.mu.RUnlock()
 	if c != nil {
 		c.drainedUpto(d.Stream, d.Binding)
 	}
 }
 
-// forwarded takes a complete envelope that came outside any stream, from an actor's old owner.
-func (n *Node) forwarded(m *Message) {
+// forwarded takes a complete envelope that came outside any stream: from an actor's earlier stay, for that of an epoch.
+func (n *Node) forwarded(m *Message, epoch uint64) {
 	target, err := ParseRef(m.who.Target)
 	if err != nil {
 		n.refuse(m, CodeUnsupportedKind, EffectNone, "only answers may come outside a stream")
 		return
 	}
-	n.mu.RLock()
-	c, gone := n.cells[target.Path()], n.forwards[target.Path()]
-	n.mu.RUnlock()
+	c, _, known := n.stayOf(target.Path(), epoch)
+	if !known {
+		m.hops++ // it may be in a loop
+	}
 	code := CodeNoSuchActor
 	if c != nil {
 		code = c.offerForwarded(m)
 	}
-	if code == CodeMoved {
-		gone = c
-	}
-	switch {
-	case code == CodeOK:
-	case gone != nil && (c == nil || code == CodeMoved):
-		n.passOn(gone.forwarderNow(), m)
-	case code == codeLate:
+	switch code {
+	case CodeOK:
+	case CodeMoved:
+		n.passOn(c.forwarderNow(), m)
+	case codeLate:
 		n.refuse(m, CodeMoved, EffectNone, "it came by its old owner after its stream had gone on")
-	case code == CodeUnsupportedKind:
+	case CodeUnsupportedKind:
 		n.refuse(m, code, EffectNone, "only answers may come outside a stream")
 	default:
 		n.refuse(m, code, EffectNone, "")

@@ -209,7 +209,7 @@ func (l *linkEnd) deliver(d *machine.Delivery) {
 		if m.Kind() == pb.Kind_KIND_EVENT {
 			l.node.eventCame(l, m)
 		} else {
-			l.node.offStream(m)
+			l.node.offStream(m, d.Seq)
 		}
 		return
 	}

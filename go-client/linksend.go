@@ -101,15 +101,20 @@ func (l *linkEnd) tellAsker(sent machine.Sent, correlation uint64) bool {
 	return correlation != 0 && l.machine.Fail(correlation, refusal.Code, pb.Effect_EFFECT_DONE, refusal.Detail).Result == machine.SendQueued
 }
 
-// forward queues a message that came here and is passed on, as a complete envelope. It never waits; false = it cannot go.
-func (l *linkEnd) forward(m *Message, who []byte) (queued bool) {
-	body := wire.Join(who, nil, m.item())
+// forward queues a message that came here and is passed on, as a complete envelope: to an actor's stay of that epoch, or (0) to whom
+// its target says. Each stay's epoch is higher than that of the one before: what follows an actor from one to the next is in no loop,
+// and its hops do not count. It never waits; false = it cannot go.
+func (l *linkEnd) forward(m *Message, who []byte, epoch uint64) (queued bool) {
+	body, hops := wire.Join(who, nil, m.item()), m.hops+1
+	if epoch > 0 {
+		hops = max(m.hops, 1)
+	}
 	l.with(func(lm *machine.Link) {
-		queued = lm.Forward(m.what, m.deadline, m.hops+1, body).Result == machine.SendQueued
+		queued = lm.Forward(m.what, m.deadline, hops, epoch, body).Result == machine.SendQueued
 	})
 	if queued && l.node.taps.any() {
 		l.see(seen{
-			direction: pb.Direction_DIRECTION_SENT, who: noWho, what: m.what, hops: m.hops + 1, ttlMs: l.ttlUntil(m.deadline),
+			direction: pb.Direction_DIRECTION_SENT, who: noWho, what: m.what, hops: hops, ttlMs: l.ttlUntil(m.deadline),
 		}, body)
 	}
 	return queued

@@ -304,8 +304,9 @@ func (n *Node) leave(c *cell, link *linkEnd, f *forwarder) {
 	delete(n.cells, c.path)
 	n.forwards[c.path] = c
 	delete(n.owners, c.path)
-	if len(n.departed) < maxDeparted {
-		n.departed[stay{c.path, c.epoch}] = c
+	if n.stays < maxDeparted {
+		n.departed[c.path] = append(n.departed[c.path], c)
+		n.stays++
 	}
 	n.mu.Unlock()
 	mail := c.mailbox.all()
@@ -314,7 +315,6 @@ func (n *Node) leave(c *cell, link *linkEnd, f *forwarder) {
 	link = n.linkBehind(f, link)
 	for _, m := range behind {
 		m.ownHead().who = c.whoOf(m)
-		m.hops = 0 // it found its actor, however far it came: it is in no loop
 		n.passOnInOrder(f, m)
 	}
 	for stream, d := range c.arrival.drained { // those that came after the cut; twice does no harm

@@ -89,35 +89,6 @@ func TestStreamsFromBothNodesLoseNothingAndKeepTheirOrderThroughManyMoves(t *tes
 	noDeadLetters(t, a, b)
 }
 
-// It is pushed from both ends without pause. A move in Go waits for the streams that are held, so that nothing goes after it many
-// times; one in Rust does not: its twin of this test found messages that were lost.
-func TestMessagesReachAnActorThatIsMovedOnAsSoonAsItComes(t *testing.T) {
-	a, b := pair(t)
-	const each = 2000 // all of them have room at once: an actor that never rests handles nothing for long
-	to := spawn(t, a, "order/1", ab.Mailbox(1024))
-	var senders, pushers sync.WaitGroup
-	for _, node := range []*ab.Node{a, b} {
-		senders.Go(func() { tellMany(t, node, refOf(t, node, to.String()), 1, each) })
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	for _, way := range [][2]*ab.Node{{a, b}, {b, a}} {
-		pushers.Go(func() {
-			for ctx.Err() == nil {
-				_, _ = way[0].Move(ctx, refOf(t, way[0], to.String()), ab.To(way[1].Name())) // or it is there already, or between the two
-			}
-		})
-	}
-	senders.Wait()
-	stop()
-	pushers.Wait()
-	eventually(t, "the last message", func() bool { return counts(t, to).Total == 2*each })
-	for _, letter := range append(a.DeadLetters(), b.DeadLetters()...) {
-		if strings.HasSuffix(letter.Target, to.Path()) { // and not a move that was refused
-			t.Errorf("a dead letter: %s %s %s", letter.Code, letter.Target, letter.Detail)
-		}
-	}
-}
-
 func noDeadLetters(t testing.TB, nodes ...*ab.Node) {
 	t.Helper()
 	for _, node := range nodes {

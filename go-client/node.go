@@ -66,8 +66,9 @@ type Node struct {
 	met map[string]uint64
 	// forwards are the actors that left in the last 30 s.
 	forwards map[string]*cell
-	// departed are the stays that ended in the last 30 s.
-	departed map[stay]*cell
+	// departed are the stays of actors that ended in the last 30 s, by path, oldest first; stays counts them.
+	departed map[string][]*cell
+	stays    int
 
 	movesMu  sync.Mutex
 	leaving  map[string]*leaving

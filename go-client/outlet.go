@@ -123,7 +123,8 @@ type outlet struct {
 	closed  bool
 	// isClosed is closed, for one who does not hold the lock.
 	isClosed atomic.Bool
-	// binding is the number of the present binding, or else of the last; sentBy the last one of a link that sent something.
+	// binding is the number of the present binding, or else of the last; sentBy the last one that sent something, or followed such a
+	// one to the same stay; 0 = nothing was sent to this actor.
 	binding, sentBy uint32
 	// after is sentBy since that binding ended, until the stream is bound again: an old owner may still pass on some of it.
 	after   uint32
@@ -184,19 +185,27 @@ func (o *outlet) toCell(node *Node, out *outgoing) (placed, sent, error) {
 	}
 	switch c.offerLocal(out.message(node, o.who), o.owner) {
 	case offerTaken:
-		o.nextSeq, o.sentBy = o.nextSeq+1, 0
+		o.nextSeq, o.sentBy = o.nextSeq+1, o.binding
 		return placed{cell: c}, sentDone, nil
 	case offerWait:
 		return placed{}, sentWait, nil
 	case offerGone:
-		o.cell = nil
+		o.follow(c)
 		return placed{}, sentUnresolved, nil
 	default:
-		o.cell = nil
+		o.cell, o.sentBy = nil, 0
 		if c.isDone() { // another may have its path by now
 			return placed{}, sentUnresolved, nil
 		}
 		return placed{}, 0, newError(CodeStopped, o.target.text, c.whyStopped())
+	}
+}
+
+// follow: the actor has left this node. What was sent when it was about to go is on its way behind it. The caller holds the lock.
+func (o *outlet) follow(c *cell) {
+	if o.cell = nil; o.sentBy == o.binding {
+		c.drainedUpto(o.stream, o.binding)
+		o.hasEnded()
 	}
 }
 
@@ -312,10 +321,9 @@ func (o *outlet) mustWait(c *cell) bool {
 		if waits {
 			return true
 		}
-		if passed {
-			o.after = 0
+		if o.hold = nil; passed {
+			o.hasPassed()
 		}
-		o.hold = nil
 	}
 	if o.afterNow() == 0 || c.forwarderNow() != nil {
 		return false
@@ -324,12 +332,16 @@ func (o *outlet) mustWait(c *cell) bool {
 		stream: o.stream, firstSeq: o.nextSeq, binding: machine.Binding{Number: o.binding, After: o.after}, sender: senderOf(o.who),
 	}
 	if o.hold = c.holdLocal(opening, o.owner); o.hold == nil {
-		o.after = 0
+		o.hasPassed()
 	}
 	return o.hold != nil
 }
 
-// hasEnded: so has the present binding, of a link. Its messages may be anywhere. The caller holds the lock.
+// hasPassed: what was late is at its actor, but perhaps behind what travels with it, as what is sent from now on. The caller holds the
+// lock.
+func (o *outlet) hasPassed() { o.after, o.sentBy = 0, o.binding }
+
+// hasEnded: so has the present binding. Its messages may be anywhere. The caller holds the lock.
 func (o *outlet) hasEnded() {
 	o.link, o.after, o.endedAt = nil, o.sentBy, time.Now()
 }

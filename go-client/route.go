@@ -68,12 +68,16 @@ func (n *Node) search(ctx context.Context, to Ref, mayAsk bool) (route, error) {
 		return route{}, newError(CodeUnavailable, to.text, "no linked node has been asked for it yet; tell or ask it first")
 	}
 	for range maxSearches {
-		owner := n.find(ctx, path)
+		owner, epoch := n.find(ctx, path)
 		if owner == "" && ctx.Err() != nil {
 			return route{}, gaveUp(to, ctx.Err(), "nobody had said by then where it is")
 		}
 		if owner == n.name { // it is on its way to here, or has gone on meanwhile
-			n.awaitArrival(ctx, path)
+			if next := n.wentOn(path, epoch); next != "" {
+				owner = next
+			} else {
+				n.awaitArrival(ctx, path)
+			}
 		}
 		if c := n.cell(path); c != nil {
 			return route{cell: c}, nil
@@ -91,8 +95,7 @@ func (n *Node) search(ctx context.Context, to Ref, mayAsk bool) (route, error) {
 
 // find asks each linked node for an actor; empty = none has it. A node that names another one is believed before one that
 // names this node.
-func (n *Node) find(ctx context.Context, path string) string {
-	owner := ""
+func (n *Node) find(ctx context.Context, path string) (owner string, epoch uint64) {
 	asked := n.nodesBeyond()
 	for _, link := range n.upLinks() {
 		asked = append(asked, link.peerName())
@@ -110,11 +113,11 @@ func (n *Node) find(ctx context.Context, path string) string {
 		if reply.Decode(&found) != nil {
 			continue
 		}
-		if owner = found.Owner; owner != n.name {
+		if owner, epoch = found.Owner, found.Epoch; owner != n.name {
 			break
 		}
 	}
-	return owner
+	return owner, epoch
 }
 
 func (n *Node) remember(path, owner string) {
@@ -274,7 +277,7 @@ func (n *Node) forward(ctx context.Context, m *Message, to Ref) error {
 }
 
 // offStream takes an envelope that came outside any stream.
-func (n *Node) offStream(m *Message) {
+func (n *Node) offStream(m *Message, epoch uint64) {
 	switch m.Kind() {
 	case pb.Kind_KIND_REPLY, pb.Kind_KIND_FAILURE:
 		if m.who.Target == "" { // as nearly always
@@ -288,7 +291,7 @@ func (n *Node) offStream(m *Message) {
 		}
 		n.answered(m)
 	default:
-		n.forwarded(m)
+		n.forwarded(m, epoch)
 	}
 }
 

@@ -94,7 +94,7 @@ func Start(ctx context.Context, name string, options ...Option) (*Node, error) {
 		outside: newSender("", "ab://"+name+"/"+systemPath, o.tenant), closing: make(chan struct{}), ended: make(chan struct{}),
 		cells: make(map[string]*cell), links: make(map[uint64]*linkEnd), owners: make(map[string]string),
 		owned: make(map[string]owned), forwards: make(map[string]*cell),
-		departed: make(map[stay]*cell), kept: make(map[string]*keptLink), met: make(map[string]uint64), fallen: make(map[string]string),
+		departed: make(map[string][]*cell), kept: make(map[string]*keptLink), met: make(map[string]uint64), fallen: make(map[string]string),
 		relays:  relays{routes: o.routes, accepted: o.accepted},
 		leaving: make(map[string]*leaving), arriving: make(map[string]*arriving),
 	}

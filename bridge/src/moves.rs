@@ -45,8 +45,17 @@ struct Tables {
     arriving: HashMap<String, arriving::Arriving>,
     /// Owner and epoch of actors that were first spawned here and have moved.
     owners: HashMap<String, (String, u64)>,
-    /// Cells of actors that have left, oldest first; they forward.
-    left: HashMap<String, Vec<Arc<Cell>>>,
+    /// Stays of actors that have left, oldest first; they forward.
+    left: HashMap<String, Vec<Stay>>,
+}
+
+/// The time that an actor was here, until it left.
+struct Stay {
+    /// The actor's, when it left.
+    epoch: u64,
+    /// Where it went.
+    next: home::Owner,
+    cell: Arc<Cell>,
 }
 
 fn refusal(code: Code, detail: impl Into<String>) -> Refusal {
@@ -72,7 +81,7 @@ impl Inner {
         let path = actor.path();
         match &step.step {
             None => {}
-            Some(Step::Drained(drained)) => self.on_drained(path, drained.stream, drained.binding),
+            Some(Step::Drained(drained)) => self.on_drained(path, step.epoch, drained.stream, drained.binding),
             Some(Step::Offer(offer)) => self.on_offer(link, path, &step, offer),
             Some(Step::Ready(_) | Step::Aborted(_)) if self.tables().leaving.contains_key(path) => {
                 // An honest destination answers once or twice; more than the channel holds is dropped.

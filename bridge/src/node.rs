@@ -283,11 +283,17 @@ impl Inner {
     async fn search(self: &Arc<Self>, to: &Address) -> Option<Target> {
         for _ in 0..SEARCHES {
             match self.find(to).await {
-                Some(owner) if owner != self.name => {
+                Some((owner, _)) if owner != self.name => {
                     self.remember(to.path(), &owner);
                     return self.way_to(&owner);
                 }
-                Some(_) => self.arrived(to.path()).await,
+                Some((_, epoch)) => match self.went_on(to.path(), epoch) {
+                    Some(owner) => {
+                        self.remember(to.path(), &owner);
+                        return self.way_to(&owner);
+                    }
+                    None => self.arrived(to.path()).await,
+                },
                 None => return self.cell(to.path()).map(Target::Cell),
             }
             if let Some(cell) = self.cell(to.path()) {
@@ -297,8 +303,8 @@ impl Inner {
         None
     }
 
-    /// One that names another node is believed before one that names this node.
-    async fn find(self: &Arc<Self>, to: &Address) -> Option<String> {
+    /// Owner and epoch. A peer that names another node is believed before one that names this node.
+    async fn find(self: &Arc<Self>, to: &Address) -> Option<(String, u64)> {
         let mut owner = None;
         let links = self.links.read().unwrap_or_else(|e| e.into_inner()).clone();
         let linked = links.values().filter(|l| l.is_up()).filter_map(|l| l.peer());
@@ -320,7 +326,7 @@ impl Inner {
                 continue;
             };
             let elsewhere = found.owner != self.name;
-            owner = Some(found.owner);
+            owner = Some((found.owner, found.epoch));
             if elsewhere {
                 break;
             }
@@ -528,7 +534,8 @@ impl Inner {
     }
 
     /// An envelope that came outside any stream: an answer, or what an old owner of an actor forwards.
-    pub(crate) fn off_stream(self: &Arc<Self>, message: Message) {
+    /// `epoch`: the actor's stay that it follows it to, or 0.
+    pub(crate) fn off_stream(self: &Arc<Self>, message: Message, epoch: u64) {
         if message.who.target.is_empty() {
             return match message.is_answer() {
                 true => self.answered(message),
@@ -543,13 +550,9 @@ impl Inner {
         if message.is_answer() && self.relayed_answer(&message) {
             return;
         }
-        let target = message.who.target.parse::<Address>();
-        let cell = target
-            .ok()
-            .and_then(|t| self.cell(t.path()).or_else(|| self.left(t.path())));
-        match cell {
-            Some(cell) => cell.offer_forwarded(self, message),
-            None => self.refuse(&message, Code::NoSuchActor, Effect::None, "it was forwarded to here"),
+        match message.who.target.parse::<Address>() {
+            Ok(target) => self.followed(target.path(), epoch, message),
+            Err(_) => self.refuse(&message, Code::NoSuchActor, Effect::None, "it was forwarded to here"),
         }
     }
 }

@@ -126,7 +126,7 @@ struct Binding {
     next_seq: u64,
     /// How many times the stream has been bound.
     number: u32,
-    /// The last of these, by a link, that sent something; 0 = all that was sent is at its actor.
+    /// The last of these that sent something, or followed such a one to the same stay; 0 = nothing was sent to this actor.
     sent_by: u32,
     late: Option<Late>,
 }
@@ -197,16 +197,16 @@ impl Outlet {
                 let cell = cell.clone();
                 match self.to_cell(node, &cell, &mut state, out) {
                     Ok(Offer::Taken) => {
-                        state.sent_by = 0;
+                        state.sent_by = state.number;
                         (Placed::Local(cell), state.next_seq + 1)
                     }
                     Ok(Offer::Wait) => return Sent::Wait,
                     Ok(Offer::Gone) => {
-                        state.route = Route::None;
+                        self.follow(node, &cell, &mut state);
                         return Sent::Unresolved;
                     }
                     Ok(Offer::Stopped) => {
-                        state.route = Route::None;
+                        (state.route, state.sent_by) = (Route::None, 0);
                         if cell.is_done() {
                             return Sent::Unresolved; // another may have its path by now
                         }
@@ -249,6 +249,15 @@ impl Outlet {
         Sent::Done(placed)
     }
 
+    /// The actor has left this node: what was sent when it was about to go is on its way behind it.
+    fn follow(&self, node: &Arc<Inner>, cell: &Arc<Cell>, state: &mut Binding) {
+        if state.sent_by == state.number {
+            node.drained_at(cell, self.stream, state.number);
+            state.ended();
+        }
+        state.route = Route::None;
+    }
+
     fn to_cell(
         &self,
         node: &Arc<Inner>,
@@ -259,7 +268,8 @@ impl Outlet {
         if let Some(Late { after, since }) = state.late {
             let sender = (&*self.who.source, &*self.who.reply_to);
             match cell.gap(node, (self.stream, after), since, sender, &self.owner) {
-                Gap::Closed => state.late = None,
+                // It is at its actor, but perhaps behind what travels with it: as what is sent from now on.
+                Gap::Closed => (state.late, state.sent_by) = (None, state.number),
                 Gap::Waits => return Ok(Offer::Wait),
                 Gap::Gone => return Ok(Offer::Gone),
             }

@@ -121,7 +121,7 @@ impl Inner {
     fn pass_on_answer(&self, node: &str, message: &Message) {
         let back = || self.link_to(&self.relays.back_to(node)?);
         let link = self.link_to(node).or_else(back).filter(|link| link.can_relay());
-        let (code, why) = match link.map(|link| link.forward(message)) {
+        let (code, why) = match link.map(|link| link.forward(message, 0)) {
             Some(Send::Queued(_)) => return,
             Some(Send::Refused(refusal)) => (refusal.code, refusal.detail),
             Some(_) => (

@@ -4,6 +4,7 @@ use actorbridge_proto::view::EnvelopeView;
 use actorbridge_proto::writer::{self, BodyFields};
 use bytes::Bytes;
 
+use crate::ring::RunHead;
 use crate::types::Desc;
 
 fn fault(what: &str) -> ! {
@@ -12,8 +13,10 @@ fn fault(what: &str) -> ! {
 }
 
 /// A message that is written to a ring is an item of an envelope, and has a binding if it has a seq.
-pub(crate) fn check(flow: u32, seq: u64, plain: bool, bytes: &[u8]) {
-    if (flow == 0) != (seq == 0) {
+pub(crate) fn check(head: &RunHead, seq: u64, plain: bool, bytes: &[u8]) {
+    // What follows an actor that has moved has the epoch of a stay there.
+    let is_passed_on = head.flow == 0 && head.hops > 0;
+    if (head.flow == 0) != (seq == 0) && !is_passed_on {
         fault("a message in a ring has a seq and no binding, or a binding and no seq");
     }
     let body = match plain {

@@ -111,9 +111,9 @@ pub(crate) fn add(runs: &mut Vec<Run>, desc: &Desc, flow: u32, body: Bytes) {
         body,
     };
     if let Some(run) = runs.last_mut() {
-        let next = run.first_seq + run.items.len() as u64;
+        let next = run.first_seq + if flow == 0 { 0 } else { run.items.len() as u64 };
         let same = run.flow == flow && run.attempt == desc.attempt && run.hops == hops;
-        if same && (flow == 0 || next == desc.seq) {
+        if same && next == desc.seq {
             return run.items.push(item);
         }
     }
@@ -154,7 +154,7 @@ pub(crate) fn put(packet: &Packet, descs: &mut [Desc], arena: &mut [u8], mut at:
         arena[at..][..item.body.len()].copy_from_slice(&item.body);
         *desc = Desc {
             target: u64::from(run.flow),
-            seq: if run.flow == 0 { 0 } else { run.first_seq + i },
+            seq: run.first_seq + if run.flow == 0 { 0 } else { i },
             r#type: item.type_id,
             ttl_ms: item.ttl_ms,
             attempt: run.attempt,

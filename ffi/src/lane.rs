@@ -99,7 +99,7 @@ impl Lane for Shared {
 
     fn put(&self, item: LaneItem<'_>) {
         if cfg!(feature = "abdebug") {
-            debug::check(item.flow, item.seq, item.plain, item.bytes);
+            debug::check(&head_of(&item), item.seq, item.plain, item.bytes);
         }
         lock(&self.writer).put_message(head_of(&item), item.plain, item.bytes);
     }
@@ -107,7 +107,7 @@ impl Lane for Shared {
     fn put_all(&self, item: LaneItem<'_>, payloads: &[&[u8]]) -> usize {
         if cfg!(feature = "abdebug") {
             for (payload, seq) in payloads.iter().zip(item.seq..) {
-                debug::check(item.flow, seq, true, payload);
+                debug::check(&head_of(&item), seq, true, payload);
             }
         }
         lock(&self.writer).put_run(head_of(&item), payloads)
@@ -156,7 +156,7 @@ impl Lane for Shared {
                     reserved: 0,
                 };
                 if cfg!(feature = "abdebug") {
-                    debug::check(run.flow, seq, false, &item.body);
+                    debug::check(&head, seq, false, &item.body);
                 }
                 writer.put_message(head, false, &item.body);
                 seq += u64::from(run.flow != 0);

@@ -28,13 +28,15 @@ func TestWhatWasReadIsPoisonedOnceItsRoomIsGivenBack(t *testing.T) {
 
 func TestAMessageThatIsNoItemOfAnEnvelopeIsFound(t *testing.T) {
 	good := wire.AppendBody(nil, wire.BodyFields{Correlation: 5}, []byte("payload"))
-	checkItem(1, 1, false, good)
-	checkItem(0, 0, false, good)
-	checkItem(1, 1, true, []byte(pb.Kind_KIND_TELL.String()))
+	bound := runHead{flow: 1, seq: 1}
+	checkItem(bound, false, good)
+	checkItem(runHead{}, false, good)
+	checkItem(runHead{seq: 3, hops: 1}, false, good) // it follows its actor
+	checkItem(bound, true, []byte(pb.Kind_KIND_TELL.String()))
 	for name, check := range map[string]func(){
-		"no item":    func() { checkItem(1, 1, false, good[:len(good)-1]) },
-		"no binding": func() { checkItem(0, 1, false, good) },
-		"no seq":     func() { checkItem(1, 0, false, good) },
+		"no item":    func() { checkItem(bound, false, good[:len(good)-1]) },
+		"no binding": func() { checkItem(runHead{seq: 1}, false, good) },
+		"no seq":     func() { checkItem(runHead{flow: 1}, false, good) },
 	} {
 		func() {
 			defer func() {

@@ -137,21 +137,25 @@ func (l *link) HasRoom(bytes int) bool { return l.out.hasRoom(space(bytes) + spa
 
 // Put implements door.Lane.
 func (l *link) Put(m door.LaneItem) {
+	head := runHead{seq: m.Seq, flow: m.Flow, typeID: m.TypeID, ttlMs: m.TTLMs, hops: m.Hops}
 	if debugging {
-		checkItem(m.Flow, m.Seq, m.Plain, m.Bytes)
+		checkItem(head, m.Plain, m.Bytes)
 	}
-	l.out.putMessage(runHead{seq: m.Seq, flow: m.Flow, typeID: m.TypeID, ttlMs: m.TTLMs, hops: m.Hops}, m.Plain, m.Bytes)
+	l.out.putMessage(head, m.Plain, m.Bytes)
 }
 
 // PutAll implements door.Lane.
 func (l *link) PutAll(m door.LaneItem, payloads [][]byte) int {
 	payloads = payloads[:l.out.fitting(payloads)]
+	head := runHead{seq: m.Seq, flow: m.Flow, typeID: m.TypeID, ttlMs: m.TTLMs, hops: m.Hops}
 	if debugging {
-		for i, payload := range payloads {
-			checkItem(m.Flow, m.Seq+uint64(i), true, payload)
+		next := head
+		for _, payload := range payloads {
+			checkItem(next, true, payload)
+			next = next.next()
 		}
 	}
-	l.out.putRun(runHead{seq: m.Seq, flow: m.Flow, typeID: m.TypeID, ttlMs: m.TTLMs, hops: m.Hops}, payloads)
+	l.out.putRun(head, payloads)
 	return len(payloads)
 }
 
@@ -214,7 +218,7 @@ func (l *link) TrySend(p *wire.Packet) bool {
 		for _, item := range run.All() {
 			h.typeID, h.ttlMs = item.TypeID, item.TTLMs
 			if debugging {
-				checkItem(h.flow, h.seq, false, item.Body)
+				checkItem(h, false, item.Body)
 			}
 			l.out.putMessage(h, false, item.Body)
 			h = h.next()

@@ -247,8 +247,7 @@ impl Cell {
         node.link_behind(&forwarder, Some(link));
         let (cut, since) = state.extra_mut().cut.take().unwrap_or_else(|| (0, Instant::now()));
         let mail = std::mem::take(&mut state.mailbox).into_messages();
-        for mut message in mail.into_iter().skip(cut) {
-            message.hops = 0; // it found its actor, however far it came: it is in no loop
+        for message in mail.into_iter().skip(cut) {
             if let Err(code) = node.forward_in_order(&forwarder, self.path(), &message) {
                 refused.push((code, message));
             }
@@ -332,11 +331,6 @@ impl Cell {
         for (key, deadline) in keys {
             node.watch_request(self, key, deadline);
         }
-    }
-
-    /// Has it left for another node?
-    pub(crate) fn forwarder(&self) -> Option<Arc<Forwarder>> {
-        self.lock().moved().cloned()
     }
 
     /// Is it between two nodes, or has it left?

@@ -138,7 +138,7 @@ impl Past {
 
 impl CellState {
     /// Does it hold messages of any stream?
-    pub(super) fn holds_any(&self) -> bool {
+    pub(crate) fn holds_any(&self) -> bool {
         !self.extra().holds.is_empty()
     }
 

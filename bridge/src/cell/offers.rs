@@ -235,10 +235,7 @@ impl Cell {
             // Wherever its sender binds it next: nothing is late but what is held here, and goes where the actor goes.
             state.pool.close(key);
             drop(state);
-            if let Some(forwarder) = self.drained(node, stream, binding) {
-                node.send_drained(&forwarder, self.address.as_str(), stream, binding);
-            }
-            return;
+            return node.drained_at(self, stream, binding);
         }
         state.pool.close(key);
         let drained = state.mailbox.is_empty();

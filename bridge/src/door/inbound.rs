@@ -362,7 +362,7 @@ impl LinkEnd {
         let Some(stream) = stream else {
             return match message.kind() {
                 Some(Kind::Event) => node.event_came(self.id, message),
-                _ => node.off_stream(message),
+                _ => node.off_stream(message, seq),
             };
         };
         match &stream.host {

@@ -132,8 +132,9 @@ impl LinkEnd {
         fault
     }
 
-    /// Passes on what came here for an actor that is there now.
-    pub(crate) fn forward(&self, message: &Message) -> Send {
+    /// Passes on what came here: to an actor's stay of that epoch, or (0) to whom its target says. Each stay's epoch is higher than
+    /// that of the one before: what follows an actor from one to the next is in no loop, and its hops do not count.
+    pub(crate) fn forward(&self, message: &Message, epoch: u64) -> Send {
         let Message { who, what, .. } = message;
         let body = message.body();
         let body = if who.bytes.is_empty() {
@@ -141,18 +142,16 @@ impl LinkEnd {
         } else {
             [&who.bytes[..], &body[..]].concat().into()
         };
+        let hops = match epoch {
+            0 => message.hops + 1,
+            _ => message.hops.max(1),
+        };
         let sent = lock(&self.state)
             .machine
-            .forward(what, message.deadline, message.hops + 1, &body);
+            .forward(what, message.deadline, hops, epoch, &body);
         self.ring();
         if matches!(sent, Send::Queued(_)) && self.taps.any() {
-            self.see(
-                Direction::Sent,
-                message,
-                0,
-                message.hops + 1,
-                self.ttl_until(message.deadline),
-            );
+            self.see(Direction::Sent, message, 0, hops, self.ttl_until(message.deadline));
         }
         sent
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actorbridge_proto::v1::{self, Code, Effect, r#move::Step};
 
+use super::Stay;
 use crate::asks;
 use crate::cell::{Cell, FORWARDING, Forwarder};
 use crate::door::LinkEnd;
@@ -21,7 +22,41 @@ const GRACE: Millis = 1_000;
 impl Inner {
     /// The cell that the actor at `path` left last, while it forwards.
     pub(crate) fn left(&self, path: &str) -> Option<Arc<Cell>> {
-        self.tables().left.get(path)?.last().cloned()
+        Some(self.tables().left.get(path)?.last()?.cell.clone())
+    }
+
+    /// Where an actor went from here, if it has been here since it had that epoch.
+    pub(crate) fn went_on(&self, path: &str, epoch: u64) -> Option<String> {
+        let tables = self.tables();
+        let last = tables.left.get(path)?.last().filter(|stay| stay.epoch >= epoch)?;
+        Some(last.next.0.clone())
+    }
+
+    /// The actor's stay here that something is for which follows it from an earlier one, and the stays before that. What is for one
+    /// stay goes through that one, although the actor may be here again: it would come before what went the whole way. The epoch of a
+    /// stay is the one it was moved with, or higher. Second: whether it is known here; else it is the newest.
+    fn stays_to(&self, path: &str, epoch: u64) -> (Vec<Arc<Cell>>, bool) {
+        // In this order: one that leaves at this moment is in both tables, then in `left` alone.
+        let here = self.cell(path);
+        let left = |stay: &Stay| (stay.epoch, stay.cell.clone());
+        let mut stays: Vec<_> = self.tables().left.get(path).into_iter().flatten().map(left).collect();
+        if let Some(cell) = here.filter(|cell| !stays.iter().any(|(_, stay)| Arc::ptr_eq(stay, cell))) {
+            let epoch = cell.lock().epoch;
+            stays.push((epoch, cell));
+        }
+        let at = stays.iter().position(|(its, _)| epoch > 0 && *its >= epoch);
+        stays.truncate(at.map_or(stays.len(), |at| at + 1));
+        (stays.into_iter().map(|(_, cell)| cell).collect(), at.is_some())
+    }
+
+    /// A message that follows an actor came here for its stay of that epoch.
+    pub(crate) fn followed(self: &Arc<Self>, path: &str, epoch: u64, mut message: Message) {
+        let (mut stays, known) = self.stays_to(path, epoch);
+        message.hops += u32::from(!known); // it may be in a loop
+        match stays.pop() {
+            Some(cell) => cell.offer_forwarded(self, message),
+            None => self.refuse(&message, Code::NoSuchActor, Effect::None, "it was forwarded to here"),
+        }
     }
 
     /// The actor of a frozen cell lives at `owner` now. `committed` says so there, by `link` if that is up.
@@ -34,11 +69,12 @@ impl Inner {
     ) {
         self.remember(cell.path(), owner);
         self.watch_for_locals(cell, owner);
-        self.tables()
-            .left
-            .entry(cell.path().to_owned())
-            .or_default()
-            .push(cell.clone());
+        let stay = Stay {
+            epoch: cell.lock().epoch,
+            next: (owner.to_owned(), epoch),
+            cell: cell.clone(),
+        };
+        self.tables().left.entry(cell.path().to_owned()).or_default().push(stay);
         self.cells
             .write()
             .unwrap_or_else(|e| e.into_inner())
@@ -51,9 +87,9 @@ impl Inner {
         let (node, cell) = (self.clone(), cell.clone());
         self.after(FORWARDING, async move {
             let mut tables = node.tables();
-            if let Some(cells) = tables.left.get_mut(cell.path()) {
-                cells.retain(|c| !Arc::ptr_eq(c, &cell));
-                if cells.is_empty() {
+            if let Some(stays) = tables.left.get_mut(cell.path()) {
+                stays.retain(|stay| !Arc::ptr_eq(&stay.cell, &cell));
+                if stays.is_empty() {
                     tables.left.remove(cell.path());
                 }
             }
@@ -107,7 +143,7 @@ impl Inner {
             return Err(Code::Moved);
         }
         let link = self.link_behind(forwarder, None).ok_or(Code::Unavailable)?;
-        match link.forward(&message.addressed(&self.name, path)) {
+        match link.forward(&message.addressed(&self.name, path), forwarder.epoch) {
             Send::Queued(_) => Ok(()),
             Send::NoCredit | Send::NoRoom => Err(Code::MailboxFull),
             Send::Refused(refusal) => Err(refusal.code),
@@ -144,19 +180,21 @@ impl Inner {
         }
     }
 
-    /// An old owner has forwarded all that came by the bindings of a stream up to this one.
-    pub(super) fn on_drained(self: &Arc<Self>, path: &str, stream: u64, binding: u32) {
-        let mut stays = self.tables().left.get(path).cloned().unwrap_or_default();
-        // One that leaves at this moment is in both tables.
-        stays.extend(
-            self.cell(path)
-                .filter(|cell| stays.last().is_none_or(|last| !Arc::ptr_eq(last, cell))),
-        );
-        let Some(newest) = stays.pop() else { return };
-        stays.iter().for_each(|cell| drop(cell.drained(self, stream, binding)));
-        if let Some(forwarder) = newest.drained(self, stream, binding) {
-            // Behind what was forwarded, to where the actor is now.
-            self.send_drained(&forwarder, newest.address.as_str(), stream, binding);
+    /// All that came by the bindings of a stream up to this one has been forwarded to the actor's stay of that epoch.
+    pub(super) fn on_drained(self: &Arc<Self>, path: &str, epoch: u64, stream: u64, binding: u32) {
+        let (mut stays, _) = self.stays_to(path, epoch);
+        let Some(stay) = stays.pop() else { return };
+        // What still waits at an earlier one comes behind it; nothing new is bound there.
+        let waits = stays.iter().filter(|cell| cell.lock().holds_any());
+        waits.for_each(|cell| drop(cell.drained(self, stream, binding)));
+        self.drained_at(&stay, stream, binding);
+    }
+
+    /// Nothing more comes to one of an actor's stays by the bindings of a stream up to this one: it is said where the actor went,
+    /// behind what was forwarded.
+    pub(crate) fn drained_at(self: &Arc<Self>, stay: &Arc<Cell>, stream: u64, binding: u32) {
+        if let Some(forwarder) = stay.drained(self, stream, binding) {
+            self.send_drained(&forwarder, stay.address.as_str(), stream, binding);
         }
     }
 

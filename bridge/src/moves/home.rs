@@ -29,9 +29,7 @@ impl Inner {
             let gone = owner == self.name && !tables.arriving.contains_key(path);
             return Some((owner, epoch)).filter(|_| !gone);
         }
-        drop(tables);
-        let forwarder = self.left(path)?.forwarder()?;
-        Some((forwarder.owner.clone(), forwarder.epoch))
+        Some(tables.left.get(path)?.last()?.next.clone())
     }
 
     /// What the owner cell says, if this node is the actor's home.

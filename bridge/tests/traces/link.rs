@@ -143,7 +143,7 @@ fn send(link: &mut Link, event: &Event<'_>) -> String {
             return sent.map_or_else(|r| format!("< refused {}", refused(&r)), |()| "< queued".into());
         }
         "send" => link.send(event.small("flow"), &what(event), deadline, hops, &body),
-        "forward" => link.forward(&what(event), deadline, hops, &body),
+        "forward" => link.forward(&what(event), deadline, hops, event.number("epoch", 0), &body),
         "send_off_stream" => link.send_off_stream(&what(event), &body),
         _ => {
             let effect = Effect::from_str_name(event.text("effect")).expect("an effect's name");

@@ -65,7 +65,8 @@ pub(crate) fn describe(packet: &Packet, out: &mut Vec<String>) {
             .number("attempt", part.attempt)
             .number("ttl_ms", part.ttl_ms)
             .number("hops", part.hops)
-            .number("type", part.r#type));
+            .number("type", part.r#type)
+            .number("actor_epoch", part.actor_epoch));
     }
     packet.runs.iter().for_each(|r| run(r, &mut put));
 }

@@ -166,7 +166,7 @@ func (l *Link) whole(part *pb.Fragment, body []byte, out []Action) (_ []Action, 
 		Flow: part.Flow, TypeID: part.Type, TTLMs: part.TtlMs, Attempt: part.Attempt, Hops: part.Hops, Body: body,
 	}
 	in := l.inFlows[part.Flow]
-	if in != nil {
+	if d.Seq = part.ActorEpoch; in != nil {
 		d.Seq = part.Seq
 	}
 	if refused := l.check(in, &d, largest(l.limits, true)); refused != nil {

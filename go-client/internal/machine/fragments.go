@@ -36,6 +36,7 @@ type transfer struct {
 	correlation uint64
 	typeID      uint32
 	hops        uint32
+	epoch       uint64 // of a message that follows a move: its actor's stay that it is for
 	deadline    Millis
 	body        []byte
 	offset      int // how much of it has left
@@ -49,7 +50,7 @@ func (t *transfer) part(most int, now Millis) *pb.Fragment {
 	t.offset = end
 	return &pb.Fragment{
 		Flow: t.flow, Seq: t.seq, Offset: uint64(start), Total: t.total(), Data: t.body[start:end], TtlMs: TTL(t.deadline, now),
-		Hops: t.hops, Type: t.typeID,
+		Hops: t.hops, Type: t.typeID, ActorEpoch: t.epoch,
 	}
 }
 

@@ -328,8 +328,9 @@ func (l *Link) receiveRun(run *wire.Run, out []Action) ([]Action, error) {
 		d := Delivery{
 			Flow: run.Flow, TypeID: item.TypeID, TTLMs: item.TTLMs, Attempt: run.Attempt, Hops: run.Hops, Body: item.Body,
 		}
+		d.Seq = run.FirstSeq
 		if in != nil {
-			d.Seq = run.FirstSeq + uint64(i)
+			d.Seq += uint64(i)
 			if d.Seq <= in.lastSeq {
 				continue // a duplicate
 			}

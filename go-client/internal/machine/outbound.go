@@ -270,22 +270,24 @@ func (l *Link) Beside(flow uint32, what *wire.What, size int) (typeID uint32) {
 // It needs no credit, and goes also when there is little room, since its asker waits. SendNoRoom comes only above
 // MaxQueuedAnswers: the peer asks and does not read, and its answer may be dropped.
 func (l *Link) SendOffStream(what *wire.What, body []byte) Sent {
-	return l.Forward(what, 0, 0, body)
+	return l.Forward(what, 0, 0, 0, body)
 }
 
-// Forward is SendOffStream for a message that came here and is passed on: with the time left, and how often it was
-// passed on.
-func (l *Link) Forward(what *wire.What, deadline Millis, hops uint32, body []byte) Sent {
+// Forward is SendOffStream for a message that came here and is passed on: with the time left, how often it was passed on (1 at
+// least), and the epoch of its actor's stay that it is for.
+func (l *Link) Forward(what *wire.What, deadline Millis, hops uint32, epoch uint64, body []byte) Sent {
 	if refused := l.refusal(what, len(what.Bytes)+len(body)); refused != nil {
 		return Sent{Result: SendRefused, Refusal: refused}
 	}
 	if l.isLarge(len(what.Bytes)+len(body)) || hops == 0 && l.leaving.isBehind(body) { // answers of one ask keep their order
-		return l.forwardLarge(l.transfer(0, what, deadline, hops, body))
+		t := l.transfer(0, what, deadline, hops, body)
+		t.epoch = epoch
+		return l.forwardLarge(t)
 	}
 	if l.queue.bytes+len(body)+itemOverhead > MaxQueuedAnswers {
 		return Sent{Result: SendNoRoom}
 	}
-	l.pushItem(0, 0, what, deadline, hops, body)
+	l.pushItem(0, epoch, what, deadline, hops, body)
 	return Sent{Result: SendQueued}
 }
 

@@ -141,7 +141,7 @@ func playSend(l *Link, e event) line {
 	case "send_off_stream":
 		sent = l.SendOffStream(what, e.bytes("body"))
 	case "forward":
-		sent = l.Forward(what, e.number("deadline"), e.small("hops"), e.bytes("body"))
+		sent = l.Forward(what, e.number("deadline"), e.small("hops"), e.number("epoch"), e.bytes("body"))
 	default:
 		sent = l.Fail(e.number("correlation"), codeOf(e), effectOf(e), e.args["detail"])
 	}

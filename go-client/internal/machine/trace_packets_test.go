@@ -65,7 +65,8 @@ func describe(p *wire.Packet, out []line) []line {
 	for _, f := range h.Fragment {
 		put(inside("fragment").number("flow", uint64(f.Flow)).number("seq", f.Seq).number("offset", f.Offset).
 			number("total", f.Total).number("bytes", uint64(len(f.Data))).number("attempt", uint64(f.Attempt)).
-			number("ttl_ms", uint64(f.TtlMs)).number("hops", uint64(f.Hops)).number("type", uint64(f.Type)))
+			number("ttl_ms", uint64(f.TtlMs)).number("hops", uint64(f.Hops)).number("type", uint64(f.Type)).
+			number("actor_epoch", f.ActorEpoch))
 	}
 	return describeRuns(p.Runs, out)
 }

@@ -195,7 +195,7 @@ impl Link {
             ttl_ms: part.ttl_ms,
             body: Bytes::from(body),
         };
-        let seq = if part.flow == 0 { 0 } else { part.seq };
+        let seq = if part.flow == 0 { part.actor_epoch } else { part.seq };
         let limit = largest(&self.limits(), true);
         match self.check(part.flow, seq, part.hops, &item, limit) {
             Ok(None) => false,

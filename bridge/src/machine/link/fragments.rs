@@ -30,6 +30,8 @@ pub(super) struct Transfer {
     pub correlation: u64,
     pub type_id: u32,
     pub hops: u32,
+    /// Of a message that follows a move: its actor's stay that it is for.
+    pub epoch: u64,
     pub deadline: Option<Millis>,
     pub body: Bytes,
     /// How much of it has left.
@@ -60,6 +62,7 @@ impl Transfer {
             ttl_ms: self.deadline.map_or(0, |d| ttl_ms(d, now)),
             hops: self.hops,
             r#type: self.type_id,
+            actor_epoch: self.epoch,
         }
     }
 }

@@ -395,7 +395,7 @@ impl Link {
         }
         let inline = u64::from(self.limits().inline_bytes);
         for (i, item) in (0_u64..).zip(run.into_items()) {
-            let seq = if flow == 0 { 0 } else { first_seq + i };
+            let seq = if flow == 0 { first_seq } else { first_seq + i };
             match self.check(flow, seq, hops, &item, inline) {
                 Ok(None) => {}
                 Ok(Some(mut delivery)) => {

@@ -289,24 +289,25 @@ impl Link {
     /// It needs no credit, and goes also when there is little room, since its asker waits. `NoRoom` comes only above
     /// [`MAX_QUEUED_ANSWERS`]: the peer asks and does not read, and its answer may be dropped.
     pub fn send_off_stream(&mut self, what: &What, body: &Bytes) -> Send {
-        self.forward(what, None, 0, body)
+        self.forward(what, None, 0, 0, body)
     }
 
-    /// As [`Link::send_off_stream`], for a message that came here and is passed on: with the time left, and how often it
-    /// was passed on.
-    pub fn forward(&mut self, what: &What, deadline: Option<Millis>, hops: u32, body: &Bytes) -> Send {
+    /// As [`Link::send_off_stream`], for a message that came here and is passed on: with the time left, how often it
+    /// was passed on (1 at least), and the epoch of its actor's stay that it is for.
+    pub fn forward(&mut self, what: &What, deadline: Option<Millis>, hops: u32, epoch: u64, body: &Bytes) -> Send {
         if let Some(no) = self.refusal(what, what.bytes.len() + body.len()) {
             return no;
         }
         // Answers of one ask keep their order.
         if self.is_large(what.bytes.len() + body.len()) || hops == 0 && self.leaving.is_behind(body) {
-            let transfer = self.transfer(0, what, deadline, hops, body);
+            let mut transfer = self.transfer(0, what, deadline, hops, body);
+            transfer.epoch = epoch;
             return self.forward_large(transfer);
         }
         if self.queue.bytes() + body.len() + ITEM_OVERHEAD > MAX_QUEUED_ANSWERS {
             return Send::NoRoom;
         }
-        self.push_item(0, 0, what, deadline, hops, body);
+        self.push_item(0, epoch, what, deadline, hops, body);
         Send::Queued(0)
     }
 
@@ -333,6 +334,7 @@ impl Link {
             correlation: if flow == 0 && hops == 0 { peek(&body).1 } else { 0 },
             type_id,
             hops,
+            epoch: 0,
             deadline,
             body,
             offset: 0,

@@ -136,7 +136,7 @@ fn leave() -> Scene {
     );
     s.event("send_off_stream kind=3 type=\"t\" body=\"\\{61*90000}\"");
     s.event("fail correlation=1048577 code=CODE_STOPPED effect=EFFECT_NONE");
-    s.event("forward kind=1 type=\"t\" hops=1 deadline=9000 body=\"\\{62*90000}\"");
+    s.event("forward kind=1 type=\"t\" hops=1 epoch=4 deadline=9000 body=\"\\{62*90000}\"");
     s.event("forward kind=1 type=\"t\" hops=1 body=\"\"");
     s.send(2, 10);
     s.polls(6);
@@ -303,7 +303,9 @@ fn come() -> Scene {
     let mut parts: Vec<_> = [(1, 0, 50), (2, 0, 60), (1, 50, answer.len()), (2, 60, answer.len())]
         .map(|(number, start, end)| part(0, number, &answer, start, end))
         .into();
-    parts.iter_mut().for_each(|p| p.r#type = 0);
+    for part in &mut parts {
+        (part.r#type, part.actor_epoch) = (0, 4 * (part.seq - 1)); // the second follows an actor
+    }
     s.parts(parts);
 
     s.large_acceptor(

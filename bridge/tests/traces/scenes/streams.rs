@@ -66,6 +66,10 @@ fn send() -> Scene {
     s.note("One that came here and goes on, with the time left, and one that has gone in circles.");
     s.event(format!("forward deadline=2500 hops=3 body={}", quote(&whole)));
     s.event(format!("forward deadline=1 hops=9 body={}", quote(&whole)));
+    s.note("Two that follow an actor to one of its stays share a run; one that follows it to another begins one.");
+    for epoch in [7, 7, 9] {
+        s.event(format!("forward hops=1 epoch={epoch} body={}", quote(&whole)));
+    }
     s.event("fail correlation=11534336 code=CODE_HANDLER_ERROR effect=EFFECT_MAYBE detail=\"no\"");
     s.event("poll now=2000");
     s.event("poll now=2000");
@@ -119,7 +123,7 @@ fn receive() -> Scene {
         run(1, 10, vec![timed(1, 0, "old"), timed(1, 0, "old"), timed(1, 0, "k")]),
         run(1, 15, vec![timed(1, 0, "l")]),
     ]);
-    s.note("Outside any stream: a reply, and a complete ask. A seq has no meaning there.");
+    s.note("Outside any stream: a reply, and two complete asks, which follow an actor to a stay.");
     let what = writer::what(Kind::Ask, "test.Ask", 1, 1).bytes;
     let whole = writer::join(&writer::who("", "ab:///b", "ab://a/").bytes, &what, &ask(4 << 20, "m"));
     s.frame(
@@ -127,7 +131,10 @@ fn receive() -> Scene {
             r#type: vec![define(3, Kind::Reply, "test.Reply")],
             ..Default::default()
         },
-        vec![run(0, 0, vec![item(3, ask(6 << 20, "n")), item(0, whole)])],
+        vec![
+            run(0, 0, vec![item(3, ask(6 << 20, "n"))]),
+            run(0, 5, vec![item(0, whole.clone()), item(0, whole)]),
+        ],
     );
     s.note("A stream that goes on from another binding begins where that ended.");
     s.frame(

@@ -1184,7 +1184,8 @@ func (x *Outcome) GetLocalAttempts() uint32 {
 type Run struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 0 = off-stream: the envelope is complete, there is no seq, at most once.
-	Flow     uint32 `protobuf:"varint,1,opt,name=flow,proto3" json:"flow,omitempty"`
+	Flow uint32 `protobuf:"varint,1,opt,name=flow,proto3" json:"flow,omitempty"`
+	// Off-stream: the epoch of the actor's stay that the messages are passed on to by an earlier one; 0 = they follow no move.
 	FirstSeq uint64 `protobuf:"varint,2,opt,name=first_seq,json=firstSeq,proto3" json:"first_seq,omitempty"`
 	Resolved uint64 `protobuf:"varint,3,opt,name=resolved,proto3" json:"resolved,omitempty"`
 	// 0 = first. The same for all in the run.
@@ -1314,7 +1315,9 @@ type Fragment struct {
 	// As in a Run.
 	Hops uint32 `protobuf:"varint,8,opt,name=hops,proto3" json:"hops,omitempty"`
 	// TypeDef id; 0 = in the item.
-	Type          uint32 `protobuf:"varint,9,opt,name=type,proto3" json:"type,omitempty"`
+	Type uint32 `protobuf:"varint,9,opt,name=type,proto3" json:"type,omitempty"`
+	// Off-stream: as Run.first_seq says it there.
+	ActorEpoch    uint64 `protobuf:"varint,10,opt,name=actor_epoch,json=actorEpoch,proto3" json:"actor_epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1408,6 +1411,13 @@ func (x *Fragment) GetHops() uint32 {
 func (x *Fragment) GetType() uint32 {
 	if x != nil {
 		return x.Type
+	}
+	return 0
+}
+
+func (x *Fragment) GetActorEpoch() uint64 {
+	if x != nil {
+		return x.ActorEpoch
 	}
 	return 0
 }
@@ -2055,7 +2065,8 @@ func (x *Aborted) GetDetail() string {
 	return ""
 }
 
-// The old owner has forwarded all that came by the bindings of a stream up to this one, and nothing more can come by them.
+// An earlier stay has forwarded all that came by the bindings of a stream up to this one, and nothing more can come by them. It is for
+// the stay of Move.epoch, which passes it on if the actor has gone on: it must stay behind what was forwarded.
 type Drained struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Stream        uint64                 `protobuf:"fixed64,1,opt,name=stream,proto3" json:"stream,omitempty"`
@@ -2913,7 +2924,7 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\x06queued\x18\x06 \x01(\rR\x06queued\x12\x12\n" +
 	"\x04type\x18\a \x03(\rR\x04type\x12\x12\n" +
 	"\x04hops\x18\b \x01(\rR\x04hops\x12\x1a\n" +
-	"\benvelope\x18\x0f \x03(\fR\benvelope\"\xcb\x01\n" +
+	"\benvelope\x18\x0f \x03(\fR\benvelope\"\xec\x01\n" +
 	"\bFragment\x12\x12\n" +
 	"\x04flow\x18\x01 \x01(\rR\x04flow\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\n" +
@@ -2923,7 +2934,10 @@ const file_actorbridge_v1_frame_proto_rawDesc = "" +
 	"\aattempt\x18\x06 \x01(\rR\aattempt\x12\x15\n" +
 	"\x06ttl_ms\x18\a \x01(\rR\x05ttlMs\x12\x12\n" +
 	"\x04hops\x18\b \x01(\rR\x04hops\x12\x12\n" +
-	"\x04type\x18\t \x01(\rR\x04type\"t\n" +
+	"\x04type\x18\t \x01(\rR\x04type\x12\x1f\n" +
+	"\vactor_epoch\x18\n" +
+	" \x01(\x04R\n" +
+	"actorEpoch\"t\n" +
 	"\x04Skip\x12\x12\n" +
 	"\x04flow\x18\x01 \x01(\rR\x04flow\x12\x14\n" +
 	"\x05first\x18\x02 \x01(\x04R\x05first\x12\x14\n" +
