@@ -22,6 +22,8 @@ const (
 	goodbyeTime = time.Second
 	// keptActions is for how many actions there is memory that is used again: what a frame of asks or answers has.
 	keptActions = 256
+	// toldLater is how long a sender's node is not told of what it does not need yet: packets in which nothing else leaves are few so.
+	toldLater = 5 * time.Millisecond
 	// chunkOverhead is what a step of a move takes in a frame beside the chunk.
 	chunkOverhead = 4 << 10
 	software      = "actorbridge-go 0.1.0"
@@ -64,6 +66,9 @@ type linkEnd struct {
 	unsent   *wire.Packet
 	// starved are the flows on which senders wait for credit, where the peer tells it only then.
 	starved map[uint32]struct{}
+	// statesWait: states wait in the machine until toTell rings.
+	statesWait bool
+	toTell     *time.Timer
 	// reads is the highest version of each type that the peer says it reads.
 	reads map[string]uint32
 	// incarnation is the peer's.
@@ -519,15 +524,41 @@ func (l *linkEnd) cancel(flow uint32, stream, seq uint64) {
 	l.ring()
 }
 
-func (l *linkEnd) state(flow uint32, processed, credit uint64) {
+// state tells the sender of a stream what its actor's pool says: now, or soon.
+func (l *linkEnd) state(g *machine.Grant) {
 	l.mu.Lock()
-	if l.lane != nil && l.machine.StateAtOnce(flow, credit) && l.lane.Grant(flow, processed, credit) {
+	if flow := g.Key.Flow; l.lane != nil && l.machine.StateAtOnce(flow, g.Credit) && l.lane.Grant(flow, g.Processed, g.Credit) {
 		l.mu.Unlock()
 		return
 	}
-	l.machine.State(flow, processed, credit)
+	l.machine.State(g.Key.Flow, g.Processed, g.Credit, g.MayWait)
+	if g.MayWait {
+		l.pressLater()
+	}
 	l.mu.Unlock()
-	l.ring()
+	if !g.MayWait {
+		l.ring()
+	}
+}
+
+// pressLater has what the peer can be told later leave a moment later, if nothing else has left by then. The caller holds the lock.
+func (l *linkEnd) pressLater() {
+	switch {
+	case l.statesWait:
+		return
+	case l.toTell == nil:
+		l.toTell = time.AfterFunc(toldLater, l.pressStates)
+	default:
+		l.toTell.Reset(toldLater)
+	}
+	l.statesWait = true
+}
+
+func (l *linkEnd) pressStates() {
+	l.with(func(m *machine.Link) {
+		l.statesWait = false
+		m.PressStates()
+	})
 }
 
 // reset ends an inbound binding: its sender resolves the target again.

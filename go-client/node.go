@@ -444,7 +444,7 @@ func (n *Node) showLinks() {
 func (n *Node) grant(grants []machine.Grant) {
 	for _, g := range grants {
 		if link := n.link(g.Key.Link); link != nil {
-			link.state(g.Key.Flow, g.Processed, g.Credit)
+			link.state(&g)
 		}
 	}
 }

@@ -17,6 +17,7 @@ use crate::compression::Compression;
 use crate::links::Kept;
 use crate::machine::Millis;
 use crate::machine::link::{Action, BindingNumber, Config, Link, PROTOCOL, Phase, Relayed, Role};
+use crate::machine::pool::Grant;
 use crate::node::{Inner, lock};
 use crate::outlet::Outlet;
 use crate::remote::Identity;
@@ -63,6 +64,8 @@ struct State {
     lane: Option<Arc<dyn Lane>>,
     /// A packet that found no room there.
     unsent: Option<Packet>,
+    /// States wait, and will be pressed.
+    states_wait: bool,
     /// Flows that wait for credit, and what rings for who waits.
     starved: HashMap<u32, Arc<Notify>>,
     /// Flows that have used up their credit since they were last given some.
@@ -156,6 +159,7 @@ impl LinkEnd {
                 reads: HashMap::new(),
                 lane: None,
                 unsent: None,
+                states_wait: false,
                 starved: HashMap::new(),
                 stalled: HashSet::new(),
             }),
@@ -524,12 +528,27 @@ impl LinkEnd {
         self.ring();
     }
 
-    pub(crate) fn state(&self, flow: u32, processed: u64, credit: u64) {
+    /// Tells the sender of a stream what its actor's pool says; `true` = it waits, and [`Self::press_states`] has to be called soon.
+    pub(crate) fn state(&self, grant: &Grant) -> bool {
+        let (flow, may_wait) = (grant.key.1, grant.may_wait);
         let mut state = lock(&self.state);
-        if self.grant_silently(&mut state, flow, processed, credit) {
-            return;
+        if self.grant_silently(&mut state, flow, grant.processed, grant.credit) {
+            return false;
         }
-        state.machine.state(flow, processed, credit);
+        state.machine.state(flow, grant.processed, grant.credit, may_wait);
+        if may_wait {
+            return !std::mem::replace(&mut state.states_wait, true);
+        }
+        drop(state);
+        self.ring();
+        false
+    }
+
+    /// What the peer could be told later leaves now.
+    pub(crate) fn press_states(&self) {
+        let mut state = lock(&self.state);
+        state.states_wait = false;
+        state.machine.press_states();
         drop(state);
         self.ring();
     }

@@ -33,9 +33,11 @@ use crate::status::Counters;
 use crate::tap::Taps;
 use crate::traces::{Chain, Propagator};
 
-/// How long another node may take to say whether it hosts an actor.
 /// How often a sender looks for credit before it waits to be told.
 const LOOKS: usize = 64;
+/// How long a sender's node is not told of what it does not need yet: packets in which nothing else leaves are few so.
+const TOLD_LATER: Duration = Duration::from_millis(5);
+/// How long another node may take to say whether it hosts an actor.
 const FIND: Duration = Duration::from_secs(2);
 /// How often the other nodes are asked for an actor that they say is here, and that has gone on when it is looked for.
 const SEARCHES: usize = 16;
@@ -228,8 +230,10 @@ impl Inner {
     /// Tells senders on other nodes what an actor's pool grants.
     pub(crate) fn grant(&self, grants: Vec<Grant>) {
         for grant in grants {
-            if let Some(link) = self.link(grant.key.0) {
-                link.state(grant.key.1, grant.processed, grant.credit);
+            if let Some(link) = self.link(grant.key.0)
+                && link.state(&grant)
+            {
+                self.after(TOLD_LATER, async move { link.press_states() });
             }
         }
     }

@@ -396,7 +396,7 @@ fn a_large_message_is_not_held_back_by_states_without_end() {
     let body = Bytes::from(vec![0x12; (64 << 10) - who.len() - what.bytes.len()]);
     assert_eq!(peer.link.send(flow, &what, None, 0, &body), Send::Queued(1));
     let left = (1..100).any(|credit| {
-        peer.link.state(1, 0, credit);
+        peer.link.state(1, 0, credit, false);
         let packet = peer.link.poll(0, &mut Vec::new()).expect("a state at least");
         !packet.runs.is_empty()
     });

@@ -326,6 +326,8 @@ pub struct Link {
     states: BTreeMap<u32, v1::StreamState>,
     /// The flows of `states`, in the order in which they are told; closed ones may still be in it.
     state_order: VecDeque<u32>,
+    /// One of `states` must leave now; else they go with the next packet, or when they are pressed.
+    states_press: bool,
     /// Outcomes in `states`.
     outcomes: usize,
     flows: Vec<Option<OutFlow>>,
@@ -369,6 +371,7 @@ impl Link {
             head: v1::Frame::default(),
             states: BTreeMap::new(),
             state_order: VecDeque::new(),
+            states_press: false,
             outcomes: 0,
             flows: Vec::new(),
             free: Vec::new(),

@@ -33,6 +33,8 @@ pub struct Grant {
     pub processed: u64,
     /// The highest seq that may be sent.
     pub credit: u64,
+    /// The sender needs it for nothing yet: it may be told a moment later, with something else.
+    pub may_wait: bool,
 }
 
 #[derive(Debug)]
@@ -45,11 +47,22 @@ struct Stream {
     initial: u64,
     /// (processed, credit) as the sender knows them.
     told: (u64, u64),
+    /// The same without what could wait, and has perhaps not left yet.
+    surely_told: (u64, u64),
     /// Its sender is told as soon as the first one is processed; the last one comes after it. 0 = none.
     awaited: (u64, u64),
 }
 
 impl Stream {
+    /// May its sender hear a moment later that so much is processed? It surely has half its window left, and little to hear of.
+    fn may_wait(&self, processed: u64, window: u64) -> bool {
+        let (sure_processed, sure_credit) = self.surely_told;
+        let awaited = self.awaited.0 > 0 && processed >= self.awaited.0;
+        sure_credit.saturating_sub(self.last_seq) > window / 2
+            && processed < sure_processed + window.div_ceil(2)
+            && !awaited
+    }
+
     /// All seqs up to this are terminal.
     fn processed(&self) -> u64 {
         self.held.front().map_or(self.last_seq, |first| first - 1)
@@ -155,6 +168,7 @@ impl Pool {
             credit,
             initial: credit,
             told: (processed, credit),
+            surely_told: (processed, credit),
             awaited: (0, 0),
         };
         self.close(key);
@@ -309,11 +323,16 @@ impl Pool {
             let awaited = stream.awaited.0 > 0 && processed >= stream.awaited.0;
             if stream.credit > told_credit || half || awaited || (drained && processed > told_processed) {
                 stream.told = (processed, stream.credit);
+                let may_wait = stream.may_wait(processed, window);
+                if !may_wait {
+                    stream.surely_told = stream.told;
+                }
                 stream.heard(processed);
                 grants.push(Grant {
                     key,
                     processed,
                     credit: stream.credit,
+                    may_wait,
                 });
             } else if processed > told_processed {
                 waiting.insert(key);

@@ -199,11 +199,7 @@ impl Inner {
     }
 
     /// Does something later, unless the node is shut down before.
-    pub(crate) fn after(
-        self: &Arc<Self>,
-        delay: Duration,
-        what: impl Future<Output = ()> + std::marker::Send + 'static,
-    ) {
+    pub(crate) fn after(&self, delay: Duration, what: impl Future<Output = ()> + std::marker::Send + 'static) {
         let closing = self.closing.clone();
         let task = async move {
             tokio::select! {

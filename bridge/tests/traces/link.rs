@@ -183,7 +183,11 @@ fn tell(link: &mut Link, event: &Event<'_>, lines: &mut Vec<String>) {
     let (flow, seq) = (event.small("flow"), event.number("seq", 0));
     match event.verb {
         "close" => link.close(flow),
-        "state" => link.state(flow, event.number("processed", 0), event.number("credit", 0)),
+        "state" => {
+            let may_wait = event.number("may_wait", 0) == 1;
+            link.state(flow, event.number("processed", 0), event.number("credit", 0), may_wait);
+        }
+        "press_states" => link.press_states(),
         "outcome" => {
             let effect = Effect::from_str_name(event.text("effect")).expect("an effect's name");
             let outcome = v1::Outcome {

@@ -128,7 +128,9 @@ fn pool(pool: &mut Pool, event: &Event<'_>) -> Vec<String> {
             let grants = pool.grants(event.number("drained", 0) == 1);
             let lines = grants.iter().map(|g| {
                 let line = stream("grant", g.key).number("processed", g.processed);
-                line.number("credit", g.credit).end()
+                line.number("credit", g.credit)
+                    .number("may_wait", u64::from(g.may_wait))
+                    .end()
             });
             return or_nothing(lines.collect());
         }

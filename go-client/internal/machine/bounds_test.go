@@ -102,7 +102,7 @@ func TestAWarmLinkAllocatesOnlyForItsPackets(t *testing.T) {
 	actions := make([]Action, 0, 2*batch)
 	seq := uint64(0)
 	round := func() {
-		p.ends[1].State(1, seq, seq+batch)
+		p.ends[1].State(1, seq, seq+batch, false)
 		p.settle()
 		p.took[0], p.took[1] = p.took[0][:0], p.took[1][:0]
 		for range batch {

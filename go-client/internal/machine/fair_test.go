@@ -56,7 +56,7 @@ func newFairWorld(t *testing.T, seed uint64, busy int, fifo bool) *fairWorld {
 	}
 	w.settle()
 	for _, flow := range append(w.busy, w.quiet...) {
-		w.ends[1].State(flow, 0, MaxWindow)
+		w.ends[1].State(flow, 0, MaxWindow, false)
 	}
 	w.settle()
 	w.largest = []int{200, 4_000, 16_000}[w.IntN(3)]

@@ -217,7 +217,7 @@ func (l *Link) addFragments(size int, now Millis, runs []wire.Run) {
 	starting := l.leaving.starting
 	l.leaving.starting = nil
 	// A reader acts on fragments before runs, which may hold earlier messages of the same flow.
-	if runs == nil {
+	if len(runs) == 0 {
 		l.leaving.transfers, starting = append(l.leaving.transfers, starting...), nil
 	}
 	for passed := 0; size+leastPart <= PacketBytes && passed < len(l.leaving.transfers); {

@@ -71,7 +71,7 @@ func answerAll(t *testing.T, l *Link, actions []Action) {
 				l.Send(a.Flow, failureWhat, 1, 0, nil)
 			}
 		case ActionDeliver:
-			l.State(a.Flow, a.Seq, a.Seq+4)
+			l.State(a.Flow, a.Seq, a.Seq+4, false)
 			l.Outcome(a.Flow, &pb.Outcome{Seq: a.Seq})
 		case ActionSkipped:
 			l.Outcome(a.Flow, &pb.Outcome{Seq: a.Seq})

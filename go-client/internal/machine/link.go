@@ -293,9 +293,13 @@ type Link struct {
 	head       *pb.Frame // nil = empty
 	// packet is the one that head is of.
 	packet *wire.Packet
+	// runs is memory for those of a packet that is being made.
+	runs   []wire.Run
 	states map[uint32]*pb.StreamState
 	// stateOrder is the flows of states, in the order in which they are told; closed ones may still be in it.
 	stateOrder deque[uint32]
+	// statesPress: one of states must leave now; else they go with the next packet, or when they are pressed.
+	statesPress bool
 	// outcomes counts those in states.
 	outcomes int
 	flows    []*outFlow

@@ -80,7 +80,7 @@ func TestAMessageTravelsWithCreditFromOneMachineToTheOther(t *testing.T) {
 	if last := came[InitialCredit]; last.Kind != ActionDeliver || last.Seq != InitialCredit || last.TypeID != 1 {
 		t.Fatalf("the last message is %+v", last)
 	}
-	p.ends[1].State(came[0].Flow, 16, 32)
+	p.ends[1].State(came[0].Flow, 16, 32, false)
 	p.settle()
 	if more := p.take(0); len(more) != 1 || more[0].Kind != ActionCredit || more[0].Flow != flow {
 		t.Fatalf("the dialer's actions are %+v", more)

@@ -312,7 +312,7 @@ func (w *lossyWorld) handle() {
 	s.lastMessage = next.message
 	if next.link == w.links {
 		s.granted = max(s.granted, next.seq+InitialCredit)
-		w.ends[1].State(next.flow, next.seq, s.granted)
+		w.ends[1].State(next.flow, next.seq, s.granted, false)
 	}
 	if m.isAsk {
 		var payload []byte

@@ -400,8 +400,8 @@ func (l *Link) SendMove(step *pb.Move) *wire.Refusal {
 	}
 }
 
-// State is what the actor's pool says of an incoming stream.
-func (l *Link) State(flow uint32, processed, credit uint64) {
+// State is what the actor's pool says of an incoming stream. It may wait: for the next packet, or until PressStates.
+func (l *Link) State(flow uint32, processed, credit uint64, mayWait bool) {
 	if in := l.inFlows[flow]; in != nil {
 		in.credit = max(in.credit, credit)
 		l.largeDone(in, processed)
@@ -409,8 +409,12 @@ func (l *Link) State(flow uint32, processed, credit uint64) {
 		state.Processed = max(state.Processed, processed)
 		state.Received = in.lastSeq
 		state.Credit = max(state.Credit, credit)
+		l.statesPress = l.statesPress || !mayWait
 	}
 }
+
+// PressStates: states that wait leave now.
+func (l *Link) PressStates() { l.statesPress = len(l.states) > 0 }
 
 // Outcome says that an incoming seq ended other than handled. It keeps the outcome.
 func (l *Link) Outcome(flow uint32, outcome *pb.Outcome) {
@@ -419,6 +423,7 @@ func (l *Link) Outcome(flow uint32, outcome *pb.Outcome) {
 		state := l.nextState(flow)
 		state.Outcomes = append(state.Outcomes, outcome)
 		l.outcomes++
+		l.statesPress = true
 	}
 }
 

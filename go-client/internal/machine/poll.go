@@ -22,6 +22,9 @@ func (l *Link) Poll(now Millis, out []Action) (*wire.Packet, []Action) {
 		}
 		l.goodbyeSaid = false
 	}
+	if l.phase == PhaseUp && !l.HasOutput() {
+		return nil, out // or nothing but states that may wait
+	}
 	size := 0
 	comesFirst := l.frontWaits && !l.queue.isEmpty()
 	if !comesFirst {
@@ -33,17 +36,21 @@ func (l *Link) Poll(now Millis, out []Action) (*wire.Packet, []Action) {
 		runs, size = l.fill(comesFirst, size, now)
 		l.addFragments(size, now, runs)
 	}
-	if l.head == nil && runs == nil {
+	if l.head == nil && len(runs) == 0 {
 		return nil, out
 	}
 	l.frame()
 	packet := l.packet
-	packet.Runs = runs
+	if len(runs) > 0 {
+		packet.SetRuns(runs)
+	}
 	l.packet, l.head = nil, nil
 	l.number++
 	packet.Head.Number = l.number
 	packet.Head.SentMs = uint32(since(now, l.openedAt))
 	l.noteFrames(runs)
+	clear(runs)
+	l.runs = runs[:0]
 	out = l.noteFragments(packet.Head.Fragment, out)
 	if l.noRoomSaid && l.queue.streamBytes() < MaxQueuedBytes/2 {
 		l.noRoomSaid = false
@@ -57,7 +64,7 @@ func (l *Link) HasOutput() bool {
 	if l.phase == PhaseDown {
 		return l.goodbyeSaid
 	}
-	return l.phase == PhaseUp && (!l.queue.isEmpty() || len(l.leaving.transfers) > 0) || l.draining || len(l.states) > 0 || l.head != nil
+	return l.phase == PhaseUp && (!l.queue.isEmpty() || len(l.leaving.transfers) > 0) || l.draining || l.statesPress || l.head != nil
 }
 
 // takeStates moves states into the head, up to a packet's size; the flows take turns.
@@ -78,6 +85,7 @@ func (l *Link) takeStates() (size int) {
 		head := l.frame()
 		head.State = append(head.State, state)
 	}
+	l.statesPress = l.statesPress && len(l.states) > 0
 	return size
 }
 
@@ -87,13 +95,14 @@ func (l *Link) fill(comesFirst bool, size int, now Millis) (runs []wire.Run, _ i
 	if len(l.leaving.transfers) > 0 {
 		most -= quantum
 	}
+	runs = l.runs
 	if comesFirst {
-		runs, size = l.takeTurns(size, most, now)
+		runs, size = l.takeTurns(runs, size, most, now)
 		l.queue.endPacket()
 	}
 	// A reader acts on heads first: a control behind a message of this packet would overtake it.
-	if runs == nil && len(l.head.GetFragment()) == 0 {
-		runs, size = l.takeTurns(l.takeControls(size, most), most, now)
+	if len(runs) == 0 && len(l.head.GetFragment()) == 0 {
+		runs, size = l.takeTurns(runs, l.takeControls(size, most), most, now)
 		l.queue.endPacket()
 	}
 	return runs, size
@@ -120,7 +129,7 @@ func (l *Link) takeControls(size, most int) int {
 }
 
 // takeTurns: the flows that have something to send take turns until the packet is full, by deficit round robin.
-func (l *Link) takeTurns(size, most int, now Millis) (runs []wire.Run, _ int) {
+func (l *Link) takeTurns(runs []wire.Run, size, most int, now Millis) ([]wire.Run, int) {
 	behindStep := len(l.head.GetMove()) > 0
 	for taken := false; ; {
 		at := l.queue.nextTurn()

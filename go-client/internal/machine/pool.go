@@ -46,6 +46,8 @@ type Grant struct {
 	Processed uint64
 	// Credit is the highest seq that may be sent.
 	Credit uint64
+	// MayWait: the sender needs it for nothing yet; it may be told a moment later, with something else.
+	MayWait bool
 }
 
 // StreamAt is a bound stream and the last seq that came on it.
@@ -66,6 +68,8 @@ type stream struct {
 	initial uint64
 	// toldProcessed and toldCredit are what the sender knows.
 	toldProcessed, toldCredit uint64
+	// sureProcessed and sureCredit are the same without what could wait, and has perhaps not left yet.
+	sureProcessed, sureCredit uint64
 	// Its sender is told as soon as awaited is processed; lastAwaited comes after it. 0 = none.
 	awaited, lastAwaited uint64
 	// dirty is the stream's place in Pool.dirty, -1 if it is not there.
@@ -145,6 +149,7 @@ func (p *Pool) Open(key StreamKey, firstSeq, initialCredit uint64) {
 	p.Close(key)
 	s := &stream{
 		key: key, lastSeq: processed, credit: credit, initial: credit, toldProcessed: processed, toldCredit: credit,
+		sureProcessed: processed, sureCredit: credit,
 		dirty: -1,
 	}
 	p.streams[key] = s
@@ -300,8 +305,12 @@ func (p *Pool) Grants(drained bool, out []Grant) []Grant {
 		awaited := s.awaited > 0 && processed >= s.awaited
 		if s.credit > s.toldCredit || half || awaited || drained && processed > s.toldProcessed {
 			s.toldProcessed, s.toldCredit = processed, s.credit
+			mayWait := !awaited && s.mayWait(processed, window)
+			if !mayWait {
+				s.sureProcessed, s.sureCredit = processed, s.credit
+			}
 			s.heard(processed)
-			out = append(out, Grant{s.key, processed, s.credit})
+			out = append(out, Grant{s.key, processed, s.credit, mayWait})
 		} else if processed > s.toldProcessed {
 			more = true
 		}
@@ -313,6 +322,12 @@ func (p *Pool) Grants(drained bool, out []Grant) []Grant {
 	clear(p.dirty[len(waiting):])
 	p.dirty = waiting
 	return out
+}
+
+// mayWait says whether the sender may hear a moment later that so much is processed: it surely has half its window left, and little to
+// hear of.
+func (s *stream) mayWait(processed, window uint64) bool {
+	return s.sureCredit > s.lastSeq+window/2 && processed < s.sureProcessed+(window+1)/2
 }
 
 // inTurn orders streams: those behind the one that was granted something last come first.

@@ -180,7 +180,9 @@ func playTell(l *Link, e event) (lines []line) {
 			lines = append(lines, describeAction(&a))
 		}
 	case "state":
-		l.State(flow, e.number("processed"), e.number("credit"))
+		l.State(flow, e.number("processed"), e.number("credit"), e.number("may_wait") == 1)
+	case "press_states":
+		l.PressStates()
 	case "outcome":
 		l.Outcome(flow, &pb.Outcome{Seq: seq, Code: codeOf(e), Effect: effectOf(e), Detail: e.args["detail"]})
 	case "reset":

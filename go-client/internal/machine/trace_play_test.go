@@ -148,7 +148,8 @@ func playPool(p *Pool, e event) (lines []line) {
 		return []line{line(fmt.Sprintf("< %d", p.Used()))}
 	case "grants":
 		for _, g := range p.Grants(e.number("drained") == 1, nil) {
-			lines = append(lines, stream("grant", g.Key).number("processed", g.Processed).number("credit", g.Credit))
+			lines = append(lines, stream("grant", g.Key).number("processed", g.Processed).number("credit", g.Credit).
+				number("may_wait", map[bool]uint64{true: 1}[g.MayWait]))
 		}
 		return orNothing(lines)
 	case "streams":

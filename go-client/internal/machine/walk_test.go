@@ -161,7 +161,10 @@ func (w *linkWalk) answer(r *rand.Rand, flow uint32) {
 		w.do("outcome flow=%d seq=%d code=CODE_EXPIRED effect=EFFECT_NONE detail=%s", flow,
 			1+r.IntN(int(in.lastSeq)), quote("late"))
 	default:
-		w.do("state flow=%d processed=%d credit=%d", flow, r.IntN(int(in.lastSeq)+1), int(in.lastSeq)+1+r.IntN(20))
+		w.do("state flow=%d processed=%d credit=%d may_wait=%d", flow, r.IntN(int(in.lastSeq)+1), int(in.lastSeq)+1+r.IntN(20), r.IntN(2))
+		if r.IntN(8) == 0 {
+			w.do("press_states")
+		}
 	}
 }
 

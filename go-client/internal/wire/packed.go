@@ -3,6 +3,8 @@ package wire
 import (
 	"encoding/binary"
 	"sync"
+
+	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 )
 
 // Messages that have nothing but a payload each may stay as they are in a frame: while they wait to be sent, so that to send them is to
@@ -38,20 +40,49 @@ type Packed struct {
 	Bytes [][]byte
 	// Used are the blocks of which nothing else waits to be sent.
 	Used []*Block
+	// memory is what it was made in to be sent, or nil.
+	memory *packedMemory
 }
 
 // somePieces is for how many pieces there is room from the beginning: a packet has about as many.
 const somePieces = 6
 
+// packedMemory is a Packed with the memory of its lists, which is used again when its packet has been sent.
+type packedMemory struct {
+	Packed
+	bytes [somePieces][]byte
+	used  [somePieces]*Block
+}
+
+var packedMemories = sync.Pool{New: func() any { return new(packedMemory) }}
+
 // NewPacked is one without messages.
 func NewPacked(typeID uint32) *Packed {
-	p := &struct {
-		Packed
-		bytes [somePieces][]byte
-		used  [somePieces]*Block
-	}{Packed: Packed{TypeID: typeID}}
-	p.Bytes, p.Used = p.bytes[:0], p.used[:0]
-	return &p.Packed
+	m := packedMemories.Get().(*packedMemory)
+	m.Packed = Packed{TypeID: typeID, Bytes: m.bytes[:0], Used: m.used[:0], memory: m}
+	return &m.Packed
+}
+
+// packetMemory is a packet with the memory of its runs, which is used again when it has been sent.
+type packetMemory struct {
+	Packet
+	head pb.Frame
+	runs []Run
+}
+
+var packetMemories = sync.Pool{New: func() any { return new(packetMemory) }}
+
+// NewPacket is one to be sent, with an empty head.
+func NewPacket() *Packet {
+	m := packetMemories.Get().(*packetMemory)
+	m.Packet = Packet{Head: &m.head, memory: m}
+	return &m.Packet
+}
+
+// SetRuns gives a packet that was made to be sent its runs. They are copied.
+func (p *Packet) SetRuns(runs []Run) {
+	p.memory.runs = append(p.memory.runs[:0], runs...)
+	p.Runs = p.memory.runs
 }
 
 // size is the bytes of all.
@@ -125,7 +156,16 @@ func (p *Packet) Sent() {
 		for _, block := range packed.Used {
 			blocks.Put(block)
 		}
-		*packed = Packed{}
+		if m := packed.memory; m != nil {
+			*m = packedMemory{}
+			packedMemories.Put(m)
+		}
+	}
+	if m := p.memory; m != nil {
+		m.head.Reset()
+		clear(m.runs)
+		m.Packet = Packet{}
+		packetMemories.Put(m)
 	}
 }
 

@@ -27,6 +27,8 @@ type Packet struct {
 	Runs []Run
 	// FrameBytes is how large the frame is that it came in, or was written to last; 0 = none.
 	FrameBytes int
+	// memory is what it was made in to be sent, or nil.
+	memory *packetMemory
 }
 
 // Run is consecutive messages of one flow.
@@ -80,7 +82,7 @@ func readPacket(frame []byte, maxBytes int) (*Packet, *Refusal) {
 	if refusal := FrameTooLarge(len(frame), maxBytes); refusal != nil {
 		return nil, refusal
 	}
-	p := NewPacket()
+	p := emptyPacket()
 	p.FrameBytes = len(frame)
 	var head []byte
 	headEnd := 0
@@ -128,8 +130,8 @@ func readPacket(frame []byte, maxBytes int) (*Packet, *Refusal) {
 	return p, nil
 }
 
-// NewPacket is one with an empty head, which is made with it at once.
-func NewPacket() *Packet {
+// emptyPacket is one with an empty head, which is made with it at once.
+func emptyPacket() *Packet {
 	p := &struct {
 		Packet
 		head pb.Frame

@@ -469,8 +469,8 @@ impl Link {
         Err(Refusal { code, detail })
     }
 
-    /// What the actor's pool says of an incoming stream.
-    pub fn state(&mut self, flow: u32, processed: u64, credit: u64) {
+    /// What the actor's pool says of an incoming stream. It may wait: for the next packet, or until [`Link::press_states`].
+    pub fn state(&mut self, flow: u32, processed: u64, credit: u64, may_wait: bool) {
         if let Some(inbound) = self.in_flows.get_mut(&flow) {
             inbound.credit = inbound.credit.max(credit);
             let received = inbound.last_seq;
@@ -479,7 +479,13 @@ impl Link {
             state.processed = state.processed.max(processed);
             state.received = received;
             state.credit = state.credit.max(credit);
+            self.states_press |= !may_wait;
         }
+    }
+
+    /// States that wait leave now.
+    pub fn press_states(&mut self) {
+        self.states_press = !self.states.is_empty();
     }
 
     /// An incoming seq ended other than handled.
@@ -488,6 +494,7 @@ impl Link {
             outcome.detail = short(&outcome.detail);
             self.next_state(flow).outcomes.push(outcome);
             self.outcomes += 1;
+            self.states_press = true;
         }
     }
 

@@ -22,6 +22,9 @@ impl Link {
         if self.phase == Phase::Down && !std::mem::take(&mut self.goodbye_said) {
             return None;
         }
+        if self.phase == Phase::Up && !self.has_output() {
+            return None; // or nothing but states that may wait
+        }
         let mut packet = Packet {
             head: std::mem::take(&mut self.head),
             runs: Vec::new(),
@@ -55,7 +58,7 @@ impl Link {
             return self.goodbye_said;
         }
         let queued = self.phase == Phase::Up && !(self.queue.is_empty() && self.leaving.is_empty());
-        queued || self.draining || !self.states.is_empty() || self.head != v1::Frame::default()
+        queued || self.draining || self.states_press || self.head != v1::Frame::default()
     }
 
     /// Moves states into the head, up to a packet's size; the flows take turns.
@@ -75,6 +78,7 @@ impl Link {
             size += prost::Message::encoded_len(&state) + HEAD_ITEM;
             head.state.push(state);
         }
+        self.states_press &= !self.states.is_empty();
         size
     }
 

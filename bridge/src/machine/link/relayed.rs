@@ -166,6 +166,7 @@ impl Link {
             state.processed = state.processed.max(progress.processed);
             state.received = state.received.max(progress.received);
             state.credit = state.credit.max(progress.credit);
+            self.states_press = true;
         }
     }
 

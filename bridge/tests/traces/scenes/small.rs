@@ -80,6 +80,15 @@ fn pool() -> Scene {
     s.event("grants drained=1");
     s.event("used");
     s.event("streams");
+    s.part("Its sender may hear later of what it does not need yet: while it surely has half its window, and little is processed.");
+    s.event("pool capacity=64");
+    s.event("open link=1 flow=1 first_seq=1 initial_credit=16");
+    s.event("grants");
+    for seq in 1..=20 {
+        s.event(format!("arrive link=1 flow=1 seq={seq}"));
+        s.event(format!("release link=1 flow=1 seq={seq}"));
+        s.event("grants drained=1");
+    }
     s.part("The initial credit finds no room; the stream is not bound; a seq was refused before it arrived.");
     s.event("pool capacity=1");
     s.event("take_local");

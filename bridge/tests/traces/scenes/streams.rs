@@ -252,6 +252,16 @@ fn states() -> Scene {
     s.event("state flow=1 processed=1 credit=31");
     s.event("poll now=1000");
     s.event("poll now=1000");
+    s.note("One that may wait leaves with the next packet, whatever that is for, or when it is pressed.");
+    s.event("state flow=1 processed=2 credit=33 may_wait=1");
+    s.event("poll now=1000");
+    s.event("state flow=2 processed=0 credit=21");
+    s.event("poll now=1000");
+    s.event("press_states");
+    s.event("poll now=1000");
+    s.event("state flow=1 processed=2 credit=34 may_wait=1");
+    s.event("press_states");
+    s.event("poll now=1000");
     s.note("Outcomes wait with the state of their stream.");
     s.event("outcome flow=2 seq=1 code=CODE_EXPIRED effect=EFFECT_NONE detail=\"too late\"");
     s.event("outcome flow=1 seq=2 code=CODE_PANICKED effect=EFFECT_MAYBE detail=\"\\{78*2000}\"");
