@@ -1,6 +1,7 @@
 package actorbridge
 
 import (
+	"cmp"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -176,20 +177,34 @@ func (n *Node) drainedInOrder(f *forwarder, stream uint64, binding uint32) {
 
 // stayOf is the actor's stay here that something is for which follows it from an earlier one. What is for one stay goes through that
 // one, although the actor may be here again: it would come before what went the whole way. The epoch of a stay is the one it was moved
-// with, or higher. Earlier are the stays before that. Not known: it is the newest, or nil.
-func (n *Node) stayOf(path string, epoch uint64) (c *cell, earlier []*cell, known bool) {
+// with, or higher. Not known: it is the newest, or nil.
+func (n *Node) stayOf(path string, epoch uint64) (c *cell, known bool) {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	departed := n.departed[path]
-	for i, then := range departed {
-		if epoch > 0 && then.epochNow() >= epoch {
-			return then, slices.Clone(departed[:i]), true
-		}
+	stays := n.departed[path]
+	at, _ := slices.BinarySearchFunc(stays, epoch, func(c *cell, epoch uint64) int { return cmp.Compare(c.epochNow(), epoch) })
+	if epoch > 0 && at < len(stays) {
+		return stays[at], true
 	}
 	if c = n.cells[path]; c == nil {
-		return n.forwards[path], nil, false
+		return n.forwards[path], false
 	}
-	return c, slices.Clone(departed), epoch > 0 && c.epochNow() >= epoch
+	return c, epoch > 0 && c.epochNow() >= epoch
+}
+
+// heldBefore are the actor's stays here before that of c at which streams wait.
+func (n *Node) heldBefore(path string, c *cell) (held []*cell) {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	for _, then := range n.departed[path] {
+		if then == c {
+			break
+		}
+		if then.holdsAny() {
+			held = append(held, then)
+		}
+	}
+	return held
 }
 
 // wentOn is where an actor went from here, if it has been here since it had that epoch; empty = it has not.
@@ -206,15 +221,14 @@ func (n *Node) wentOn(path string, epoch uint64) string {
 // drainedStep takes a Drained, or passes it on.
 func (n *Node) drainedStep(path string, step *pb.Move) {
 	d := step.GetDrained()
-	c, earlier, _ := n.stayOf(path, step.Epoch)
-	for _, then := range earlier { // what still waits there comes behind it; nothing new is bound there
-		if then.holdsAny() {
-			then.drainedUpto(d.Stream, d.Binding)
-		}
+	c, _ := n.stayOf(path, step.Epoch)
+	if c == nil {
+		return
 	}
-	if c != nil {
-		c.drainedUpto(d.Stream, d.Binding)
+	for _, then := range n.heldBefore(path, c) { // that comes behind it; nothing new is bound there
+		then.drainedUpto(d.Stream, d.Binding)
 	}
+	c.drainedUpto(d.Stream, d.Binding)
 }
 
 // forwarded takes a complete envelope that came outside any stream: from an actor's earlier stay, for that of an epoch.
@@ -224,9 +238,9 @@ func (n *Node) forwarded(m *Message, epoch uint64) {
 		n.refuse(m, CodeUnsupportedKind, EffectNone, "only answers may come outside a stream")
 		return
 	}
-	c, _, known := n.stayOf(target.Path(), epoch)
-	if !known {
-		m.hops++ // it may be in a loop
+	c, known := n.stayOf(target.Path(), epoch)
+	if epoch > 0 && !known {
+		m.hops++ // it may be in a loop; without an epoch it has been counted
 	}
 	code := CodeNoSuchActor
 	if c != nil {

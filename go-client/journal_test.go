@@ -25,12 +25,14 @@ type entry struct {
 
 // witness sees what every instance of a journal handles, wherever it lives.
 type witness struct {
-	mu   sync.Mutex
-	seen []entry
-	last map[int64]uint64
+	// padding is bytes of each journal's state beside what it has seen: by default, so many that it is of many chunks.
+	padding int
+	mu      sync.Mutex
+	seen    []entry
+	last    map[int64]uint64
 }
 
-func newWitness() *witness { return &witness{last: make(map[int64]uint64)} }
+func newWitness() *witness { return &witness{padding: 200 << 10, last: make(map[int64]uint64)} }
 
 func (w *witness) saw(e entry) {
 	w.mu.Lock()
@@ -55,7 +57,7 @@ func (w *witness) journals(at string) func() ab.Receiver {
 	return func() ab.Receiver { return &journal{at: at, witness: w} }
 }
 
-// journal writes down what it handles. Its state is of many chunks.
+// journal writes down what it handles.
 type journal struct {
 	at      string
 	seen    []entry
@@ -93,7 +95,7 @@ func (j *journal) Receive(_ ab.Context, m *ab.Message) error {
 
 // Snapshot implements ab.Snapshotter.
 func (j *journal) Snapshot(context.Context) (proto.Message, error) {
-	state := &testpb.EchoReply{Text: strings.Repeat("x", 200<<10)}
+	state := &testpb.EchoReply{Text: strings.Repeat("x", j.witness.padding)}
 	for _, e := range j.seen {
 		state.Data = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(state.Data, uint64(e.by)), e.n)
 	}

@@ -286,20 +286,19 @@ impl Inner {
     /// Asks the linked nodes. One may name this node: the actor is on its way to here, or has gone on meanwhile.
     async fn search(self: &Arc<Self>, to: &Address) -> Option<Target> {
         for _ in 0..SEARCHES {
-            match self.find(to).await {
-                Some((owner, _)) if owner != self.name => {
-                    self.remember(to.path(), &owner);
-                    return self.way_to(&owner);
-                }
-                Some((_, epoch)) => match self.went_on(to.path(), epoch) {
-                    Some(owner) => {
-                        self.remember(to.path(), &owner);
-                        return self.way_to(&owner);
-                    }
-                    None => self.arrived(to.path()).await,
-                },
-                None => return self.cell(to.path()).map(Target::Cell),
+            let Some((owner, epoch)) = self.find(to).await else {
+                return self.cell(to.path()).map(Target::Cell);
+            };
+            let elsewhere = if owner == self.name {
+                self.went_on(to.path(), epoch)
+            } else {
+                Some(owner)
+            };
+            if let Some(owner) = elsewhere {
+                self.remember(to.path(), &owner);
+                return self.way_to(&owner);
             }
+            self.arrived(to.path()).await;
             if let Some(cell) = self.cell(to.path()) {
                 return Some(Target::Cell(cell));
             }

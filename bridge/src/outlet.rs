@@ -251,11 +251,11 @@ impl Outlet {
 
     /// The actor has left this node: what was sent when it was about to go is on its way behind it.
     fn follow(&self, node: &Arc<Inner>, cell: &Arc<Cell>, state: &mut Binding) {
+        state.route = Route::None;
         if state.sent_by == state.number {
             node.drained_at(cell, self.stream, state.number);
             state.ended();
         }
-        state.route = Route::None;
     }
 
     fn to_cell(

@@ -111,9 +111,8 @@ pub(crate) fn add(runs: &mut Vec<Run>, desc: &Desc, flow: u32, body: Bytes) {
         body,
     };
     if let Some(run) = runs.last_mut() {
-        let next = run.first_seq + if flow == 0 { 0 } else { run.items.len() as u64 };
         let same = run.flow == flow && run.attempt == desc.attempt && run.hops == hops;
-        if same && next == desc.seq {
+        if same && run.seq(run.items.len()) == desc.seq {
             return run.items.push(item);
         }
     }
@@ -149,12 +148,12 @@ pub(crate) fn put(packet: &Packet, descs: &mut [Desc], arena: &mut [u8], mut at:
     };
     at += head.len();
     let runs = packet.runs.iter();
-    let items = runs.flat_map(|run| (0_u64..).zip(&run.items).map(move |(i, item)| (run, i, item)));
+    let items = runs.flat_map(|run| run.items.iter().enumerate().map(move |(i, item)| (run, i, item)));
     for (desc, (run, i, item)) in rest.iter_mut().zip(items) {
         arena[at..][..item.body.len()].copy_from_slice(&item.body);
         *desc = Desc {
             target: u64::from(run.flow),
-            seq: run.first_seq + if run.flow == 0 { 0 } else { i },
+            seq: run.seq(i),
             r#type: item.type_id,
             ttl_ms: item.ttl_ms,
             attempt: run.attempt,

@@ -145,10 +145,9 @@ impl Lane for Shared {
         }
         writer.put_frame(&frame);
         for run in &packet.runs {
-            let mut seq = run.first_seq;
-            for item in &run.items {
+            for (i, item) in run.items.iter().enumerate() {
                 let head = RunHead {
-                    seq,
+                    seq: run.seq(i),
                     flow: run.flow,
                     type_id: item.type_id,
                     ttl_ms: item.ttl_ms,
@@ -156,10 +155,9 @@ impl Lane for Shared {
                     reserved: 0,
                 };
                 if cfg!(feature = "abdebug") {
-                    debug::check(&head, seq, false, &item.body);
+                    debug::check(&head, head.seq, false, &item.body);
                 }
                 writer.put_message(head, false, &item.body);
-                seq += u64::from(run.flow != 0);
             }
         }
         if writer.publish() {

@@ -54,7 +54,7 @@ type LaneRun struct {
 	// Flow, TypeID, TTLMs, Hops and Plain are as in [LaneItem], for all of them.
 	Flow, TypeID, TTLMs, Hops uint32
 	Plain                     bool
-	// FirstSeq is the seq of the first; they rise by one. 0 off-stream.
+	// FirstSeq is the seq of the first; they rise by one. Off-stream, of all: the epoch of the actor's stay that they follow it to, or 0.
 	FirstSeq uint64
 	// Block is the bytes of all, one behind the other. It is the receiver's.
 	Block []byte

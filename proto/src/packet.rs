@@ -29,7 +29,7 @@ pub struct Packet {
 pub struct Run {
     /// The binding; 0 = off-stream.
     pub flow: u32,
-    /// The seq of the first item.
+    /// The seq of the first item. Off-stream, of all: the epoch of the actor's stay that they follow it to, or 0.
     pub first_seq: u64,
     /// 0 = first try.
     pub attempt: u32,
@@ -173,6 +173,14 @@ impl Run {
     #[allow(clippy::len_without_is_empty)] // none is empty, but what a stranger sends
     pub fn len(&self) -> usize {
         self.packed.as_ref().map_or(self.items.len(), |packed| packed.count)
+    }
+
+    /// The seq of its i-th message, from 0.
+    pub fn seq(&self, i: usize) -> u64 {
+        match self.flow {
+            0 => self.first_seq,
+            _ => self.first_seq + i as u64,
+        }
     }
 
     /// The messages, also of one that is packed, taken out of it.

@@ -84,7 +84,7 @@ pub trait Lane: Send + Sync {
 pub struct LaneRun {
     /// The flow; 0 = outside any stream.
     pub flow: u32,
-    /// The seq of the first; 0 outside any stream.
+    /// The seq of the first. Outside any stream, of all: the epoch of the actor's stay that they follow it to, or 0.
     pub first_seq: u64,
     /// TypeDef id; 0 = in the bytes.
     pub type_id: u32,

@@ -250,7 +250,7 @@ pub enum Action {
 pub struct Delivery {
     /// The flow; 0 = off-stream.
     pub flow: u32,
-    /// The seq. Off-stream: its actor's stay that a message is passed on to, or 0.
+    /// The seq. Off-stream: the epoch of the actor's stay that it follows it to, or 0.
     pub seq: u64,
     /// TypeDef id; 0 = in the body.
     pub type_id: u32,

@@ -57,10 +57,7 @@ impl Stream {
     /// May its sender hear a moment later that so much is processed? It surely has half its window left, and little to hear of.
     fn may_wait(&self, processed: u64, window: u64) -> bool {
         let (sure_processed, sure_credit) = self.surely_told;
-        let awaited = self.awaited.0 > 0 && processed >= self.awaited.0;
-        sure_credit.saturating_sub(self.last_seq) > window / 2
-            && processed < sure_processed + window.div_ceil(2)
-            && !awaited
+        sure_credit > self.last_seq + window / 2 && processed < sure_processed + window.div_ceil(2)
     }
 
     /// All seqs up to this are terminal.
@@ -323,7 +320,7 @@ impl Pool {
             let awaited = stream.awaited.0 > 0 && processed >= stream.awaited.0;
             if stream.credit > told_credit || half || awaited || (drained && processed > told_processed) {
                 stream.told = (processed, stream.credit);
-                let may_wait = stream.may_wait(processed, window);
+                let may_wait = !awaited && stream.may_wait(processed, window);
                 if !may_wait {
                     stream.surely_told = stream.told;
                 }

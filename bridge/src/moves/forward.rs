@@ -32,31 +32,31 @@ impl Inner {
         Some(last.next.0.clone())
     }
 
-    /// The actor's stay here that something is for which follows it from an earlier one, and the stays before that. What is for one
-    /// stay goes through that one, although the actor may be here again: it would come before what went the whole way. The epoch of a
-    /// stay is the one it was moved with, or higher. Second: whether it is known here; else it is the newest.
-    fn stays_to(&self, path: &str, epoch: u64) -> (Vec<Arc<Cell>>, bool) {
+    /// The actor's stay here that something is for which follows it from an earlier one. What is for one stay goes through that one,
+    /// although the actor may be here again: it would come before what went the whole way. The epoch of a stay is the one it was moved
+    /// with, or higher. `false`: it is not known here, and this is the newest.
+    fn stay_of(&self, path: &str, epoch: u64) -> Option<(Arc<Cell>, bool)> {
         // In this order: one that leaves at this moment is in both tables, then in `left` alone.
         let here = self.cell(path);
-        let left = |stay: &Stay| (stay.epoch, stay.cell.clone());
-        let mut stays: Vec<_> = self.tables().left.get(path).into_iter().flatten().map(left).collect();
-        if let Some(cell) = here.filter(|cell| !stays.iter().any(|(_, stay)| Arc::ptr_eq(stay, cell))) {
-            let epoch = cell.lock().epoch;
-            stays.push((epoch, cell));
+        let tables = self.tables();
+        let stays = tables.left.get(path).map_or(&[][..], Vec::as_slice);
+        let left = stays.get(stays.partition_point(|stay| stay.epoch < epoch));
+        if let Some(stay) = left.filter(|_| epoch > 0) {
+            return Some((stay.cell.clone(), true));
         }
-        let at = stays.iter().position(|(its, _)| epoch > 0 && *its >= epoch);
-        stays.truncate(at.map_or(stays.len(), |at| at + 1));
-        (stays.into_iter().map(|(_, cell)| cell).collect(), at.is_some())
+        let newest = here.or_else(|| Some(stays.last()?.cell.clone()))?;
+        drop(tables);
+        let known = epoch > 0 && newest.lock().epoch >= epoch;
+        Some((newest, known))
     }
 
     /// A message that follows an actor came here for its stay of that epoch.
     pub(crate) fn followed(self: &Arc<Self>, path: &str, epoch: u64, mut message: Message) {
-        let (mut stays, known) = self.stays_to(path, epoch);
-        message.hops += u32::from(!known); // it may be in a loop
-        match stays.pop() {
-            Some(cell) => cell.offer_forwarded(self, message),
-            None => self.refuse(&message, Code::NoSuchActor, Effect::None, "it was forwarded to here"),
-        }
+        let Some((cell, known)) = self.stay_of(path, epoch) else {
+            return self.refuse(&message, Code::NoSuchActor, Effect::None, "it was forwarded to here");
+        };
+        message.hops += u32::from(epoch > 0 && !known); // it may be in a loop; without an epoch it has been counted
+        cell.offer_forwarded(self, message);
     }
 
     /// The actor of a frozen cell lives at `owner` now. `committed` says so there, by `link` if that is up.
@@ -182,11 +182,18 @@ impl Inner {
 
     /// All that came by the bindings of a stream up to this one has been forwarded to the actor's stay of that epoch.
     pub(super) fn on_drained(self: &Arc<Self>, path: &str, epoch: u64, stream: u64, binding: u32) {
-        let (mut stays, _) = self.stays_to(path, epoch);
-        let Some(stay) = stays.pop() else { return };
+        let Some((stay, _)) = self.stay_of(path, epoch) else {
+            return;
+        };
+        let before: Vec<_> = {
+            let tables = self.tables();
+            let left = tables.left.get(path).into_iter().flatten().map(|stay| &stay.cell);
+            left.take_while(|cell| !Arc::ptr_eq(cell, &stay)).cloned().collect()
+        };
         // What still waits at an earlier one comes behind it; nothing new is bound there.
-        let waits = stays.iter().filter(|cell| cell.lock().holds_any());
-        waits.for_each(|cell| drop(cell.drained(self, stream, binding)));
+        for cell in before.iter().filter(|cell| cell.lock().holds_any()) {
+            cell.drained(self, stream, binding);
+        }
         self.drained_at(&stay, stream, binding);
     }
 

@@ -328,12 +328,8 @@ func (l *Link) receiveRun(run *wire.Run, out []Action) ([]Action, error) {
 		d := Delivery{
 			Flow: run.Flow, TypeID: item.TypeID, TTLMs: item.TTLMs, Attempt: run.Attempt, Hops: run.Hops, Body: item.Body,
 		}
-		d.Seq = run.FirstSeq
-		if in != nil {
-			d.Seq += uint64(i)
-			if d.Seq <= in.lastSeq {
-				continue // a duplicate
-			}
+		if d.Seq = run.Seq(i); in != nil && d.Seq <= in.lastSeq {
+			continue // a duplicate
 		}
 		if refusal := l.check(in, &d, uint64(l.limits.InlineBytes)); refusal != nil {
 			out = l.refuseItem(&d, refusal, out)

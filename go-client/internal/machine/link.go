@@ -214,7 +214,7 @@ type Delivery struct {
 	Flow uint32
 	// TypeID is the TypeDef; 0 = in the body.
 	TypeID uint32
-	// Seq is 0 off-stream.
+	// Seq is off-stream the epoch of the actor's stay that it follows it to, or 0.
 	Seq uint64
 	// TTLMs is milliseconds left; 0 = no deadline.
 	TTLMs uint32

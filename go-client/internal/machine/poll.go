@@ -252,20 +252,12 @@ const manyItems = 1_024
 func addItem(runs []wire.Run, flow uint32, e *entry, room int, now Millis) []wire.Run {
 	item := wire.Item{TypeID: e.typeID, TTLMs: TTL(e.deadline, now), Body: e.body}
 	run := lastRun(runs, flow)
-	if run != nil && run.Packed == nil && run.Hops == e.hops && e.seq == run.FirstSeq+after(run) {
+	if run != nil && run.Packed == nil && run.Hops == e.hops && run.Seq(run.Len()) == e.seq {
 		run.Items = append(run.Items, item)
 		return runs
 	}
 	items := make([]wire.Item, 0, min(room, manyItems))
 	return append(runs, wire.Run{Flow: flow, FirstSeq: e.seq, Hops: e.hops, Items: append(items, item)})
-}
-
-// after is how much higher the seq of a message is that continues a run: off-stream all have the same.
-func after(run *wire.Run) uint64 {
-	if run.Flow == 0 {
-		return 0
-	}
-	return uint64(run.Len())
 }
 
 // addPacked is addItem for several that are written already.

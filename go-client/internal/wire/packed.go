@@ -122,6 +122,14 @@ func FirstItem(items []byte) (body, rest []byte) {
 	return items[start:end:end], items[end:]
 }
 
+// Seq is the seq of the i-th message, from 0.
+func (run *Run) Seq(i int) uint64 {
+	if run.Flow == 0 {
+		return run.FirstSeq
+	}
+	return run.FirstSeq + uint64(i)
+}
+
 // Len is how many messages a run has.
 func (run *Run) Len() int {
 	if run.Packed != nil {

@@ -35,7 +35,7 @@ type Packet struct {
 type Run struct {
 	// Flow is the binding; 0 = off-stream.
 	Flow uint32
-	// FirstSeq is the seq of the first item.
+	// FirstSeq is the seq of the first item. Off-stream, of all: the epoch of the actor's stay that they follow it to, or 0.
 	FirstSeq uint64
 	// Attempt is 0 for the first try.
 	Attempt uint32

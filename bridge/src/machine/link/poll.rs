@@ -236,7 +236,7 @@ fn add_item(runs: &mut Vec<Run>, flow: u32, waiting: Waiting, now: Millis) {
     } = waiting;
     item.ttl_ms = deadline.map_or(0, |d| ttl_ms(d, now));
     if let Some(run) = last_run(runs, flow).filter(|run| run.packed.is_none() && run.hops == hops)
-        && seq == run.first_seq + if flow == 0 { 0 } else { run.items.len() as u64 }
+        && run.seq(run.items.len()) == seq
     {
         run.items.push(item);
         return;
