@@ -28,6 +28,7 @@ type activation struct {
 	actor   Receiver // nil = it has to be made
 	done    permits  // of what was handled, not given back yet
 	handled int
+	carry   func() // is carried: a goroutine that begins with it takes no memory of its own
 }
 
 // activate starts the goroutine that runs the actor. The caller holds the cell's lock.
@@ -39,22 +40,32 @@ func (c *cell) activate() {
 	a := activations.Get().(*activation)
 	a.cell, a.actor = c, c.actor
 	c.actor = nil
-	c.node.tasks.start(a)
+	a.begin()
 }
 
 // activations are those that have ended: one that begins for each few messages takes no memory of its own.
 var activations = sync.Pool{New: func() any { return new(activation) }}
 
-func (a *activation) run() {
-	ended := false
+// begin runs it in a goroutine.
+func (a *activation) begin() {
+	a.cell.node.tasks.begin()
+	if a.carry == nil {
+		a.carry = a.carried
+	}
+	go a.carry()
+}
+
+func (a *activation) carried() {
+	tasks, ended := &a.cell.node.tasks, false
 	defer func() {
 		if !ended { // runtime.Goexit took this goroutine; the actor goes on in another
-			a.cell.node.tasks.start(a)
+			a.begin()
 		}
+		tasks.done()
 	}()
 	a.loop()
 	ended = true
-	*a = activation{}
+	*a = activation{carry: a.carry}
 	activations.Put(a)
 }
 

@@ -35,26 +35,19 @@ type tasks struct {
 }
 
 // run runs f in a goroutine.
-func (t *tasks) run(f func()) { t.start(runFunc(f)) }
+func (t *tasks) run(f func()) {
+	t.begin()
+	go func() {
+		defer t.done()
+		f()
+	}()
+}
 
-// A runner is what a goroutine runs: one that is there already needs no function of its own.
-type runner interface{ run() }
-
-type runFunc func()
-
-func (f runFunc) run() { f() }
-
-// start runs r in a goroutine.
-func (t *tasks) start(r runner) {
+// begin is told of a goroutine that calls done when it ends.
+func (t *tasks) begin() {
 	t.mu.Lock()
 	t.n++
 	t.mu.Unlock()
-	go t.carry(r)
-}
-
-func (t *tasks) carry(r runner) {
-	defer t.done()
-	r.run()
 }
 
 func (t *tasks) done() {

@@ -8,29 +8,37 @@ var frames framePool
 const (
 	// pooledFrame is the room of memory that is used again: a packet and its last item, nearly always.
 	pooledFrame = 80 << 10
-	// smallFrame is what is too small to be used again: most asks are.
+	// smallFrame is the same for a packet that says what was handled, or has an ask. gRPC gives back no memory of less than 1 KiB.
 	smallFrame = 2 << 10
 )
 
 // framePool implements mem.BufferPool.
-type framePool struct{ free sync.Pool }
+type framePool struct{ free, small sync.Pool }
 
 // Get implements mem.BufferPool: empty memory with room for so many bytes.
 func (p *framePool) Get(size int) *[]byte {
-	if size > smallFrame && size <= pooledFrame {
-		if memory, ok := p.free.Get().(*[]byte); ok {
-			return memory
-		}
-		size = pooledFrame
+	pool, room := &p.free, pooledFrame
+	switch {
+	case size <= smallFrame:
+		pool, room = &p.small, smallFrame
+	case size > pooledFrame:
+		memory := make([]byte, 0, size)
+		return &memory
 	}
-	memory := make([]byte, 0, size)
+	if memory, ok := pool.Get().(*[]byte); ok {
+		return memory
+	}
+	memory := make([]byte, 0, room)
 	return &memory
 }
 
-// Put implements mem.BufferPool. gRPC calls it when the frame has left, and not for very small ones.
+// Put implements mem.BufferPool. gRPC calls it when the frame has left.
 func (p *framePool) Put(memory *[]byte) {
-	if cap(*memory) == pooledFrame {
-		*memory = (*memory)[:0]
+	*memory = (*memory)[:0]
+	switch cap(*memory) {
+	case pooledFrame:
 		p.free.Put(memory)
+	case smallFrame:
+		p.small.Put(memory)
 	}
 }

@@ -431,7 +431,7 @@ func (l *Link) Outcome(flow uint32, outcome *pb.Outcome) {
 func (l *Link) nextState(flow uint32) *pb.StreamState {
 	state := l.states[flow]
 	if state == nil {
-		state = &pb.StreamState{Flow: flow}
+		state = wire.NewState(flow)
 		l.states[flow] = state
 		l.stateOrder.push(flow)
 	}

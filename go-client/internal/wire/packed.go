@@ -79,6 +79,15 @@ func NewPacket() *Packet {
 	return &m.Packet
 }
 
+var states = sync.Pool{New: func() any { return new(pb.StreamState) }}
+
+// NewState is what is told of a flow, for a packet that is made to be sent.
+func NewState(flow uint32) *pb.StreamState {
+	state := states.Get().(*pb.StreamState)
+	state.Flow = flow
+	return state
+}
+
 // SetRuns gives a packet that was made to be sent its runs. They are copied.
 func (p *Packet) SetRuns(runs []Run) {
 	p.memory.runs = append(p.memory.runs[:0], runs...)
@@ -170,7 +179,14 @@ func (p *Packet) Sent() {
 		}
 	}
 	if m := p.memory; m != nil {
+		for _, state := range m.head.State {
+			state.Reset()
+			states.Put(state)
+		}
+		clear(m.head.State)
+		kept := m.head.State[:0]
 		m.head.Reset()
+		m.head.State = kept
 		clear(m.runs)
 		m.Packet = Packet{}
 		packetMemories.Put(m)
@@ -215,12 +231,18 @@ func (p *packer) items(run []byte, more int) []Item {
 // isWorthIt: they stay packed, if they are alike.
 func (p *packer) isWorthIt() bool { return !p.failed && p.packed.Count >= fewPlain }
 
-// result is what was packed, with the type and the deadline of all.
-func (p *packer) result(run []byte, types, ttls []uint32) *Packed {
-	made := &struct {
-		Packed
-		bytes [1][]byte
-	}{Packed: p.packed}
+// packedRun is what has come packed: it is one piece.
+type packedRun struct {
+	Packed
+	bytes [1][]byte
+}
+
+// result is what was packed, with the type and the deadline of all. It is made in made, if that is empty.
+func (p *packer) result(run []byte, types, ttls []uint32, made *packedRun) *Packed {
+	if made.Count > 0 {
+		made = new(packedRun)
+	}
+	made.Packed = p.packed
 	packed := &made.Packed
 	made.bytes[0] = run[p.start:p.end:p.end]
 	packed.Bytes = made.bytes[:]

@@ -82,8 +82,9 @@ func readPacket(frame []byte, maxBytes int) (*Packet, *Refusal) {
 	if refusal := FrameTooLarge(len(frame), maxBytes); refusal != nil {
 		return nil, refusal
 	}
-	p := emptyPacket()
-	p.FrameBytes = len(frame)
+	made := new(arrived)
+	p := &made.Packet
+	p.Head, p.Runs, p.FrameBytes = &made.head, made.runs[:0], len(frame)
 	var head []byte
 	headEnd := 0
 	budget := frameBudget{}
@@ -99,11 +100,10 @@ func readPacket(frame []byte, maxBytes int) (*Packet, *Refusal) {
 		}
 		switch {
 		case f.number == 15 && f.typ == bytesType:
-			run, err := readRun(f.bytes, &budget)
-			if err != nil {
+			p.Runs = append(p.Runs, Run{})
+			if err := p.Runs[len(p.Runs)-1].read(f.bytes, &budget, &made.spare); err != nil {
 				return nil, err
 			}
-			p.Runs = append(p.Runs, run)
 		case f.number == 15:
 			return nil, undecodable("Frame.run is not a message")
 		case f.number == 16:
@@ -130,14 +130,19 @@ func readPacket(frame []byte, maxBytes int) (*Packet, *Refusal) {
 	return p, nil
 }
 
-// emptyPacket is one with an empty head, which is made with it at once.
-func emptyPacket() *Packet {
-	p := &struct {
-		Packet
-		head pb.Frame
-	}{}
-	p.Head = &p.head
-	return &p.Packet
+// arrived is a packet that has come, with the memory of what most have: a head, and a run.
+type arrived struct {
+	Packet
+	head pb.Frame
+	runs [1]Run
+	spare
+}
+
+// spare is memory for the first run of a packet that is packed, and for lists of one, which are read before the next run is.
+type spare struct {
+	packed packedRun
+	ttls   [1]uint32
+	types  [1]uint32
 }
 
 // checkHeadType refuses what protobuf-go would take for an unknown field.
@@ -169,23 +174,22 @@ func (b *frameBudget) item() *Refusal {
 	return nil
 }
 
-func readRun(bytes []byte, budget *frameBudget) (Run, *Refusal) {
-	var run Run
-	var ttls, types []uint32
+func (run *Run) read(bytes []byte, budget *frameBudget, spare *spare) *Refusal {
+	ttls, types := spare.ttls[:0], spare.types[:0]
 	var p packer
 	r := fields{all: bytes}
 	var f field
 	for {
 		more, err := r.next(&f)
 		if err != nil {
-			return run, err
+			return err
 		}
 		if !more {
 			break
 		}
 		if f.number == 15 && f.typ == bytesType {
 			if err := budget.item(); err != nil {
-				return run, err
+				return err
 			}
 			if p.add(bytes, &f) {
 				continue
@@ -196,12 +200,12 @@ func readRun(bytes []byte, budget *frameBudget) (Run, *Refusal) {
 			}
 			run.Items = append(run.Items, Item{Body: f.bytes})
 		} else if err := run.set(&f, &ttls, &types); err != nil {
-			return run, err
+			return err
 		}
 	}
 	if p.isWorthIt() && len(ttls) <= 1 && len(types) <= 1 {
-		run.Packed = p.result(bytes, types, ttls)
-		return run, nil
+		run.Packed = p.result(bytes, types, ttls, &spare.packed)
+		return nil
 	}
 	if run.Items == nil && p.packed.Count > 0 {
 		run.Items = p.items(bytes, 0)
@@ -210,7 +214,7 @@ func readRun(bytes []byte, budget *frameBudget) (Run, *Refusal) {
 	if err == nil {
 		err = run.spread(types, "Run.type", func(i *Item, v uint32) { i.TypeID = v })
 	}
-	return run, err
+	return err
 }
 
 func (run *Run) set(f *field, ttls, types *[]uint32) (err *Refusal) {
