@@ -492,10 +492,11 @@ impl Node {
         self.inner.all_cells().iter().filter(|c| !is_reserved(c.path())).count()
     }
 
-    /// Tasks that run for this node: actors that are not idle, timers, links, and the ticking of time. After
-    /// [`Node::shutdown`] there are none, unless a handler does not end.
+    /// Tasks that run for this node: actors that are not idle, timers, links, and the ticking of time. Those that wait for an actor
+    /// to run do not count. After [`Node::shutdown`] there are none, unless a handler does not end.
     pub fn tasks(&self) -> usize {
-        self.inner.tasks.len()
+        let idle = self.inner.runners.idle();
+        self.inner.tasks.len().saturating_sub(idle)
     }
 
     /// The names of the nodes that links are up to.
@@ -542,6 +543,7 @@ impl Node {
         });
         self.inner.outside.clear();
         self.inner.itself().clear();
+        self.inner.runners.end();
         self.inner.tasks.close();
         let _ = tokio::time::timeout(grace.max(Duration::from_secs(1)), self.inner.tasks.wait()).await;
         if let Some(runtime) = lock(&self.runtime).take() {

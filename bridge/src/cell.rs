@@ -247,8 +247,7 @@ impl Cell {
             mail.iter().for_each(|mail| mail.notify_one());
         } else if !state.frozen && state.phase == Phase::Running {
             state.active = true;
-            let (cell, node2) = (self.clone(), node.clone());
-            node.tasks.spawn_on(crate::activation::run(cell, node2), &node.handle);
+            node.runners.run(self, node);
         }
     }
 

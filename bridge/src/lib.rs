@@ -36,6 +36,7 @@ mod relays;
 pub mod remote;
 mod rings;
 mod run;
+mod runners;
 mod serve;
 mod snapshot;
 mod status;

@@ -29,6 +29,7 @@ use crate::outlet::{Placed, Sender, Sent};
 use crate::protocol::{Known, Protocol, Reads};
 use crate::relays::Relays;
 use crate::rings::{DeadLetter, DeadLetters};
+use crate::runners::Runners;
 use crate::status::Counters;
 use crate::tap::Taps;
 use crate::traces::{Chain, Propagator};
@@ -86,6 +87,7 @@ pub(crate) struct Inner {
     pub(crate) incarnation: u64,
     pub(crate) handle: Handle,
     pub(crate) tasks: TaskTracker,
+    pub(crate) runners: Runners,
     pub(crate) closing: CancellationToken,
     pub(crate) factories: Vec<(String, Factory)>,
     reads: Mutex<Known>,
@@ -144,6 +146,7 @@ impl Inner {
             reconnect_after: Mutex::default(),
             propagator,
             tasks: TaskTracker::new(),
+            runners: Runners::default(),
             closing: CancellationToken::new(),
             start: Instant::now(),
             cells: RwLock::default(),

@@ -408,3 +408,22 @@ async fn a_timer_sends_its_message_once_unless_it_is_cancelled_or_replaced() {
     probe.expect_none_for(SECOND * 3600).await;
     end([a]).await;
 }
+
+#[tokio::test]
+async fn tasks_of_activations_are_used_again_and_end_with_their_node() {
+    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = alive();
+    let node = node("a");
+    let alone = node.tasks();
+    for i in 0..500 {
+        let to = node
+            .spawn(&format!("worker/{i}"), worker, Default::default())
+            .expect("spawned");
+        node.tell(&to, &Add { by: 1, n: 1 }).await.expect("told");
+    }
+    eventually("actors that are idle", || node.tasks() <= alone).await;
+    let kept = alive() - before;
+    assert!(kept < 100, "{kept} tasks of 500 activations are left");
+    drop(node); // without a shutdown
+    eventually("the end of all", || alive() == before).await;
+}
