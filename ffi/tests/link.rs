@@ -201,7 +201,8 @@ fn a_bad_message_costs_itself_and_is_answered_with_its_code() {
     let (mut failed, mut refused, mut answered) = (Vec::new(), Vec::new(), false);
     until("four refusals and an answer", || {
         let batch = next(link);
-        let state = head_of(&batch, &batch.descs[0]).state;
+        let heads = batch.descs.iter().filter(|d| d.kind == AB_KIND_HEAD); // of one packet or more
+        let state: Vec<_> = heads.flat_map(|head| head_of(&batch, head).state).collect();
         refused.extend(state.iter().flat_map(|s| &s.outcomes).map(|o| (o.seq, o.code())));
         for (correlation, answer) in answers_in(&batch) {
             match answer {
