@@ -28,7 +28,7 @@ type activation struct {
 	actor   Receiver // nil = it has to be made
 	done    permits  // of what was handled, not given back yet
 	handled int
-	carry   func() // is carried: a goroutine that begins with it takes no memory of its own
+	runFunc func() // a.run, made once: each such value takes memory
 }
 
 // activate starts the goroutine that runs the actor. The caller holds the cell's lock.
@@ -49,13 +49,13 @@ var activations = sync.Pool{New: func() any { return new(activation) }}
 // begin runs it in a goroutine.
 func (a *activation) begin() {
 	a.cell.node.tasks.begin()
-	if a.carry == nil {
-		a.carry = a.carried
+	if a.runFunc == nil {
+		a.runFunc = a.run
 	}
-	go a.carry()
+	go a.runFunc()
 }
 
-func (a *activation) carried() {
+func (a *activation) run() {
 	tasks, ended := &a.cell.node.tasks, false
 	defer func() {
 		if !ended { // runtime.Goexit took this goroutine; the actor goes on in another
@@ -65,7 +65,7 @@ func (a *activation) carried() {
 	}()
 	a.loop()
 	ended = true
-	*a = activation{carry: a.carry}
+	*a = activation{runFunc: a.runFunc}
 	activations.Put(a)
 }
 

@@ -81,7 +81,7 @@ func NewPacket() *Packet {
 
 var states = sync.Pool{New: func() any { return new(pb.StreamState) }}
 
-// NewState is what is told of a flow, for a packet that is made to be sent.
+// NewState is what is told of a flow, for a packet that is made to be sent: it is used again when that has been.
 func NewState(flow uint32) *pb.StreamState {
 	state := states.Get().(*pb.StreamState)
 	state.Flow = flow
