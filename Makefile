@@ -25,9 +25,15 @@ export GOWORK := off
 
 # Each folder with a go.mod is a module of its own; testdata, and what is made below target/, is not ours to build.
 GO_MODULES := $(filter-out target/% %/testdata,$(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod */*/*/go.mod)))
-CODEGEN := $(CARGO) run --quiet --profile $(PROFILE) -p actorbridge-codegen --
 
-CHECKS := tools scripts-test tree-check fmt-check stale-check breaking-check clippy rustdoc go-vet deny
+# $(call cargo-build,PACKAGE...) builds packages of ours by themselves, or with WORKSPACE=1 everything, once: a package by itself
+# has dependencies with fewer features than all together, and cargo compiles those once more. `make test` sets it. What
+# `actorbridge build` and the tutorial's project compile is by itself all the same.
+cargo-build = $(CARGO) build --quiet --profile $(PROFILE) $(if $(WORKSPACE),--workspace --all-targets,$(addprefix -p ,$(1)))
+
+CHECKS := tools scripts-test tree-check fmt-check clippy rustdoc go-vet deny
+# Checks by a program that is built first.
+CODE_CHECKS := stale-check breaking-check
 BUILDS :=
 TESTS := test-rust test-go test-go-pure test-abdebug soak-smoke
 RUNS :=
@@ -57,14 +63,18 @@ help: ## what can be made (default)
 		END { for (i = 1; i <= n; i++) printf "\n%s\n%s", order[i], lines[order[i]] }' $(MAKEFILE_LIST)
 
 test: ## everything: checks, tests in both languages, C, examples, demo, documents
-	@scripts/steps $(CHECKS) $(BUILDS) $(TESTS) $(RUNS) docs-run
+	@WORKSPACE=1 scripts/steps $(CHECKS) rust-build $(CODE_CHECKS) $(BUILDS) $(TESTS) $(RUNS) docs-run
 
 ##@ Sources
-.PHONY: generate lint fmt scripts-test tree-check fmt-check stale-check breaking-check clippy rustdoc go-vet deny
-generate: ## make every generated file again (ACCEPT_BREAKING=1 accepts a break of the schema)
+.PHONY: generate lint fmt scripts-test tree-check fmt-check codegen stale-check breaking-check clippy rustdoc rust-build go-vet deny
+CODEGEN := "$(TARGET_DIR)/actorbridge-codegen"
+codegen:
+	@$(call cargo-build,actorbridge-codegen)
+
+generate: codegen ## make every generated file again (ACCEPT_BREAKING=1 accepts a break of the schema)
 	@$(CODEGEN) generate $(if $(ACCEPT_BREAKING),--accept-breaking)
 
-lint: $(CHECKS) ## every check that `make test` runs before the tests
+lint: $(CHECKS) $(CODE_CHECKS) ## every check that `make test` runs before the tests
 
 fmt: ## format Rust and Go
 	@$(CARGO) fmt --all
@@ -75,14 +85,17 @@ fmt-check:
 	@files=$$(gofmt -l $(GO_MODULES)); \
 	if [ -n "$$files" ]; then echo "gofmt would change, run \`make fmt\`:"; echo "$$files"; exit 1; fi
 
-stale-check:
+stale-check: codegen
 	@$(CODEGEN) generate --check
 
-breaking-check:
+breaking-check: codegen
 	@$(CODEGEN) check-breaking
 
 clippy:
 	@$(CARGO) clippy --quiet --profile $(PROFILE) --workspace --all-targets -- -D warnings
+
+rust-build:
+	@$(CARGO) build --quiet --profile $(PROFILE) --workspace --all-targets
 
 # Public documentation without dead links.
 rustdoc:
@@ -117,7 +130,8 @@ test-go-pure: ## every module also builds without cgo
 	@for module in $(GO_MODULES); do (cd $$module && echo "CGO_ENABLED=0 go build: $$module" && CGO_ENABLED=0 $(GO) build -o /dev/null ./...); done
 
 test-abdebug: ## the rings again, with what the feature and build tag abdebug checks
-	@$(CARGO) test --quiet --profile $(PROFILE) -p actorbridge-ffi --features abdebug --test ring --test envelopes --test link
+	@$(CARGO) test --quiet --profile $(PROFILE) $(if $(WORKSPACE),--workspace,-p actorbridge-ffi) \
+		--features actorbridge-ffi/abdebug --test ring --test envelopes --test link
 	@cd go-client/native && $(GO) test -tags abdebug .
 
 docs-run: ## run every command of the documents, compare their listings

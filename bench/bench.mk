@@ -1,7 +1,7 @@
 # Figures beside those of what one would use instead.
 RUNS += bench-smoke
 
-BENCH := $(CARGO) run --quiet --profile $(PROFILE) -p actorbridge-bench --
+BENCH := "$(TARGET_DIR)/bench"
 
 ##@ Longer
 .PHONY: bench-actors bench-actors-programs bench-peers bench-programs bench-ffi bench-link-programs bench-link bench-codec-programs bench-codec bench-door bench-door-programs bench-smoke
@@ -19,7 +19,7 @@ bench-peers:
 	@for peer in protoactor hollywood; do (cd bench/peers/$$peer && $(GO) build -o "$(TARGET_DIR)/bench-$$peer" .); done
 
 bench-link-programs: bench-peers
-	@$(CARGO) build --quiet --profile $(PROFILE) -p actorbridge-bench-link
+	@$(call cargo-build,actorbridge-bench-link)
 	@cd bench/go/link && $(GO) build -o "$(TARGET_DIR)/bench-link" .
 
 bench-link: ## the remote door against other actor systems and bare gRPC; QUICK=1 for a short run
@@ -28,7 +28,7 @@ bench-link: ## the remote door against other actor systems and bare gRPC; QUICK=
 		--json target/bench-link.json --html target/bench-link.html
 
 bench-actors-programs: bench-peers
-	@$(CARGO) build --quiet --profile $(PROFILE) -p actorbridge-bench-actors
+	@$(call cargo-build,actorbridge-bench-actors)
 	@cd bench/go/actors && $(GO) build -o "$(TARGET_DIR)/bench-actors-go" .
 
 bench-actors: ## up to a million actors in Go and in Rust, against goroutines, tokio tasks and others; QUICK=1 for a short run
@@ -41,7 +41,7 @@ BENCH_JAVA := $(CURDIR)/target/bench-codec-java
 BENCH_HAS_JAVA := $(and $(shell command -v java),$(shell command -v javac),$(shell command -v mvn))
 
 bench-codec-programs: $(if $(BENCH_HAS_JAVA),$(BENCH_JAVA)/bench-codec-java.jar)
-	@$(CARGO) build --quiet --profile $(PROFILE) -p actorbridge-bench-codec
+	@$(call cargo-build,actorbridge-bench-codec)
 	@cd bench/codec/go && $(GO) build -o "$(TARGET_DIR)/bench-codec-go" .
 	@$(if $(BENCH_HAS_JAVA),cp $< ,rm -f )"$(TARGET_DIR)/bench-codec-java.jar"
 
@@ -63,11 +63,12 @@ bench-door: ## flights in protobuf, JSON and MessagePack through each door; QUIC
 
 # Each door's, and what codecs cost alone.
 bench-door-programs: bench-programs bench-codec-programs
-	@$(CARGO) build --quiet --profile $(PROFILE) -p actorbridge-bench-link
+	@$(call cargo-build,actorbridge-bench-link)
 	@cd bench/go/link && $(GO) build -o "$(TARGET_DIR)/bench-link" .
 
 # The figures of a debug build mean nothing; that each case runs does.
 bench-smoke: bench-programs bench-link-programs bench-codec-programs bench-actors-programs
+	@$(call cargo-build,actorbridge-bench)
 	@$(BENCH) ffi --quick --rounds 1 --actors 1000 --program "$(TARGET_DIR)/bench-ffi"
 	@$(BENCH) link --quick --rounds 1 --turn 20 --programs "$(TARGET_DIR)"
 	@$(BENCH) codec --quick --rounds 1 --turn 1 --programs "$(TARGET_DIR)"

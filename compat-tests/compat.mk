@@ -20,7 +20,7 @@ compat-peers: compat-programs compat-rustcore
 
 # The runner, and the Rust peer, which peer-go's tests start as a sidecar.
 compat-programs:
-	@$(CARGO) build --quiet --profile $(PROFILE) -p compat-tests -p compat-peer
+	@$(call cargo-build,compat-tests compat-peer)
 	@mkdir -p $(COMPAT_PEERS)
 	@ln -sf $(TARGET_DIR)/compat-peer-rust $(COMPAT_PEERS)/compat-peer-rust
 

@@ -9,7 +9,7 @@ SHARED := $(if $(filter darwin,$(GOOS)),dylib,so)
 # package links it. An equal file is left alone, so that Go does not link anew.
 define archive
 	@$(call first-build,$(TARGET_DIR)/lib$(2).a,$(1))
-	@$(CARGO) build --quiet --profile $(PROFILE) -p $(1)
+	@$(call cargo-build,$(1))
 	@mkdir -p $(dir $(3)) target/tmp
 	@strip -S -o target/tmp/$(notdir $(3)) $(TARGET_DIR)/lib$(2).a
 	@cmp -s target/tmp/$(notdir $(3)) $(3) || cp target/tmp/$(notdir $(3)) $(3)
@@ -46,13 +46,13 @@ c-abi: lib
 		| awk '{ sub(/^_/, "", $$3); print $$3 }' | sort | diff ffi/tests/golden/symbols.txt -
 
 c-hello: ## a C program with a Rust actor in it
-	@$(CARGO) build --quiet --profile $(PROFILE) -p hello-rust
+	@$(call cargo-build,hello-rust)
 	@mkdir -p target/c
 	@gcc -std=c99 $(C_FLAGS) examples/c/hello.c "$(TARGET_DIR)/libhello_rust.a" -lm -ldl -lpthread -o target/c/hello
 	@target/c/hello | diff - <(echo "Hello Bob, you are guest number 2 of this Rust actor.")
 
 c-rings: ## the same by rings in shared memory (Linux: its doorbell is watched by epoll)
-	@$(CARGO) build --quiet --profile $(PROFILE) -p hello-rust
+	@$(call cargo-build,hello-rust)
 	@mkdir -p target/c
 	@gcc -std=c99 $(C_FLAGS) examples/c/rings.c "$(TARGET_DIR)/libhello_rust.a" -lm -ldl -lpthread -o target/c/rings
 	@target/c/rings | diff - <(echo "Hello Bob, you are guest number 2 of this Rust actor.")

@@ -13,7 +13,7 @@ conformance: conformance-programs $(CONFORMANCE)/suite.binpb ## protobuf's confo
 	run go-msgpack expected/go.txt $(CONFORMANCE)/compat-conformance-go -descriptors $(CONFORMANCE)/suite.binpb -way msgpack
 
 conformance-programs:
-	@$(CARGO) build --quiet --profile $(PROFILE) -p compat-conformance-rust
+	@$(call cargo-build,compat-conformance-rust)
 	@cd compat-tests/matrix/go && $(GO) build -o $(CONFORMANCE)/compat-conformance-go ./conformance
 
 # The runner, and what it and the Go program say to each other.

@@ -24,7 +24,7 @@ matrix-golden: matrix-peers ## the golden bytes of each peer anew, after a wante
 
 matrix-peers: compat-peers matrix-go matrix-c $(if $(MATRIX_HAS_PYTHON),$(MATRIX)/python/made) \
 		$(if $(MATRIX_HAS_JAVA),$(MATRIX)/java/compat-matrix-java.jar)
-	@$(CARGO) build --quiet --profile $(PROFILE) -p compat-tests -p compat-matrix-rust
+	@$(call cargo-build,compat-tests compat-matrix-rust)
 	@ln -sf $(TARGET_DIR)/compat-matrix-rust $(MATRIX)/compat-matrix-rust
 	@ln -sfn $(TARGET_DIR) $(MATRIX)/versions
 

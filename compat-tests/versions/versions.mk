@@ -11,7 +11,7 @@ versions: versions-build ## writers and readers of two versions of a schema, in 
 		--expected compat-tests/versions/expected.txt --sockets "$$sockets"
 
 versions-build:
-	@$(CARGO) build --quiet --profile $(PROFILE) -p versions-rust
+	@$(call cargo-build,versions-rust)
 	$(call archive,versions-rust1,versions_rust1,compat-tests/versions/go/rustcore/librust1.a)
 	$(call archive,versions-rust2,versions_rust2,compat-tests/versions/go/rustcore/librust2.a)
 	@cd compat-tests/versions/go && for pair in $(VERSIONS_GO); do \

@@ -18,5 +18,5 @@ demo-check: handover-build ## the demo with other months, with files that it ref
 	@"$(TARGET_DIR)/checkdemo" "$(HANDOVER)" "$(HANDOVER_RUST)"
 
 handover-build: handover-rustcore
-	@$(CARGO) build --quiet --profile $(PROFILE) -p handover-rust
+	@$(call cargo-build,handover-rust)
 	@cd examples/handover && $(GO) build -o "$(HANDOVER)" .

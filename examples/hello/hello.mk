@@ -8,7 +8,7 @@ hello: hello-build ## the smallest program with a Go and a Rust actor, over each
 	@examples/hello/run "$(TARGET_DIR)"
 
 hello-build: hello-rustcore
-	@$(CARGO) build --quiet --profile $(PROFILE) -p hello-rust
+	@$(call cargo-build,hello-rust)
 	@cd examples/hello && $(GO) build -o "$(TARGET_DIR)/hello" .
 	@cd examples/hello && CGO_ENABLED=0 $(GO) build -o "$(TARGET_DIR)/hello-pure" .
 	@cd examples/hello && $(GO) build -o "$(TARGET_DIR)/hello-secure" ./secure

@@ -9,5 +9,5 @@ shop: shop-build ## typed actors from one schema, over every door
 
 shop-build: cli
 	@target/bin/actorbridge build --project examples/shop --profile $(PROFILE)
-	@$(CARGO) build --quiet --profile $(PROFILE) -p shop-rust
+	@$(call cargo-build,shop-rust)
 	@cd examples/shop && $(GO) build -o "$(TARGET_DIR)/shop" . && CGO_ENABLED=0 $(GO) build -o "$(TARGET_DIR)/shop-pure" .

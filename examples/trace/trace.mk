@@ -8,7 +8,7 @@ trace: trace-build ## a trace through Go, Rust and Go again, as an OTLP receiver
 	@examples/trace/run "$(TARGET_DIR)"
 
 trace-build: trace-rustcore
-	@$(CARGO) build --quiet --profile $(PROFILE) -p trace-rust
+	@$(call cargo-build,trace-rust)
 	@cd examples/trace && $(GO) build -o "$(TARGET_DIR)/trace" .
 	@cd examples/trace && $(GO) build -o "$(TARGET_DIR)/trace-receiver" ./receiver
 
