@@ -159,7 +159,7 @@ func (c *cell) offerStream(m *Message) Code {
 
 // arrive takes a message of an incoming stream. The caller holds the lock, and gives the permit back after CodeDeadlock.
 func (c *cell) arrive(m *Message) Code {
-	key := streamKey(m.permit())
+	key := m.stream
 	if h := c.arrival.holds[key]; h != nil {
 		h.queue = append(h.queue, m) // within the initial credit
 		return CodeOK
@@ -186,8 +186,6 @@ func (c *cell) arrive(m *Message) Code {
 	c.schedule()
 	return CodeOK
 }
-
-func streamKey(p permit) machine.StreamKey { return machine.StreamKey{Link: p.link, Flow: p.flow} }
 
 // openStream: a peer bound a stream. False = this actor takes no more.
 func (c *cell) openStream(key machine.StreamKey, o *opening) bool {
@@ -282,10 +280,10 @@ func ringAll(bells []*bell) {
 // giveBack gives permits back, of messages that were handled. The caller holds the lock.
 func (c *cell) giveBack(done permits) {
 	c.handled += done.count
-	if done.first.link == 0 {
+	if done.first.stream.Link == 0 {
 		c.pool.ReleaseLocal()
 	} else {
-		c.pool.ReleaseRun(streamKey(done.first), done.first.seq, done.count)
+		c.pool.ReleaseRun(done.first.stream, done.first.seq, done.count)
 	}
 }
 

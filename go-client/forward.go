@@ -146,7 +146,8 @@ func (c *cell) openMoved(key machine.StreamKey, o *opening) {
 
 // streamClosed: nothing more comes on a binding; lost: its link is down. An old owner says so to the new one, behind the last
 // message.
-func (c *cell) streamClosed(key machine.StreamKey, stream *inbound, lost bool) {
+func (c *cell) streamClosed(stream *inbound, lost bool) {
+	key := stream.key
 	c.closeStream(key)
 	c.mu.Lock()
 	h, gone := c.arrival.holds[key], c.moved != nil

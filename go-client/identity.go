@@ -67,7 +67,7 @@ func (l *linkEnd) refusesSender(stream *inbound, m *Message) bool {
 	l.node.counters.refused(reason)
 	l.accuse(reason, why)
 	if stream != nil && stream.cell != nil {
-		stream.cell.refusedStream(l.key(m.flow), m.seq)
+		stream.cell.refusedStream(stream.key, m.seq)
 	}
 	l.node.refuse(m, CodeForbidden, EffectNone, why)
 	return true

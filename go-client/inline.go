@@ -46,11 +46,12 @@ type inlinePath struct {
 	asker  door.Asker
 	flow   uint32
 	typeID uint32
+	stream uint64 // that the flow stands for
 }
 
 // beside is how an ask of a type goes beside the packets of the link that it goes by, if that can be now. It is to be done with end.
 func (s *sender) beside(to Ref, what *wire.What, size int) (b inlinePath, ok bool) {
-	if b.link, b.flow = s.outlet(to).flowNow(); b.link == nil {
+	if b.link, b.flow, b.stream = s.outlet(to).flowNow(); b.link == nil {
 		return b, false
 	}
 	if b.asker, b.typeID = b.link.asksBeside(b.flow, what, size); b.asker == nil {
@@ -79,11 +80,11 @@ func (n *Node) askNow(
 		return nil, false
 	}
 	defer b.end()
-	n.setPlaced(w, placed{link: b.link, flow: b.flow})
+	n.setPlaced(out.correlation, placed{link: b.link, flow: b.flow})
 	memory := scratches.Get().(*scratch)
 	defer scratches.Put(memory)
 	ttl := machine.TTL(out.deadline, n.now())
-	envelope, taken := b.asker.Ask(b.flow, b.typeID, ttl, out.body, memory.room[:])
+	envelope, taken := b.asker.Ask(b.flow, b.stream, b.typeID, ttl, out.body, memory.room[:])
 	if (taken || envelope != nil) && n.taps.any() {
 		b.see(out.what, out.body, envelope)
 	}
@@ -92,8 +93,8 @@ func (n *Node) askNow(
 			return m, true
 		}
 	}
-	if !taken {
-		n.setPlaced(w, placed{})
+	if !taken && !n.setPlaced(out.correlation, placed{}) {
+		return nil, true // its link is over, and it is answered
 	}
 	return nil, taken
 }
@@ -161,7 +162,7 @@ func (n *Node) askQuick(ctx context.Context, to Ref, q *quick) (other *Message, 
 	var envelope []byte
 	taken := false
 	if err = memory.write(correlation, q); err == nil {
-		envelope, taken = b.asker.Ask(b.flow, b.typeID, uint32(defaultTimeout/time.Millisecond), memory.body, memory.room[:])
+		envelope, taken = b.asker.Ask(b.flow, b.stream, b.typeID, uint32(defaultTimeout/time.Millisecond), memory.body, memory.room[:])
 		if (taken || envelope != nil) && n.taps.any() {
 			b.see(q.what, memory.body, envelope)
 		}
@@ -258,20 +259,25 @@ func (n *Node) askRawNow(ctx context.Context, to Ref, t *RawType, payload []byte
 // noWhat is of a message that says itself what it is.
 var noWhat = &wire.What{}
 
-func (n *Node) setPlaced(w *waiter, where placed) {
+// setPlaced says where an ask is; false: it is answered, and whoever does that looks where it was.
+func (n *Node) setPlaced(correlation uint64, where placed) bool {
 	n.asksMu.Lock()
 	defer n.asksMu.Unlock()
-	w.placed = where
+	w := n.asks.Get(correlation)
+	if w != nil {
+		(*w).placed = where
+	}
+	return w != nil
 }
 
-// flowNow is the flow of a link that a message would go by at once, or none.
-func (o *outlet) flowNow() (*linkEnd, uint32) {
+// flowNow is the flow, and its stream, of a link that a message would go by at once, or none.
+func (o *outlet) flowNow() (link *linkEnd, flow uint32, stream uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
-		return nil, 0
+		return nil, 0, 0
 	}
-	return o.link, o.flow
+	return o.link, o.flow, o.stream
 }
 
 // asksBeside says whether an ask may go beside the link's packets now, and by whom: all that was sent before has been acted on, also
@@ -279,7 +285,7 @@ func (o *outlet) flowNow() (*linkEnd, uint32) {
 func (l *linkEnd) asksBeside(flow uint32, what *wire.What, size int) (asker door.Asker, typeID uint32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.asker == nil || l.carrying {
+	if l.asker == nil || l.carrying || l.unsent != nil {
 		return nil, 0
 	}
 	if typeID = l.machine.Beside(flow, what, size); typeID == 0 {

@@ -303,7 +303,7 @@ func (n *Node) bury(c *cell) {
 	// Their senders resolve the address again: another actor may have it by then.
 	for _, s := range streams {
 		if link := n.link(s.Key.Link); link != nil {
-			link.reset(s.Key.Flow, CodeStopped)
+			link.reset(s.Key, CodeStopped)
 		}
 	}
 	if c.parent != nil {

@@ -105,7 +105,8 @@ type linkEnd struct {
 
 // inbound is an incoming stream. Without cell, each message is refused with code and detail.
 type inbound struct {
-	id uint64
+	key machine.StreamKey
+	id  uint64
 	// binding is how many times the stream has been bound.
 	binding uint32
 	who     *wire.Who
@@ -311,6 +312,9 @@ func (l *linkEnd) receive(packet *wire.Packet) {
 		l.admit(packet)
 		return
 	}
+	l.mu.Lock()
+	l.machine.Charge(packet, l.node.now())
+	l.mu.Unlock()
 	l.receiveRuns(packet)
 }
 
@@ -499,8 +503,17 @@ func (l *linkEnd) can(capability pb.Capability) bool {
 func (l *linkEnd) canNow(capability uint32) bool { return slices.Contains(l.capabilities, capability) }
 
 // resetMoved ends an inbound binding: its sender binds anew at the new owner.
-func (l *linkEnd) resetMoved(flow uint32, moved *pb.Moved) {
-	l.with(func(m *machine.Link) { m.Reset(flow, pb.Code_CODE_MOVED, moved) })
+func (l *linkEnd) resetMoved(key machine.StreamKey, moved *pb.Moved) {
+	l.withStream(key, func(m *machine.Link) { m.Reset(key.Flow, pb.Code_CODE_MOVED, moved) })
+}
+
+// withStream does something to an incoming stream, unless its flow's number stands for another one by now.
+func (l *linkEnd) withStream(key machine.StreamKey, do func(m *machine.Link)) {
+	l.with(func(m *machine.Link) {
+		if m.Opened(key.Flow) == key.Opened {
+			do(m)
+		}
+	})
 }
 
 func (l *linkEnd) closeFlow(flow uint32) {
@@ -527,6 +540,10 @@ func (l *linkEnd) cancel(flow uint32, stream, seq uint64) {
 // state tells the sender of a stream what its actor's pool says: now, or soon.
 func (l *linkEnd) state(g *machine.Grant) {
 	l.mu.Lock()
+	if l.machine.Opened(g.Key.Flow) != g.Key.Opened { // another stream by now
+		l.mu.Unlock()
+		return
+	}
 	if flow := g.Key.Flow; l.lane != nil && l.machine.StateAtOnce(flow, g.Credit) && l.lane.Grant(flow, g.Processed, g.Credit) {
 		l.mu.Unlock()
 		return
@@ -562,12 +579,12 @@ func (l *linkEnd) pressStates() {
 }
 
 // reset ends an inbound binding: its sender resolves the target again.
-func (l *linkEnd) reset(flow uint32, code Code) {
-	l.with(func(m *machine.Link) { m.Reset(flow, pb.Code(code), nil) })
+func (l *linkEnd) reset(key machine.StreamKey, code Code) {
+	l.withStream(key, func(m *machine.Link) { m.Reset(key.Flow, pb.Code(code), nil) })
 }
 
-func (l *linkEnd) outcome(flow uint32, outcome *pb.Outcome) {
-	l.with(func(m *machine.Link) { m.Outcome(flow, outcome) })
+func (l *linkEnd) outcome(key machine.StreamKey, outcome *pb.Outcome) {
+	l.withStream(key, func(m *machine.Link) { m.Outcome(key.Flow, outcome) })
 }
 
 // noteWatch remembers whom to tell when this link is lost.

@@ -30,7 +30,7 @@ func (l *linkEnd) act(a *machine.Action) {
 			delete(l.inbound, a.Flow)
 			if stream.cell != nil {
 				// Behind a relay the sender may be gone, and binds the stream anew by another way.
-				stream.cell.streamClosed(l.key(a.Flow), stream, stream.relayed)
+				stream.cell.streamClosed(stream, stream.relayed)
 			}
 		}
 	case machine.ActionSkipped:
@@ -106,10 +106,6 @@ func (l *linkEnd) maySend(a *machine.Action, owners []*bell) []*bell {
 	return owners
 }
 
-func (l *linkEnd) key(flow uint32) machine.StreamKey {
-	return machine.StreamKey{Link: l.id, Flow: flow}
-}
-
 func (l *linkEnd) outlet(flow uint32) *outlet {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -119,13 +115,13 @@ func (l *linkEnd) outlet(flow uint32) *outlet {
 // host finds who gets the messages of a stream that the peer bound.
 func (l *linkEnd) host(a *machine.Action) *inbound {
 	stream := &inbound{
-		id: a.Stream, binding: a.Binding.Number, who: a.Who, code: CodeNoSuchActor, relayed: a.Relayed.Origin != "",
+		key: machine.StreamKey{Link: l.id, Flow: a.Flow, Opened: a.Opened}, id: a.Stream, binding: a.Binding.Number, who: a.Who, code: CodeNoSuchActor, relayed: a.Relayed.Origin != "",
 	}
 	if reason, why := l.forbidsStream(a.Who, a.Relayed); why != "" {
 		l.node.counters.refused(reason)
 		l.accuse(reason, why)
 		stream.code, stream.detail = CodeForbidden, why
-		l.reset(a.Flow, stream.code)
+		l.reset(stream.key, stream.code)
 		return stream
 	}
 	if stream.relayed {
@@ -133,13 +129,13 @@ func (l *linkEnd) host(a *machine.Action) *inbound {
 	}
 	if to := a.Relayed.Destination; to != "" && to != l.node.name {
 		stream.code, stream.detail = CodeForbidden, "node "+l.node.name+" relays nothing to node "+to+": Go nodes do not"
-		l.reset(a.Flow, stream.code)
+		l.reset(stream.key, stream.code)
 		return stream
 	}
 	target, err := ParseRef(a.Who.Target)
 	if err == nil && (target.Host() == "" || target.Host() == l.node.name) {
 		o := &opening{stream: a.Stream, firstSeq: a.Seq, binding: a.Binding, sender: senderOf(a.Who)}
-		if l.bind(stream, a.Flow, target.Path(), o) {
+		if l.bind(stream, target.Path(), o) {
 			return stream
 		}
 		if stream.code == CodeNoSuchActor {
@@ -147,19 +143,19 @@ func (l *linkEnd) host(a *machine.Action) *inbound {
 			stream.code, stream.detail = gone.Code, gone.Detail
 		}
 	}
-	l.reset(a.Flow, stream.code)
+	l.reset(stream.key, stream.code)
 	return stream
 }
 
 // bind joins a stream with its actor, or with where that has gone.
-func (l *linkEnd) bind(stream *inbound, flow uint32, path string, o *opening) bool {
+func (l *linkEnd) bind(stream *inbound, path string, o *opening) bool {
 	n := l.node
 	n.mu.RLock()
 	c, gone := n.cells[path], n.forwards[path]
 	owner, isHome := n.owned[path]
 	n.mu.RUnlock()
 	if c != nil {
-		if c.openStream(l.key(flow), o) {
+		if c.openStream(stream.key, o) {
 			stream.cell = c
 			return true
 		}
@@ -171,12 +167,12 @@ func (l *linkEnd) bind(stream *inbound, flow uint32, path string, o *opening) bo
 	}
 	switch {
 	case gone != nil:
-		gone.openMoved(l.key(flow), o)
+		gone.openMoved(stream.key, o)
 		stream.cell = gone
-		l.resetMoved(flow, gone.forwarderNow().moved())
+		l.resetMoved(stream.key, gone.forwarderNow().moved())
 	case isHome && owner.owner != n.name:
 		stream.code = CodeMoved
-		l.resetMoved(flow, &pb.Moved{Owner: owner.owner, ActorEpoch: owner.epoch})
+		l.resetMoved(stream.key, &pb.Moved{Owner: owner.owner, ActorEpoch: owner.epoch})
 	default:
 		return false
 	}
@@ -199,7 +195,7 @@ func (l *linkEnd) deliver(d *machine.Delivery) {
 	}
 	m.hops, m.deadline = d.Hops, l.node.deadlineIn(d.TTLMs)
 	if stream != nil {
-		m.link, m.flow, m.seq = l.id, d.Flow, d.Seq
+		m.stream, m.seq = stream.key, d.Seq
 	}
 	// Where its stream says nothing of the source or tenant, or there is none, a message may name its own.
 	if m.who != who && l.refusesSender(stream, m) {
@@ -281,7 +277,7 @@ func (l *linkEnd) skipped(flow uint32, seq uint64) {
 	if stream == nil || stream.cell == nil {
 		return
 	}
-	p := permit{l.id, flow, seq}
+	p := permit{stream.key, seq}
 	if m := stream.cell.cancelAsk(func(m *Message) bool { return m.permit() == p }); m != nil {
 		l.node.outcome(m, CodeCancelled, EffectNone, "")
 		stream.cell.release(p)
@@ -321,7 +317,7 @@ func (l *linkEnd) badItem(a *machine.Action) {
 			l.node.answerFailure(stream.who.ReplyTo, a.Correlation, &f, nil)
 		}
 		if stream.cell != nil {
-			stream.cell.refusedStream(l.key(a.Flow), a.Seq)
+			stream.cell.refusedStream(stream.key, a.Seq)
 		}
 	}
 	l.node.dead.push(DeadLetter{
@@ -342,9 +338,9 @@ func (l *linkEnd) onDown(down *machine.Down) {
 	outlets, watches := l.outlets, l.watches
 	l.outlets, l.watches = make(map[uint32]*outlet), make(map[watch]struct{})
 	l.mu.Unlock()
-	for flow, stream := range l.inbound {
+	for _, stream := range l.inbound {
 		if stream.cell != nil {
-			stream.cell.streamClosed(l.key(flow), stream, true)
+			stream.cell.streamClosed(stream, true)
 		}
 	}
 	clear(l.inbound)

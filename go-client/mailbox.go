@@ -21,7 +21,7 @@ func newRun(l *linkEnd, stream *inbound, run *door.LaneRun, of payloads) *mailRu
 	of.ends = slices.Clone(of.ends)
 	return &mailRun{
 		head: head{
-			node: l.node, who: stream.who, what: l.what(run.TypeID), link: l.id, flow: run.Flow,
+			node: l.node, who: stream.who, what: l.what(run.TypeID), stream: stream.key,
 			deadline: l.node.deadlineIn(run.TTLMs), hops: run.Hops, isShared: true,
 		},
 		payloads: of, seq: run.FirstSeq,
@@ -53,7 +53,7 @@ func (p *payloads) next() (payload []byte) {
 	return payload
 }
 
-func (r *mailRun) first() permit { return permit{r.link, r.flow, r.seq} }
+func (r *mailRun) first() permit { return permit{r.stream, r.seq} }
 
 func (r *mailRun) isEmpty() bool { return r.left == 0 }
 
@@ -178,7 +178,7 @@ func (c *cell) offerRun(r *mailRun) (rest []Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	special := c.factory.loop != nil || c.frozen || c.moved != nil || c.phase != phaseRunning || len(c.arrival.holds) > 0
-	if special || c.pool.ArriveRun(streamKey(r.first()), r.seq, uint64(r.left)) != machine.Accepted {
+	if special || c.pool.ArriveRun(r.stream, r.seq, uint64(r.left)) != machine.Accepted {
 		return r.all()
 	}
 	c.mailbox.pushRun(r)

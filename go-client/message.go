@@ -11,14 +11,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/machine"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
 // permit is how a message's place in a mailbox is given back: to a stream, or, without link, as a local one.
 type permit struct {
-	link uint64
-	flow uint32
-	seq  uint64
+	stream machine.StreamKey
+	seq    uint64
 }
 
 // A Message is one message as an actor gets it. It is always encoded, so that nothing is shared between two actors: who ++
@@ -36,9 +36,8 @@ type head struct {
 	node *Node
 	who  *wire.Who
 	what *wire.What
-	// link and flow are those of its stream; without link it has none.
-	link     uint64
-	flow     uint32
+	// stream is the one that it came on; without a link there is none.
+	stream   machine.StreamKey
 	hops     uint32
 	deadline uint64 // milliseconds of the node's clock; 0 = none
 	// isShared: it is of more than one message, which have nothing of what follows.
@@ -72,13 +71,13 @@ func (m *Message) ownHead() *head {
 }
 
 // permit is its place in a mailbox.
-func (m *Message) permit() permit { return permit{m.link, m.flow, m.seq} }
+func (m *Message) permit() permit { return permit{m.stream, m.seq} }
 
 // takeLocal: its place is a local one.
 func (m *Message) takeLocal() {
-	if m.link != 0 {
+	if m.stream.Link != 0 {
 		h := m.ownHead()
-		h.link, h.flow, m.seq = 0, 0, 0
+		h.stream, m.seq = machine.StreamKey{}, 0
 	}
 }
 

@@ -332,7 +332,7 @@ func (n *Node) leave(c *cell, link *linkEnd, f *forwarder) {
 	c.mu.Unlock()
 	for _, s := range streams {
 		if link := n.link(s.Key.Link); link != nil {
-			link.resetMoved(s.Key.Flow, f.moved())
+			link.resetMoved(s.Key, f.moved())
 		}
 	}
 	for watcher := range watchers {

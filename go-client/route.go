@@ -240,8 +240,8 @@ func (n *Node) refuse(m *Message, code Code, effect Effect, detail string) {
 
 // outcome tells the node of a message's sender what became of it.
 func (n *Node) outcome(m *Message, code Code, effect Effect, detail string) {
-	if link := n.link(m.link); link != nil {
-		link.outcome(m.flow, &pb.Outcome{
+	if link := n.link(m.stream.Link); link != nil {
+		link.outcome(m.stream, &pb.Outcome{
 			Seq: m.seq, Code: pb.Code(code), Effect: pb.Effect(effect), Detail: valid(detail),
 		})
 	}

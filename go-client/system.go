@@ -49,7 +49,7 @@ func (s system) Receive(ctx Context, m *Message) error {
 	case *pb.MoveToRequest:
 		return s.move(m, r)
 	case *pb.EventCredit:
-		s.node.eventCredit(m.link, r)
+		s.node.eventCredit(m.stream.Link, r)
 		return nil
 	case *pb.OwnerSwapRequest:
 		return s.swap(m, r)

@@ -173,7 +173,7 @@ impl Done {
     fn give_back(self, pool: &mut Pool) {
         match self {
             Self::One(Permit::Local) => pool.release_local(),
-            Self::One(Permit::Stream { link, flow, seq }) => pool.release((link, flow), seq),
+            Self::One(Permit::Stream { key, seq }) => pool.release(key, seq),
             Self::Run { key, first_seq, count } => pool.release_run(key, first_seq, count),
         }
     }

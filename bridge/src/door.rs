@@ -17,7 +17,7 @@ use crate::compression::Compression;
 use crate::links::Kept;
 use crate::machine::Millis;
 use crate::machine::link::{Action, BindingNumber, Config, Link, PROTOCOL, Phase, Relayed, Role};
-use crate::machine::pool::Grant;
+use crate::machine::pool::{Grant, StreamKey};
 use crate::node::{Inner, lock};
 use crate::outlet::Outlet;
 use crate::remote::Identity;
@@ -300,12 +300,13 @@ impl LinkEnd {
     }
 
     /// A frame came.
-    pub fn receive_packet(&self, packet: Packet) {
+    pub fn receive_packet(&self, mut packet: Packet) {
         let Some(node) = self.node.upgrade() else { return };
-        match packet.head.hello.is_some() || packet.head.welcome.is_some() {
-            true => self.admit(&node, packet, false),
-            false => self.receive_head_and_runs(&node, packet),
+        if packet.head.hello.is_some() || packet.head.welcome.is_some() {
+            return self.admit(&node, packet, false);
         }
+        lock(&self.state).machine.charge(&mut packet, node.now());
+        self.receive_head_and_runs(&node, packet);
     }
 
     /// The next packet to carry, if there is one.
@@ -530,8 +531,11 @@ impl LinkEnd {
 
     /// Tells the sender of a stream what its actor's pool says; `true` = it waits, and [`Self::press_states`] has to be called soon.
     pub(crate) fn state(&self, grant: &Grant) -> bool {
-        let (flow, may_wait) = (grant.key.1, grant.may_wait);
+        let (flow, may_wait) = (grant.key.flow, grant.may_wait);
         let mut state = lock(&self.state);
+        if state.machine.opened(flow) != grant.key.opened {
+            return false; // the flow's number stands for another stream by now
+        }
         if self.grant_silently(&mut state, flow, grant.processed, grant.credit) {
             return false;
         }
@@ -554,14 +558,22 @@ impl LinkEnd {
     }
 
     /// Ends an inbound binding: its sender resolves the target again.
-    pub(crate) fn reset(&self, flow: u32, code: Code, moved: Option<v1::Moved>) {
-        lock(&self.state).machine.reset(flow, code, moved);
-        self.ring();
+    pub(crate) fn reset(&self, key: StreamKey, code: Code, moved: Option<v1::Moved>) {
+        self.with_stream(key, |machine| machine.reset(key.flow, code, moved));
     }
 
-    pub(crate) fn outcome(&self, flow: u32, outcome: v1::Outcome) {
-        lock(&self.state).machine.outcome(flow, outcome);
-        self.ring();
+    pub(crate) fn outcome(&self, key: StreamKey, outcome: v1::Outcome) {
+        self.with_stream(key, |machine| machine.outcome(key.flow, outcome));
+    }
+
+    /// Does something to an incoming stream, unless its flow's number stands for another one by now.
+    fn with_stream(&self, key: StreamKey, act: impl FnOnce(&mut Link)) {
+        let mut state = lock(&self.state);
+        if state.machine.opened(key.flow) == key.opened {
+            act(&mut state.machine);
+            drop(state);
+            self.ring();
+        }
     }
 
     pub(crate) fn never_left(&self, place: Place, last_frame: Option<u64>) -> bool {

@@ -256,9 +256,14 @@ impl Inner {
         }
         // Their senders resolve the address again: another actor may have it by then.
         let streams: Vec<_> = cell.lock().pool.streams().map(|(key, _)| key).collect();
-        for (link, flow) in streams {
-            let link = self.links.read().unwrap_or_else(|e| e.into_inner()).get(&link).cloned();
-            link.iter().for_each(|l| l.reset(flow, Code::Stopped, None));
+        for key in streams {
+            let link = self
+                .links
+                .read()
+                .unwrap_or_else(|e| e.into_inner())
+                .get(&key.link)
+                .cloned();
+            link.iter().for_each(|l| l.reset(key, Code::Stopped, None));
         }
         self.free_owner(cell);
         if let Some(parent) = &cell.parent {

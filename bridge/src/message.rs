@@ -17,6 +17,7 @@ use crate::compression::{self, Compression};
 use crate::error::Fault;
 use crate::machine::Millis;
 use crate::machine::link::BESIDE_PAYLOAD;
+use crate::machine::pool::StreamKey;
 use crate::versions;
 
 /// Most bytes of a payload, here and on a link with default limits.
@@ -76,7 +77,7 @@ impl<T: prost::Message + prost::Name + Versioned + Default + 'static> Payload fo
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Permit {
     Local,
-    Stream { link: u64, flow: u32, seq: u64 },
+    Stream { key: StreamKey, seq: u64 },
 }
 
 /// One message: who ++ what ++ body, as its sender wrote it.

@@ -233,7 +233,7 @@ impl Inner {
     /// Tells senders on other nodes what an actor's pool grants.
     pub(crate) fn grant(&self, grants: Vec<Grant>) {
         for grant in grants {
-            if let Some(link) = self.link(grant.key.0)
+            if let Some(link) = self.link(grant.key.link)
                 && link.state(&grant)
             {
                 self.after(TOLD_LATER, async move { link.press_states() });
@@ -473,12 +473,12 @@ impl Inner {
     }
 
     pub(crate) fn outcome(&self, message: &Message, code: Code, effect: Effect, detail: &str) {
-        if let Permit::Stream { link, flow, seq } = message.permit
-            && let Some(link) = self.link(link)
+        if let Permit::Stream { key, seq } = message.permit
+            && let Some(link) = self.link(key.link)
         {
             let (code, effect, detail) = (code as i32, effect as i32, detail.to_owned());
             link.outcome(
-                flow,
+                key,
                 v1::Outcome {
                     seq,
                     code,

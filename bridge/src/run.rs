@@ -107,13 +107,12 @@ impl Run {
 
     /// Makes `message`, which was taken from this run, the next one; `false` = there is none.
     pub(crate) fn next_into(&mut self, message: &mut Message) -> bool {
-        let (link, flow) = self.key;
         let seq = self.next_seq();
         let Some(payload) = self.next_payload() else {
             return false;
         };
         message.payload = payload;
-        message.permit = Permit::Stream { link, flow, seq };
+        message.permit = Permit::Stream { key: self.key, seq };
         true
     }
 }
@@ -124,7 +123,6 @@ impl Iterator for Run {
     fn next(&mut self) -> Option<Message> {
         let seq = self.next_seq();
         let payload = self.next_payload()?;
-        let (link, flow) = self.key;
         Some(Message {
             who: self.who.clone(),
             what: self.what.clone(),
@@ -136,7 +134,7 @@ impl Iterator for Run {
             correlation: 0,
             deadline: self.deadline,
             hops: self.hops,
-            permit: Permit::Stream { link, flow, seq },
+            permit: Permit::Stream { key: self.key, seq },
             context: Bytes::new(),
             decompressed: OnceLock::new(),
         })

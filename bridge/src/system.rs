@@ -137,8 +137,8 @@ impl Actor for System {
                 cx.reply(&node.on_owner_swap(request, from.as_ref().and_then(Address::node)))
             }
             "EventCredit" => {
-                if let Permit::Stream { link, .. } = message.permit {
-                    node.event_credit(link, &message.decode()?);
+                if let Permit::Stream { key, .. } = message.permit {
+                    node.event_credit(key.link, &message.decode()?);
                 }
                 Ok(())
             }

@@ -426,7 +426,8 @@ pub unsafe extern "C" fn ab_link_recv(
 
 /// Asks. With a `seq` of 0, the handler is run on this thread, if the ask's method is declared inline and its actor has nothing
 /// else to do: the call blocks as long as the handler runs, and needs no credit. The type is one that the peer was told, or 0
-/// and in ext.
+/// and in ext. `source` is the number of the flow's stream (StreamOpen.stream), so that an ask does not reach another actor if
+/// another thread closes the flow and opens it anew meanwhile; or 0, where nobody does that.
 ///
 /// AB_OK: `rep` is the answer, an envelope without who in `rep_arena` (AB_DESC_WHOLE). AB_NOT_INLINE: it was not taken; send it
 /// with its seq. AB_PENDING: it was taken, and its answer comes by ab_link_recv. AB_SHORT_BUFFER: it was handled, its answer needs
@@ -544,11 +545,12 @@ impl Door {
         if arena.len() > MAX_ARENA {
             return Err(Fail::new(AB_BAD_ARGUMENT, "an arena has at most 4 MiB"));
         }
+        let flow = Desc { source: 0, ..*req }.flow()?;
         let body = req.body_of(arena)?;
         if let Some(shared) = self.shared.get() {
             lane::drain_all(shared, &self.end); // what was sent before comes before
         }
-        let (what, body) = match self.end.ask_inline(req.flow()?, req.r#type, body) {
+        let (what, body) = match self.end.ask_inline(flow, req.source, req.r#type, body) {
             Inline::Answered(what, body) => (what, body),
             Inline::Later => return Ok(AB_PENDING),
             Inline::NotTaken => return Ok(AB_NOT_INLINE),

@@ -102,7 +102,7 @@ pub struct Span {
 pub struct Desc {
     /// The flow that the message goes on (StreamOpen.flow); 0 = outside any stream.
     pub target: u64,
-    /// 0 in this version.
+    /// 0, but see ab_link_ask.
     pub source: u64,
     /// Joins an ask with its reply; 0 = none.
     pub correlation: u64,

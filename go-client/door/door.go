@@ -36,10 +36,10 @@ type Link interface {
 type Asker interface {
 	Link
 	// Ask hands over an ask of a flow that the peer knows, and of a type that it was told, with the milliseconds that are left; all
-	// packets that were sent before have been acted on. It blocks as long as the handler runs. An envelope is the answer; it lies in
+	// packets that were sent before have been acted on. It is not taken if the flow's number stands for another stream by now. It blocks as long as the handler runs. An envelope is the answer; it lies in
 	// room, which is the caller's. Without one, taken says whether the ask is handled and its answer comes by Recv; else it was not
 	// taken, and is to be sent in a packet. Any goroutine may call it. It keeps nothing.
-	Ask(flow, typeID, ttlMs uint32, body, room []byte) (envelope []byte, taken bool)
+	Ask(flow uint32, stream uint64, typeID, ttlMs uint32, body, room []byte) (envelope []byte, taken bool)
 }
 
 // An Acceptor takes links that other nodes dialled; *actorbridge.Node is one.

@@ -10,9 +10,9 @@ import "C"
 import "unsafe"
 
 // Ask implements door.Asker.
-func (l *link) Ask(flow, typeID, ttlMs uint32, body, room []byte) (envelope []byte, taken bool) {
+func (l *link) Ask(flow uint32, stream uint64, typeID, ttlMs uint32, body, room []byte) (envelope []byte, taken bool) {
 	request := C.ab_desc{
-		target: C.uint64_t(flow), _type: C.uint32_t(typeID), ttl_ms: C.uint32_t(ttlMs),
+		target: C.uint64_t(flow), source: C.uint64_t(stream), _type: C.uint32_t(typeID), ttl_ms: C.uint32_t(ttlMs),
 		ext_len: C.uint32_t(len(body)), flags: C.AB_DESC_WHOLE,
 	}
 	var answer C.ab_desc

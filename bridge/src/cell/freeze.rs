@@ -258,8 +258,8 @@ impl Cell {
         drop(order);
         let bound = state.pool.streams().map(|(key, _)| key);
         let keys: Vec<StreamKey> = bound.chain(state.extra().holds.keys().copied()).collect();
-        for (link, flow) in keys {
-            node.reset_moved((link, flow), forwarder.moved());
+        for key in keys {
+            node.reset_moved(key, forwarder.moved());
         }
         state.extra_mut().moved = Some(forwarder);
         state.swapping = false;

@@ -116,11 +116,11 @@ impl Cell {
     /// A message of an incoming stream.
     #[allow(clippy::result_large_err)] // The message comes back to be refused, once and at once.
     pub(crate) fn offer_stream(self: &Arc<Self>, node: &Arc<Inner>, message: Message) -> Result<(), (Code, Message)> {
-        let Permit::Stream { link, flow, .. } = message.permit else {
+        let Permit::Stream { key, .. } = message.permit else {
             return Err((Code::InvalidArgument, message));
         };
         let mut state = self.lock();
-        if let Some(hold) = state.hold_of((link, flow)) {
+        if let Some(hold) = state.hold_of(key) {
             // Within the initial credit of its stream, which the link has checked.
             hold.messages.push(message);
             return Ok(());
@@ -170,20 +170,20 @@ impl Cell {
         state: &mut CellState,
         message: Message,
     ) -> Result<(), (Code, Message)> {
-        let Permit::Stream { link, flow, seq } = message.permit else {
+        let Permit::Stream { key, seq } = message.permit else {
             return Err((Code::InvalidArgument, message));
         };
         if state.phase != Phase::Running {
             return Err((Code::Stopped, message));
         }
         if self.is_deadlock(&message) {
-            state.pool.refused((link, flow), seq);
+            state.pool.refused(key, seq);
             return Err((Code::Deadlock, message));
         }
-        match state.pool.arrive((link, flow), seq) {
+        match state.pool.arrive(key, seq) {
             Arrival::Accepted => {
                 if message.is_large() {
-                    state.pool.await_processed((link, flow), seq);
+                    state.pool.await_processed(key, seq);
                 }
                 state.mailbox.push(message);
                 self.schedule(node, state);

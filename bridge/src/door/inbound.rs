@@ -15,6 +15,7 @@ use crate::address::Address;
 use crate::cell::{AskId, Binding, Cell, Closed, Opened};
 use crate::logs::{About, Level};
 use crate::machine::link::{Action, BindingNumber, Delivery, Relayed};
+use crate::machine::pool::StreamKey;
 use crate::message::{Message, Permit};
 use crate::node::{Inner, lock};
 use crate::rings::DeadLetter;
@@ -29,6 +30,7 @@ pub(super) enum Host {
 }
 
 pub(super) struct Inbound {
+    pub(super) key: StreamKey,
     pub(super) stream: u64,
     /// How many times the stream has been bound.
     pub(super) binding: u32,
@@ -51,13 +53,15 @@ impl LinkEnd {
             Action::Opened {
                 flow,
                 stream,
+                opened,
                 first_seq,
                 binding: BindingNumber { number, after },
                 who,
                 relayed,
             } => {
+                let link = self.id;
                 let binding = Binding {
-                    key: (self.id, flow),
+                    key: StreamKey { link, flow, opened },
                     stream,
                     first_seq,
                     number,
@@ -134,7 +138,7 @@ impl LinkEnd {
 
     /// The peer bound a stream.
     fn opened(&self, node: &Arc<Inner>, binding: Binding, who: Who, relayed: Relayed) -> Inbound {
-        let (stream, number) = (binding.stream, binding.number);
+        let (key, stream, number) = (binding.key, binding.stream, binding.number);
         let is_relayed = !relayed.origin.is_empty();
         let forbidden = self.forbids_stream(node, &who, &relayed);
         if is_relayed && forbidden.is_none() {
@@ -144,13 +148,14 @@ impl LinkEnd {
             None if relayed.is_for_another(&node.name) => self.host_beyond(node, &binding, &who, relayed),
             None => self.host(node, &who.target, binding),
             Some((reason, why)) => {
-                self.reset(binding.key.1, Code::Forbidden, None);
+                self.reset(binding.key, Code::Forbidden, None);
                 node.counters.refused(reason);
                 self.accuse(node, reason, &why);
                 Host::None(Code::Forbidden, why)
             }
         };
         Inbound {
+            key,
             stream,
             binding: number,
             who: Arc::new(who),
@@ -256,8 +261,13 @@ impl LinkEnd {
             self.accuse(node, RefusalReason::CreditViolation, why);
         }
         let stream = inbound.get(&flow);
-        if let Some(Host::Cell(cell)) = stream.map(|s| &s.host) {
-            cell.lock().pool.refused((self.id, flow), seq);
+        if let Some(Inbound {
+            key,
+            host: Host::Cell(cell),
+            ..
+        }) = stream
+        {
+            cell.lock().pool.refused(*key, seq);
         }
         node.dead().push(DeadLetter {
             target: stream.map(|s| s.who.target.clone()).unwrap_or_default(),
@@ -270,7 +280,7 @@ impl LinkEnd {
 
     /// Who gets the messages of a stream that the peer bound.
     fn host(&self, node: &Arc<Inner>, target: &str, binding: Binding) -> Host {
-        let flow = binding.key.1;
+        let key = binding.key;
         let target = target.parse::<Address>().ok();
         let target = target.filter(|a| a.node().is_none_or(|n| n == node.name));
         // A pinned address does not follow an actor that has left.
@@ -283,17 +293,17 @@ impl LinkEnd {
             let (code, detail) = gone.map_or((Code::NoSuchActor, String::new()), |why| {
                 (why.code(), why.detail().to_owned())
             });
-            self.reset(flow, code, None);
+            self.reset(key, code, None);
             return Host::None(code, detail);
         };
         match cell.open_stream(node, binding) {
             Opened::Bound => Host::Cell(cell),
             Opened::Moved(moved) => {
-                self.reset(flow, Code::Moved, Some(moved));
+                self.reset(key, Code::Moved, Some(moved));
                 Host::Cell(cell)
             }
             Opened::Stopped => {
-                self.reset(flow, Code::Stopped, None);
+                self.reset(key, Code::Stopped, None);
                 Host::None(Code::Stopped, String::new())
             }
         }
@@ -341,19 +351,20 @@ impl LinkEnd {
         };
         message.hops = hops;
         message.deadline = deadline;
-        if flow != 0 {
-            message.permit = Permit::Stream {
-                link: self.id,
-                flow,
-                seq,
-            };
+        if let Some(stream) = stream {
+            message.permit = Permit::Stream { key: stream.key, seq };
         }
         // Where its stream says nothing of the source or tenant, or there is none, a message may name its own.
         if !Arc::ptr_eq(&message.who, &who)
             && let Some((reason, why)) = self.forbids_message(&message.who, stream)
         {
-            if let Some(Host::Cell(cell)) = stream.map(|s| &s.host) {
-                cell.lock().pool.refused((self.id, flow), seq);
+            if let Some(Inbound {
+                key,
+                host: Host::Cell(cell),
+                ..
+            }) = stream
+            {
+                cell.lock().pool.refused(*key, seq);
             }
             node.counters.refused(reason);
             self.accuse(node, reason, &why);
@@ -383,7 +394,7 @@ impl LinkEnd {
         let payloads = Payloads::take(run);
         let run = Box::new(Run::new(
             (stream.who.clone(), self.what(run.type_id)),
-            ((self.id, run.flow), run.first_seq),
+            (stream.key, run.first_seq),
             (deadline, run.hops),
             (std::mem::take(&mut run.block), payloads),
         ));
@@ -434,14 +445,12 @@ impl LinkEnd {
             return relay.cancel(*stream, seq);
         }
         if let Some(Inbound {
-            host: Host::Cell(cell), ..
+            key,
+            host: Host::Cell(cell),
+            ..
         }) = inbound.get(&flow)
         {
-            let permit = Permit::Stream {
-                link: self.id,
-                flow,
-                seq,
-            };
+            let permit = Permit::Stream { key: *key, seq };
             if let Some(message) = cell.cancel_ask(&AskId::Permit(permit)) {
                 node.outcome(&message, Code::Cancelled, Effect::None, "");
                 cell.release(node, permit);

@@ -15,6 +15,7 @@ use super::LinkEnd;
 use super::inbound::Host;
 use crate::activation::Work;
 use crate::actor::DynActor;
+use crate::machine::pool::StreamKey;
 use crate::message::{INLINE, Message, Outgoing};
 use crate::node::lock;
 
@@ -63,6 +64,7 @@ pub(super) enum Asked {
 
 /// What an inline ask is handled with.
 pub(super) struct Ready {
+    key: StreamKey,
     type_id: u32,
     what: Arc<What>,
     who: Arc<Who>,
@@ -91,30 +93,31 @@ pub(crate) fn somebody_waits() -> bool {
 
 impl LinkEnd {
     /// Handles an ask of a flow on this thread, if it is one for that: its method is declared inline, its actor is here, has been
-    /// started, and has nothing else to do. It needs no seq and no credit. It blocks as long as the handler runs.
-    pub fn ask_inline(&self, flow: u32, type_id: u32, body: Bytes) -> Inline {
+    /// started, and has nothing else to do. It needs no seq and no credit. It blocks as long as the handler runs. With a stream's
+    /// number it is for that stream alone: the flow's may stand for another one by now.
+    pub fn ask_inline(&self, flow: u32, stream: u64, type_id: u32, body: Bytes) -> Inline {
         if body.len() > INLINE || somebody_waits() || self.over.get().is_some() {
             return Inline::NotTaken;
         }
-        let Some(mut ready) = self.ready(flow, type_id) else {
+        let Some(mut ready) = self.ready(flow, stream, type_id) else {
             return Inline::NotTaken;
         };
-        let who = ready.who.clone();
-        let answered = self.ask_ready(flow, &mut ready, body);
+        let key = ready.key;
+        let answered = self.ask_ready(&mut ready, body);
         let left = match ready.work {
             Some(_) => Asked::Before(ready),
             None => Asked::Never,
         };
         // It is another stream by now, if it was closed and its number given again.
         if let Some(stream) = lock(&self.inbound).get_mut(&flow)
-            && Arc::ptr_eq(&stream.who, &who)
+            && stream.key == key
         {
             stream.asked = left;
         }
         answered
     }
 
-    fn ask_ready(&self, flow: u32, ready: &mut Ready, body: Bytes) -> Inline {
+    fn ask_ready(&self, ready: &mut Ready, body: Bytes) -> Inline {
         // Its deadline counts for nothing: it does not wait.
         let Ok(message) = Message::read(ready.who.clone(), ready.what.clone(), body) else {
             return Inline::NotTaken; // the usual way says what is wrong with it
@@ -122,7 +125,7 @@ impl LinkEnd {
         let Some(mut work) = ready.work.take() else {
             return Inline::NotTaken;
         };
-        let Some(actor) = work.cell().offer_inline((self.id, flow), &message) else {
+        let Some(actor) = work.cell().offer_inline(ready.key, &message) else {
             ready.work = Some(work);
             return Inline::NotTaken;
         };
@@ -146,9 +149,9 @@ impl LinkEnd {
     }
 
     /// What an ask of a flow and a type is handled with, if it is for an actor of this node that handles none now.
-    fn ready(&self, flow: u32, type_id: u32) -> Option<Box<Ready>> {
+    fn ready(&self, flow: u32, number: u64, type_id: u32) -> Option<Box<Ready>> {
         let mut inbound = lock(&self.inbound);
-        let stream = inbound.get_mut(&flow)?;
+        let stream = inbound.get_mut(&flow).filter(|s| number == 0 || number == s.stream)?;
         let Host::Cell(cell) = &stream.host else {
             return None;
         };
@@ -159,7 +162,7 @@ impl LinkEnd {
             Asked::Never => None,
         };
         stream.asked = Asked::Never;
-        let (cell, who) = (cell.clone(), stream.who.clone());
+        let (cell, who, key) = (cell.clone(), stream.who.clone(), stream.key);
         drop(inbound);
         let what = Self::what_in(&mut lock(&self.state), type_id);
         if type_id != 0 && what.present == 0 {
@@ -172,6 +175,7 @@ impl LinkEnd {
         let work = Some(Box::new(Work::new(cell, self.node.upgrade()?)));
         let waiter = Waiter::default();
         Some(Box::new(Ready {
+            key,
             type_id,
             what,
             who,

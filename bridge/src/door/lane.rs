@@ -302,11 +302,7 @@ impl LinkEnd {
             if !usual || what.kind == Kind::Ask as u32 && message.correlation == 0 {
                 return None;
             }
-            message.permit = Permit::Stream {
-                link: self.id,
-                flow: run.flow,
-                seq,
-            };
+            message.permit = Permit::Stream { key: stream.key, seq };
             (message.hops, message.deadline) = (run.hops, deadline);
             messages.push(message);
             (start, seq) = (*end as usize, seq + 1);

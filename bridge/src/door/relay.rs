@@ -215,7 +215,7 @@ impl LinkEnd {
         match opened {
             Ok(relay) => Host::Relay(relay),
             Err(Refusal { code, detail }) => {
-                self.reset(binding.key.1, code, None);
+                self.reset(binding.key, code, None);
                 Host::None(code, detail)
             }
         }
@@ -273,7 +273,7 @@ impl LinkEnd {
         }
         let relay = Arc::new(Relay {
             from,
-            from_flow: binding.key.1,
+            from_flow: binding.key.flow,
             to,
             flow,
             told: AtomicU64::new(first_seq - 1),
@@ -351,8 +351,7 @@ impl LinkEnd {
         } = item;
         match Message::read(stream.who.clone(), what, body) {
             Ok(mut message) => {
-                let link = self.id;
-                (message.permit, message.hops) = (Permit::Stream { link, flow, seq }, hops);
+                (message.permit, message.hops) = (Permit::Stream { key: stream.key, seq }, hops);
                 node.refuse(&message, refusal.code, Effect::None, &refusal.detail);
             }
             Err(_) => self.refuse_unread(flow, seq, refusal.code, &refusal.detail),
@@ -384,13 +383,14 @@ impl LinkEnd {
             detail: detail.to_owned(),
             local_attempts: 0,
         };
-        self.outcome(flow, outcome);
+        lock(&self.state).machine.outcome(flow, outcome);
+        self.ring();
     }
 
     /// The peer sends nothing more on a flow, or its link is over.
     pub(super) fn ended(&self, node: &Arc<Inner>, flow: u32, ended: Inbound, how: Closed) {
         match ended.host {
-            Host::Cell(cell) => cell.close_stream(node, (self.id, flow), (ended.stream, ended.binding), how),
+            Host::Cell(cell) => cell.close_stream(node, ended.key, (ended.stream, ended.binding), how),
             Host::Relay(relay) => relay.end(),
             // It may have been for another node, and there was no way.
             Host::None(..) => lock(&self.state).machine.confirm_close(flow),

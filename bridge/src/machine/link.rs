@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::Millis;
 
 mod assembly;
+mod excess;
 mod fragments;
 mod handshake;
 mod inbound;
@@ -20,6 +21,7 @@ mod queue;
 mod relayed;
 
 use assembly::{Coming, LargeIn};
+use excess::Excess;
 pub use fragments::{BESIDE_PAYLOAD, MAX_LARGE_ANSWERS};
 use fragments::{LargeOut, Leaving, Transfer};
 pub use outbound::Send;
@@ -37,6 +39,8 @@ pub const RESERVED_BYTES: usize = 128 << 10;
 pub const PACKET_BYTES: usize = 64 << 10;
 /// Most bytes of answers that wait for the writer: far above what an honest peer can ask for while it reads.
 pub const MAX_QUEUED_ANSWERS: usize = 16 << 20;
+/// What there is beyond that for telling askers that their answers found no room. A peer that has used that up too loses its link.
+const FAILURES_BEYOND: usize = 1 << 20;
 /// Most outcomes that wait for the writer; a peer that causes more and reads none loses its link.
 pub const MAX_OUTCOMES: usize = 65_536;
 /// Most bindings, closes and states that wait for the writer: four for each flow that the default limits allow. A peer that
@@ -57,8 +61,10 @@ pub const MAX_TYPES: u32 = 4096;
 /// Most message types that a side says it reads, and most bytes of them: a Hello is one frame.
 pub const MAX_READS: usize = 2048;
 const READS_BYTES: usize = 64 << 10;
-/// A link is dead after this many pings without an answer.
+/// A link is dead after this many pings without a word.
 const MAX_SILENT_PINGS: u32 = 3;
+/// And after this many without an answer to any, whatever else comes. They may lie behind much on a slow way.
+const MAX_UNANSWERED_PINGS: u32 = 12;
 /// A run that was forwarded more often than this goes in circles.
 pub const MAX_HOPS: u32 = 8;
 
@@ -144,6 +150,8 @@ pub enum Action {
         flow: u32,
         /// Its stream number.
         stream: u64,
+        /// Which of the link's openings it is, counted from 1.
+        opened: u32,
         /// The first seq that will come.
         first_seq: u64,
         /// Which one of the stream's bindings it is.
@@ -294,6 +302,7 @@ struct OutFlow {
 #[derive(Debug)]
 struct InFlow {
     stream: u64,
+    opened: u32,
     who_present: u32,
     who_len: usize,
     last_seq: u64,
@@ -339,6 +348,9 @@ pub struct Link {
     // In.
     last_number: u64,
     in_flows: BTreeMap<u32, InFlow>,
+    /// How often the peer has opened a flow.
+    opened: u32,
+    excess: Excess,
     /// Incoming flows that are passed on and that the peer has closed, until it is told that nothing more will be said of them.
     unconfirmed: BTreeSet<u32>,
     in_types: Vec<What>,
@@ -346,6 +358,10 @@ pub struct Link {
     // Liveness.
     next_ping: Millis,
     silent_pings: u32,
+    /// Those since the last Pong, whatever else came.
+    unanswered_pings: u32,
+    /// An answer found no room, nor did the word that it did not.
+    answer_lost: bool,
     goodbye_said: bool,
     draining: bool,
     /// What a drain asks of the peer, and what the peer has asked of this side.
@@ -380,11 +396,15 @@ impl Link {
             leaving: Leaving::default(),
             last_number: 0,
             in_flows: BTreeMap::new(),
+            opened: 0,
+            excess: Excess::default(),
             unconfirmed: BTreeSet::new(),
             in_types: Vec::new(),
             coming: Coming::default(),
             next_ping: now + u64::from(handshake::with_defaults(&config.limits).ping_ms),
             silent_pings: 0,
+            unanswered_pings: 0,
+            answer_lost: false,
             goodbye_said: false,
             draining: false,
             reconnect_after_ms: 0,
@@ -436,8 +456,17 @@ impl Link {
             );
             return;
         }
+        if self.unanswered_pings == MAX_UNANSWERED_PINGS {
+            self.refused_for = Some(RefusalReason::NeverReads);
+            let detail = format!("the peer sends, and answered none of {MAX_UNANSWERED_PINGS} pings: it does not read");
+            return self.go_down(v1::Status::LinkDown, detail, None, out);
+        }
+        if let Err(why) = self.reads_answers() {
+            return self.bad_frame(&why, out);
+        }
         self.silent_pings += 1;
         if self.phase == Phase::Up {
+            self.unanswered_pings += 1;
             self.head.ping = Some(v1::Ping {
                 token: now,
                 mem_permille: 0,

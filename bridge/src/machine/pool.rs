@@ -10,8 +10,17 @@ pub const INITIAL_CREDIT: u64 = 16;
 /// See [`Pool::most`].
 const BEYOND: u64 = 4_096;
 
-/// An incoming stream: (link, flow).
-pub type StreamKey = (u64, u32);
+/// An incoming stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct StreamKey {
+    /// The shell's number of the link.
+    pub link: u64,
+    /// The stream's flow on it.
+    pub flow: u32,
+    /// Which of the link's openings it is: a sender gives a flow's number again as soon as its stream is closed, when messages of
+    /// that may still be held here.
+    pub opened: u32,
+}
 
 /// What became of an arriving message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +123,11 @@ impl Streams {
         Self {
             all: FewMap::new(),
             dirty: BTreeSet::new(),
-            turn: (0, 0),
+            turn: StreamKey {
+                link: 0,
+                flow: 0,
+                opened: 0,
+            },
         }
     }
 }

@@ -174,9 +174,9 @@ impl Inner {
         }
     }
 
-    pub(crate) fn reset_moved(&self, (link, flow): StreamKey, moved: v1::Moved) {
-        if let Some(link) = self.link(link) {
-            link.reset(flow, Code::Moved, Some(moved));
+    pub(crate) fn reset_moved(&self, key: StreamKey, moved: v1::Moved) {
+        if let Some(link) = self.link(key.link) {
+            link.reset(key, Code::Moved, Some(moved));
         }
     }
 

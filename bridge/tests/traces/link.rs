@@ -251,6 +251,7 @@ fn action(action: &Action) -> String {
             binding,
             who,
             relayed,
+            ..
         } => Line::new("opened")
             .number("flow", *flow)
             .number("stream", *stream)

@@ -103,7 +103,11 @@ fn asks(asks: &mut Asks<Vec<u8>>, event: &Event<'_>) -> Vec<String> {
 }
 
 fn pool(pool: &mut Pool, event: &Event<'_>) -> Vec<String> {
-    let key: StreamKey = (event.number("link", 0), event.small("flow"));
+    let key = StreamKey {
+        link: event.number("link", 0),
+        flow: event.small("flow"),
+        opened: 0,
+    };
     let seq = event.number("seq", 0);
     match event.verb {
         "take_local" => return vec![if pool.take_local() { "< taken" } else { "< full" }.to_owned()],
@@ -145,7 +149,7 @@ fn pool(pool: &mut Pool, event: &Event<'_>) -> Vec<String> {
     Vec::new()
 }
 
-fn stream(word: &str, (link, flow): StreamKey) -> Line {
+fn stream(word: &str, StreamKey { link, flow, .. }: StreamKey) -> Line {
     Line::new(word).number("link", link).number("flow", flow)
 }
 

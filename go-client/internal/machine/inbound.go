@@ -60,6 +60,9 @@ func (l *Link) receiveHead(head *pb.Frame, out []Action) ([]Action, error) {
 	if l.phase == PhaseUp {
 		return l.receiveUp(head, out)
 	}
+	if head.Pong != nil {
+		l.unansweredPings = 0
+	}
 	if head.Goodbye != nil {
 		out = l.onGoodbye(head.Goodbye, out)
 	}
@@ -100,7 +103,7 @@ func (l *Link) receiveUp(head *pb.Frame, out []Action) (_ []Action, err error) {
 	if out, err = l.onFragments(head.Fragment, out); err != nil {
 		return out, err
 	}
-	if err = l.readsOutcomes(); err != nil {
+	if err = l.readsAnswers(); err != nil {
 		return out, err
 	}
 	if l.queue.allHeads() > MaxControls {
@@ -152,12 +155,13 @@ func (l *Link) onOpen(open *pb.StreamOpen, out []Action) ([]Action, error) {
 		return out, fmt.Errorf("flow %d names a node by more than %d bytes", flow, MaxNodeName)
 	}
 	lastSeq := open.FirstSeq - 1
+	l.opened++
 	l.inFlows[flow] = &inFlow{
-		stream: open.Stream, whoPresent: who.Present, whoLen: len(who.Bytes), lastSeq: lastSeq,
+		stream: open.Stream, opened: l.opened, whoPresent: who.Present, whoLen: len(who.Bytes), lastSeq: lastSeq,
 		credit: lastSeq + uint64(l.limits.InitialCredit), relayed: open.Origin != "",
 	}
 	return append(out, Action{
-		Kind: ActionOpened, Delivery: Delivery{Flow: flow, Seq: open.FirstSeq}, Stream: open.Stream, Who: who,
+		Kind: ActionOpened, Delivery: Delivery{Flow: flow, Seq: open.FirstSeq}, Stream: open.Stream, Opened: l.opened, Who: who,
 		Binding: Binding{open.Binding, open.After}, Relayed: Relayed{open.Destination, open.Origin, open.Hops},
 	}), nil
 }
@@ -337,16 +341,20 @@ func (l *Link) receiveRun(run *wire.Run, out []Action) ([]Action, error) {
 			out = append(out, Action{Kind: ActionDeliver, Delivery: d})
 		}
 	}
-	return out, l.readsOutcomes()
+	return out, l.readsAnswers()
 }
 
-// readsOutcomes fails if the peer does not read what is said of its messages.
-func (l *Link) readsOutcomes() error {
-	if l.outcomes <= MaxOutcomes {
-		return nil
+// readsAnswers fails if the peer does not read what is said of its messages, nor the answers to them.
+func (l *Link) readsAnswers() error {
+	switch {
+	case l.outcomes > MaxOutcomes:
+		l.refusedFor = pb.RefusalReason_REFUSAL_REASON_NEVER_READS
+		return fmt.Errorf("more than %d refusals wait; the peer sends and does not read", MaxOutcomes)
+	case l.answerLost:
+		l.refusedFor = pb.RefusalReason_REFUSAL_REASON_NEVER_READS
+		return fmt.Errorf("answers of more than %d MiB wait; the peer asks and does not read", (MaxQueuedAnswers+failuresBeyond)>>20)
 	}
-	l.refusedFor = pb.RefusalReason_REFUSAL_REASON_NEVER_READS
-	return fmt.Errorf("more than %d refusals wait; the peer sends and does not read", MaxOutcomes)
+	return nil
 }
 
 // check checks one item, of at most so many bytes with its prefixes, and fills in what its bytes say. In is nil for an item outside any
@@ -460,5 +468,7 @@ func (l *Link) Fail(correlation uint64, code pb.Code, effect pb.Effect, detail s
 		panic("machine: a Failure did not encode: " + err.Error()) // its detail is UTF-8, so only a bug can
 	}
 	body := wire.AppendBody(nil, wire.BodyFields{Correlation: correlation, Failure: failure}, nil)
-	return l.SendOffStream(failureWhat, body)
+	sent := l.SendOffStream(failureWhat, body)
+	l.answerLost = l.answerLost || sent.Result == SendNoRoom
+	return sent
 }

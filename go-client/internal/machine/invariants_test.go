@@ -44,7 +44,7 @@ type heldMessage struct {
 }
 
 func (m *poolModel) step(w *walk, p *Pool) {
-	key := StreamKey{1, uint32(1 + w.IntN(4))}
+	key := StreamKey{Link: 1, Flow: uint32(1 + w.IntN(4))}
 	at := fmt.Sprintf("link=%d flow=%d", key.Link, key.Flow)
 	switch n := w.IntN(20); {
 	case n < 3:
@@ -139,8 +139,8 @@ func TestADrainedPoolLeavesNoStreamWithoutCreditWhileThereIsRoom(t *testing.T) {
 	for streams := range uint32(11) {
 		p := NewPool(10)
 		for flow := range streams {
-			p.Open(StreamKey{1, flow}, 1, uint64(flow%2))
-			p.Refused(StreamKey{1, flow}, 1)
+			p.Open(StreamKey{Link: 1, Flow: flow}, 1, uint64(flow%2))
+			p.Refused(StreamKey{Link: 1, Flow: flow}, 1)
 		}
 		p.Grants(true, nil)
 		for key, s := range p.streams {
@@ -155,7 +155,7 @@ func TestWhoWasPromisedRoomAndIsSilentKeepsNobodyOut(t *testing.T) {
 	for capacity := range uint32(6) {
 		p := NewPool(1 + capacity)
 		for flow := range 4 * (1 + capacity) {
-			p.Open(StreamKey{1, flow}, 1, 0)
+			p.Open(StreamKey{Link: 1, Flow: flow}, 1, 0)
 			p.Grants(true, nil)
 		}
 		for key, s := range p.streams {
@@ -177,15 +177,15 @@ func TestWhatANewStreamSendsAtOnceFindsRoomInAFullPoolUpToABound(t *testing.T) {
 	for p.TakeLocal() {
 	}
 	for flow := uint32(0); p.Used() < p.Most(); flow++ {
-		p.Open(StreamKey{1, flow}, 1, 2)
+		p.Open(StreamKey{Link: 1, Flow: flow}, 1, 2)
 		for seq := range uint64(2) {
-			if got := p.Arrive(StreamKey{1, flow}, 1+seq); got != Accepted {
+			if got := p.Arrive(StreamKey{Link: 1, Flow: flow}, 1+seq); got != Accepted {
 				t.Fatalf("%d held: %v", p.Used(), got)
 			}
 		}
 	}
-	p.Open(StreamKey{2, 1}, 1, 2)
-	if p.Arrive(StreamKey{2, 1}, 1) != Full || p.TakeForwarded() || p.Used() != 2*2+4096 {
+	p.Open(StreamKey{Link: 2, Flow: 1}, 1, 2)
+	if p.Arrive(StreamKey{Link: 2, Flow: 1}, 1) != Full || p.TakeForwarded() || p.Used() != 2*2+4096 {
 		t.Fatalf("it holds %d", p.Used())
 	}
 	if grants := p.Grants(true, nil); slices.ContainsFunc(grants, func(g Grant) bool { return g.Credit > 2 }) {

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -21,6 +22,9 @@ const (
 	// MaxQueuedAnswers is the most bytes of answers that wait for the writer: far above what an honest peer can ask for
 	// while it reads.
 	MaxQueuedAnswers = 16 << 20
+	// failuresBeyond is what there is beyond that for telling askers that their answers found no room. A peer that has used that up
+	// too loses its link.
+	failuresBeyond = 1 << 20
 	// MaxOutcomes is the most outcomes that wait for the writer; a peer that causes more and reads none loses its link.
 	MaxOutcomes = 65_536
 	// MaxControls is the most bindings, closes and states that wait for the writer: four for each flow that the default
@@ -46,8 +50,10 @@ const (
 	maxDetail = 1024
 	// readsBytes is the most bytes of the types that a side says it reads: a Hello is one frame.
 	readsBytes = 64 << 10
-	// maxSilentPings: a link is dead after this many pings without an answer.
+	// maxSilentPings: a link is dead after this many pings without a word.
 	maxSilentPings = 3
+	// maxUnansweredPings: and after this many without an answer to any, whatever else comes. They may lie behind much on a slow way.
+	maxUnansweredPings = 12
 )
 
 // Role is the side of the handshake that a machine plays.
@@ -154,6 +160,8 @@ type Action struct {
 	Stream uint64
 	// First is of ActionWayLost.
 	First uint64
+	// Opened is of ActionOpened: which of the link's openings it is, counted from 1.
+	Opened uint32
 	// Binding is of ActionOpened.
 	Binding Binding
 	// Relayed is of ActionOpened: the nodes at its ends, if they are not these two.
@@ -259,6 +267,7 @@ type sentFrame struct{ lastSeq, number uint64 }
 
 type inFlow struct {
 	stream     uint64
+	opened     uint32
 	whoPresent wire.Presence
 	whoLen     int
 	lastSeq    uint64
@@ -310,6 +319,8 @@ type Link struct {
 	// In.
 	lastNumber uint64
 	inFlows    map[uint32]*inFlow
+	opened     uint32 // how often the peer has opened a flow
+	excess     excess
 	inTypes    []*wire.What
 	coming     comingLarge
 	view       wire.Envelope
@@ -317,6 +328,10 @@ type Link struct {
 	// Liveness.
 	nextPing    Millis
 	silentPings uint32
+	// unansweredPings counts those since the last Pong, whatever else came.
+	unansweredPings uint32
+	// answerLost: an answer found no room.
+	answerLost  bool
 	goodbyeSaid bool
 	draining    bool
 	// reconnectAfterMs is what a drain asks of the peer, stayAwayMs what the peer has asked of this side.
@@ -363,8 +378,17 @@ func (l *Link) Tick(now Millis, out []Action) []Action {
 		l.refusedFor = pb.RefusalReason_REFUSAL_REASON_SILENT
 		return l.goDown(pb.Status_STATUS_LINK_DOWN, "the peer answered no ping three times in a row", LastFrame{}, out)
 	}
+	if l.unansweredPings == maxUnansweredPings {
+		l.refusedFor = pb.RefusalReason_REFUSAL_REASON_NEVER_READS
+		detail := fmt.Sprintf("the peer sends, and answered none of %d pings: it does not read", maxUnansweredPings)
+		return l.goDown(pb.Status_STATUS_LINK_DOWN, detail, LastFrame{}, out)
+	}
+	if err := l.readsAnswers(); err != nil {
+		return l.BadFrame(err.Error(), out)
+	}
 	l.silentPings++
 	if l.phase == PhaseUp {
+		l.unansweredPings++
 		l.frame().Ping = &pb.Ping{Token: now}
 	}
 	return out

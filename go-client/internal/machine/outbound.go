@@ -268,7 +268,7 @@ func (l *Link) Beside(flow uint32, what *wire.What, size int) (typeID uint32) {
 // SendOffStream queues one message outside any stream: an answer, or a complete envelope with an empty what. It keeps body.
 //
 // It needs no credit, and goes also when there is little room, since its asker waits. SendNoRoom comes only above
-// MaxQueuedAnswers: the peer asks and does not read, and its answer may be dropped.
+// MaxQueuedAnswers: its asker may then be told so by Fail.
 func (l *Link) SendOffStream(what *wire.What, body []byte) Sent {
 	return l.Forward(what, 0, 0, 0, body)
 }
@@ -284,7 +284,11 @@ func (l *Link) Forward(what *wire.What, deadline Millis, hops uint32, epoch uint
 		t.epoch = epoch
 		return l.forwardLarge(t)
 	}
-	if l.queue.bytes+len(body)+itemOverhead > MaxQueuedAnswers {
+	most := MaxQueuedAnswers
+	if what == failureWhat {
+		most += failuresBeyond
+	}
+	if l.queue.bytes+len(body)+itemOverhead > most {
 		return Sent{Result: SendNoRoom}
 	}
 	l.pushItem(0, epoch, what, deadline, hops, body)
@@ -443,6 +447,14 @@ func (l *Link) Reset(flow uint32, code pb.Code, moved *pb.Moved) {
 	if l.inFlows[flow] != nil {
 		l.queue.pushReset(&pb.StreamReset{Flow: flow, Code: code, Moved: moved})
 	}
+}
+
+// Opened is which opening an incoming flow's number stands for now; 0 = none.
+func (l *Link) Opened(flow uint32) uint32 {
+	if in := l.inFlows[flow]; in != nil {
+		return in.opened
+	}
+	return 0
 }
 
 // StreamOf is the stream that an outgoing flow's number stands for now; 0 = none.

@@ -17,13 +17,16 @@ type StreamKey struct {
 	Link uint64
 	// Flow is the stream's on it.
 	Flow uint32
+	// Opened is which of the link's openings it is: a sender gives a flow's number again as soon as its stream is closed, when
+	// messages of that may still be held here.
+	Opened uint32
 }
 
 func (k StreamKey) compare(other StreamKey) int {
 	if k.Link != other.Link {
 		return cmp.Compare(k.Link, other.Link)
 	}
-	return cmp.Compare(k.Flow, other.Flow)
+	return cmp.Or(cmp.Compare(k.Flow, other.Flow), cmp.Compare(k.Opened, other.Opened))
 }
 
 // Arrival is what became of an arriving message.

@@ -115,7 +115,7 @@ func playAsks(a *Asks[string], e event) (lines []line) {
 }
 
 func playPool(p *Pool, e event) (lines []line) {
-	key, seq := StreamKey{e.number("link"), e.small("flow")}, e.number("seq")
+	key, seq := StreamKey{Link: e.number("link"), Flow: e.small("flow")}, e.number("seq")
 	stream := func(word string, key StreamKey) line {
 		return says(word).number("link", key.Link).number("flow", uint64(key.Flow))
 	}

@@ -62,8 +62,8 @@ func walkLinks(seed uint64, steps int) (left, right []string) {
 	ends[0].peer, ends[1].peer = ends[1], ends[0]
 	r := ends[0].Rand
 	now := 10_000
-	ends[0].do(`link role=dialer node="left" incarnation=11 capabilities=4 ping_ms=400 now=%d`, now)
-	ends[1].do(`link role=acceptor node="right" incarnation=12 capabilities=4,2 ping_ms=300 initial_credit=5 now=%d`, now)
+	ends[0].do(`link role=dialer node="left" incarnation=11 capabilities=4 ping_ms=1200 now=%d`, now)
+	ends[1].do(`link role=acceptor node="right" incarnation=12 capabilities=4,2 ping_ms=900 initial_credit=5 now=%d`, now)
 	for range steps {
 		now += r.IntN(40)
 		w := ends[r.IntN(2)]

@@ -3,9 +3,10 @@
 use actorbridge_proto::wire::Value;
 
 use super::{
-    Action, BindingNumber, Bytes, Code, Control, Delivery, Effect, EnvelopeView, InFlow, Item, Kind, LargeIn, Link,
-    MAX_CONTROLS, MAX_HOPS, MAX_NODE_NAME, MAX_OUTCOMES, MAX_SEQ, MAX_TYPES, MAX_WINDOW, OUTCOMES_IN_STATE, Packet,
-    Phase, Refusal, RefusalReason, Relayed, Run, Send, What, Who, short, v1, writer,
+    Action, BindingNumber, Bytes, Code, Control, Delivery, Effect, EnvelopeView, FAILURES_BEYOND, InFlow, Item, Kind,
+    LargeIn, Link, MAX_CONTROLS, MAX_HOPS, MAX_NODE_NAME, MAX_OUTCOMES, MAX_QUEUED_ANSWERS, MAX_SEQ, MAX_TYPES,
+    MAX_WINDOW, OUTCOMES_IN_STATE, Packet, Phase, Refusal, RefusalReason, Relayed, Run, Send, What, Who, short, v1,
+    writer,
 };
 
 /// Most seqs that the Skips of one frame may withdraw: each is acted on by itself.
@@ -76,11 +77,14 @@ impl Link {
                 delay_ms: 0,
             });
         }
+        if head.pong.is_some() {
+            self.unanswered_pings = 0;
+        }
         if let Some(goodbye) = &head.goodbye {
             self.on_goodbye(goodbye, out);
         }
         self.on_fragments(head.fragment, out)?;
-        self.reads_outcomes()?;
+        self.reads_answers()?;
         if self.queue.heads() > MAX_CONTROLS {
             self.refused_for = Some(RefusalReason::NeverReads);
             return Err(format!(
@@ -130,6 +134,7 @@ impl Link {
             return Err(format!("flow {flow} names a node by more than {MAX_NODE_NAME} bytes"));
         }
         let last_seq = open.first_seq - 1;
+        self.opened = self.opened.wrapping_add(1);
         let relayed = Relayed {
             destination: open.destination,
             origin: open.origin,
@@ -139,6 +144,7 @@ impl Link {
             flow,
             InFlow {
                 stream: open.stream,
+                opened: self.opened,
                 who_present: who.present,
                 who_len: who.bytes.len(),
                 last_seq,
@@ -151,6 +157,7 @@ impl Link {
         out.push(Action::Opened {
             flow,
             stream: open.stream,
+            opened: self.opened,
             first_seq: open.first_seq,
             binding: BindingNumber {
                 number: open.binding,
@@ -405,18 +412,21 @@ impl Link {
                 Err(refusal) => self.refuse_item(flow, seq, refusal, item, out),
             }
         }
-        self.reads_outcomes()
+        self.reads_answers()
     }
 
-    /// Does the peer read what is said of its messages?
-    fn reads_outcomes(&mut self) -> Result<(), String> {
-        if self.outcomes <= MAX_OUTCOMES {
+    /// Does the peer read what is said of its messages, and the answers to them?
+    pub(super) fn reads_answers(&mut self) -> Result<(), String> {
+        let why = if self.outcomes > MAX_OUTCOMES {
+            format!("more than {MAX_OUTCOMES} refusals wait; the peer sends and does not read")
+        } else if self.answer_lost {
+            let most = (MAX_QUEUED_ANSWERS + FAILURES_BEYOND) >> 20;
+            format!("answers of more than {most} MiB wait; the peer asks and does not read")
+        } else {
             return Ok(());
-        }
+        };
         self.refused_for = Some(RefusalReason::NeverReads);
-        Err(format!(
-            "more than {MAX_OUTCOMES} refusals wait; the peer sends and does not read"
-        ))
+        Err(why)
     }
 
     /// Checks one item, of at most so many bytes with its prefixes. `None` = a duplicate, dropped.
@@ -543,7 +553,10 @@ impl Link {
             failure: &failure,
             ..Default::default()
         };
-        self.send_off_stream(&writer::what(Kind::Failure, "", 1, 1), &writer::body(fields, &[]))
+        let (what, body) = (writer::what(Kind::Failure, "", 1, 1), writer::body(fields, &[]));
+        let sent = self.forward_within(MAX_QUEUED_ANSWERS + FAILURES_BEYOND, &what, None, (0, 0), &body);
+        self.answer_lost |= sent == Send::NoRoom;
+        sent
     }
 }
 

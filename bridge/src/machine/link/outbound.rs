@@ -287,7 +287,7 @@ impl Link {
     /// Queues one message outside any stream: an answer, or a complete envelope with an empty `what`.
     ///
     /// It needs no credit, and goes also when there is little room, since its asker waits. `NoRoom` comes only above
-    /// [`MAX_QUEUED_ANSWERS`]: the peer asks and does not read, and its answer may be dropped.
+    /// [`MAX_QUEUED_ANSWERS`]: its asker may then be told so by [`Link::fail`].
     pub fn send_off_stream(&mut self, what: &What, body: &Bytes) -> Send {
         self.forward(what, None, 0, 0, body)
     }
@@ -295,6 +295,18 @@ impl Link {
     /// As [`Link::send_off_stream`], for a message that came here and is passed on: with the time left, how often it
     /// was passed on (1 at least), and the epoch of its actor's stay that it is for.
     pub fn forward(&mut self, what: &What, deadline: Option<Millis>, hops: u32, epoch: u64, body: &Bytes) -> Send {
+        self.forward_within(MAX_QUEUED_ANSWERS, what, deadline, (hops, epoch), body)
+    }
+
+    /// The same, as long as no more than so many bytes wait.
+    pub(super) fn forward_within(
+        &mut self,
+        most: usize,
+        what: &What,
+        deadline: Option<Millis>,
+        (hops, epoch): (u32, u64),
+        body: &Bytes,
+    ) -> Send {
         if let Some(no) = self.refusal(what, what.bytes.len() + body.len()) {
             return no;
         }
@@ -304,7 +316,7 @@ impl Link {
             transfer.epoch = epoch;
             return self.forward_large(transfer);
         }
-        if self.queue.bytes() + body.len() + ITEM_OVERHEAD > MAX_QUEUED_ANSWERS {
+        if self.queue.bytes() + body.len() + ITEM_OVERHEAD > most {
             return Send::NoRoom;
         }
         self.push_item(0, epoch, what, deadline, hops, body);
@@ -518,6 +530,11 @@ impl Link {
                 moved,
             }));
         }
+    }
+
+    /// Which opening an incoming flow's number stands for now; 0 = none.
+    pub fn opened(&self, flow: u32) -> u32 {
+        self.in_flows.get(&flow).map_or(0, |inbound| inbound.opened)
     }
 
     /// The stream that an outgoing flow's number stands for now.
