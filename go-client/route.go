@@ -295,10 +295,10 @@ func (n *Node) offStream(m *Message, epoch uint64) {
 	}
 }
 
-// deadlineIn is the deadline of a message with so many milliseconds left; 0 = none.
+// deadlineIn is the deadline of a message that came with so many milliseconds left; 0 = none. With 1 it has passed: none travels with 0.
 func (n *Node) deadlineIn(ttlMs uint32) uint64 {
 	if ttlMs == 0 {
 		return 0
 	}
-	return n.now() + uint64(ttlMs)
+	return max(n.now()+uint64(ttlMs)-1, 1)
 }

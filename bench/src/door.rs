@@ -39,9 +39,10 @@ const GOAL: f64 = 1.05;
 struct Row {
     case: &'static str,
     cost: &'static str,
-    /// The figures of asks, of which half, and of which all but one of a hundred, took no longer.
+    /// The figures of asks, of which half, all but one of a hundred, and all but one of a thousand, took no longer.
     p50: &'static str,
     p99: &'static str,
+    p999: &'static str,
     program: usize,
     door: &'static str,
     mode: &'static str,
@@ -54,6 +55,9 @@ struct Row {
 /// Go encodes what it tells, Rust decodes it; what is asked comes back the same way.
 const TELL: &[(usize, &str)] = &[(GO, "encode"), (RUST, "decode")];
 const ASK: &[(usize, &str)] = &[(GO, "encode"), (RUST, "decode"), (RUST, "encode"), (GO, "decode")];
+/// Without a door, both are in Go.
+const TELL_IN_GO: &[(usize, &str)] = &[(GO, "encode"), (GO, "decode")];
+const ASK_IN_GO: &[(usize, &str)] = &[(GO, "encode"), (GO, "decode"), (GO, "encode"), (GO, "decode")];
 
 macro_rules! row {
     ($program:expr, $door:literal, $mode:literal, $codecs:expr, $end:literal, $message:literal, $payload:literal) => {
@@ -62,6 +66,7 @@ macro_rules! row {
             cost: concat!($mode, "_", $door, $end, "_cost"),
             p50: concat!($mode, "_", $door, $end, "_p50"),
             p99: concat!($mode, "_", $door, $end, "_p99"),
+            p999: concat!($mode, "_", $door, $end, "_p999"),
             program: $program,
             door: $door,
             mode: $mode,
@@ -72,25 +77,37 @@ macro_rules! row {
     };
 }
 
-/// Each message of a door, told and asked: a flight, and batches of 12 and 184.
+/// Each message of a door, told and asked: a flight, and batches of 12 and 184. The flight is also asked 64 at once, and at a fixed rate.
 macro_rules! rows {
-    ($program:expr, $door:literal) => {
+    ($program:expr, $door:literal, $tell:expr, $ask:expr) => {
         [
-            row!($program, $door, "tell", TELL, "", "flight", 87),
-            row!($program, $door, "tell", TELL, "_1k", "1k", 1_068),
-            row!($program, $door, "tell", TELL, "_16k", "16k", 16_376),
-            row!($program, $door, "ask", ASK, "", "flight", 87),
-            row!($program, $door, "ask", ASK, "_1k", "1k", 1_068),
-            row!($program, $door, "ask", ASK, "_16k", "16k", 16_376),
+            row!($program, $door, "tell", $tell, "", "flight", 87),
+            row!($program, $door, "tell", $tell, "_1k", "1k", 1_068),
+            row!($program, $door, "tell", $tell, "_16k", "16k", 16_376),
+            row!($program, $door, "ask", $ask, "", "flight", 87),
+            row!($program, $door, "ask", $ask, "_1k", "1k", 1_068),
+            row!($program, $door, "ask", $ask, "_16k", "16k", 16_376),
+            row!($program, $door, "ask64", $ask, "", "flight", 87),
+            row!($program, $door, "paced", $ask, "", "flight", 87),
         ]
     };
 }
 
-const ROWS: [[Row; 6]; 4] = [
-    rows!(NATIVE, "native"),
-    rows!(REMOTE, "unix"),
-    rows!(REMOTE, "tcp"),
-    rows!(REMOTE, "tls"),
+const ROWS: [[Row; 8]; 5] = [
+    rows!(NATIVE, "memory", TELL_IN_GO, ASK_IN_GO),
+    rows!(NATIVE, "native", TELL, ASK),
+    rows!(REMOTE, "unix", TELL, ASK),
+    rows!(REMOTE, "tcp", TELL, ASK),
+    rows!(REMOTE, "tls", TELL, ASK),
+];
+
+/// Bytes that are told 64 at a time, by their door.
+const BATCHES: [(&str, &str); 5] = [
+    ("memory", "batch_memory"),
+    ("native", "batch_native"),
+    ("unix", "batch_unix"),
+    ("tcp", "batch_tcp"),
+    ("tls", "batch_tls"),
 ];
 
 /// What was measured, by program and case.
@@ -131,6 +148,12 @@ fn bytes_of(row: &Row, codec: &str) -> String {
     format!("door_{}_{}_{}_raw_{codec}", row.mode, row.door, row.message)
 }
 
+/// The case of the same bytes, told many at a time; of those that are told there is one for the flight.
+fn batched(row: &Row) -> Option<String> {
+    let told = row.mode == "tell" && row.message == "flight";
+    told.then(|| format!("door_batch_{}_{}_raw_{}", row.door, row.message, CODECS[0]))
+}
+
 fn alone(row: &Row, codec: &str, what: &str) -> String {
     format!("{codec}/{}/{what}", row.message)
 }
@@ -160,7 +183,7 @@ pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<
     let all = All { turns, taken };
     let figures = rows
         .iter()
-        .flat_map(|row| [rates(&all, row), times(&all, row), costs(&all, row)].concat());
+        .flat_map(|row| [rates(&all, row), batches(&all, row), times(&all, row), costs(&all, row)].concat());
     Ok(figures.collect())
 }
 
@@ -168,6 +191,7 @@ pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<
 fn turns(rows: &[&Row]) -> Vec<(usize, String)> {
     let mut turns = Vec::new();
     for row in rows {
+        turns.extend(batched(row).map(|case| (row.program, case)));
         for codec in CODECS {
             turns.push((row.program, bytes_of(row, codec)));
             turns.push((row.program, through(row, codec)));
@@ -184,7 +208,9 @@ fn turns(rows: &[&Row]) -> Vec<(usize, String)> {
 
 /// Messages a second in each codec, beside the same bytes without one.
 fn rates(all: &All, row: &Row) -> Vec<Figure> {
-    let rate = |taken: &Taken| taken.ns.iter().map(|ns| 1e9 / ns).collect::<Vec<f64>>();
+    if row.mode == "paced" {
+        return Vec::new(); // it is what was asked for
+    }
     let raw = rate(all.through(row, "raw"));
     let figure = |codec: &'static str| {
         let taken = all.through(row, codec);
@@ -205,9 +231,34 @@ fn rates(all: &All, row: &Row) -> Vec<Figure> {
     SHOWN.map(figure).into()
 }
 
-/// How long half of the asks took at most, and all but one of a hundred, beside the same bytes without a codec.
+fn rate(taken: &Taken) -> Vec<f64> {
+    taken.ns.iter().map(|ns| 1e9 / ns).collect()
+}
+
+/// Messages a second of bytes that are told many at a time, beside those told one by one.
+fn batches(all: &All, row: &Row) -> Vec<Figure> {
+    let name = BATCHES.iter().find(|(door, _)| *door == row.door);
+    let (Some(case), Some((_, name))) = (batched(row), name) else {
+        return Vec::new();
+    };
+    let (together, single) = (all.of(row.program, &case), all.through(row, "raw"));
+    let (rates, one_by_one) = (rate(together), rate(single));
+    vec![Figure {
+        side: "raw",
+        unit: "msg/s",
+        better: Better::Higher,
+        value: median(&rates),
+        spread: spread(&rates),
+        against: Some("one by one"),
+        ratio: Some(median_ratio(&rates, &one_by_one)),
+        cpu_ratio: Some(median_ratio(&used(together), &used(single))),
+        ..described(name, row, "raw", together)
+    }]
+}
+
+/// How long half of the asks took at most, and all but one of a hundred or a thousand, beside the same bytes without a codec.
 fn times(all: &All, row: &Row) -> Vec<Figure> {
-    if row.mode != "ask" {
+    if !matches!(row.mode, "ask" | "paced") {
         return Vec::new();
     }
     let of = |case: &'static str, part: f64| {
@@ -229,13 +280,16 @@ fn times(all: &All, row: &Row) -> Vec<Figure> {
             }
         })
     };
-    [of(row.p50, 0.5), of(row.p99, 0.99)].concat()
+    [of(row.p50, 0.5), of(row.p99, 0.99), of(row.p999, 0.999)].concat()
 }
 
 /// What a message costs, beside what the same bytes do without their codec and what the codec takes alone: of tells the CPU time of
 /// both sides; of asks, which are made one after the other, their time, since who waits for the other side's codec looks for the
-/// answer meanwhile, and its CPU time would have that codec in it twice.
+/// answer meanwhile, and its CPU time would have that codec in it twice. Of asks at a fixed rate it says nothing: they wait.
 fn costs(all: &All, row: &Row) -> Vec<Figure> {
+    if row.mode == "paced" {
+        return Vec::new();
+    }
     let figure = |codec: &'static str| {
         let taken = all.through(row, codec);
         let spent = |taken: &Taken| match row.mode {
@@ -297,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_codec_loses_in_the_door_what_it_takes_beyond_its_own_cost() {
-        let row = &ROWS[2][0];
+        let row = &ROWS[3][0];
         let turns = turns(&[row]);
         // In ns: bytes take 600 in the door, protobuf 100 + 100 alone, JSON 600 + 600; so JSON should take 1,800, and takes 1,980.
         let taken = |(_, case): &(usize, String)| {
@@ -336,7 +390,7 @@ mod tests {
 
     #[test]
     fn of_an_ask_a_codec_costs_time_and_who_waits_for_it_may_use_a_core() {
-        let row = &ROWS[2][3];
+        let row = &ROWS[3][3];
         let turns = turns(&[row]);
         // In ns: bytes take 1,200, JSON 600 four times; so JSON should take 3,600.
         let taken = |(_, case): &(usize, String)| {
@@ -360,7 +414,7 @@ mod tests {
 
     #[test]
     fn the_slowest_asks_are_told_beside_those_in_the_middle() {
-        let row = &ROWS[0][3];
+        let row = &ROWS[1][3];
         let turns = turns(&[row]);
         // In µs, for each of the quantiles: 1, 2, 3 …, and in JSON ten times that.
         let taken = |(_, case): &(usize, String)| {
@@ -380,5 +434,6 @@ mod tests {
         };
         assert_eq!(json("ask_native_p50"), Some((40.0, Some(10.0))));
         assert_eq!(json("ask_native_p99"), Some((80.0, Some(10.0))));
+        assert_eq!(json("ask_native_p999"), Some((100.0, Some(10.0))));
     }
 }

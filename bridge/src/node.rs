@@ -176,6 +176,11 @@ impl Inner {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// The deadline of a message that came with so many milliseconds left; 0 = none. With 1 it has passed: none travels with 0.
+    pub(crate) fn deadline_in(&self, ttl_ms: u32) -> Option<Millis> {
+        Some(self.now() + u64::from(ttl_ms.checked_sub(1)?))
+    }
+
     /// What this node reads, as Hello and Welcome say it.
     pub(crate) fn reads(&self) -> Vec<v1::Reads> {
         lock(&self.reads).all()

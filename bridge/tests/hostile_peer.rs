@@ -1,7 +1,8 @@
 //! What a peer that keeps no rule can make one link machine hold or do. Each bound costs that peer its link at most.
 
 use actorbridge::machine::link::{
-    Action, BindingNumber, Config, Link, MAX_CONTROLS, MAX_QUEUED_BYTES, PROTOCOL, Phase, Role, Send,
+    Action, BindingNumber, Config, Link, MAX_CONTROLS, MAX_QUEUED_ANSWERS, MAX_QUEUED_BYTES, PROTOCOL, Phase, Role,
+    Send,
 };
 use actorbridge::proto::v1::{self, Code, Kind};
 use actorbridge::proto::{Item, Packet, Run, writer};
@@ -401,4 +402,60 @@ fn a_large_message_is_not_held_back_by_states_without_end() {
         !packet.runs.is_empty()
     });
     assert!(left, "a hundred packets without it");
+}
+
+#[test]
+fn a_peer_that_sends_and_answers_no_ping_loses_its_link() {
+    let mut peer = Peer::new();
+    let mut actions = Vec::new();
+    for second in 1..=120 {
+        peer.says(v1::Frame::default()); // any frame, so that it is not silent
+        peer.link.tick(second * 1_000, &mut actions);
+        while peer.link.poll(second * 1_000, &mut Vec::new()).is_some() {}
+    }
+    assert!(peer.ended(&actions).contains("does not read"));
+    assert_eq!(peer.link.refused_for(), Some(v1::RefusalReason::NeverReads));
+}
+
+#[test]
+fn a_peer_that_answers_pings_may_go_on_for_ever() {
+    let mut peer = Peer::new();
+    let mut actions = Vec::new();
+    for second in 1..=300 {
+        peer.link.tick(second * 1_000, &mut actions);
+        while let Some(packet) = peer.link.poll(second * 1_000, &mut actions) {
+            if let Some(v1::Ping { token, .. }) = packet.head.ping {
+                let pong = Some(v1::Pong { token, delay_ms: 0 });
+                peer.says(v1::Frame {
+                    pong,
+                    ..Default::default()
+                });
+            }
+        }
+    }
+    assert_eq!((peer.link.phase(), &actions[..]), (Phase::Up, &[][..]));
+}
+
+#[test]
+fn an_asker_whose_answer_finds_no_room_is_told_and_one_that_never_reads_loses_its_link() {
+    let mut peer = Peer::new();
+    let reply = writer::what(Kind::Reply, "test.Reply", 1, 1);
+    let answer = Bytes::from(vec![0; 32_000]);
+    let body = writer::body(writer::BodyFields::default(), &answer);
+    let mut queued = 0;
+    while matches!(peer.link.send_off_stream(&reply, &body), Send::Queued(_)) {
+        queued += body.len();
+        assert!(queued <= MAX_QUEUED_ANSWERS, "answers without end wait");
+    }
+    let mut told = 0;
+    while matches!(
+        peer.link.fail(7, Code::MailboxFull, v1::Effect::Done, "no room"),
+        Send::Queued(_)
+    ) {
+        told += 1;
+        assert!(told < 100_000, "failures without end wait");
+    }
+    assert!(told > 1_000, "only {told} askers are told");
+    let actions = peer.says(v1::Frame::default());
+    assert!(peer.ended(&actions).contains("does not read"));
 }

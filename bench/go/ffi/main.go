@@ -45,9 +45,13 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	inMemory, err := doorcases.InMemory(ctx, node)
+	if err != nil {
+		return err
+	}
 	wasm, err := inWasm(ctx)
 	if err != nil {
 		return err
 	}
-	return meter.Serve(ctx, os.Stdin, os.Stdout, 0, slices.Concat(cases, flights, idle(node), scale(node), channels(), byHand(), wasm))
+	return meter.Serve(ctx, os.Stdin, os.Stdout, 0, slices.Concat(cases, flights, inMemory, idle(node), scale(node), channels(), byHand(), wasm))
 }

@@ -320,7 +320,7 @@ impl LinkEnd {
             ..
         } = delivery;
         let what = self.what(type_id);
-        let deadline = (ttl_ms > 0).then(|| node.now() + u64::from(ttl_ms));
+        let deadline = node.deadline_in(ttl_ms);
         let stream = inbound.get(&flow);
         if let Some(stream) = stream
             && let Host::Relay(relay) = &stream.host
@@ -390,7 +390,7 @@ impl LinkEnd {
 
     /// Tells of a run that the machine has taken. They are taken out of it.
     pub(super) fn deliver_run(&self, node: &Arc<Inner>, stream: &Inbound, run: &mut LaneRun) {
-        let deadline = (run.ttl_ms > 0).then(|| node.now() + u64::from(run.ttl_ms));
+        let deadline = node.deadline_in(run.ttl_ms);
         let payloads = Payloads::take(run);
         let run = Box::new(Run::new(
             (stream.who.clone(), self.what(run.type_id)),

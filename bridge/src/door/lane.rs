@@ -292,7 +292,7 @@ impl LinkEnd {
     /// The messages of a run, if all of them are what their type says.
     fn read_items(&self, node: &Arc<Inner>, stream: &Inbound, run: &LaneRun) -> Option<Vec<Message>> {
         let what = self.what(run.type_id);
-        let deadline = (run.ttl_ms > 0).then(|| node.now() + u64::from(run.ttl_ms));
+        let deadline = node.deadline_in(run.ttl_ms);
         let (mut start, mut seq) = (0, run.first_seq);
         let mut messages = Vec::with_capacity(run.ends.len());
         for end in &run.ends {

@@ -124,3 +124,48 @@ func TestAWarmLinkAllocatesOnlyForItsPackets(t *testing.T) {
 		t.Errorf("%.2f allocations for each message", allocs)
 	}
 }
+
+func TestAPeerThatSendsAndAnswersNoPingLosesItsLink(t *testing.T) {
+	p := newPair(t)
+	p.settle()
+	l := p.ends[1]
+	var actions []Action
+	for second := range Millis(120) {
+		now := p.now + second*1_000
+		actions = l.Receive(&wire.Packet{Head: &pb.Frame{Number: l.Heard() + 1}}, actions) // any frame, so that it is not silent
+		actions = l.Tick(now, actions)
+		for packet := (&wire.Packet{}); packet != nil; {
+			packet, _ = l.Poll(now, nil)
+		}
+	}
+	if down := downs(actions); down == nil || !strings.Contains(down.Detail, "does not read") ||
+		l.RefusedFor() != pb.RefusalReason_REFUSAL_REASON_NEVER_READS {
+		t.Errorf("the link ended with %+v, for %v", down, l.RefusedFor())
+	}
+}
+
+func TestAnAskerWhoseAnswerFindsNoRoomIsToldAndOneThatNeverReadsLosesItsLink(t *testing.T) {
+	p := newPair(t)
+	p.settle()
+	l := p.ends[1]
+	what := wire.NewWhat(pb.Kind_KIND_REPLY, "test.Reply", 1, 1, 0)
+	body := wire.AppendBody(nil, wire.BodyFields{}, make([]byte, 32_000))
+	for queued := 0; l.SendOffStream(what, body).Result == SendQueued; queued += len(body) {
+		if queued > MaxQueuedAnswers {
+			t.Fatal("answers without end wait")
+		}
+	}
+	told := 0
+	for l.Fail(7, pb.Code_CODE_MAILBOX_FULL, pb.Effect_EFFECT_DONE, "no room").Result == SendQueued {
+		if told++; told > 100_000 {
+			t.Fatal("failures without end wait")
+		}
+	}
+	if told < 1_000 {
+		t.Errorf("only %d askers are told", told)
+	}
+	actions := l.Receive(&wire.Packet{Head: &pb.Frame{Number: l.Heard() + 1}}, nil)
+	if down := downs(actions); down == nil || !strings.Contains(down.Detail, "does not read") {
+		t.Errorf("the link ended with %+v", down)
+	}
+}

@@ -3,8 +3,10 @@
 package doorcases
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -42,22 +44,31 @@ func batch(flights int) *codecpb.Flights {
 	return batch
 }
 
-// Of are the cases door_tell_DOOR_MESSAGE_CODEC and door_ask_DOOR_MESSAGE_CODEC, and with raw_CODEC for CODEC the same bytes without it, between a node and an actor in Rust that
-// counts. The messages are a flight, and batches of about 1 KiB and 16 KiB.
+// Of are the cases door_MODE_DOOR_MESSAGE_CODEC, and with raw_CODEC for CODEC the same bytes without it, between a node and an actor that
+// counts: tell and ask of a flight, and of batches of about 1 KiB and 16 KiB; and of the flight also batch (64 tells of bytes at a
+// time), ask64 (64 asks at once) and paced (asks at a fixed rate, whatever becomes of them).
 func Of(ctx context.Context, node *ab.Node, door, actor string) ([]meter.Case, error) {
 	f := &flights{node: node, at: node.RefAt(actor)}
 	if _, err := f.taken(ctx); err != nil { // it is there
 		return nil, err
 	}
-	cases, err := casesOf(f, door+"_flight", flight())
+	cases, err := casesOf(f, door+"_flight", flight(), true)
 	for name, flights := range map[string]int{"1k": 12, "16k": 184} {
 		var more []meter.Case
 		if err == nil {
-			more, err = casesOf(f, door+"_"+name, batch(flights))
+			more, err = casesOf(f, door+"_"+name, batch(flights), false)
 		}
 		cases = append(cases, more...)
 	}
 	return cases, err
+}
+
+// InMemory are the same without a door: the actor is in Go, and of the node itself.
+func InMemory(ctx context.Context, node *ab.Node) ([]meter.Case, error) {
+	if _, err := node.Spawn("flights-in-go", func() ab.Receiver { return new(counted) }); err != nil {
+		return nil, err
+	}
+	return Of(ctx, node, "memory", "ab:///flights-in-go")
 }
 
 type flights struct {
@@ -65,7 +76,14 @@ type flights struct {
 	at   ab.Ref
 }
 
-func casesOf[M proto.Message](f *flights, name string, message M) ([]meter.Case, error) {
+// way is how one message is told, and asked: what comes back is known by that number.
+type way struct {
+	tell func(context.Context) error
+	ask  func(context.Context) (int, error)
+	want int
+}
+
+func casesOf[M proto.Message](f *flights, name string, message M, allModes bool) ([]meter.Case, error) {
 	var cases []meter.Case
 	for codec, by := range codecs {
 		to := f.at.Using(by)
@@ -73,28 +91,42 @@ func casesOf[M proto.Message](f *flights, name string, message M) ([]meter.Case,
 		if err != nil {
 			return nil, err
 		}
-		cases = append(cases, f.rawly(name+"_raw_"+codec, encoded)...)
-		cases = append(cases,
-			f.tell(name+"_"+codec, func(ctx context.Context) error { return f.node.Tell(ctx, to, message) }),
-			ask(name+"_"+codec, fields(message), func(ctx context.Context) (int, error) {
+		cases = append(cases, f.cases(name+"_raw_"+codec, f.rawly(encoded), allModes)...)
+		if allModes {
+			cases = append(cases, f.batches(name+"_raw_"+codec, encoded))
+		}
+		cases = append(cases, f.cases(name+"_"+codec, way{
+			tell: func(ctx context.Context) error { return f.node.Tell(ctx, to, message) },
+			ask: func(ctx context.Context) (int, error) {
 				back, err := ab.Ask[M](ctx, to, message)
 				if err != nil {
 					return 0, err
 				}
 				return fields(back), nil
-			}))
+			},
+			want: fields(message),
+		}, allModes)...)
 	}
 	return cases, nil
 }
 
+func (f *flights) cases(name string, w way, allModes bool) []meter.Case {
+	cases := []meter.Case{f.tell(name, w), ask(name, w)}
+	if allModes {
+		cases = append(cases, askAtOnce(name, w), paced(name, w))
+	}
+	return cases
+}
+
 // rawly sends bytes as they are.
-func (f *flights) rawly(name string, payload []byte) []meter.Case {
-	return []meter.Case{
-		f.tell(name, func(ctx context.Context) error { return f.node.TellRaw(ctx, f.at, raw, payload) }),
-		ask(name, len(payload), func(ctx context.Context) (int, error) {
+func (f *flights) rawly(payload []byte) way {
+	return way{
+		tell: func(ctx context.Context) error { return f.node.TellRaw(ctx, f.at, raw, payload) },
+		ask: func(ctx context.Context) (int, error) {
 			back, err := f.node.AskRaw(ctx, f.at, raw, payload)
 			return len(back), err
-		}),
+		},
+		want: len(payload),
 	}
 }
 
@@ -109,18 +141,23 @@ func fields(message proto.Message) int {
 	return 0
 }
 
+// once asks, and looks at what comes back.
+func (w way) once(ctx context.Context) error {
+	back, err := w.ask(ctx)
+	if err == nil && back != w.want {
+		err = fmt.Errorf("what came back has %d, not %d", back, w.want)
+	}
+	return err
+}
+
 // ask asks one after the other, and has how long each took.
-func ask(name string, want int, one func(context.Context) (int, error)) meter.Case {
+func ask(name string, w way) meter.Case {
 	times := new(meter.Times)
 	return meter.Case{Name: "door_ask_" + name, Times: times, Run: func(ctx context.Context, n int) error {
 		for range n {
 			start := time.Now()
-			back, err := one(ctx)
-			if err != nil {
+			if err := w.once(ctx); err != nil {
 				return err
-			}
-			if back != want {
-				return fmt.Errorf("%s: what came back has %d, not %d", name, back, want)
 			}
 			times.Add(time.Since(start))
 		}
@@ -128,12 +165,63 @@ func ask(name string, want int, one func(context.Context) (int, error)) meter.Ca
 	}}
 }
 
+// atOnce is how many goroutines ask.
+const atOnce = 64
+
+func askAtOnce(name string, w way) meter.Case {
+	return meter.Of("door_ask64_"+name, func(ctx context.Context, n int) error {
+		return meter.AtOnce(atOnce, n, func(n int) error {
+			for range n {
+				if err := w.once(ctx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// paced asks at a fixed rate, each ask on a goroutine of its own, and has how long each took from when it was meant to leave.
+func paced(name string, w way) meter.Case {
+	times := new(meter.Times)
+	return meter.Case{Name: "door_paced_" + name, Times: times, Run: func(ctx context.Context, n int) error {
+		failed := make(chan error, n)
+		err := meter.Paced(ctx, n, func(meant time.Time) error {
+			go func() {
+				err := w.once(ctx)
+				times.Add(time.Since(meant))
+				failed <- err
+			}()
+			return nil
+		})
+		for range n {
+			err = cmp.Or(err, <-failed)
+		}
+		return err
+	}}
+}
+
 // tell sends n one by one, and returns when all have been handled.
-func (f *flights) tell(name string, one func(context.Context) error) meter.Case {
+func (f *flights) tell(name string, w way) meter.Case {
 	return meter.Of("door_tell_"+name, func(ctx context.Context, n int) error {
 		return meter.Counted(ctx, n, f.taken, func() error {
 			for range n {
-				if err := one(ctx); err != nil {
+				if err := w.tell(ctx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// batches tells bytes, so many at a time as many ask at once.
+func (f *flights) batches(name string, payload []byte) meter.Case {
+	payloads := slices.Repeat([][]byte{payload}, atOnce)
+	return meter.Of("door_batch_"+name, func(ctx context.Context, n int) error {
+		return meter.Counted(ctx, n, f.taken, func() error {
+			for left := n; left > 0; left -= atOnce {
+				if _, err := f.node.TellRawAll(ctx, f.at, raw, payloads[:min(left, atOnce)]); err != nil {
 					return err
 				}
 			}
