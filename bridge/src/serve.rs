@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use actorbridge_proto::v1::Code;
 use tokio::io::AsyncReadExt as _;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 
 use crate::actor::Module;
 use crate::api::Node;
@@ -16,6 +18,10 @@ use crate::remote::TlsFiles;
 const HELP: &str = "options:
   --listen ADDRESS        tcp://127.0.0.1:0 (the system chooses a port), grpcs://host:port (with TLS) or unix:///path;
                           may be given more than once
+  --dial ADDRESS          link with the node that listens there, which may start later, and again when the link is lost;
+                          may be given more than once
+  --server-name NAME      the DNS name or IP address that the certificate of who is dialled must have, if it is not the
+                          address's host
   --node NAME             the node's name; the module's name if it is not given
   --certificate FILE      the node's certificate, --key FILE its key, --ca FILE the CAs of its peers: PEM, for grpcs://;
                           read again at each connection
@@ -27,18 +33,25 @@ const HELP: &str = "options:
   --tenant NAME           work for a tenant: messages carry its name
   --codec CODEC           send protobuf (default), json or messagepack
   --compress ALGORITHM[:BYTES]
-                          compress the payloads of so many bytes and more (1024) by zstd or lz4
-  --metrics HOST:PORT     answer GET http://HOST:PORT/metrics, for Prometheus, on this machine's own addresses only
+                          compress the payloads of so many bytes and more (1024) by zstd or lz4; in programs that are built
+                          with the feature zstd or lz4 of the crate actorbridge
+  --metrics HOST:PORT     answer GET http://HOST:PORT/metrics, for Prometheus, on this machine's own addresses only; in
+                          programs that are built with the feature prometheus
   --metrics-beyond-loopback
                           allow --metrics on an address that other machines can reach
   --until-stdin-closes    also end when standard input is closed: for a child process
   --help                  this text";
+/// How long after a dial that failed the next one comes: this, twice as long after each, up to the longest.
+const DIAL_AGAIN: Duration = Duration::from_millis(100);
+const LONGEST_DIAL_AGAIN: Duration = Duration::from_secs(5);
 /// How often the log is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
 struct Arguments {
     node: String,
     listen: Vec<String>,
+    dial: Vec<String>,
+    server_name: Option<String>,
     certificate: Option<String>,
     key: Option<String>,
     ca: Option<String>,
@@ -59,10 +72,19 @@ impl Arguments {
     fn tls(&self) -> Result<Option<TlsFiles>, String> {
         match (&self.certificate, &self.key, &self.ca) {
             (None, None, None) if self.any_client => Err("--any-client needs --certificate, --key and --ca".into()),
+            (None, None, None) if self.server_name.is_some() => {
+                Err("--server-name needs --certificate, --key and --ca".into())
+            }
             (None, None, None) => Ok(None),
             (Some(certificate), Some(key), Some(ca)) => {
-                let files = TlsFiles::new(certificate, key, ca);
-                Ok(Some(if self.any_client { files.any_client() } else { files }))
+                let mut files = TlsFiles::new(certificate, key, ca);
+                if self.any_client {
+                    files = files.any_client();
+                }
+                if let Some(name) = &self.server_name {
+                    files = files.server_name(name);
+                }
+                Ok(Some(files))
             }
             _ => Err("--certificate, --key and --ca go together: one of them is missing".into()),
         }
@@ -73,6 +95,8 @@ fn parse(module: &Module, given: impl Iterator<Item = String>) -> Result<Option<
     let mut arguments = Arguments {
         node: module.name().to_owned(),
         listen: Vec::new(),
+        dial: Vec::new(),
+        server_name: None,
         certificate: None,
         key: None,
         ca: None,
@@ -92,6 +116,8 @@ fn parse(module: &Module, given: impl Iterator<Item = String>) -> Result<Option<
         let mut value = || given.next().ok_or_else(|| format!("{option} needs a value"));
         match option.as_str() {
             "--listen" => arguments.listen.push(value()?),
+            "--dial" => arguments.dial.push(value()?),
+            "--server-name" => arguments.server_name = Some(value()?),
             "--node" => arguments.node = value()?,
             "--certificate" => arguments.certificate = Some(value()?),
             "--key" => arguments.key = Some(value()?),
@@ -110,8 +136,8 @@ fn parse(module: &Module, given: impl Iterator<Item = String>) -> Result<Option<
             _ => return Err(format!("{option} is not an option")),
         }
     }
-    if arguments.listen.is_empty() {
-        return Err("--listen is missing: nobody could reach this node".into());
+    if arguments.listen.is_empty() && arguments.dial.is_empty() {
+        return Err("--listen and --dial are missing: nobody could reach this node".into());
     }
     arguments.tls()?;
     Ok(Some(arguments))
@@ -126,9 +152,9 @@ fn compression(given: &str) -> Result<(Compression, usize), String> {
     Ok((name.parse()?, least))
 }
 
-/// Runs a module's node until SIGTERM or SIGINT, as the program's arguments say (`--help` lists them). Prints
-/// `metrics URL`, if there are any, and `listening ADDRESS` on standard output, a line for each address, and on standard error what its log has of warnings and
-/// errors. Blocks.
+/// Runs a module's node until SIGTERM or SIGINT, as the program's arguments say (`--help` lists them). Prints on standard
+/// output `metrics URL`, if there are any, `listening ADDRESS` for each address, and `linked NODE at ADDRESS` when a node that it
+/// dials is there for the first time; on standard error what its log has of warnings and errors. Blocks.
 pub fn serve(module: Module) -> ExitCode {
     match parse(&module, std::env::args().skip(1)) {
         Ok(Some(arguments)) => run(module, &arguments).map_or_else(fail, |()| ExitCode::SUCCESS),
@@ -191,6 +217,7 @@ fn run(module: Module, arguments: &Arguments) -> Result<(), String> {
             _ = term.recv() => {}
             _ = int.recv() => {}
             () = stdin_closed(), if arguments.until_stdin_closes => {}
+            why = dial_all(&node, &arguments.dial) => return Err(why),
             () = print_log(&node) => {}
         }
         node.shutdown(Duration::from_secs(5)).await.map_err(|e| e.to_string())
@@ -216,6 +243,42 @@ async fn metrics(_: Node, address: String, _: bool) -> Result<std::net::SocketAd
     Err(format!(
         "--metrics {address}: this program is built without metrics; enable the feature `prometheus` of the crate actorbridge"
     ))
+}
+
+/// Links with the nodes at these addresses. Returns only if one of them is no address, with the reason.
+async fn dial_all(node: &Node, addresses: &[String]) -> String {
+    let mut dials = JoinSet::new();
+    for address in addresses {
+        dials.spawn(dial(node.clone(), address.clone()));
+    }
+    while let Some(done) = dials.join_next().await {
+        match done {
+            Ok(Ok((peer, address))) => println!("linked {peer} at {address}"),
+            Ok(Err(why)) => return why,
+            Err(panicked) => return panicked.to_string(),
+        }
+    }
+    std::future::pending().await
+}
+
+/// Links with the node at this address, which may start later, and says who that is. From then on the node keeps the link.
+async fn dial(node: Node, address: String) -> Result<(String, String), String> {
+    let (mut delay, mut said) = (DIAL_AGAIN, String::new());
+    loop {
+        match node.dial(&address).await {
+            Ok(peer) => return Ok((peer, address)),
+            Err(error) if error.code() == Code::InvalidArgument => return Err(error.to_string()),
+            Err(error) => {
+                let why = error.to_string();
+                if why != said {
+                    eprintln!("{why}; it is dialled until it is there");
+                    said = why;
+                }
+            }
+        }
+        tokio::time::sleep(delay).await;
+        delay = (delay * 2).min(LONGEST_DIAL_AGAIN);
+    }
 }
 
 /// Never ends.
@@ -267,7 +330,11 @@ mod tests {
         for (bad, says) in [
             (&["--port"][..], "--port"),
             (&["--listen"][..], "needs a value"),
-            (&[][..], "--listen is missing"),
+            (&[][..], "--listen and --dial are missing"),
+            (
+                &["--dial", "tcp://127.0.0.1:1", "--server-name", "a"][..],
+                "--server-name needs",
+            ),
             (&["--listen", "grpcs://a:1", "--ca", "c"][..], "go together"),
             (
                 &["--listen", "tcp://127.0.0.1:0", "--any-client"][..],
@@ -282,5 +349,35 @@ mod tests {
         ] {
             assert!(parse(bad).err().expect("refused").contains(says));
         }
+    }
+
+    #[tokio::test]
+    async fn a_node_that_starts_later_is_dialled_until_it_is_there() {
+        let folder = std::env::temp_dir().join(format!("actorbridge-serve-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let address = format!("unix://{}", folder.join("later.sock").display());
+        let early = Node::builder("early").start().expect("a node");
+        let mut dialling = tokio::spawn(dial(early.clone(), address.clone()));
+        // Nobody listens there yet: it goes on all the same.
+        let waited = tokio::time::timeout(3 * DIAL_AGAIN, &mut dialling).await;
+        assert!(waited.is_err(), "{waited:?}");
+        let later = Node::builder("later").listen(&address).start().expect("a node");
+        let linked = tokio::time::timeout(Duration::from_secs(60), dialling).await;
+        let linked = linked.expect("in time").expect("no panic").expect("linked");
+        assert_eq!((linked.0.as_str(), early.peers()), ("later", vec!["later".to_owned()]));
+        for node in [early, later] {
+            node.shutdown(Duration::from_secs(5)).await.expect("it ends");
+        }
+        std::fs::remove_dir_all(&folder).expect("the folder");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_address_is_not_dialled_again() {
+        let node = Node::builder("n").start().expect("a node");
+        let addresses = ["tcp:/127.0.0.1:1".to_owned()];
+        let why = tokio::time::timeout(Duration::from_secs(60), dial_all(&node, &addresses)).await;
+        assert!(why.expect("in time").contains("begins with tcp://"));
+        node.shutdown(Duration::from_secs(5)).await.expect("it ends");
     }
 }
