@@ -16,7 +16,7 @@ use rows::{Language, MILLION, Row, SIZES};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Where the programs are that measure; `make bench-actors-programs` builds them
+    /// Where the programs are that measure; `make bench-actors-programs PROFILE=release` builds them
     #[arg(long, value_name = "FOLDER", default_value = "target/release")]
     programs: PathBuf,
     /// No more actors than so many: 1, 1,000, 100,000 and 1,000,000 are measured. Without it, all; with --quick, to 100,000

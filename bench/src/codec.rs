@@ -16,7 +16,7 @@ pub(crate) use words::words;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Where the programs are that measure; `make bench-codec-programs` builds them
+    /// Where the programs are that measure; `make bench-codec-programs PROFILE=release` builds them
     #[arg(long, value_name = "FOLDER", default_value = "target/release")]
     programs: PathBuf,
     /// The flights

@@ -11,7 +11,7 @@ use crate::rounds::{self, Plan, Taken, median, spread};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Where the programs are that measure; `make bench-door-programs` builds them
+    /// Where the programs are that measure; `make bench-door-programs PROFILE=release` builds them
     #[arg(long, value_name = "FOLDER", default_value = "target/release")]
     programs: PathBuf,
     /// The flights

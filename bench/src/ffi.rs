@@ -11,7 +11,7 @@ use crate::rounds::{self, Plan, Taken, median, spread};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The program that measures; `make bench-programs` builds it
+    /// The program that measures; `make bench-programs PROFILE=release` builds it
     #[arg(long, value_name = "FILE", default_value = "target/release/bench-ffi")]
     program: PathBuf,
     /// How many actors are made for the memory of one

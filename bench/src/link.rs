@@ -12,7 +12,7 @@ use crate::rounds::{self, Plan, Taken, median, spread};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Where the programs are that measure; `make bench-programs` builds them
+    /// Where the programs are that measure; `make bench-link-programs PROFILE=release` builds them
     #[arg(long, value_name = "FOLDER", default_value = "target/release")]
     programs: PathBuf,
 }

@@ -55,7 +55,7 @@ impl Program {
             .spawn()
             .map_err(|e| {
                 format!(
-                    "{}: {e}; `make bench-programs PROFILE=release` builds it",
+                    "{}: {e}; this command's --help says which make target builds it",
                     path.display()
                 )
             })?;
