@@ -142,7 +142,7 @@ docs-run: ## run every command of the documents, compare their listings
 bench: ## Go benchmarks of every module
 	@for module in $(GO_MODULES); do (cd $$module && $(GO) test -run '^$$' -bench . ./...); done
 
-soak: $(BUILDS) ## hurts the native door for DURATION (default 1h), half of it with AddressSanitizer; HALF=plain or asan for one
+soak: $(BUILDS) ## hurts the native door, and links, for DURATION (default 1h), half of it with AddressSanitizer; HALF=plain or asan for one
 	@GO_MODULES="$(GO_MODULES)" GO="$(GO)" CARGO="$(CARGO)" scripts/soak $(or $(DURATION),1h) $(HALF)
 
 # A slice of it for `make test`: what bounds memory is looked at without the race detector, which has much of its own.
