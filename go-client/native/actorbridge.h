@@ -259,7 +259,7 @@
 #define AB_BAD_OVERRIDE -110
 
 /**
- * The message is larger than the limit. Split it, or raise the limit at both ends.
+ * The message is larger than the limit. Split it.
  */
 #define AB_TOO_LARGE -111
 
@@ -269,12 +269,12 @@
 #define AB_FENCED -112
 
 /**
- * The actor's state has another version than expected. Read the state again and decide anew.
+ * The actor's state has another version than expected. Read the state again and decide anew (reserved: nothing answers with it yet).
  */
 #define AB_VERSION_CONFLICT -113
 
 /**
- * The message was withdrawn before its handler began. Send it anew if it is still wanted.
+ * The message was withdrawn before its handler began. Send it anew if it is still wanted (reserved: nothing answers with it yet).
  */
 #define AB_TOMBSTONED -114
 

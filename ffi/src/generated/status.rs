@@ -66,13 +66,13 @@ pub const AB_STOPPED: i32 = -108;
 pub const AB_FORBIDDEN: i32 = -109;
 /// The message repeats a field that its stream or type already set. Set each field once: in the stream's prefix, in the type's prefix or in the item.
 pub const AB_BAD_OVERRIDE: i32 = -110;
-/// The message is larger than the limit. Split it, or raise the limit at both ends.
+/// The message is larger than the limit. Split it.
 pub const AB_TOO_LARGE: i32 = -111;
 /// A newer owner or writer has taken over. Stop this one; the newer epoch owns the actor.
 pub const AB_FENCED: i32 = -112;
-/// The actor's state has another version than expected. Read the state again and decide anew.
+/// The actor's state has another version than expected. Read the state again and decide anew (reserved: nothing answers with it yet).
 pub const AB_VERSION_CONFLICT: i32 = -113;
-/// The message was withdrawn before its handler began. Send it anew if it is still wanted.
+/// The message was withdrawn before its handler began. Send it anew if it is still wanted (reserved: nothing answers with it yet).
 pub const AB_TOMBSTONED: i32 = -114;
 /// The link or the service is not there, and the message never left. Retry when the link is up again.
 pub const AB_UNAVAILABLE: i32 = -115;

@@ -412,7 +412,7 @@ const file_actorbridge_v1_errors_proto_rawDesc = "" +
 	"\x12EFFECT_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vEFFECT_NONE\x10\x01\x12\x10\n" +
 	"\fEFFECT_MAYBE\x10\x02\x12\x0f\n" +
-	"\vEFFECT_DONE\x10\x03*\xab\x1c\n" +
+	"\vEFFECT_DONE\x10\x03*\xdf\x1c\n" +
 	"\x04Code\x12/\n" +
 	"\aCODE_OK\x10\x00\x1a\"\xa2\xb8\x19\x1e\b\x03\x12\ahandled\x1a\rnothing to do\"\x02OK\x12\x88\x01\n" +
 	"\x12CODE_NO_SUCH_ACTOR\x10\x01\x1ap\xa2\xb8\x19l\b\x01\x12\x19no actor has this address\x1aBcheck the address, spawn the actor, or link the node that hosts it\"\tNOT_FOUND\x12\xac\x01\n" +
@@ -425,11 +425,11 @@ const file_actorbridge_v1_errors_proto_rawDesc = "" +
 	"\fCODE_STOPPED\x10\b\x1a[\xa2\xb8\x19W\b\x01\x12\x15the actor has stopped\x1a1spawn it again, or watch it to know when it stops\"\tNOT_FOUND\x12\x87\x01\n" +
 	"\x0eCODE_FORBIDDEN\x10\t\x1as\xa2\xb8\x19o\b\x01\x12\x1athe sender may not do this\x1a<check the link's identity, and that the path is not reserved\"\x11PERMISSION_DENIED\x12\xc4\x01\n" +
 	"\x11CODE_BAD_OVERRIDE\x10\n" +
-	"\x1a\xac\x01\xa2\xb8\x19\xa7\x01\b\x01\x12?the message repeats a field that its stream or type already set\x1aPset each field once: in the stream's prefix, in the type's prefix or in the item\"\x10INVALID_ARGUMENT\x12\x7f\n" +
-	"\x0eCODE_TOO_LARGE\x10\v\x1ak\xa2\xb8\x19g\b\x01\x12$the message is larger than the limit\x1a)split it, or raise the limit at both ends\"\x12RESOURCE_EXHAUSTED\x12w\n" +
-	"\vCODE_FENCED\x10\f\x1af\xa2\xb8\x19b\b\x01\x12&a newer owner or writer has taken over\x1a-stop this one; the newer epoch owns the actor\"\aABORTED\x12\x85\x01\n" +
-	"\x15CODE_VERSION_CONFLICT\x10\r\x1aj\xa2\xb8\x19f\b\x01\x123the actor's state has another version than expected\x1a$read the state again and decide anew\"\aABORTED\x12|\n" +
-	"\x0fCODE_TOMBSTONED\x10\x0e\x1ag\xa2\xb8\x19c\b\x01\x122the message was withdrawn before its handler began\x1a\"send it anew if it is still wanted\"\aABORTED\x12\x8c\x01\n" +
+	"\x1a\xac\x01\xa2\xb8\x19\xa7\x01\b\x01\x12?the message repeats a field that its stream or type already set\x1aPset each field once: in the stream's prefix, in the type's prefix or in the item\"\x10INVALID_ARGUMENT\x12^\n" +
+	"\x0eCODE_TOO_LARGE\x10\v\x1aJ\xa2\xb8\x19F\b\x01\x12$the message is larger than the limit\x1a\bsplit it\"\x12RESOURCE_EXHAUSTED\x12w\n" +
+	"\vCODE_FENCED\x10\f\x1af\xa2\xb8\x19b\b\x01\x12&a newer owner or writer has taken over\x1a-stop this one; the newer epoch owns the actor\"\aABORTED\x12\xaf\x01\n" +
+	"\x15CODE_VERSION_CONFLICT\x10\r\x1a\x93\x01\xa2\xb8\x19\x8e\x01\b\x01\x123the actor's state has another version than expected\x1aLread the state again and decide anew (reserved: nothing answers with it yet)\"\aABORTED\x12\xa6\x01\n" +
+	"\x0fCODE_TOMBSTONED\x10\x0e\x1a\x90\x01\xa2\xb8\x19\x8b\x01\b\x01\x122the message was withdrawn before its handler began\x1aJsend it anew if it is still wanted (reserved: nothing answers with it yet)\"\aABORTED\x12\x8c\x01\n" +
 	"\x10CODE_UNAVAILABLE\x10\x0f\x1av\xa2\xb8\x19r\b\x01\x12@the link or the service is not there, and the message never left\x1a\x1fretry when the link is up again\"\vUNAVAILABLE\x12\x8d\x01\n" +
 	"\rCODE_DEADLOCK\x10\x10\x1az\xa2\xb8\x19v\b\x01\x121the ask would wait for an actor that waits for it\x1a*tell instead of ask somewhere in the cycle\"\x13FAILED_PRECONDITION\x12b\n" +
 	"\x0eCODE_CANCELLED\x10\x11\x1aN\xa2\xb8\x19J\b\x01\x12,the asker cancelled before the handler began\x1a\rnothing to do\"\tCANCELLED\x12w\n" +
