@@ -1,8 +1,8 @@
 //! What a peer that keeps no rule can make one link machine hold or do. Each bound costs that peer its link at most.
 
 use actorbridge::machine::link::{
-    Action, BindingNumber, Config, Link, MAX_CONTROLS, MAX_QUEUED_ANSWERS, MAX_QUEUED_BYTES, PROTOCOL, Phase, Role,
-    Send,
+    ANSWER_OVERHEAD, Action, BindingNumber, Config, Link, MAX_BEGUN, MAX_CONTROLS, MAX_LARGE_ANSWERS, MAX_QUEUED_ANSWERS,
+    MAX_QUEUED_BYTES, PROTOCOL, Phase, Role, Send,
 };
 use actorbridge::proto::v1::{self, Code, Kind};
 use actorbridge::proto::{Item, Packet, Run, writer};
@@ -22,28 +22,37 @@ impl Peer {
     }
 
     fn with_limits(limits: v1::Limits) -> Self {
+        let mut peer = Self::stranger(Role::Acceptor);
+        let actions = peer.greets(hello("peer", limits));
+        assert!(matches!(actions[..], [Action::Up { .. }]), "{actions:?}");
+        peer
+    }
+
+    /// Of a machine whose handshake has not begun. It puts messages together.
+    fn stranger(role: Role) -> Self {
         let config = Config {
-            role: Role::Acceptor,
+            role,
             node: "here".into(),
             incarnation: 1,
             link_epoch: 1,
             protocol: PROTOCOL,
-            capabilities: Vec::new(),
+            capabilities: vec![v1::Capability::Fragments as u32],
             required: Vec::new(),
             limits: v1::Limits::default(),
             software: String::new(),
             types: Vec::new(),
         };
-        let mut peer = Self {
+        Self {
             link: Link::new(config, 0),
             number: 0,
-        };
-        let actions = peer.says(v1::Frame {
-            hello: Some(hello("peer", limits)),
+        }
+    }
+
+    fn greets(&mut self, hello: v1::Hello) -> Vec<Action> {
+        self.says(v1::Frame {
+            hello: Some(hello),
             ..Default::default()
-        });
-        assert!(matches!(actions[..], [Action::Up { .. }]), "{actions:?}");
-        peer
+        })
     }
 
     fn says(&mut self, head: v1::Frame) -> Vec<Action> {
@@ -87,6 +96,7 @@ fn hello(node: &str, limits: v1::Limits) -> v1::Hello {
         max_protocol: 1,
         node: node.into(),
         incarnation: 2,
+        capabilities: vec![v1::Capability::Fragments as u32],
         limits: Some(limits),
         ..Default::default()
     }
@@ -241,23 +251,7 @@ fn credit_without_end_does_not_make_the_queue_endless() {
 
 #[test]
 fn a_node_name_without_end_is_refused_by_its_size() {
-    let mut peer = Peer::new();
-    peer.link = Link::new(
-        Config {
-            role: Role::Dialer,
-            node: "here".into(),
-            incarnation: 1,
-            link_epoch: 1,
-            protocol: PROTOCOL,
-            capabilities: Vec::new(),
-            required: Vec::new(),
-            limits: v1::Limits::default(),
-            software: String::new(),
-            types: Vec::new(),
-        },
-        0,
-    );
-    peer.number = 0;
+    let mut peer = Peer::stranger(Role::Dialer);
     let welcome = v1::Welcome {
         protocol: 1,
         node: "n".repeat(100_000),
@@ -269,6 +263,109 @@ fn a_node_name_without_end_is_refused_by_its_size() {
     });
     let said = peer.ended(&actions);
     assert!(said.contains("100000 bytes") && said.len() < 200, "{said}");
+}
+
+#[test]
+fn a_node_name_without_end_is_refused_by_its_size_whatever_else_is_wrong() {
+    let mut peer = Peer::stranger(Role::Acceptor);
+    let actions = peer.greets(v1::Hello {
+        min_protocol: 7,
+        max_protocol: 7,
+        ..hello(&"n".repeat(100_000), v1::Limits::default())
+    });
+    let said = peer.ended(&actions);
+    assert!(said.contains("100000 bytes") && said.len() < 200, "{said}");
+}
+
+/// The limits of a peer that would have nearly all in parts.
+fn little_inline(inline_bytes: u32) -> v1::Limits {
+    v1::Limits {
+        inline_bytes,
+        ..Default::default()
+    }
+}
+
+#[test]
+fn a_peer_that_would_have_all_in_parts_is_not_linked() {
+    let mut peer = Peer::stranger(Role::Acceptor);
+    let actions = peer.greets(hello("peer", little_inline(1_023)));
+    let said = peer.ended(&actions);
+    assert!(
+        said.contains("inline_bytes is 1023; it must be 1024 at least"),
+        "{said}"
+    );
+    Peer::with_limits(little_inline(1_024));
+}
+
+/// An event of an ask, with so many bytes.
+fn event(correlation: u64, size: usize) -> Bytes {
+    let fields = writer::BodyFields {
+        correlation,
+        ..Default::default()
+    };
+    writer::body(fields, &vec![0; size])
+}
+
+#[test]
+fn small_answers_that_nobody_reads_count_more_than_their_bytes() {
+    let what = writer::what(Kind::Event, "x.Y", 1, 1);
+    let of_many = (1..).map(|correlation| event(correlation, 1_024));
+    let of_one = std::iter::once(event(1, 2_000)).chain(std::iter::repeat_with(|| event(1, 10)));
+    let ways: [Box<dyn Iterator<Item = Bytes>>; 2] = [Box::new(of_many), Box::new(of_one)];
+    for way in ways {
+        let mut peer = Peer::with_limits(little_inline(1_024));
+        let most = MAX_LARGE_ANSWERS / ANSWER_OVERHEAD;
+        let queued = (0..=most)
+            .zip(way)
+            .take_while(|(_, body)| matches!(peer.link.send_off_stream(&what, body), Send::Queued(_)))
+            .count();
+        assert!(queued as u64 <= most, "{queued} answers wait");
+    }
+}
+
+#[test]
+fn answers_that_come_in_part_and_never_end_cost_the_link() {
+    let mut peer = Peer::new();
+    for seq in 1..=MAX_BEGUN as u64 + 1 {
+        let part = v1::Fragment {
+            seq,
+            total: 2,
+            data: Bytes::from_static(&[1]),
+            ..Default::default()
+        };
+        assert_eq!(peer.link.phase(), Phase::Up, "after {seq}");
+        let actions = peer.says(v1::Frame {
+            fragment: vec![part],
+            ..Default::default()
+        });
+        if seq > MAX_BEGUN as u64 {
+            assert!(peer.ended(&actions).contains("4096 answers are begun, and one more"));
+        }
+    }
+}
+
+#[test]
+fn no_more_answers_are_begun_than_the_peer_takes() {
+    let mut peer = Peer::with_limits(v1::Limits {
+        assembly_bytes: 1 << 40,
+        ..little_inline(1_024)
+    });
+    let what = writer::what(Kind::Reply, "x.Y", 1, 1);
+    let answers = MAX_BEGUN as u64 + 100;
+    for correlation in 1..=answers {
+        // Its first part is not its last: a quarter of a packet.
+        let sent = peer.link.send_off_stream(&what, &event(correlation, 20 << 10));
+        assert_eq!(sent, Send::Queued(0));
+    }
+    let (mut begun, mut ended, mut most) = (0, 0, 0);
+    while let Some(packet) = peer.link.poll(0, &mut Vec::new()) {
+        for part in &packet.head.fragment {
+            begun += u64::from(part.offset == 0);
+            ended += u64::from(part.offset + part.data.len() as u64 == part.total);
+        }
+        most = most.max(begun - ended);
+    }
+    assert_eq!((ended, most), (answers, MAX_BEGUN as u64));
 }
 
 #[test]

@@ -71,7 +71,7 @@ pub fn run(data: &[u8]) {
     let small = |input: &mut Input<'_>| v1::Limits {
         max_flows: u32::from(input.below(4)),
         initial_credit: u32::from(input.below(4)),
-        inline_bytes: [0, 100][usize::from(input.below(2))],
+        inline_bytes: [0, 1_024][usize::from(input.below(2))],
         assembly_bytes: [0, 150_000][usize::from(input.below(2))],
         ..Default::default()
     };

@@ -22,7 +22,7 @@ mod relayed;
 
 use assembly::{Coming, LargeIn};
 use excess::Excess;
-pub use fragments::{BESIDE_PAYLOAD, MAX_LARGE_ANSWERS};
+pub use fragments::{ANSWER_OVERHEAD, BESIDE_PAYLOAD, MAX_BEGUN, MAX_LARGE_ANSWERS};
 use fragments::{LargeOut, Leaving, Transfer};
 pub use outbound::Send;
 pub use poll::ttl_ms;

@@ -62,6 +62,9 @@ func (l *Link) onAnswerPart(part *pb.Fragment, out []Action) ([]Action, error) {
 		if part.Total > largest(l.limits, true) || !fits(l.coming.begun, part.Total, l.limits.AssemblyBytes) {
 			return out, fmt.Errorf("answers of %d bytes are begun, and one of %d", l.coming.begun, part.Total)
 		}
+		if len(l.coming.answers) == MaxBegun {
+			return out, fmt.Errorf("%d answers are begun, and one more", MaxBegun)
+		}
 		l.dropAnswer(part.Seq)
 		l.coming.begun += part.Total
 		if l.coming.answers == nil {

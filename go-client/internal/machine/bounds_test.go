@@ -3,6 +3,7 @@ package machine
 import (
 	"bytes"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -87,6 +88,114 @@ func TestAPeerThatCausesRefusalsAndNeverReadsLosesItsLink(t *testing.T) {
 	})
 	if down == nil || !strings.Contains(down.Detail, "does not read") {
 		t.Errorf("the link ended with %+v", down)
+	}
+}
+
+// partsPair is a pair whose right end is a peer of these limits that puts messages together.
+func partsPair(t *testing.T, limits *pb.Limits) *pair {
+	p := &pair{t: t, now: 1000}
+	parts := []uint32{uint32(pb.Capability_CAPABILITY_FRAGMENTS)}
+	p.ends[0] = NewLink(Config{Role: Acceptor, Node: "left", MinProtocol: 1, MaxProtocol: 1, Capabilities: parts}, p.now)
+	p.ends[1] = NewLink(
+		Config{Role: Dialer, Node: "right", MinProtocol: 1, MaxProtocol: 1, Capabilities: parts, Limits: limits}, p.now,
+	)
+	p.settle()
+	return p
+}
+
+func TestAPeerThatWouldHaveAllInPartsIsNotLinked(t *testing.T) {
+	p := partsPair(t, &pb.Limits{InlineBytes: minInline - 1})
+	if down := downs(p.take(0)); down == nil || !strings.Contains(down.Detail, "inline_bytes is 1023; it must be 1024 at least") {
+		t.Errorf("the link ended with %+v", down)
+	}
+	if p = partsPair(t, &pb.Limits{InlineBytes: minInline}); p.ends[0].Phase() != PhaseUp {
+		t.Errorf("with the least there may be, it ended with %+v", downs(p.take(0)))
+	}
+}
+
+// heap is how much memory is in use.
+func heap() uint64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}
+
+// Each way to have many small messages leave in parts: each of an ask of its own, or all behind a large one of the same ask.
+func TestSmallAnswersThatNobodyReadsCountAllTheMemoryThatTheyTake(t *testing.T) {
+	what := wire.NewWhat(pb.Kind_KIND_EVENT, "test.Event", 1, 1, 0)
+	for name, way := range map[string]struct {
+		size        int
+		correlation func(n int) uint64
+	}{
+		"of many asks": {minInline, func(n int) uint64 { return uint64(n) + 1 }},
+		"of one ask":   {10, func(int) uint64 { return 1 }},
+	} {
+		p := partsPair(t, &pb.Limits{InlineBytes: minInline})
+		send := func(n, size int) bool {
+			body := wire.AppendBody(nil, wire.BodyFields{Correlation: way.correlation(n)}, make([]byte, size))
+			return p.ends[0].SendOffStream(what, body).Result == SendQueued
+		}
+		send(0, 2*minInline)
+		const most = MaxLargeAnswers/AnswerOverhead + 1
+		before, queued := heap(), 0
+		for queued < most && send(queued+1, way.size) {
+			queued++
+		}
+		took := heap() - before
+		runtime.KeepAlive(p)
+		if counted := uint64(queued) * (AnswerOverhead + uint64(way.size)); queued == most || took > counted+counted/4 {
+			t.Errorf("%s: %d answers wait, take %d bytes, and count %d", name, queued, took, counted)
+		}
+	}
+}
+
+func TestAnswersThatComeInPartAndNeverEndCostTheLink(t *testing.T) {
+	begin := func(n int) *pb.Frame {
+		return &pb.Frame{Fragment: []*pb.Fragment{{Seq: uint64(n) + 1, Total: 2, Data: []byte{1}}}}
+	}
+	p := partsPair(t, nil)
+	number, begun := p.ends[0].lastNumber, 0
+	for ; begun < 2*MaxBegun; begun++ {
+		head := begin(begun)
+		number++
+		head.Number = number
+		if down := downs(p.ends[0].Receive(&wire.Packet{Head: head}, nil)); down != nil {
+			if !strings.Contains(down.Detail, "4096 answers are begun, and one more") {
+				t.Errorf("the link ended with %+v", down)
+			}
+			break
+		}
+	}
+	if begun != MaxBegun {
+		t.Errorf("%d answers were begun", begun)
+	}
+}
+
+// An honest sender begins no more than its peer takes, however little of each fits beside the others.
+func TestNoMoreAnswersAreBegunThanThePeerTakes(t *testing.T) {
+	p := partsPair(t, &pb.Limits{InlineBytes: minInline, AssemblyBytes: 1 << 40})
+	what := wire.NewWhat(pb.Kind_KIND_REPLY, "test.Reply", 1, 1, 0)
+	const answers = MaxBegun + 1_000
+	for n := range answers {
+		body := wire.AppendBody(nil, wire.BodyFields{Correlation: uint64(n) + 1}, make([]byte, 2*quantum))
+		if sent := p.ends[0].SendOffStream(what, body); sent.Result != SendQueued {
+			t.Fatalf("answer %d: %+v", n, sent)
+		}
+	}
+	p.settle()
+	came := p.take(1)
+	if down := downs(came); down != nil || len(came) != answers+1 {
+		t.Errorf("%d actions, and the link ended with %+v", len(came), down)
+	}
+}
+
+func TestANodeNameWithoutEndIsRefusedByItsSizeWhateverElseIsWrong(t *testing.T) {
+	l := NewLink(Config{Role: Acceptor, Node: "here", MinProtocol: 1, MaxProtocol: 1}, 0)
+	hello := &pb.Hello{MinProtocol: 7, MaxProtocol: 7, Node: strings.Repeat("n", 200_000)}
+	down := downs(l.Receive(&wire.Packet{Head: &pb.Frame{Number: 1, Hello: hello}}, nil))
+	if down == nil || !strings.Contains(down.Detail, "200000 bytes") || len(down.Detail) > 200 {
+		t.Errorf("the link ended with %.300v", down)
 	}
 }
 

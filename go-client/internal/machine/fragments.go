@@ -17,8 +17,13 @@ import (
 const (
 	// BesidePayload is what an envelope may take beside its payload, whose bytes alone Limits.max_message_bytes counts.
 	BesidePayload = 64 << 10
-	// MaxLargeAnswers is the most bytes of answers over inline_bytes that wait for the writer or are on their way.
+	// MaxLargeAnswers is the most bytes of answers over inline_bytes, and of those behind them, that wait for the writer or are on their
+	// way. Each counts AnswerOverhead beside its own.
 	MaxLargeAnswers = 256 << 20
+	// AnswerOverhead is at least what is kept of such an answer beside its bytes, so that small ones are bounded too.
+	AnswerOverhead = 512
+	// MaxBegun is the most messages outside any stream that are on their way in part, in one direction.
+	MaxBegun = 4_096
 
 	// leastPart: a fragment of fewer bytes is not worth its own.
 	leastPart = 1 << 10
@@ -44,6 +49,9 @@ type transfer struct {
 
 func (t *transfer) total() uint64 { return uint64(len(t.body)) }
 
+// held is what it counts of MaxLargeAnswers.
+func (t *transfer) held() uint64 { return t.total() + AnswerOverhead }
+
 // part is the next one, of at most so many bytes.
 func (t *transfer) part(most int, now Millis) *pb.Fragment {
 	start, end := t.offset, min(len(t.body), t.offset+most)
@@ -60,8 +68,9 @@ type leavingLarge struct {
 	transfers, starting []*transfer
 	// unprocessed is bytes of flows' messages that the peer has not processed; a message of so many waits for that to fall, 0 = none.
 	unprocessed, wanted uint64
-	// begun is bytes of off-stream messages of which a part has left, answers of those and the ones that wait.
-	begun, answers uint64
+	// begun is bytes of off-stream messages of which a part has left, begunCount how many they are, answers what those and the ones
+	// that wait count.
+	begun, begunCount, answers uint64
 	// lastNumber is the number of the last off-stream message.
 	lastNumber uint64
 	// behind has, by the correlation of an answer that waits or has left in part, those that follow it.
@@ -157,10 +166,10 @@ func (l *Link) sendLarge(out *outFlow, t *transfer) Sent {
 
 // forwardLarge queues a message outside any stream.
 func (l *Link) forwardLarge(t *transfer) Sent {
-	if l.leaving.answers+t.total() > MaxLargeAnswers {
+	if l.leaving.answers+t.held() > MaxLargeAnswers {
 		return Sent{Result: SendNoRoom}
 	}
-	l.leaving.answers += t.total()
+	l.leaving.answers += t.held()
 	if t.correlation != 0 {
 		if behind, waits := l.leaving.behind[t.correlation]; waits {
 			l.leaving.behind[t.correlation] = append(behind, t)
@@ -177,13 +186,17 @@ func (l *Link) forwardLarge(t *transfer) Sent {
 
 // mayBegin says whether there is room at the peer for an off-stream message that has not begun.
 func (l *Link) mayBegin(t *transfer) bool {
-	return t.flow != 0 || t.offset > 0 || fits(l.leaving.begun, t.total(), l.peerLimits.AssemblyBytes)
+	if t.flow != 0 || t.offset > 0 {
+		return true
+	}
+	return l.leaving.begunCount < MaxBegun && fits(l.leaving.begun, t.total(), l.peerLimits.AssemblyBytes)
 }
 
 // addPart adds the next part to the packet; true = it was the last.
 func (l *Link) addPart(t *transfer, most int, now Millis, size *int) bool {
 	if t.flow == 0 && t.offset == 0 {
 		l.leaving.begun += t.total()
+		l.leaving.begunCount++
 		l.leaving.lastNumber++
 		t.seq = l.leaving.lastNumber
 	}
@@ -194,7 +207,8 @@ func (l *Link) addPart(t *transfer, most int, now Millis, size *int) bool {
 	ended := t.offset == len(t.body)
 	if ended && t.flow == 0 {
 		l.leaving.begun -= t.total()
-		l.leaving.answers -= t.total()
+		l.leaving.begunCount--
+		l.leaving.answers -= t.held()
 		l.nextAnswer(t.correlation)
 	}
 	return ended
@@ -206,6 +220,7 @@ func (l *Link) nextAnswer(correlation uint64) {
 	switch {
 	case len(behind) > 0:
 		l.leaving.starting = append(l.leaving.starting, behind[0])
+		behind[0] = nil
 		l.leaving.behind[correlation] = behind[1:]
 	case waits:
 		delete(l.leaving.behind, correlation)
@@ -222,7 +237,8 @@ func (l *Link) addFragments(size int, now Millis, runs []wire.Run) {
 	}
 	for passed := 0; size+leastPart <= PacketBytes && passed < len(l.leaving.transfers); {
 		t := l.leaving.transfers[0]
-		l.leaving.transfers = slices.Delete(l.leaving.transfers, 0, 1)
+		l.leaving.transfers[0] = nil
+		l.leaving.transfers = l.leaving.transfers[1:]
 		most := PacketBytes - size
 		if len(l.leaving.transfers) > 0 {
 			most = min(most, quantum)

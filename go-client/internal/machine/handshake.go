@@ -14,6 +14,8 @@ const (
 	// minFrame is the least max_frame_bytes of a peer: a packet of states, and one state more with as many outcomes as
 	// there may be.
 	minFrame = 144 << 10
+	// minInline is the least inline_bytes of a peer: each message beyond them costs more than its bytes.
+	minInline = 1 << 10
 	// frameOverhead is what a frame with one item may hold beside it.
 	frameOverhead = 8 << 10
 	// readsOverhead is what a message type takes in a Hello beside its name, at most.
@@ -89,6 +91,9 @@ func (l *Link) adoptLimits(limits *pb.Limits) (wrong string) {
 		return fmt.Sprintf("the peer's max_frame_bytes is %d; it must be from %d to %d",
 			adopted.MaxFrameBytes, minFrame, wire.MaxFrameBytes)
 	}
+	if adopted.InlineBytes < minInline {
+		return fmt.Sprintf("the peer's inline_bytes is %d; it must be %d at least", adopted.InlineBytes, minInline)
+	}
 	adopted.InlineBytes = min(adopted.InlineBytes, adopted.MaxFrameBytes-frameOverhead)
 	l.peerLimits = adopted
 	return ""
@@ -109,6 +114,10 @@ func (l *Link) onHello(hello *pb.Hello, out []Action) []Action {
 	if l.config.Role == Dialer {
 		return l.BadFrame("a Hello came to the side that dialled", out)
 	}
+	// First, so that what is said of a peer below, to it and to the log, is bounded.
+	if wrong := l.badName(hello.Node); wrong != "" {
+		return l.part(pb.RefusalReason_REFUSAL_REASON_DUPLICATE_NAME, wrong, out)
+	}
 	low, high := l.config.MinProtocol, l.config.MaxProtocol
 	version := min(high, hello.MaxProtocol)
 	if version < max(low, hello.MinProtocol) {
@@ -117,9 +126,6 @@ func (l *Link) onHello(hello *pb.Hello, out []Action) []Action {
 		l.refusedFor = pb.RefusalReason_REFUSAL_REASON_INCOMPATIBLE
 		l.sayGoodbye(pb.GoodbyeCode_GOODBYE_VERSION, detail)
 		return l.goDown(pb.Status_STATUS_VERSION, detail, LastFrame{}, out)
-	}
-	if wrong := l.badName(hello.Node); wrong != "" {
-		return l.part(pb.RefusalReason_REFUSAL_REASON_DUPLICATE_NAME, wrong, out)
 	}
 	if wrong := l.forgedName(hello.Node); wrong != "" {
 		return l.part(pb.RefusalReason_REFUSAL_REASON_WRONG_NAME, wrong, out)

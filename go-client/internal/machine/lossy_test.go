@@ -126,7 +126,7 @@ func (w *lossyWorld) dial() {
 		w.ends[end] = NewLink(Config{
 			Role: role, Node: []string{"left", "right"}[end], Incarnation: uint64(end + 1), LinkEpoch: uint64(w.links),
 			MinProtocol: 1, MaxProtocol: 1, Capabilities: []uint32{uint32(pb.Capability_CAPABILITY_FRAGMENTS)},
-			Limits: &pb.Limits{PingMs: 5000, InlineBytes: 1_000, AssemblyBytes: 200_000},
+			Limits: &pb.Limits{PingMs: 5000, InlineBytes: 1_024, AssemblyBytes: 200_000},
 		}, w.now)
 	}
 	w.pipes, w.read, w.byFlow = [2][][]byte{}, [2]uint64{}, make(map[uint32]*lossyStream)

@@ -716,7 +716,7 @@ pub struct Limits {
     /// Default 256 KiB; above 4 MiB is refused.
     #[prost(uint32, tag = "1")]
     pub max_frame_bytes: u32,
-    /// Default 64 KiB. A larger envelope travels as Fragments.
+    /// Default 64 KiB; below 1 KiB is refused. A larger envelope travels as Fragments.
     #[prost(uint32, tag = "2")]
     pub inline_bytes: u32,
     /// Default 16 MiB. Counts the payload.
@@ -729,7 +729,7 @@ pub struct Limits {
     #[prost(uint32, tag = "5")]
     pub initial_credit: u32,
     /// Default 64 MiB: messages larger than inline_bytes that a peer may have sent on streams of a link, in part or whole, and that are not
-    /// processed yet; and as much again of answers that have come in part.
+    /// processed yet; and as much again of answers, 4,096 at most, that have come in part.
     #[prost(uint64, tag = "6")]
     pub assembly_bytes: u64,
     /// Default 5,000. A link is dead after 3 without a Pong.

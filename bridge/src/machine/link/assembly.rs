@@ -1,6 +1,6 @@
 //! Messages that come in parts are put together: see `fragments`.
 
-use super::fragments::{fits, largest, trim};
+use super::fragments::{MAX_BEGUN, fits, largest, trim};
 use super::{Action, BTreeMap, Bytes, Code, InFlow, Item, Link, Phase, Refusal, VecDeque, v1};
 
 /// A message of which parts have come.
@@ -70,6 +70,9 @@ impl Link {
                     "answers of {} bytes are begun, and one of {}",
                     self.coming.begun, part.total
                 ));
+            }
+            if self.coming.answers.len() == MAX_BEGUN {
+                return Err(format!("{MAX_BEGUN} answers are begun, and one more"));
             }
             self.drop_answer(part.seq);
             self.coming.begun += part.total;

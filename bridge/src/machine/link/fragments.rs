@@ -11,8 +11,13 @@ use super::{Action, Bytes, Entry, HashMap, Link, Millis, OutFlow, PACKET_BYTES, 
 
 /// What an envelope may take beside its payload, whose bytes alone `Limits.max_message_bytes` counts.
 pub const BESIDE_PAYLOAD: u64 = 64 << 10;
-/// Most bytes of answers over `inline_bytes` that wait for the writer or are on their way.
+/// Most bytes of answers over `inline_bytes`, and of those behind them, that wait for the writer or are on their way. Each counts
+/// [`ANSWER_OVERHEAD`] beside its own.
 pub const MAX_LARGE_ANSWERS: u64 = 256 << 20;
+/// At least what is kept of such an answer beside its bytes, so that small ones are bounded too.
+pub const ANSWER_OVERHEAD: u64 = 512;
+/// Most messages outside any stream that are on their way in part, in one direction.
+pub const MAX_BEGUN: usize = 4_096;
 /// A fragment of fewer bytes is not worth its own.
 pub(super) const LEAST: usize = 1 << 10;
 /// What a fragment takes beside its data, at most.
@@ -41,6 +46,11 @@ pub(super) struct Transfer {
 impl Transfer {
     fn total(&self) -> u64 {
         self.body.len() as u64
+    }
+
+    /// What it counts of `MAX_LARGE_ANSWERS`.
+    fn held(&self) -> u64 {
+        self.total() + ANSWER_OVERHEAD
     }
 
     /// It came here for an actor that has moved: nothing outside the streams may overtake it.
@@ -78,8 +88,9 @@ pub(super) struct Leaving {
     unprocessed: u64,
     /// A message of so many bytes waits for that to fall; 0 = none does.
     wanted: u64,
-    /// Bytes of off-stream messages of which a part has left, and of those and the ones that wait.
+    /// Bytes of off-stream messages of which a part has left, how many they are, and what those and the ones that wait count.
     begun: u64,
+    begun_count: usize,
     answers: u64,
     /// The number of the last off-stream message.
     last_number: u64,
@@ -104,7 +115,9 @@ impl Leaving {
 
     /// Is there room at a peer of this `assembly_bytes` for an off-stream message that has not begun?
     pub(super) fn may_begin(&self, transfer: &Transfer, limit: u64) -> bool {
-        transfer.flow != 0 || transfer.offset > 0 || fits(self.begun, transfer.total(), limit)
+        transfer.flow != 0
+            || transfer.offset > 0
+            || self.begun_count < MAX_BEGUN && fits(self.begun, transfer.total(), limit)
     }
 
     /// It begins behind the runs of this packet.
@@ -123,6 +136,7 @@ impl Leaving {
     ) -> bool {
         if transfer.flow == 0 && transfer.offset == 0 {
             self.begun += transfer.total();
+            self.begun_count += 1;
             self.last_number += 1;
             transfer.seq = self.last_number;
         }
@@ -132,7 +146,8 @@ impl Leaving {
         let ended = transfer.offset == transfer.body.len();
         if ended && transfer.flow == 0 {
             self.begun -= transfer.total();
-            self.answers -= transfer.total();
+            self.begun_count -= 1;
+            self.answers -= transfer.held();
             self.next_answer(transfer.correlation);
         }
         ended
@@ -235,11 +250,10 @@ impl Link {
 
     /// Queues a message outside any stream.
     pub(super) fn forward_large(&mut self, transfer: Transfer) -> Send {
-        let total = transfer.total();
-        if self.leaving.answers + total > MAX_LARGE_ANSWERS {
+        if self.leaving.answers + transfer.held() > MAX_LARGE_ANSWERS {
             return Send::NoRoom;
         }
-        self.leaving.answers += total;
+        self.leaving.answers += transfer.held();
         if transfer.correlation != 0 {
             if let Some(behind) = self.leaving.behind.get_mut(&transfer.correlation) {
                 behind.push_back(transfer);

@@ -6,6 +6,8 @@ use super::{Action, GoodbyeCode, Link, MAX_NODE_NAME, MAX_READS, Phase, READS_BY
 
 /// The least `max_frame_bytes` of a peer: a packet of states, and one state more with as many outcomes as there may be.
 const MIN_FRAME: u32 = 144 << 10;
+/// The least `inline_bytes` of a peer: each message beyond them costs more than its bytes.
+const MIN_INLINE: u32 = 1 << 10;
 /// What a frame with one item may hold beside it.
 const FRAME_OVERHEAD: u32 = 8 << 10;
 /// Both sides put messages together from fragments.
@@ -90,6 +92,12 @@ impl Link {
                 limits.max_frame_bytes
             ));
         }
+        if limits.inline_bytes < MIN_INLINE {
+            let inline = limits.inline_bytes;
+            return Err(format!(
+                "the peer's inline_bytes is {inline}; it must be {MIN_INLINE} at least"
+            ));
+        }
         limits.inline_bytes = limits.inline_bytes.min(limits.max_frame_bytes - FRAME_OVERHEAD);
         self.peer_limits = limits;
         Ok(())
@@ -98,6 +106,10 @@ impl Link {
     pub(super) fn on_hello(&mut self, hello: &v1::Hello, out: &mut Vec<Action>) {
         if self.config.role == Role::Dialer {
             return self.bad_frame("a Hello came to the side that dialled", out);
+        }
+        // First, so that what is said of a peer below, to it and to the log, is bounded.
+        if let Some(detail) = self.bad_name(&hello.node) {
+            return self.part(RefusalReason::DuplicateName, detail, out);
         }
         let (low, high) = self.config.protocol;
         let version = high.min(hello.max_protocol);
@@ -109,9 +121,6 @@ impl Link {
             self.refused_for = Some(RefusalReason::Incompatible);
             self.say_goodbye(GoodbyeCode::GoodbyeVersion, &detail);
             return self.go_down(v1::Status::Version, detail, None, out);
-        }
-        if let Some(detail) = self.bad_name(&hello.node) {
-            return self.part(RefusalReason::DuplicateName, detail, out);
         }
         if let Some(detail) = self.forged_name(&hello.node) {
             return self.part(RefusalReason::WrongName, detail, out);

@@ -142,6 +142,14 @@ fn disagrees() -> Scene {
     accept("Two nodes of the same name.", "", hello(|h| h.node = "b".into()));
     accept("A node without a name.", "", hello(|h| h.node = String::new()));
     accept("A name that is too long.", "", hello(|h| h.node = "n".repeat(256)));
+    accept(
+        "The same, of a peer that is too new.",
+        "",
+        hello(|h| {
+            (h.min_protocol, h.max_protocol) = (2, 3);
+            h.node = "n".repeat(256);
+        }),
+    );
     let frames = |bytes| {
         hello(|h| {
             h.limits = Some(Limits {
@@ -152,6 +160,13 @@ fn disagrees() -> Scene {
     };
     accept("Frames that could hold no envelope.", "", frames((144 << 10) - 1));
     accept("Frames that nobody could hold.", "", frames((4 << 20) + 1));
+    let inline = hello(|h| {
+        h.limits = Some(Limits {
+            inline_bytes: 1_023,
+            ..Default::default()
+        });
+    });
+    accept("A peer that would have nearly all in parts.", "", inline);
     accept("Data before any handshake.", "", Frame::default());
     accept("A Welcome to the side that was dialled.", "", welcome(|_| ()));
     let goodbye = Goodbye {

@@ -13,12 +13,12 @@ pub(super) fn all() -> Vec<(&'static str, Scene)> {
 fn relayed() -> Scene {
     let mut s = Scene::new("Streams between two nodes that have no link: a third one passes them on.");
     let limits = Limits {
-        inline_bytes: 200,
+        inline_bytes: 1_024,
         ..Default::default()
     };
     s.dialer("They leave for a node behind the peer, and nothing large does.", limits);
     s.event("open stream=7 source=\"ab:///a\" target=\"ab:///d\" reply_to=\"ab://a/a\" first_seq=1 binding=1 destination=\"d\"");
-    for length in [3, 2, 300] {
+    for length in [3, 2, 1_200] {
         let body = quote(&super::tell(&"x".repeat(length)));
         s.event(format!("send flow=1 kind=1 type=\"test.Tell\" body={body}"));
     }

@@ -666,7 +666,7 @@ type Limits struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Default 256 KiB; above 4 MiB is refused.
 	MaxFrameBytes uint32 `protobuf:"varint,1,opt,name=max_frame_bytes,json=maxFrameBytes,proto3" json:"max_frame_bytes,omitempty"`
-	// Default 64 KiB. A larger envelope travels as Fragments.
+	// Default 64 KiB; below 1 KiB is refused. A larger envelope travels as Fragments.
 	InlineBytes uint32 `protobuf:"varint,2,opt,name=inline_bytes,json=inlineBytes,proto3" json:"inline_bytes,omitempty"`
 	// Default 16 MiB. Counts the payload.
 	MaxMessageBytes uint64 `protobuf:"varint,3,opt,name=max_message_bytes,json=maxMessageBytes,proto3" json:"max_message_bytes,omitempty"`
@@ -675,7 +675,7 @@ type Limits struct {
 	// Default 16: usable in the frame that opens a stream.
 	InitialCredit uint32 `protobuf:"varint,5,opt,name=initial_credit,json=initialCredit,proto3" json:"initial_credit,omitempty"`
 	// Default 64 MiB: messages larger than inline_bytes that a peer may have sent on streams of a link, in part or whole, and that are not
-	// processed yet; and as much again of answers that have come in part.
+	// processed yet; and as much again of answers, 4,096 at most, that have come in part.
 	AssemblyBytes uint64 `protobuf:"varint,6,opt,name=assembly_bytes,json=assemblyBytes,proto3" json:"assembly_bytes,omitempty"`
 	// Default 5,000. A link is dead after 3 without a Pong.
 	PingMs        uint32 `protobuf:"varint,7,opt,name=ping_ms,json=pingMs,proto3" json:"ping_ms,omitempty"`
