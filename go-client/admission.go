@@ -54,6 +54,9 @@ func (l *linkEnd) admitOnce(packet *wire.Packet, probed bool) (unclear []*linkEn
 		other.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.Supersede(out) })
 	}
 	l.drive(func(m *machine.Link, out []machine.Action) []machine.Action { return m.Receive(packet, out) })
+	if l.isUnwanted() {
+		l.drain()
+	}
 	return nil
 }
 
@@ -85,7 +88,9 @@ func (l *linkEnd) verdict(head *pb.Frame) (twins, older []*linkEnd, refused stri
 		case l.accepted != other.accepted:
 		case other.epochNow() < epoch:
 			older = append(older, other)
-		case other.epochNow() > epoch && l.accepted:
+		case other.epochNow() > epoch && !l.accepted:
+			older = append(older, l) // the answers to two dials came in another order than the dials
+		case other.epochNow() > epoch:
 			refused = fmt.Sprintf("node %s has dialled again since: its link %d is up, and this is its link %d", name, other.epochNow(), epoch)
 		}
 	}

@@ -3,7 +3,9 @@ package actorbridge
 import (
 	"google.golang.org/protobuf/proto"
 
+	"github.com/actorbridge/actorbridge/go-client/door"
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
+	"github.com/actorbridge/actorbridge/go-client/internal/machine"
 	"github.com/actorbridge/actorbridge/go-client/internal/wire"
 )
 
@@ -42,4 +44,23 @@ func LateAsk(node *Node, peer string) (code Code, answered bool) {
 	default:
 		return CodeOK, false
 	}
+}
+
+// WelcomedLate makes a link to a peer again, whose Welcome comes when the user has ended it: whether it takes messages then.
+func WelcomedLate(node *Node, peer string, d door.Door) (isUp bool) {
+	k := newKept(d)
+	k.info.Peer = peer
+	node.mu.Lock()
+	node.kept[peer] = k
+	node.mu.Unlock()
+	l, err := node.newLink(machine.Dialer, k)
+	if err != nil {
+		panic(err)
+	}
+	node.Disconnect(peer)
+	welcome := &pb.Welcome{Protocol: machine.MaxProtocol, Node: peer, Incarnation: 1}
+	l.admit(&wire.Packet{Head: &pb.Frame{Number: 1, Welcome: welcome}})
+	isUp = l.isUp()
+	l.lost("it has no transport")
+	return isUp
 }

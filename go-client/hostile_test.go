@@ -211,6 +211,41 @@ func TestAPeerThatNeverReadsLosesItsLink(t *testing.T) {
 	}
 }
 
+// The end of such a link cannot be told to its peer. Its connection must not stay, nor what waits for it.
+func TestALinkWhosePeerStoppedReadingGivesItsConnectionUp(t *testing.T) {
+	s := besiege(t, "tcp://127.0.0.1:0", remote.MaxConnections(2), remote.SetUpTime(soon))
+	spawnFunc(t, s.there, "large", func(_ ab.Context, m *ab.Message) error {
+		return m.Reply(&testpb.EchoReply{Data: make([]byte, 1<<20)})
+	})
+	link := s.silent(t)
+	head := hello(1, 1)
+	head.Number = 1
+	head.Hello.Capabilities = []uint32{uint32(actorbridgev1.Capability_CAPABILITY_FRAGMENTS)}
+	head.Open = []*actorbridgev1.StreamOpen{{
+		Flow: 1, Stream: 1, Mode: actorbridgev1.Mode_MODE_FLOW, FirstSeq: 1,
+		Prefix: wire.NewWho("", "ab:///large", "ab://stranger/system").Bytes,
+	}}
+	run := wire.Run{Flow: 1, FirstSeq: 1}
+	for n := range uint64(16) {
+		run.Items = append(run.Items, wire.Item{Body: asking(n+1, &testpb.EchoRequest{}, nil)})
+	}
+	must(t, link.Send(&wire.Packet{Head: head, Runs: []wire.Run{run}}))
+	const window = 4 << 20
+	eventually(t, "a full window", func() bool {
+		traffic := s.there.Status(nil).Traffic
+		return slices.ContainsFunc(traffic, func(to *actorbridgev1.Traffic) bool {
+			return to.Peer == "stranger" && to.BytesSent > window-128<<10
+		})
+	})
+	must(t, link.Send(&wire.Packet{Head: &actorbridgev1.Frame{Number: 2, Fragment: []*actorbridgev1.Fragment{{Seq: 1}}}}))
+	s.says(t, "a Fragment ends at 0 of 0 bytes, or is empty", "BAD_FRAME", 1)
+	late := start(t, "late")
+	eventually(t, "its place", func() bool {
+		_, err := late.Dial(t.Context(), remote.Door(s.address))
+		return err == nil
+	})
+}
+
 func TestASecondNodeOfALinkedNameIsRefusedAndTheFirstStays(t *testing.T) {
 	s := besiege(t, "tcp://127.0.0.1:0")
 	const says = "node a is linked with b already, and this is another of that name; give each its own name"

@@ -278,7 +278,7 @@ func (l *linkEnd) carry(transport door.Link) {
 		_ = transport.Close()
 	})
 	l.read(transport)
-	<-written
+	// The writer may be in a Send that only the end of the call unblocks whose link it is, which is after this.
 	<-closed
 }
 

@@ -30,7 +30,7 @@ const (
 // A keptLink is a link that this node dialled, and dials again when it is lost.
 type keptLink struct {
 	door door.Redialer
-	// ended is closed when the user has ended the link, or dialled the peer otherwise.
+	// ended is closed when the user has ended the link, or dialled the peer otherwise: for good.
 	ended chan struct{}
 	// info is under the node's lock.
 	info LinkInfo
@@ -45,6 +45,19 @@ func newKept(d door.Door) *keptLink {
 	return &keptLink{door: again, ended: make(chan struct{}), info: LinkInfo{Door: d.String(), State: LinkUp}}
 }
 
+// isUnwanted: while the link was made again, the user has ended it, or dialled its peer otherwise.
+func (l *linkEnd) isUnwanted() bool {
+	if l.kept == nil {
+		return false
+	}
+	select {
+	case <-l.kept.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // linkUp: a link has come up. What this node dialled last is what it keeps for the peer, or nothing.
 func (n *Node) linkUp(l *linkEnd, peer string, incarnation uint64) {
 	n.mu.Lock()
@@ -56,7 +69,7 @@ func (n *Node) linkUp(l *linkEnd, peer string, incarnation uint64) {
 	if n.met[peer] = incarnation; known && before != incarnation {
 		n.reclaim(peer)
 	}
-	if l.accepted {
+	if l.accepted || l.isUnwanted() {
 		return
 	}
 	l.wasUp.Store(true)

@@ -201,6 +201,78 @@ func TestALinkThatItsNodeEndsIsNotMadeAgain(t *testing.T) {
 	shutdown(t, a)
 }
 
+func TestALinkThatIsEndedWhileItIsMadeAgainStaysEnded(t *testing.T) {
+	b := start(t, "b")
+	d := &comingBack{Door: abtest.Door(b)}
+	a := start(t, "a")
+	if ab.WelcomedLate(a, "b", d) {
+		t.Error("its Welcome has it take messages")
+	}
+	if links := a.Links(); len(links) != 0 {
+		t.Errorf("there is %+v", links)
+	}
+	a.Disconnect("b")
+	for range 2 {
+		if _, err := a.Dial(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// lateLink is a link that brings nothing until it may.
+type lateLink struct {
+	door.Link
+	may <-chan struct{}
+}
+
+func (l lateLink) Recv() (*wire.Packet, error) {
+	<-l.may
+	return l.Link.Recv()
+}
+
+// lateDoor dials by another, and says when; what the peer answers comes late.
+type lateDoor struct {
+	door.Door
+	may    <-chan struct{}
+	dialed chan<- struct{}
+}
+
+func (d lateDoor) Dial(ctx context.Context) (door.Link, error) {
+	l, err := d.Door.Dial(ctx)
+	close(d.dialed)
+	return lateLink{l, d.may}, err
+}
+
+func TestOfTwoDialsWhoseAnswersCrossTheSecondCounts(t *testing.T) {
+	b := start(t, "b")
+	spawn(t, b, "counter")
+	a := start(t, "a")
+	may, dialed, first := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		_, err := a.Dial(context.Background(), lateDoor{abtest.Door(b), may, dialed})
+		first <- err
+	}()
+	receive(t, "the first dial", dialed)
+	eventually(t, "its link at the other end", func() bool { return len(b.Peers()) == 1 })
+	again := make(chan struct{}, 8)
+	d := &comingBack{Door: abtest.Door(b)}
+	d.redial = func(ctx context.Context) (door.Link, error) {
+		again <- struct{}{}
+		return d.Door.Dial(ctx)
+	}
+	_, err := a.Dial(t.Context(), d)
+	must(t, err)
+	close(may)
+	err = receive(t, "the end of the first dial", first)
+	if !errors.Is(err, ab.ErrUnavailable) || !strings.Contains(err.Error(), "a newer link of the same node is in its place") {
+		t.Errorf("the first dial says %v", err)
+	}
+	expect(t, refOf(t, a, "ab:///counter"), 0)
+	d.cut()
+	receive(t, "the second link's next dial", again)
+	eventually(t, "it", func() bool { return len(a.Peers()) == 1 && len(b.Peers()) == 1 })
+}
+
 func TestAShutdownEndsTheAttemptsToMakeALinkAgain(t *testing.T) {
 	b := start(t, "b")
 	begun := make(chan struct{})

@@ -28,7 +28,8 @@ type Link interface {
 	// Recv waits for the next packet. Its items stay valid. After an error the link is over. A *wire.Refusal means that
 	// the peer sent a frame that does not parse. One goroutine receives.
 	Recv() (*wire.Packet, error)
-	// Close ends the link and unblocks Send and Recv. Packets that were sent before may still arrive.
+	// Close ends the link and unblocks Send and Recv; of a link that came by an [Acceptor], Send at the latest when Accept has returned.
+	// Packets that were sent before may still arrive.
 	Close() error
 }
 

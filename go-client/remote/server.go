@@ -1,14 +1,11 @@
 package remote
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -105,19 +102,8 @@ func (s *Server) credentials(at address, o options) (credentials.TransportCreden
 }
 
 func listen(at address) (net.Listener, error) {
-	listener, err := net.Listen(at.network, at.address)
-	if err == nil || at.network != "unix" {
-		return listener, err
-	}
-	var dialer net.Dialer
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if conn, dialErr := dialer.DialContext(ctx, at.network, at.address); dialErr == nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	if removeErr := os.Remove(at.address); removeErr != nil {
-		return nil, err
+	if at.network == "unix" {
+		return listenUnix(at.address)
 	}
 	return net.Listen(at.network, at.address)
 }
