@@ -87,7 +87,7 @@ impl Links {
 pub(crate) struct Kept {
     pub(crate) address: String,
     info: Mutex<LinkInfo>,
-    /// Trips when the user has ended the link, or dialled the peer otherwise.
+    /// Trips when the user has ended the link, or dialled the peer otherwise: for good.
     ended: CancellationToken,
 }
 
@@ -106,6 +106,11 @@ impl Kept {
             info: Mutex::new(info),
             ended: CancellationToken::new(),
         })
+    }
+
+    /// Is it not to be dialled again?
+    pub(crate) fn is_ended(&self) -> bool {
+        self.ended.is_cancelled()
     }
 
     fn lost(&self, why: &str) {
@@ -160,7 +165,7 @@ impl Inner {
         if before.is_some_and(|before| before != incarnation) {
             self.reclaim(peer);
         }
-        if role == Role::Acceptor {
+        if role == Role::Acceptor || kept.is_some_and(|kept| kept.is_ended()) {
             return;
         }
         if let Some(kept) = kept {
@@ -180,7 +185,7 @@ impl Inner {
 
     /// A link is over. Called before its senders know, so that they find the reason.
     pub(crate) fn link_lost(&self, kept: &Arc<Kept>, why: &str, away: Duration) {
-        if !kept.ended.is_cancelled() && !self.closing.is_cancelled() && self.kept_links.holds(kept) {
+        if !kept.is_ended() && !self.closing.is_cancelled() && self.kept_links.holds(kept) {
             let away = away.min(LONGEST_AWAY);
             match away.is_zero() {
                 true => kept.lost(why),
@@ -300,5 +305,39 @@ async fn redial(node: &Weak<Inner>, kept: &Arc<Kept>, lost: &LinkEnd) -> Option<
         } else {
             (delay * 2).min(MAX_DELAY)
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actorbridge_proto::{Packet, v1};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_link_that_is_ended_while_it_is_made_again_stays_ended() {
+        let builder = crate::Node::builder("a").runtime(tokio::runtime::Handle::current());
+        let node = builder.start().expect("it starts");
+        let kept = Kept::new("tcp://127.0.0.1:1");
+        "b".clone_into(&mut lock(&kept.info).peer);
+        lock(&node.inner.kept_links.kept).insert("b".into(), kept.clone());
+        let end = LinkEnd::new(&node.inner, Role::Dialer, Some(kept));
+        node.disconnect("b");
+        let welcome = v1::Welcome {
+            protocol: 1,
+            node: "b".into(),
+            incarnation: 7,
+            ..Default::default()
+        };
+        let head = v1::Frame {
+            number: 1,
+            welcome: Some(welcome),
+            ..Default::default()
+        };
+        end.receive_packet(Packet { head, runs: vec![] });
+        assert!(!end.is_up(), "it takes messages");
+        assert_eq!(node.links(), []);
+        end.lost("it has no transport");
+        node.shutdown(Duration::from_secs(1)).await.expect("everything ends");
     }
 }

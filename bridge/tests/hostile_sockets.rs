@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use actorbridge::proto::v1::{self, RefusalReason};
+use actorbridge::proto::v1::{self, Kind, RefusalReason};
+use actorbridge::proto::writer;
 use actorbridge::{Builder, Level, LogLine, Node, Options, TlsFiles};
 use bytes::Bytes;
 use common::certs::{Ca, Folder, params};
 use common::raw::{Raw, hello, socket};
 use common::test::{EchoReply, EchoRequest};
 use common::{LONG, eventually, node, refusals, worker};
+use prost::{Message as _, Name as _};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -53,6 +55,17 @@ impl Scene {
         let echo = "ab:///echo".parse().expect("an address");
         let asked = self.innocent.ask(&echo, &EchoRequest::default(), LONG).await;
         let _: EchoReply = asked.expect("the innocent is unhurt");
+    }
+
+    /// Waits until one more connection is taken.
+    async fn has_a_place(&self) {
+        let late = node("late");
+        let mut linked = false;
+        let until = tokio::time::Instant::now() + LONG;
+        while !linked && tokio::time::Instant::now() < until {
+            linked = late.dial(&self.address()).await.is_ok();
+        }
+        assert!(linked, "there is room again");
     }
 }
 
@@ -129,13 +142,47 @@ async fn connections_beyond_the_bound_are_closed_at_once_and_a_place_is_free_aga
         )
         .await;
     drop(silent);
-    let late = node("late");
-    let mut linked = false;
-    let until = tokio::time::Instant::now() + LONG;
-    while !linked && tokio::time::Instant::now() < until {
-        linked = late.dial(&scene.address()).await.is_ok();
-    }
-    assert!(linked, "there is room again");
+    scene.has_a_place().await;
+}
+
+/// The end of such a link cannot be told to its peer, which says nothing more: its connection must not stay.
+#[tokio::test]
+async fn a_link_whose_peer_stopped_reading_gives_its_connection_up() {
+    let scene = Scene::new(|builder| builder.set_up_time(SOON).max_connections(3)).await;
+    let mut first = Raw::link(&scene.address()).await;
+    first.open(1, "ab:///echo").await;
+    // Their answers are more than HTTP/2's initial window, and it lets no more in.
+    let text = EchoRequest {
+        text: "x".repeat(10_000),
+        ..Default::default()
+    };
+    let what = writer::what(Kind::Ask, &EchoRequest::full_name(), 1, 1);
+    let ask = |correlation| {
+        let fields = writer::BodyFields {
+            correlation,
+            ..Default::default()
+        };
+        Bytes::from([&what.bytes[..], &writer::body(fields, &text.encode_to_vec())[..]].concat())
+    };
+    first.run(1, 1, 0, &(1..=16).map(ask).collect::<Vec<_>>()).await;
+    eventually("a full window", || {
+        let traffic = scene.there.status(&Default::default()).traffic;
+        traffic.iter().any(|to| to.peer == "raw" && to.bytes_sent > 64_000)
+    })
+    .await;
+    // It dials again: its first link ends.
+    let mut second = Raw::call(&scene.address()).await;
+    second
+        .head(v1::Frame {
+            hello: Some(v1::Hello {
+                link_epoch: 1,
+                ..hello(1, 1)
+            }),
+            ..Default::default()
+        })
+        .await;
+    assert!(second.next().await.is_some_and(|said| said.head.welcome.is_some()));
+    scene.has_a_place().await;
 }
 
 #[tokio::test]
@@ -147,7 +194,7 @@ async fn a_flood_of_streams_costs_its_link() {
             flow,
             stream: u64::from(flow),
             mode: v1::Mode::Flow as i32,
-            prefix: actorbridge::proto::writer::who("", "ab:///nobody", "ab://raw/system").bytes,
+            prefix: writer::who("", "ab:///nobody", "ab://raw/system").bytes,
             first_seq: 1,
             ..Default::default()
         };

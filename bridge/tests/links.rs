@@ -2,11 +2,15 @@
 
 use crate::common;
 
+use std::path::Path;
+
 use actorbridge::proto::v1::{Code, Effect, FindReply, FindRequest, ListReply, ListRequest, SpawnReply, SpawnRequest};
 use actorbridge::{Node, Options, Ref};
+use common::certs::Folder;
 use common::raw::Raw;
 use common::test::{Add, Count, EchoReply, EchoRequest, GetCount, Hold, PanicNow};
 use common::{LONG, SECOND, digest, eventually, listening, node, pair, worker};
+use tokio::net::{UnixSocket, UnixStream};
 
 async fn behaves(a: Node, b: Node) {
     let to = b
@@ -112,6 +116,53 @@ async fn nodes_behave_alike_over_a_unix_socket() {
     assert_eq!(a.dial(&address).await.expect("linked"), "b");
     behaves(a, b).await;
     assert!(!socket.exists(), "the socket's file is removed");
+}
+
+/// Why a node cannot listen at a path.
+async fn refuses_to_listen(path: &Path) -> String {
+    let builder = Node::builder("late").runtime(tokio::runtime::Handle::current());
+    let builder = builder.listen(&format!("unix://{}", path.display()));
+    let started = tokio::task::spawn_blocking(|| builder.start()).await.expect("no panic");
+    started.err().expect("something is in the way").to_string()
+}
+
+#[tokio::test]
+async fn what_is_no_socket_is_not_removed() {
+    let folder = Folder::new();
+    let (file, link) = (folder.path("file"), folder.path("link"));
+    std::fs::write(&file, "dear to somebody").expect("written");
+    std::os::unix::fs::symlink(&file, &link).expect("made");
+    for path in [&file, &link] {
+        let error = refuses_to_listen(path).await;
+        assert!(error.contains("what is there is no socket: move it away"), "{error}");
+        assert_eq!(std::fs::read(path).expect("it is there"), b"dear to somebody");
+    }
+    assert!(link.is_symlink());
+}
+
+#[tokio::test]
+async fn a_socket_whose_listener_is_there_is_not_removed_and_one_without_any_is_replaced() {
+    let folder = Folder::new();
+    let path = folder.path("b.sock");
+    let socket = UnixSocket::new_stream().expect("made");
+    socket.bind(&path).expect("bound");
+    let listener = socket.listen(1).expect("it listens");
+    let error = refuses_to_listen(&path).await;
+    assert!(error.contains("somebody listens there: end that first"), "{error}");
+    let mut waiting = Vec::new();
+    // Until as many wait as may.
+    while let Ok(connected) = UnixStream::connect(&path).await {
+        waiting.push(connected);
+    }
+    let error = refuses_to_listen(&path).await;
+    assert!(
+        error.contains("whether somebody listens there cannot be told"),
+        "{error}"
+    );
+    assert!(path.exists(), "it is there");
+    drop(listener);
+    let b = listening(&format!("unix://{}", path.display())).await;
+    b.shutdown(SECOND).await.expect("everything ends");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actorbridge::door::LinkEnd;
 use actorbridge::proto::Packet;
-use actorbridge::proto::v1::{Code, Effect, Frame, Hello};
+use actorbridge::proto::v1::{Code, Effect, Frame, Hello, Welcome};
 use actorbridge::remote::Identity;
 use actorbridge::{LinkState, Node, Ref};
 use common::test::{Add, Count, GetCount};
@@ -136,6 +136,36 @@ fn greet(end: &Arc<LinkEnd>, incarnation: u64, link_epoch: u64) {
         ..Default::default()
     };
     end.receive_frame(Packet { head, runs: vec![] }.to_bytes());
+}
+
+/// Answers the Hello at the dialling end of a link.
+fn welcome(end: &Arc<LinkEnd>) {
+    let welcome = Welcome {
+        protocol: 1,
+        node: "b".into(),
+        incarnation: 7,
+        ..Default::default()
+    };
+    let head = Frame {
+        number: 1,
+        welcome: Some(welcome),
+        ..Default::default()
+    };
+    end.receive_frame(Packet { head, runs: vec![] }.to_bytes());
+}
+
+#[tokio::test]
+async fn of_two_dials_whose_answers_cross_the_second_counts() {
+    let a = node("a");
+    let ends = [a.dialler(), a.dialler()];
+    welcome(&ends[1]);
+    welcome(&ends[0]);
+    assert!(!ends[1].is_down(), "{:?}", ends[1].fate());
+    let why = ends[0].fate().expect("it comes too late");
+    assert!(why.contains("a newer link of the same node is in its place"), "{why}");
+    assert_eq!(a.peers(), ["b"]);
+    ends.iter().for_each(|end| end.lost("the end of the test"));
+    a.shutdown(SECOND).await.expect("everything ends");
 }
 
 #[tokio::test]

@@ -19,6 +19,8 @@ const LOOK: Duration = Duration::from_millis(20);
 enum Verdict {
     /// It goes on; these links are older ones of the same node.
     Takes(Vec<Arc<LinkEnd>>),
+    /// The answers to two dials of this node came in another order than the dials.
+    Overtaken,
     Refused(String),
     /// Another process of the peer's name is linked, or was: it may be gone without a word.
     Twin(Vec<Arc<LinkEnd>>),
@@ -37,7 +39,12 @@ impl LinkEnd {
                     self.epoch.store(hello.link_epoch, Ordering::Relaxed);
                 }
                 self.drive(node, |machine, out| machine.receive(packet, out));
+                // While it was made again, the user has ended it, or dialled its peer otherwise.
+                if self.kept.as_ref().is_some_and(|kept| kept.is_ended()) {
+                    self.drain(node);
+                }
             }
+            Verdict::Overtaken => self.drive(node, |machine, out| machine.supersede(out)),
             Verdict::Refused(why) => self.drive(node, |machine, out| machine.refuse(&why, out)),
             // A dialer has nothing to wait for: the peer sends behind its Welcome.
             Verdict::Twin(others) if probed || self.role == Role::Dialer => {
@@ -101,7 +108,8 @@ impl LinkEnd {
                 "node {name} has dialled again since: its link {} is up, and this is its link {epoch}",
                 newer.epoch()
             )),
-            _ => Verdict::Takes(older.into_iter().filter(|l| l.epoch() < epoch).collect()),
+            Some(_) => Verdict::Overtaken,
+            None => Verdict::Takes(older.into_iter().filter(|l| l.epoch() < epoch).collect()),
         }
     }
 

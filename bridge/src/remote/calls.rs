@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -141,15 +140,14 @@ pub(super) struct Held(Peer);
 
 impl Held {
     pub(super) fn new(peer: &Peer) -> Self {
-        peer.calls.fetch_add(1, Ordering::Relaxed);
-        peer.links.fetch_add(1, Ordering::Relaxed);
+        peer.carried.call_begins();
         Self(peer.clone())
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.0.links.fetch_sub(1, Ordering::Relaxed);
+        self.0.carried.ends();
     }
 }
 

@@ -22,6 +22,7 @@ use super::advice::{reason_of, with_advice};
 use super::identity::Identity;
 use super::refusals::Refusals;
 use super::tls::TlsFiles;
+use super::waker::Doorbell;
 
 /// How long to wait after an accept that failed: for lack of descriptors, mostly.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -39,10 +40,44 @@ impl<T: AsyncRead + AsyncWrite + Send> Io for T {}
 pub(super) struct Peer {
     /// As its certificate says; `None` = it showed none.
     pub(super) identity: Option<Identity>,
-    /// Links, and calls that are no links, that the connection carries.
-    pub(super) links: Arc<AtomicUsize>,
-    /// Calls that are no links that it has carried.
-    pub(super) calls: Arc<AtomicUsize>,
+    pub(super) carried: Arc<Carried>,
+}
+
+/// What a connection carries.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    /// Links, and calls that are no links, at present.
+    now: AtomicUsize,
+    /// Calls that were no links, so far.
+    calls: AtomicUsize,
+    /// Wakes the connection when it carries nothing any more: a peer that is silent, and reads nothing, does not.
+    idle: Doorbell,
+}
+
+impl Carried {
+    pub(super) fn link_begins(&self) {
+        self.now.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn call_begins(&self) {
+        self.calls.fetch_add(1, Ordering::AcqRel);
+        self.link_begins();
+    }
+
+    /// A link or a call is over.
+    pub(super) fn ends(&self) {
+        if self.now.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.idle.ring();
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.now.load(Ordering::Acquire) == 0
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.load(Ordering::Acquire)
+    }
 }
 
 /// A connection that was accepted.
@@ -63,7 +98,7 @@ pub(super) struct Conn {
 
 impl Drop for Conn {
     fn drop(&mut self) {
-        if !self.accounted_for && self.peer.calls.load(Ordering::Relaxed) == 0 {
+        if !self.accounted_for && self.peer.carried.calls() == 0 {
             self.refusals
                 .add(&self.from, RefusalReason::NoLink, "it ended before it carried a link");
         }
@@ -78,30 +113,43 @@ impl Connected for Conn {
     }
 }
 
+impl Conn {
+    /// An error once the connection has carried no link for too long. Whatever it does looks here first: whoever reads nothing keeps it
+    /// writing, and whoever says nothing reading.
+    fn look(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let calls = self.peer.carried.calls();
+        if calls != self.calls_seen || !self.peer.carried.is_idle() {
+            (self.patience, self.accounted_for, self.calls_seen) = (None, true, calls);
+            // Register, then look again: an end between the two would wake nobody.
+            self.peer.carried.idle.register(cx.waker());
+        }
+        if !self.peer.carried.is_idle() {
+            return Ok(());
+        }
+        let time = self.set_up_time;
+        let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
+        if patience.as_mut().poll(cx).is_pending() {
+            return Ok(());
+        }
+        let why = format!("it carried no link for {} s", time.as_secs_f32());
+        if !self.accounted_for {
+            self.refusals.add(&self.from, RefusalReason::SlowHandshake, &why);
+        }
+        self.accounted_for = true;
+        Err(io::Error::new(io::ErrorKind::TimedOut, why))
+    }
+}
+
 impl AsyncRead for Conn {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let calls = self.peer.calls.load(Ordering::Relaxed);
-        if calls != self.calls_seen || self.peer.links.load(Ordering::Relaxed) > 0 {
-            (self.patience, self.accounted_for, self.calls_seen) = (None, true, calls);
-        }
-        if self.peer.links.load(Ordering::Relaxed) == 0 {
-            let time = self.set_up_time;
-            let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
-            if patience.as_mut().poll(cx).is_ready() {
-                let why = format!("it carried no link for {} s", time.as_secs_f32());
-                if !self.accounted_for {
-                    self.refusals.add(&self.from, RefusalReason::SlowHandshake, &why);
-                }
-                self.accounted_for = true;
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
-            }
-        }
+        self.look(cx)?;
         self.io.as_mut().poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Conn {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.look(cx)?;
         self.io.as_mut().poll_write(cx, buf)
     }
 
@@ -110,6 +158,7 @@ impl AsyncWrite for Conn {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.look(cx)?;
         self.io.as_mut().poll_write_vectored(cx, bufs)
     }
 
@@ -118,6 +167,7 @@ impl AsyncWrite for Conn {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.look(cx)?;
         self.io.as_mut().poll_flush(cx)
     }
 
@@ -221,8 +271,7 @@ impl Listener {
                     io,
                     peer: Peer {
                         identity,
-                        links: Arc::default(),
-                        calls: Arc::default(),
+                        carried: Arc::default(),
                     },
                     from,
                     refusals,

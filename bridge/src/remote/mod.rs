@@ -7,6 +7,7 @@
 //! - [`TlsFiles`]: certificates. `identity`: what a peer may do by its own. `advice`: what to do about a failed handshake.
 //! - `conn`: connections that come in, and their bounds. `refusals`: what is told of those that become no link.
 //! - `calls`, `subscribe`: what clients that are no nodes may call. [`AskClient`] is one.
+//! - `unix`: the file of a Unix socket.
 //! - `codec`: frames as raw bytes. `frames`: a link's outgoing packets as a stream.
 
 mod address;
@@ -22,6 +23,7 @@ mod refusals;
 mod server;
 mod subscribe;
 mod tls;
+mod unix;
 mod waker;
 
 pub use address::Options;

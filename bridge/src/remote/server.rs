@@ -2,14 +2,12 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
@@ -20,10 +18,11 @@ use tonic::{Request, Response, Status, Streaming};
 use super::address::{Address, Options};
 use super::calls::{AskMethod, Asks, Held, HeldService, tell_health};
 use super::codec::RawCodec;
-use super::conn::{Listener, MAX_LINKS, Peer};
+use super::conn::{Carried, Listener, MAX_LINKS, Peer};
 use super::frames::{Frames, read};
 use super::refusals::{Refusals, Refused};
 use super::subscribe::SubscribeMethod;
+use super::unix::{self, SocketFile};
 use super::{ASK_PATH, CONNECTION_WINDOW, LINK_PATH, SERVICE, STREAM_WINDOW, SUBSCRIBE_PATH};
 use crate::door::LinkEnd;
 use actorbridge_proto::packet::MAX_FRAME_BYTES;
@@ -117,30 +116,9 @@ async fn bind(address: &str, options: &Options) -> Result<(Listener, String, Opt
             Ok((Listener::Tls(listener, files), format!("grpcs://{bound}"), None))
         }
         Address::Unix(path) => {
-            let listener = bind_unix(&path).await.map_err(|e| e.to_string())?;
-            Ok((Listener::Unix(listener), address.to_owned(), Some(SocketFile(path))))
+            let (listener, file) = unix::bind(path).await?;
+            Ok((Listener::Unix(listener), address.to_owned(), Some(file)))
         }
-    }
-}
-
-async fn bind_unix(path: &Path) -> std::io::Result<UnixListener> {
-    match UnixListener::bind(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => {
-            if tokio::net::UnixStream::connect(path).await.is_ok() {
-                return Err(e);
-            }
-            std::fs::remove_file(path)?;
-            UnixListener::bind(path)
-        }
-        other => other,
-    }
-}
-
-struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -207,7 +185,7 @@ where
         let end = (self.0)();
         let frames = Frames::of(end.clone());
         if let Some(peer) = self.1.take() {
-            tokio::spawn(count(end.clone(), peer.links));
+            tokio::spawn(count(end.clone(), peer.carried));
             if let Some(identity) = peer.identity {
                 end.identify(identity);
             }
@@ -219,11 +197,11 @@ where
 }
 
 /// Counts a link of a connection from its handshake to its end.
-async fn count(end: Arc<LinkEnd>, links: Arc<AtomicUsize>) {
+async fn count(end: Arc<LinkEnd>, carried: Arc<Carried>) {
     end.settled.cancelled().await;
     if end.is_up() {
-        links.fetch_add(1, Ordering::Relaxed);
+        carried.link_begins();
         end.down.cancelled().await;
-        links.fetch_sub(1, Ordering::Relaxed);
+        carried.ends();
     }
 }

@@ -1,9 +1,9 @@
-//! Wakes the task that writes a link.
+//! Wakes the task that writes a link, or that a connection is of.
 
 use std::sync::Mutex;
 use std::task::Waker;
 
-/// A place for one waker. `tokio` and `futures` have the same thing without a lock; this one is rung once a packet.
+/// A place for one waker. `tokio` and `futures` have the same thing without a lock; this one is rung once a packet, or less.
 #[derive(Debug, Default)]
 pub(super) struct Doorbell(Mutex<Option<Waker>>);
 
