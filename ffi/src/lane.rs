@@ -69,11 +69,11 @@ impl Shared {
         self.wake.notify_one();
     }
 
-    /// Wakes the peer, for what is not in the ring.
+    /// Tells the peer of what is not in the ring. Its reader may be awake while another thread of it waits for room: that one hears it
+    /// by the doorbell too.
     pub(crate) fn rouse(&self) {
-        if lock(&self.writer).rouse() {
-            self.bell.ring_now();
-        }
+        lock(&self.writer).rouse();
+        self.bell.ring_now();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::bell::Bell;
 use crate::border::{Fail, border};
 use crate::handles::Table;
 use crate::host::lock;
@@ -13,8 +14,14 @@ use crate::ring::Memory;
 use crate::status::*;
 use crate::types::{LaneMap, Link};
 
+/// What a caller has of a lane until it lets go, whatever became of the link: the memory, and the doorbell that tells of the end.
+struct Mapping {
+    _memory: Arc<Memory>,
+    _bell: Arc<Bell>,
+}
+
 /// The lanes whose memory a caller has.
-static MAPS: Table<Memory> = Table::new(0xA3, 65_536);
+static MAPS: Table<Mapping> = Table::new(0xA3, 65_536);
 
 impl Door {
     /// The link, for calls that carry packets.
@@ -73,8 +80,12 @@ pub unsafe extern "C" fn ab_link_map(link: Link, lane: u32, out: *mut LaneMap) -
         let shared = door.map()?;
         out.base = shared.memory.base();
         out.size = Memory::SIZE as u64;
+        let mapping = Mapping {
+            _memory: shared.memory.clone(),
+            _bell: door.bell.clone(),
+        };
         out.map = MAPS
-            .open(shared.memory.clone())
+            .open(Arc::new(mapping))
             .ok_or_else(|| Fail::new(AB_RESOURCES, "65,536 lanes are mapped; unmap one"))?;
         Ok(AB_OK)
     })

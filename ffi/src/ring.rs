@@ -318,7 +318,7 @@ impl Writer {
         self.memory.control(self.way).want_credit(flows);
     }
 
-    /// Wakes a reader that sleeps, whatever there is to read.
+    /// Has a reader that sleeps look again, whatever there is to read; `true` = it does sleep.
     pub(crate) fn rouse(&self) -> bool {
         self.memory.control(self.way).rouse()
     }

@@ -161,6 +161,39 @@ fn a_writer_that_waits_for_room_is_told_of_it() {
     });
 }
 
+/// A thread that waits for room, and is also the one that reads what the other side says: it waits for both by the reader's word.
+fn one_thread_waits_for_room(looks_for_room_last: bool) {
+    model(move || {
+        let (to, from) = (Ring::new(), Ring::new());
+        let (writes, wakes) = (to.clone(), from.clone());
+        to.control.publish(RECORD);
+        let node = thread::spawn(move || {
+            if writes.control.free(RECORD) && wakes.control.rouse() {
+                wakes.reader.notify();
+            }
+        });
+        let full = || to.control.head() != RECORD;
+        while full() {
+            to.control.want_room();
+            if full() && from.control.sleep(0) && (!looks_for_room_last || full()) {
+                from.reader.wait();
+            }
+        }
+        node.join().unwrap();
+    });
+}
+
+#[test]
+fn a_reader_that_waits_for_room_too_is_told_of_it() {
+    one_thread_waits_for_room(true);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn a_reader_that_does_not_look_for_room_once_it_says_that_it_sleeps_is_found() {
+    one_thread_waits_for_room(false);
+}
+
 #[test]
 fn a_sender_out_of_credit_finds_it_or_is_told_of_it() {
     model(|| {

@@ -1,6 +1,8 @@
 //! A C caller in Rust: raw calls with honest memory, and the first packets of a link.
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
+pub mod lane;
+
 use std::ffi::CStr;
 use std::ptr::{null, null_mut};
 use std::time::{Duration, Instant};

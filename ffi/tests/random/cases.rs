@@ -8,8 +8,8 @@ use actorbridge_ffi::*;
 use prost::Message as _;
 
 use crate::arguments::{DESCS, Memory, Random, damage};
+use crate::common::lane::lane_memory;
 use crate::common::{hello, linked, open_link, options, status_memory};
-use crate::rings::lane_memory;
 
 /// What the calls are about: a node and a link that stay, and others that calls open and close.
 pub(crate) struct World {
