@@ -3,7 +3,7 @@
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 
-use actorbridge_ffi::status::AB_OK;
+use actorbridge_ffi::status::{AB_CLOSED, AB_OK};
 use actorbridge_ffi::*;
 use actorbridge_proto::v1::Frame;
 use prost::Message as _;
@@ -31,6 +31,7 @@ pub fn lane_memory() -> LaneMap {
     }
 }
 
+#[derive(Clone)]
 pub struct Lane {
     pub link: Link,
     pub map: LaneMap,
@@ -67,6 +68,13 @@ impl Lane {
     pub fn half(&self, way: usize, at: usize) -> &AtomicU32 {
         // SAFETY: as above.
         unsafe { AtomicU32::from_ptr(self.map.base.add(CONTROL * (1 + way) + at).cast()) }
+    }
+
+    /// All of the memory.
+    pub fn words(&self) -> &[AtomicU64] {
+        let words = self.map.size as usize / size_of::<AtomicU64>();
+        // SAFETY: the memory is as long as the library says, and stays until `close`.
+        unsafe { std::slice::from_raw_parts(self.map.base.cast(), words) }
     }
 
     pub fn closed(&self) -> bool {
@@ -117,7 +125,8 @@ impl Lane {
     pub fn show(&self) {
         self.word(0, TAIL).store(self.tail, SeqCst);
         if self.half(0, ASLEEP).swap(0, SeqCst) != 0 {
-            assert_eq!(ab_link_wake(self.link, 0), AB_OK);
+            let woken = ab_link_wake(self.link, 0);
+            assert!([AB_OK, AB_CLOSED].contains(&woken), "{}", name(woken));
         }
     }
 
