@@ -131,14 +131,14 @@ test-go-pure: ## every module also builds without cgo
 
 test-abdebug: ## the rings again, with what the feature and build tag abdebug checks
 	@$(CARGO) test --quiet --profile $(PROFILE) $(if $(WORKSPACE),--workspace,-p actorbridge-ffi) \
-		--features actorbridge-ffi/abdebug --test ring --test envelopes --test link
+		--features actorbridge-ffi/abdebug --test ring --test descriptor --test envelopes --test link --test lane --test inline
 	@cd go-client/native && $(GO) test -tags abdebug .
 
 docs-run: ## run every command of the documents, compare their listings
 	@scripts/docs
 
 ##@ Longer
-.PHONY: bench soak soak-smoke fuzz clean
+.PHONY: bench soak soak-smoke fuzz miri clean
 bench: ## Go benchmarks of every module
 	@for module in $(GO_MODULES); do (cd $$module && $(GO) test -run '^$$' -bench . ./...); done
 
@@ -151,6 +151,11 @@ soak-smoke: compat-rustcore
 
 fuzz: $(if $(shell command -v cargo-fuzz),,target/tools/bin/cargo-fuzz) ## every fuzz target, FUZZTIME seconds each (default 60); FUZZ=name for some
 	@PATH="$(CURDIR)/target/tools/bin:$$PATH" scripts/fuzz $(GO_MODULES)
+
+miri: ## the rings, handles and descriptors of the C library under Miri, where a nightly Rust has it
+	@if $(CARGO) +nightly miri --version >/dev/null 2>&1; then \
+		$(CARGO) +nightly miri test -p actorbridge-ffi --test ring --test handles --test descriptor; \
+	else echo 'Miri is not installed (`rustup component add --toolchain nightly miri`): nothing ran'; fi
 
 target/tools/bin/cargo-fuzz:
 	@CARGO="$(CARGO)" scripts/cargo-tool cargo-fuzz $(CARGO_FUZZ)
