@@ -7,7 +7,6 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::border::Fail;
-use crate::debug;
 use crate::status::AB_BAD_DESCRIPTOR;
 use crate::types::{AB_DESC_HOPS, AB_DESC_WHOLE, AB_KIND_HEAD, Desc, Span};
 
@@ -160,9 +159,6 @@ pub(crate) fn put(packet: &Packet, descs: &mut [Desc], arena: &mut [u8], mut at:
             flags: AB_DESC_WHOLE | run.hops.min(u32::from(AB_DESC_HOPS)) as u16,
             ..whole(&item.body, at)
         };
-        if cfg!(feature = "abdebug") {
-            debug::check_desc(desc, arena, &item.body);
-        }
         at += item.body.len();
     }
     at

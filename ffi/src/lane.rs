@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::bell::Bell;
-use crate::debug;
+use crate::debug::{self, Talk};
 use crate::host::lock;
 use crate::ring::{MAX_RECORD, Memory, Reader, RunHead, Taken, Way, Writer};
 use crate::signals;
@@ -36,6 +36,7 @@ pub(crate) struct Shared {
     writer: Mutex<Writer>,
     reader: Mutex<Reader>,
     bell: Arc<Bell>,
+    talk: Arc<Talk>,
     /// Rings when the peer has written while the pump slept.
     wake: Notify,
     /// The thread that looks after the pump.
@@ -49,13 +50,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(bell: Arc<Bell>) -> std::io::Result<Arc<Self>> {
+    pub(crate) fn new(bell: Arc<Bell>, talk: Arc<Talk>) -> std::io::Result<Arc<Self>> {
         let memory = Memory::new()?;
         Ok(Arc::new(Self {
             writer: Mutex::new(Writer::new(memory.clone(), Way::FromNode)),
             reader: Mutex::new(Reader::new(memory.clone(), Way::ToNode)),
             memory,
             bell,
+            talk,
             wake: Notify::new(),
             watch: OnceLock::new(),
             beat: AtomicU64::new(0),
@@ -99,18 +101,20 @@ impl Lane for Shared {
 
     fn put(&self, item: LaneItem<'_>) {
         if cfg!(feature = "abdebug") {
-            debug::check(&head_of(&item), item.seq, item.plain, item.bytes);
+            debug::must(self.talk.says_one(&head_of(&item), item.plain, item.bytes));
         }
         lock(&self.writer).put_message(head_of(&item), item.plain, item.bytes);
     }
 
     fn put_all(&self, item: LaneItem<'_>, payloads: &[&[u8]]) -> usize {
+        let head = head_of(&item);
+        let written = lock(&self.writer).put_run(head, payloads);
         if cfg!(feature = "abdebug") {
-            for (payload, seq) in payloads.iter().zip(item.seq..) {
-                debug::check(&head_of(&item), seq, true, payload);
+            for (payload, seq) in payloads[..written].iter().zip(item.seq..) {
+                debug::must(self.talk.says_one(&RunHead { seq, ..head }, true, payload));
             }
         }
-        lock(&self.writer).put_run(head_of(&item), payloads)
+        written
     }
 
     fn publish(&self) {
@@ -143,21 +147,13 @@ impl Lane for Shared {
         if !writer.has_room_for_all(1 + items().count(), bytes) {
             return false;
         }
+        if cfg!(feature = "abdebug") {
+            debug::must(self.talk.says(packet));
+        }
         writer.put_frame(&frame);
         for run in &packet.runs {
             for (i, item) in run.items.iter().enumerate() {
-                let head = RunHead {
-                    seq: run.seq(i),
-                    flow: run.flow,
-                    type_id: item.type_id,
-                    ttl_ms: item.ttl_ms,
-                    hops: run.hops,
-                    reserved: 0,
-                };
-                if cfg!(feature = "abdebug") {
-                    debug::check(&head, head.seq, false, &item.body);
-                }
-                writer.put_message(head, false, &item.body);
+                writer.put_message(RunHead::of(run, i, item), false, &item.body);
             }
         }
         if writer.publish() {
@@ -260,6 +256,7 @@ fn drain(shared: &Shared, end: &LinkEnd) -> usize {
 fn drain_some(shared: &Shared, reader: &mut Reader, end: &LinkEnd) -> usize {
     let mut count = 0;
     for _ in 0..BATCH {
+        let from = reader.at();
         match reader.take() {
             Taken::Nothing => break,
             Taken::Frame(frame) => {
@@ -268,6 +265,9 @@ fn drain_some(shared: &Shared, reader: &mut Reader, end: &LinkEnd) -> usize {
             }
             Taken::Run(head, plain, block) => {
                 count += block.ends.len();
+                if cfg!(feature = "abdebug") {
+                    debug::must(debug::read(&head, plain, &block, &reader.records_since(from)));
+                }
                 end.receive_run(LaneRun {
                     flow: head.flow,
                     first_seq: head.seq,
@@ -279,6 +279,9 @@ fn drain_some(shared: &Shared, reader: &mut Reader, end: &LinkEnd) -> usize {
                     ends: block.ends,
                     packed: None,
                 });
+                if cfg!(feature = "abdebug") && !end.is_down() {
+                    debug::must(shared.talk.took([head.flow]));
+                }
             }
             Taken::Bad(why) => {
                 end.bad_frame(&why);
@@ -303,6 +306,9 @@ fn receive_frame(shared: &Shared, end: &LinkEnd, frame: &bytes::Bytes) {
                 packet.head.number
             };
             shared.frames.store(packet.head.number, Ordering::Relaxed);
+            if cfg!(feature = "abdebug") {
+                shared.talk.hears(&packet.head);
+            }
             end.receive_packet(packet);
         }
         Ok(_) => end.bad_frame("a frame in a ring holds runs; messages are records of their own"),

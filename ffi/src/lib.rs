@@ -6,6 +6,7 @@
 //!
 //! This crate declares `ab_module_v1` and never defines it: exactly one crate of a program does, with [`module!`].
 
+mod ask;
 mod bell;
 mod border;
 mod control;
@@ -37,11 +38,10 @@ mod sync {
 #[doc(hidden)] // For `module!`: the crate that uses it may not depend on actorbridge itself.
 pub use actorbridge;
 pub use actorbridge::{Actor, Module};
+pub use ask::ab_link_ask;
 pub use envelope::{ab_envelope_decode, ab_envelope_encode};
 pub use info::{ab_abi_version, ab_build_info, ab_status_name};
-pub use link::{
-    ab_link_arm, ab_link_ask, ab_link_close, ab_link_fd, ab_link_frames, ab_link_open, ab_link_recv, ab_link_send,
-};
+pub use link::{ab_link_arm, ab_link_close, ab_link_fd, ab_link_frames, ab_link_open, ab_link_recv, ab_link_send};
 pub use logs::{ab_log_filter, ab_logs_drain};
 pub use map::{ab_link_map, ab_link_unmap, ab_link_wake};
 pub use node::{ab_node_close, ab_node_dump, ab_node_metrics, ab_node_open, ab_node_status_get, ab_node_stop};

@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock};
 
-use actorbridge::door::{Inline, LinkEnd};
+use actorbridge::door::LinkEnd;
 use actorbridge_proto::v1::{Frame, Hello, Status};
 use actorbridge_proto::{Packet, packet::MAX_FRAME_BYTES};
 use bytes::Bytes;
@@ -14,27 +14,29 @@ use prost::Message as _;
 
 use crate::bell::Bell;
 use crate::border::{Fail, Outcome, border, border_with};
+use crate::debug::{self, Talk};
 use crate::descriptor;
 use crate::handles::Table;
 use crate::host::{Host, lock};
 use crate::lane::{self, Shared};
 use crate::node::host;
-use crate::pointers::{get, place, slice, slice_mut};
+use crate::pointers::{place, slice, slice_mut};
 use crate::status::*;
-use crate::types::{AB_DESC_WHOLE, AB_STATE_RUNNING, Desc, Error, Link, Node};
+use crate::types::{AB_STATE_RUNNING, Desc, Error, Link, Node};
 
 /// The open links.
 pub(crate) static LINKS: Table<Door> = Table::new(0xA2, 65_536);
 
 /// The most descriptors, and the most arena bytes, that one call takes.
 const MAX_DESCS: usize = 65_536;
-const MAX_ARENA: usize = MAX_FRAME_BYTES;
+pub(crate) const MAX_ARENA: usize = MAX_FRAME_BYTES;
 
 /// The library's side of one link.
 pub(crate) struct Door {
     pub(crate) host: Arc<Host>,
     pub(crate) end: Arc<LinkEnd>,
     pub(crate) bell: Arc<Bell>,
+    pub(crate) talk: Arc<Talk>,
     /// The number of the last packet from C. Held while a packet is acted on, so that packets keep their order.
     pub(crate) sent: Mutex<u64>,
     /// A packet that was taken and did not fit into the caller's memory.
@@ -68,6 +70,7 @@ impl Door {
             host,
             end,
             bell,
+            talk: Arc::default(),
             sent,
             waiting,
             shared: OnceLock::new(),
@@ -100,11 +103,19 @@ impl Door {
             packet.head.number = sent.wrapping_add(1); // a caller may have counted to anything before
         }
         *sent = packet.head.number;
+        let mut flows = Vec::new();
+        if cfg!(feature = "abdebug") {
+            self.talk.hears(&packet.head);
+            flows.extend(packet.runs.iter().map(|run| run.flow));
+        }
         self.end.receive_packet(packet);
+        if cfg!(feature = "abdebug") && !self.end.is_down() {
+            debug::must(self.talk.took(flows));
+        }
     }
 
     /// Why nothing can be sent any more.
-    fn over(&self) -> i32 {
+    pub(crate) fn over(&self) -> i32 {
         match self.end.fate_status() {
             Some(status) if status != Status::Ok => status as i32,
             _ => AB_LINK_DOWN,
@@ -162,7 +173,13 @@ impl Door {
             *status = if desc.seq > granted.1 { AB_NO_CREDIT } else { AB_OK };
             if *status == AB_OK {
                 accepted += 1;
+                if cfg!(feature = "abdebug") {
+                    debug::must(debug::made_of(desc, arena, &body));
+                }
                 descriptor::add(&mut runs, desc, flow, body);
+                if cfg!(feature = "abdebug") {
+                    debug::must(debug::added(desc, &runs));
+                }
             }
         }
         if accepted == 0 && head == Frame::default() {
@@ -214,6 +231,10 @@ impl Door {
                 return status;
             }
             bytes = descriptor::put(&packet, &mut descs[count..], arena, bytes);
+            if cfg!(feature = "abdebug") {
+                debug::must(self.talk.says(&packet));
+                debug::must(debug::packet(&packet, &descs[count + 1..], arena));
+            }
             count += descs_more;
         }
         (*n, *need) = (count as u32, bytes);
@@ -371,7 +392,8 @@ pub unsafe extern "C" fn ab_link_send(
     })
 }
 
-fn send(door: &Door, descs: &[Desc], arena: &[u8], statuses: &mut [i32]) -> Outcome {
+/// Sends what C wrote, with a status for each descriptor.
+pub(crate) fn send(door: &Door, descs: &[Desc], arena: &[u8], statuses: &mut [i32]) -> Outcome {
     door.unmapped()?;
     let total: usize = descs.iter().map(|desc| desc.size(arena)).sum();
     if descs.len() > MAX_DESCS || arena.len() > MAX_ARENA || total > 2 * MAX_ARENA {
@@ -424,62 +446,6 @@ pub unsafe extern "C" fn ab_link_recv(
     })
 }
 
-/// Asks. With a `seq` of 0, the handler is run on this thread, if the ask's method is declared inline and its actor has nothing
-/// else to do: the call blocks as long as the handler runs, and needs no credit. The type is one that the peer was told, or 0
-/// and in ext. `source` is the number of the flow's stream (StreamOpen.stream), so that an ask does not reach another actor if
-/// another thread closes the flow and opens it anew meanwhile; or 0, where nobody does that.
-///
-/// AB_OK: `rep` is the answer, an envelope without who in `rep_arena` (AB_DESC_WHOLE). AB_NOT_INLINE: it was not taken; send it
-/// with its seq. AB_PENDING: it was taken, and its answer comes by ab_link_recv. AB_SHORT_BUFFER: it was handled, its answer needs
-/// `need` bytes, and comes by ab_link_recv: the handler is never run twice. An ask never overtakes what was sent before it and is
-/// not handled yet: then it is AB_NOT_INLINE.
-///
-/// With a seq, the ask is sent as by ab_link_send, and answered with AB_PENDING.
-///
-/// # Safety
-/// `req` is null or valid, `arena` is null or has `arena_len` bytes; nobody writes to them meanwhile.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ab_link_ask(
-    link: Link,
-    req: *mut Desc,
-    arena: *const u8,
-    arena_len: usize,
-    rep: *mut Desc,
-    rep_arena: *mut u8,
-    cap: usize,
-    need: *mut usize,
-) -> i32 {
-    border(|| {
-        let door = door(link)?;
-        // SAFETY: the caller's promise, for all five.
-        let (req, arena) = unsafe { (get(req, "req")?, slice(arena, arena_len, "arena")?) };
-        let (rep, rep_arena, need) = unsafe {
-            (
-                place(rep, "rep")?,
-                slice_mut(rep_arena, cap, "rep_arena")?,
-                place(need, "need")?,
-            )
-        };
-        *need = 0;
-        if req.is_head() {
-            return Err(Fail::new(
-                AB_BAD_DESCRIPTOR,
-                "a head is not an ask; send it with ab_link_send",
-            ));
-        }
-        if req.seq == 0 {
-            return door.ask_inline(req, arena, rep, rep_arena, need);
-        }
-        let mut status = [AB_OK];
-        let sent = send(&door, std::slice::from_ref(req), arena, &mut status)?;
-        Ok(match (sent, status[0]) {
-            (AB_OK, AB_OK) => AB_PENDING,
-            (AB_OK, status) => status,
-            (over, _) => over,
-        })
-    })
-}
-
 /// Exchanges Frames as the remote door has them, for tests and languages without descriptors. `input`, if there is any, is
 /// one Frame; it is acted on in any case but AB_CLOSED, AB_NULL_POINTER, AB_BAD_ARGUMENT and a link that is over. Then the
 /// next Frame is written to `out`, if there is one, and `len` is set to its size (0: none).
@@ -525,53 +491,15 @@ pub unsafe extern "C" fn ab_link_frames(
             return Ok(AB_SHORT_BUFFER);
         };
         room.copy_from_slice(&frame);
+        if cfg!(feature = "abdebug") {
+            debug::must(door.talk.says(&packet));
+        }
         drop(waiting);
         Ok(if door.has_more() { AB_MORE } else { AB_OK })
     })
 }
 
 impl Door {
-    fn ask_inline(
-        &self,
-        req: &Desc,
-        arena: &[u8],
-        rep: &mut Desc,
-        rep_arena: &mut [u8],
-        need: &mut usize,
-    ) -> Result<i32, Fail> {
-        if self.end.is_down() {
-            return Ok(self.over());
-        }
-        if arena.len() > MAX_ARENA {
-            return Err(Fail::new(AB_BAD_ARGUMENT, "an arena has at most 4 MiB"));
-        }
-        let flow = Desc { source: 0, ..*req }.flow()?;
-        let body = req.body_of(arena)?;
-        if let Some(shared) = self.shared.get() {
-            lane::drain_all(shared, &self.end); // what was sent before comes before
-        }
-        let (what, body) = match self.end.ask_inline(flow, req.source, req.r#type, body) {
-            Inline::Answered(what, body) => (what, body),
-            Inline::Later => return Ok(AB_PENDING),
-            Inline::NotTaken => return Ok(AB_NOT_INLINE),
-        };
-        let what = &what.bytes;
-        let (head, all) = (what.len(), what.len() + body.len());
-        *need = all;
-        let Some(room) = rep_arena.get_mut(..all) else {
-            self.end.answer_later(what, &body);
-            return Ok(AB_SHORT_BUFFER);
-        };
-        room[..head].copy_from_slice(what);
-        room[head..].copy_from_slice(&body);
-        *rep = Desc {
-            ext_len: all as u32,
-            flags: AB_DESC_WHOLE,
-            ..Desc::default()
-        };
-        Ok(AB_OK)
-    }
-
     fn frame(&self, input: &[u8]) {
         let mut sent = lock(&self.sent);
         let limit = self.end.limits().max_frame_bytes as usize;

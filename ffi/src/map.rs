@@ -38,7 +38,7 @@ impl Door {
     /// Makes the memory of the lane, and the pump that takes what comes by it.
     fn map(&self) -> Result<Arc<Shared>, Fail> {
         let again = || Fail::new(AB_BAD_ARGUMENT, "a link is mapped once, before anything is sent");
-        let shared = Shared::new(self.bell.clone())
+        let shared = Shared::new(self.bell.clone(), self.talk.clone())
             .map_err(|e| Fail::os(AB_RESOURCES, "the memory of the link's rings could not be mapped", &e))?;
         if *lock(&self.sent) != 0 || self.shared.set(shared.clone()).is_err() {
             return Err(again());

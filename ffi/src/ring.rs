@@ -7,6 +7,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use actorbridge_proto::{Item, Run};
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::control::{Control, Granted};
@@ -138,6 +139,18 @@ pub(crate) struct RunHead {
 
 impl RunHead {
     const SIZE: usize = size_of::<Self>();
+
+    /// Of a packet's message.
+    pub(crate) fn of(run: &Run, i: usize, item: &Item) -> Self {
+        Self {
+            seq: run.seq(i),
+            flow: run.flow,
+            type_id: item.type_id,
+            ttl_ms: item.ttl_ms,
+            hops: run.hops,
+            reserved: 0,
+        }
+    }
 
     fn to_bytes(self) -> [u8; Self::SIZE] {
         let mut bytes = [0; Self::SIZE];
@@ -437,6 +450,33 @@ impl Reader {
             unsafe { std::slice::from_raw_parts(data.add(at + 8), len) },
             tag,
         )))
+    }
+
+    /// How far records were taken.
+    pub(crate) fn at(&self) -> u64 {
+        self.head
+    }
+
+    /// The records that were taken since then, but for padding, while their room is not given back: tags and bytes.
+    pub(crate) fn records_since(&self, mut at: u64) -> Vec<(u32, &[u8])> {
+        let (data, mut records) = (self.memory.data(self.way), Vec::new());
+        while at < self.head {
+            let place = at as usize & (RING - 1);
+            // SAFETY: inside the ring, whatever its writer has made of a record by now; it was written before the tail that we have seen.
+            let (tag, bytes) = unsafe {
+                let word = u64::from_le(data.add(place).cast::<u64>().read());
+                let len = (word as u32 as usize).min(RING - place - 8);
+                (
+                    (word >> 32) as u32,
+                    std::slice::from_raw_parts(data.add(place + 8), len),
+                )
+            };
+            at += space(bytes.len()) as u64;
+            if tag != AB_RECORD_PAD {
+                records.push((tag, bytes));
+            }
+        }
+        records
     }
 
     /// Takes what is next: a frame, or the messages that belong together. The room of it is the writer's again after `free`.

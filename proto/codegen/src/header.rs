@@ -9,7 +9,7 @@ use actorbridge_gen::Output;
 /// What C users include, and the copy that goes with the Go module.
 const PATHS: [&str; 2] = ["ffi/include/actorbridge.h", "go-client/native/actorbridge.h"];
 /// In the header's order.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     "types.rs",
     "generated/status.rs",
     "info.rs",
@@ -17,6 +17,7 @@ const SOURCES: [&str; 9] = [
     "logs.rs",
     "signals.rs",
     "link.rs",
+    "ask.rs",
     "map.rs",
     "envelope.rs",
 ];

@@ -1,4 +1,4 @@
-//! What the properties are tested with: fields as bytes, envelopes made of them, frames.
+//! What the properties are tested with: fields as bytes, envelopes made of them, frames. ffi/tests/descriptor uses it too.
 
 use std::collections::HashMap;
 
