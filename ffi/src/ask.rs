@@ -13,7 +13,8 @@ use crate::types::{AB_DESC_WHOLE, Desc, Link};
 /// Asks. With a `seq` of 0, the handler is run on this thread, if the ask's method is declared inline and its actor has nothing
 /// else to do: the call blocks as long as the handler runs, and needs no credit. The type is one that the peer was told, or 0
 /// and in ext. `source` is the number of the flow's stream (StreamOpen.stream), so that an ask does not reach another actor if
-/// another thread closes the flow and opens it anew meanwhile; or 0, where nobody does that.
+/// another thread closes the flow and opens it anew meanwhile; or 0, where nobody does that. Since
+/// 1.1; docs/C_ABI.md has all that it takes.
 ///
 /// AB_OK: `rep` is the answer, an envelope without who in `rep_arena` (AB_DESC_WHOLE). AB_NOT_INLINE: it was not taken; send it
 /// with its seq. AB_PENDING: it was taken, and its answer comes by ab_link_recv. AB_SHORT_BUFFER: it was handled, its answer needs
@@ -23,7 +24,8 @@ use crate::types::{AB_DESC_WHOLE, Desc, Link};
 /// With a seq, the ask is sent as by ab_link_send, and answered with AB_PENDING.
 ///
 /// # Safety
-/// `req` is null or valid, `arena` is null or has `arena_len` bytes; nobody writes to them meanwhile.
+/// `req`, `rep` and `need` are null or valid, `arena` is null or has `arena_len` bytes, `rep_arena` is null or has `cap` bytes; nobody
+/// else uses them meanwhile.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ab_link_ask(
     link: Link,

@@ -329,8 +329,12 @@ pub unsafe extern "C" fn ab_link_open(
     unsafe { border_with(error, call) }
 }
 
-/// Gives the link's doorbell: a non-blocking descriptor that becomes readable when there is something to receive and the
-/// link was armed. It belongs to the library and lives as long as the link; never read, write or close it.
+/// Gives the link's doorbell: a non-blocking descriptor that becomes readable when there is something to receive and the link was
+/// armed (ab_link_arm). Of a mapped link it becomes readable anew when something was written while its reader slept, when there is
+/// room for who asked for it, and when the link is over: watch it by edges, it stays readable.
+///
+/// It belongs to the library: never read, write or close it. It is closed with the link, of a mapped one with ab_link_unmap. Who
+/// watches it by epoll or kqueue while another thread may do that watches a duplicate: a closed descriptor tells nothing.
 ///
 /// # Safety
 /// `fd` is null or valid, and nobody else uses it meanwhile.
@@ -516,7 +520,8 @@ impl Door {
 }
 
 /// Closes a link. Packets that were sent before have been acted on; what was not received is gone. Safe while other threads
-/// are inside calls: theirs finish or return AB_CLOSED. Who waits for the doorbell is woken.
+/// are inside calls: theirs finish or return AB_CLOSED. Who waits for the doorbell is woken. The memory of a mapped link stays
+/// until ab_link_unmap, and says that it is closed.
 #[unsafe(no_mangle)]
 pub extern "C" fn ab_link_close(link: Link) -> i32 {
     border(|| {

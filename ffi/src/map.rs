@@ -61,7 +61,8 @@ impl Door {
 
 /// Maps a link's lane: from now on what it carries goes through two rings in memory that both sides use, as docs/C_ABI.md
 /// describes, and ab_link_send, ab_link_recv, ab_link_arm and ab_link_frames answer AB_BAD_ARGUMENT. Only right after ab_link_open,
-/// without a Hello. The memory stays until ab_link_unmap, also when the link is closed: then its flag `closed` is set.
+/// without a Hello. The memory and the doorbell stay until ab_link_unmap, also when the link is closed: then its flag `closed` is
+/// set. Since 1.1.
 ///
 /// AB_CLOSED, AB_BAD_ARGUMENT (not the first thing that is done with the link), AB_RESOURCES.
 ///
@@ -91,7 +92,8 @@ pub unsafe extern "C" fn ab_link_map(link: Link, lane: u32, out: *mut LaneMap) -
     })
 }
 
-/// Lets go of a lane's memory: the caller does not touch it any more. AB_CLOSED for a number that is none.
+/// Lets go of a lane's memory and its doorbell: no thread of the caller touches them any more. AB_CLOSED for a number that is none.
+/// Since 1.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn ab_link_unmap(map: u64) -> i32 {
     border(|| {
@@ -100,7 +102,7 @@ pub extern "C" fn ab_link_unmap(map: u64) -> i32 {
     })
 }
 
-/// Wakes the node's side of a mapped lane: something was written while it slept, or it waits for room and there is some.
+/// Wakes the node's side of a mapped lane: something was written while it slept, or it waits for room and there is some. Since 1.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn ab_link_wake(link: Link, lane: u32) -> i32 {
     border(|| {

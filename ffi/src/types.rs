@@ -2,7 +2,9 @@
 
 use std::ffi::c_char;
 
-/// The version of the C ABI that this header describes: major << 16 | minor.
+/// The version of the C ABI that this header describes: major << 16 | minor. New in 1.1: ab_link_ask with a seq of 0, with
+/// AB_NOT_INLINE; ab_link_map, ab_link_unmap and ab_link_wake, with ab_lane, AB_LANE_LAYOUT and AB_RECORD_...; what is in
+/// ab_log.fields_json.
 pub const AB_ABI_VERSION: u32 = (1 << 16) | 1;
 
 /// A node. 0 is never one.
@@ -30,9 +32,9 @@ pub const AB_DUMP_NODE: u32 = 0;
 /// ab_node_dump: the latest dead letters.
 pub const AB_DUMP_DEAD_LETTERS: u32 = 1;
 
-/// The layout of a mapped lane's memory that docs/C_ABI.md describes.
+/// The layout of a mapped lane's memory that docs/C_ABI.md describes. Since 1.1.
 pub const AB_LANE_LAYOUT: u32 = 1;
-/// Tag of a record in a ring: nothing more before the ring's end.
+/// Tag of a record in a ring: nothing more before the ring's end; it is as long as the rest is. Tags are since 1.1.
 pub const AB_RECORD_PAD: u32 = 1;
 /// Tag of a record in a ring: an encoded Frame without runs.
 pub const AB_RECORD_FRAME: u32 = 2;
@@ -106,7 +108,7 @@ pub struct Desc {
     pub source: u64,
     /// Joins an ask with its reply; 0 = none.
     pub correlation: u64,
-    /// The number of the message on its flow; 0 outside any stream.
+    /// The number of the message on its flow: StreamOpen.first_seq, and higher for each; 0 outside any stream.
     pub seq: u64,
     /// TypeDef.id; 0 = the type is in ext.
     pub r#type: u32,
@@ -128,7 +130,7 @@ pub struct Desc {
     pub attempt: u32,
 }
 
-/// The memory of a mapped lane.
+/// The memory of a mapped lane. Since 1.1.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct LaneMap {
@@ -136,7 +138,7 @@ pub struct LaneMap {
     pub struct_size: u32,
     /// 0.
     pub reserved: u32,
-    /// Where it begins: a header, which says its layout, and the two rings.
+    /// Where it begins: a header, which says its layout, the two rings, and what is granted on flows.
     pub base: *mut u8,
     /// Bytes.
     pub size: u64,
@@ -174,8 +176,8 @@ pub struct Log {
     pub target: Span,
     /// What happened.
     pub message: Span,
-    /// A JSON object with more; empty in this version.
+    /// A JSON object with `link` (a number), `peer` and `code`, each if the line is about one; empty = about none.
     pub fields_json: Span,
-    /// The actor or link that it is about.
+    /// The actor that it is about; empty = none.
     pub actor: Span,
 }

@@ -1,7 +1,8 @@
 /* Made by make generate from ffi/src. Do not edit.
  *
- * actorbridge's C ABI. docs/C_ABI.md has the conventions: all functions return at once and may be called from any thread;
- * results below zero are errors; offsets are into the arena of the call. */
+ * actorbridge's C ABI. docs/C_ABI.md has the conventions: no function waits for an event, but ab_link_ask runs a handler; all
+ * may be called from any thread; results below zero are errors; offsets are into the arena of the call. What is new since 1.0
+ * says so. */
 
 #ifndef ACTORBRIDGE_H
 #define ACTORBRIDGE_H
@@ -13,7 +14,9 @@
 #include <stdlib.h>
 
 /**
- * The version of the C ABI that this header describes: major << 16 | minor.
+ * The version of the C ABI that this header describes: major << 16 | minor. New in 1.1: ab_link_ask with a seq of 0, with
+ * AB_NOT_INLINE; ab_link_map, ab_link_unmap and ab_link_wake, with ab_lane, AB_LANE_LAYOUT and AB_RECORD_...; what is in
+ * ab_log.fields_json.
  */
 #define AB_ABI_VERSION ((1 << 16) | 1)
 
@@ -59,12 +62,12 @@
 #define AB_DUMP_DEAD_LETTERS 1
 
 /**
- * The layout of a mapped lane's memory that docs/C_ABI.md describes.
+ * The layout of a mapped lane's memory that docs/C_ABI.md describes. Since 1.1.
  */
 #define AB_LANE_LAYOUT 1
 
 /**
- * Tag of a record in a ring: nothing more before the ring's end.
+ * Tag of a record in a ring: nothing more before the ring's end; it is as long as the rest is. Tags are since 1.1.
  */
 #define AB_RECORD_PAD 1
 
@@ -468,11 +471,11 @@ typedef struct {
      */
     ab_span message;
     /**
-     * A JSON object with more; empty in this version.
+     * A JSON object with link (a number), peer and code, each if the line is about one; empty = about none.
      */
     ab_span fields_json;
     /**
-     * The actor or link that it is about.
+     * The actor that it is about; empty = none.
      */
     ab_span actor;
 } ab_log;
@@ -499,7 +502,7 @@ typedef struct {
      */
     uint64_t correlation;
     /**
-     * The number of the message on its flow; 0 outside any stream.
+     * The number of the message on its flow: StreamOpen.first_seq, and higher for each; 0 outside any stream.
      */
     uint64_t seq;
     /**
@@ -541,7 +544,7 @@ typedef struct {
 } ab_desc;
 
 /**
- * The memory of a mapped lane.
+ * The memory of a mapped lane. Since 1.1.
  */
 typedef struct {
     /**
@@ -553,7 +556,7 @@ typedef struct {
      */
     uint32_t reserved;
     /**
-     * Where it begins: a header, which says its layout, and the two rings.
+     * Where it begins: a header, which says its layout, the two rings, and what is granted on flows.
      */
     uint8_t *base;
     /**
@@ -692,8 +695,12 @@ int32_t ab_link_open(ab_node node,
                      ab_error *error);
 
 /**
- * Gives the link's doorbell: a non-blocking descriptor that becomes readable when there is something to receive and the
- * link was armed. It belongs to the library and lives as long as the link; never read, write or close it.
+ * Gives the link's doorbell: a non-blocking descriptor that becomes readable when there is something to receive and the link was
+ * armed (ab_link_arm). Of a mapped link it becomes readable anew when something was written while its reader slept, when there is
+ * room for who asked for it, and when the link is over: watch it by edges, it stays readable.
+ *
+ * It belongs to the library: never read, write or close it. It is closed with the link, of a mapped one with ab_link_unmap. Who
+ * watches it by epoll or kqueue while another thread may do that watches a duplicate: a closed descriptor tells nothing.
  *
  * Pointers: fd is null or valid, and nobody else uses it meanwhile.
  */
@@ -747,29 +754,6 @@ int32_t ab_link_recv(ab_link link,
                      size_t *need);
 
 /**
- * Asks. With a seq of 0, the handler is run on this thread, if the ask's method is declared inline and its actor has nothing
- * else to do: the call blocks as long as the handler runs, and needs no credit. The type is one that the peer was told, or 0
- * and in ext.
- *
- * AB_OK: rep is the answer, an envelope without who in rep_arena (AB_DESC_WHOLE). AB_NOT_INLINE: it was not taken; send it
- * with its seq. AB_PENDING: it was taken, and its answer comes by ab_link_recv. AB_SHORT_BUFFER: it was handled, its answer needs
- * need bytes, and comes by ab_link_recv: the handler is never run twice. An ask never overtakes what was sent before it and is
- * not handled yet: then it is AB_NOT_INLINE.
- *
- * With a seq, the ask is sent as by ab_link_send, and answered with AB_PENDING.
- *
- * Pointers: req is null or valid, arena is null or has arena_len bytes; nobody writes to them meanwhile.
- */
-int32_t ab_link_ask(ab_link link,
-                    ab_desc *req,
-                    const uint8_t *arena,
-                    size_t arena_len,
-                    ab_desc *rep,
-                    uint8_t *rep_arena,
-                    size_t cap,
-                    size_t *need);
-
-/**
  * Exchanges Frames as the remote door has them, for tests and languages without descriptors. input, if there is any, is
  * one Frame; it is acted on in any case but AB_CLOSED, AB_NULL_POINTER, AB_BAD_ARGUMENT and a link that is over. Then the
  * next Frame is written to out, if there is one, and len is set to its size (0: none).
@@ -789,14 +773,40 @@ int32_t ab_link_frames(ab_link link,
 
 /**
  * Closes a link. Packets that were sent before have been acted on; what was not received is gone. Safe while other threads
- * are inside calls: theirs finish or return AB_CLOSED. Who waits for the doorbell is woken.
+ * are inside calls: theirs finish or return AB_CLOSED. Who waits for the doorbell is woken. The memory of a mapped link stays
+ * until ab_link_unmap, and says that it is closed.
  */
 int32_t ab_link_close(ab_link link);
 
 /**
+ * Asks. With a seq of 0, the handler is run on this thread, if the ask's method is declared inline and its actor has nothing
+ * else to do: the call blocks as long as the handler runs, and needs no credit. The type is one that the peer was told, or 0
+ * and in ext. Since 1.1; docs/C_ABI.md has all that it takes.
+ *
+ * AB_OK: rep is the answer, an envelope without who in rep_arena (AB_DESC_WHOLE). AB_NOT_INLINE: it was not taken; send it
+ * with its seq. AB_PENDING: it was taken, and its answer comes by ab_link_recv. AB_SHORT_BUFFER: it was handled, its answer needs
+ * need bytes, and comes by ab_link_recv: the handler is never run twice. An ask never overtakes what was sent before it and is
+ * not handled yet: then it is AB_NOT_INLINE.
+ *
+ * With a seq, the ask is sent as by ab_link_send, and answered with AB_PENDING.
+ *
+ * Pointers: req, rep and need are null or valid, arena is null or has arena_len bytes, rep_arena is null or has cap bytes; nobody
+ * else uses them meanwhile.
+ */
+int32_t ab_link_ask(ab_link link,
+                    ab_desc *req,
+                    const uint8_t *arena,
+                    size_t arena_len,
+                    ab_desc *rep,
+                    uint8_t *rep_arena,
+                    size_t cap,
+                    size_t *need);
+
+/**
  * Maps a link's lane: from now on what it carries goes through two rings in memory that both sides use, as docs/C_ABI.md
  * describes, and ab_link_send, ab_link_recv, ab_link_arm and ab_link_frames answer AB_BAD_ARGUMENT. Only right after ab_link_open,
- * without a Hello. The memory stays until ab_link_unmap, also when the link is closed: then its flag closed is set.
+ * without a Hello. The memory and the doorbell stay until ab_link_unmap, also when the link is closed: then its flag closed is
+ * set. Since 1.1.
  *
  * AB_CLOSED, AB_BAD_ARGUMENT (not the first thing that is done with the link), AB_RESOURCES.
  *
@@ -807,12 +817,13 @@ int32_t ab_link_map(ab_link link,
                     ab_lane *out);
 
 /**
- * Lets go of a lane's memory: the caller does not touch it any more. AB_CLOSED for a number that is none.
+ * Lets go of a lane's memory and its doorbell: no thread of the caller touches them any more. AB_CLOSED for a number that is none.
+ * Since 1.1.
  */
 int32_t ab_link_unmap(uint64_t map);
 
 /**
- * Wakes the node's side of a mapped lane: something was written while it slept, or it waits for room and there is some.
+ * Wakes the node's side of a mapped lane: something was written while it slept, or it waits for room and there is some. Since 1.1.
  */
 int32_t ab_link_wake(ab_link link,
                      uint32_t lane);

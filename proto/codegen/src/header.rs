@@ -34,8 +34,9 @@ const NAMES: [(&str, &str); 9] = [
 ];
 const TOP: &str = "/* Made by `make generate` from ffi/src. Do not edit.
  *
- * actorbridge's C ABI. docs/C_ABI.md has the conventions: all functions return at once and may be called from any thread;
- * results below zero are errors; offsets are into the arena of the call. */";
+ * actorbridge's C ABI. docs/C_ABI.md has the conventions: no function waits for an event, but ab_link_ask runs a handler; all
+ * may be called from any thread; results below zero are errors; offsets are into the arena of the call. What is new since 1.0
+ * says so. */";
 
 pub(crate) fn render(root: &Path) -> Result<Vec<Output>, String> {
     let mut builder = Builder::new().with_config(config());
