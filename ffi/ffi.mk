@@ -51,11 +51,11 @@ c-hello: ## a C program with a Rust actor in it
 	@gcc -std=c99 $(C_FLAGS) examples/c/hello.c "$(TARGET_DIR)/libhello_rust.a" -lm -ldl -lpthread -o target/c/hello
 	@target/c/hello | diff - <(echo "Hello Bob, you are guest number 2 of this Rust actor.")
 
-c-rings: ## the same by rings in shared memory (Linux: its doorbell is watched by epoll)
+c-rings: ## the smallest client of the rings in shared memory, which fills them (Linux: its doorbell is watched by epoll)
 	@$(call cargo-build,hello-rust)
 	@mkdir -p target/c
 	@gcc -std=c99 $(C_FLAGS) examples/c/rings.c "$(TARGET_DIR)/libhello_rust.a" -lm -ldl -lpthread -o target/c/rings
-	@target/c/rings | diff - <(echo "Hello Bob, you are guest number 2 of this Rust actor.")
+	@target/c/rings | diff - <(echo "Hello Bob, you are guest number 101 of this Rust actor.")
 
 c-install: lib ## `make install` into a folder of its own, and the C example built from there
 	@ffi/tests/install "$(TARGET_DIR)"

@@ -1,5 +1,6 @@
-/* What hello.c does, by the rings that a link's two sides share instead of by calls: it tells the actor `greeter` something and asks
- * it, and prints the answer. "Lanes in shared memory" in docs/C_ABI.md describes the memory.
+/* What hello.c does, by the rings that a link's two sides share instead of by calls: it tells the actor `greeter` of many guests with
+ * long names, more than a ring holds and than it has credit for, asks it, and prints the answer. "The smallest client" in docs/C_ABI.md
+ * has the steps, "Lanes in shared memory" the memory.
  *
  * It needs the __atomic builtins of gcc and clang. */
 #define _GNU_SOURCE
@@ -16,12 +17,13 @@
 
 enum { KIND_TELL = 1, KIND_ASK = 2 };
 enum { TYPE_TELL = 1, TYPE_ASK = 2 };
-enum { HEADER = 4096, CONTROL = 512, RUN_HEAD = 32 };
+enum { HEADER = 4096, CONTROL = 512, RUN_HEAD = 32, FLOW = 1, FIRST_CREDIT = 16 };
+enum { GUESTS = 100, LONG_NAME = 64000 };
 
 /* One ring, as this program sees it. */
 typedef struct {
     uint64_t *tail, *head;
-    uint32_t *asleep, *wants_room, *closed;
+    uint32_t *asleep, *wants_room, *want_credit, *closed;
     uint8_t *data;
     uint64_t size, at; /* at: our own tail, or head */
 } ring;
@@ -30,7 +32,12 @@ typedef struct {
     ab_link link;
     ab_lane lane;
     ring to, from;
-    int bell; /* an epoll descriptor that watches the doorbell */
+    int bell;                 /* an epoll descriptor that watches the doorbell */
+    int welcome;
+    uint64_t seq, credit;     /* of FLOW: the last that was sent, and the last that may be */
+    int owes_pong;            /* a Ping is not answered yet */
+    uint64_t ping;            /* its token */
+    uint64_t asked, answered; /* correlations */
 } lane_end;
 
 static void die(const char *doing, const char *why) {
@@ -50,6 +57,7 @@ static ring ring_of(const ab_lane *lane, uint64_t size, unsigned way) {
     r.head = (uint64_t *)(void *)(control + 128);
     r.asleep = (uint32_t *)(void *)(control + 256);
     r.wants_room = (uint32_t *)(void *)(control + 384);
+    r.want_credit = (uint32_t *)(void *)(control + 388);
     r.closed = (uint32_t *)(void *)(lane->base + 16);
     r.data = lane->base + HEADER + size * way;
     r.size = size;
@@ -80,7 +88,7 @@ static void open_lane(ab_node node, lane_end *l) {
 
 static uint64_t space(uint64_t len) { return 8 + ((len + 7) & ~(uint64_t)7); }
 
-/* Writes a record; `publish` shows it. This program writes little: there is always room. */
+/* Writes a record, for which there is room; `publish` shows it. */
 static void put_record(ring *r, uint32_t tag, const void *bytes, uint32_t len) {
     uint64_t left = r->size - (r->at & (r->size - 1));
     uint64_t word;
@@ -102,57 +110,164 @@ static void publish(lane_end *l) {
         check("wake", ab_link_wake(l->link, 0));
 }
 
-/* Waits until something is in the ring from the node. */
-static void wait_for(lane_end *l) {
-    ring *r = &l->from;
-    for (;;) {
-        struct epoll_event event;
-        if (__atomic_load_n(r->tail, __ATOMIC_SEQ_CST) != r->at)
-            return;
-        if (__atomic_load_n(r->closed, __ATOMIC_SEQ_CST) != 0)
-            die("receive", "the link is over");
-        __atomic_store_n(r->asleep, 1, __ATOMIC_SEQ_CST);
-        if (__atomic_load_n(r->tail, __ATOMIC_SEQ_CST) != r->at || __atomic_load_n(r->closed, __ATOMIC_SEQ_CST) != 0) {
-            __atomic_store_n(r->asleep, 0, __ATOMIC_SEQ_CST);
-            continue;
+static int is_closed(lane_end *l) { return __atomic_load_n(l->from.closed, __ATOMIC_SEQ_CST) != 0; }
+
+static int something_came(lane_end *l) { return __atomic_load_n(l->from.tail, __ATOMIC_SEQ_CST) != l->from.at; }
+
+static int has_room(lane_end *l, uint64_t bytes) {
+    return l->to.size - (l->to.at - __atomic_load_n(l->to.head, __ATOMIC_SEQ_CST)) >= bytes;
+}
+
+/* Waits until something came, or the link is over, or, where `room` is not 0, there is so much of it in the ring to the node. One thread
+ * writes and reads here: it looks for both after it has said that it sleeps. */
+static void wait_for(lane_end *l, uint64_t room) {
+    uint32_t *asleep = l->from.asleep;
+    struct epoll_event event;
+    if (room != 0)
+        __atomic_store_n(l->to.wants_room, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(asleep, 1, __ATOMIC_SEQ_CST);
+    if (something_came(l) || is_closed(l) || (room != 0 && has_room(l, room))) {
+        __atomic_store_n(asleep, 0, __ATOMIC_SEQ_CST);
+        return;
+    }
+    while (__atomic_load_n(asleep, __ATOMIC_SEQ_CST) != 0)
+        if (epoll_wait(l->bell, &event, 1, 10000) == 0)
+            die("wait", "nothing came in ten seconds");
+}
+
+/* What the node says of our flow: how far it may be sent on, and what was refused. */
+static void read_state(lane_end *l, const uint8_t *at, const uint8_t *end) {
+    uint64_t flow = 0, credit = 0;
+    field f;
+    while (next_field(&at, end, &f)) {
+        if (f.number == 1) /* StreamState.flow */
+            flow = f.value;
+        if (f.number == 4) /* StreamState.credit */
+            credit = f.value;
+        if (f.number == 5) /* StreamState.outcomes */
+            die("tell", "the node refused a guest");
+    }
+    if (flow == FLOW && credit > l->credit)
+        l->credit = credit;
+}
+
+static void read_frame(lane_end *l, const uint8_t *at, const uint8_t *end) {
+    field f, inner;
+    while (next_field(&at, end, &f)) {
+        const uint8_t *from = f.bytes;
+        switch (f.number) {
+        case 2: /* Frame.welcome */
+            l->welcome = 1;
+            break;
+        case 7: /* Frame.state */
+            read_state(l, from, from + f.len);
+            break;
+        case 11: /* Frame.ping */
+            l->ping = 0;
+            l->owes_pong = 1;
+            while (next_field(&from, f.bytes + f.len, &inner))
+                if (inner.number == 1) /* Ping.token */
+                    l->ping = inner.value;
+            break;
+        case 13: /* Frame.goodbye */
+            fprintf(stderr, "the node said goodbye\n");
+            break;
         }
-        while (__atomic_load_n(r->asleep, __ATOMIC_SEQ_CST) != 0)
-            if (epoll_wait(l->bell, &event, 1, 10000) == 0)
-                die("receive", "nothing came in ten seconds");
     }
 }
 
-/* Takes the next record that is no padding, and gives its room back: the bytes are copied. */
-static uint32_t take(lane_end *l, uint8_t *bytes, uint32_t room, uint32_t *len) {
+/* A message: of those that come, this program reads the answer. */
+static void read_item(lane_end *l, const uint8_t *at, const uint8_t *end) {
+    field f, payload = {0}, inner;
+    uint64_t correlation = 0;
+    while (next_field(&at, end, &f)) {
+        if (f.number == 3) /* Envelope.correlation */
+            correlation = f.value;
+        if (f.number == 2) /* Envelope.payload */
+            payload = f;
+    }
+    if (correlation == 0 || correlation != l->asked)
+        return;
+    l->answered = correlation;
+    at = payload.bytes;
+    while (payload.bytes != NULL && next_field(&at, payload.bytes + payload.len, &inner))
+        if (inner.number == 1) /* Greeting.text */
+            printf("%.*s\n", (int)inner.len, (const char *)inner.bytes);
+}
+
+/* Takes all that came. A record's bytes are read where they are; then its room is given back. */
+static void receive(lane_end *l) {
     ring *r = &l->from;
-    for (;;) {
-        const uint8_t *at;
+    while (something_came(l)) {
+        const uint8_t *at = r->data + (r->at & (r->size - 1));
         uint64_t word;
-        uint32_t tag;
-        wait_for(l);
-        at = r->data + (r->at & (r->size - 1));
+        uint32_t len;
         memcpy(&word, at, sizeof word);
-        *len = (uint32_t)word;
-        tag = (uint32_t)(word >> 32);
-        if (tag != AB_RECORD_PAD) {
-            if (*len > room)
-                die("receive", "a record is longer than this program expects");
-            memcpy(bytes, at + 8, *len);
-        }
-        r->at += space(*len);
+        len = (uint32_t)word;
+        if (word >> 32 == AB_RECORD_FRAME)
+            read_frame(l, at + 8, at + 8 + len);
+        if (word >> 32 == AB_RECORD_ITEM)
+            read_item(l, at + 8, at + 8 + len);
+        r->at += space(len);
         __atomic_store_n(r->head, r->at, __ATOMIC_SEQ_CST);
         if (__atomic_exchange_n(r->wants_room, 0, __ATOMIC_SEQ_CST) != 0)
             check("wake", ab_link_wake(l->link, 0));
-        if (tag != AB_RECORD_PAD)
-            return tag;
     }
+}
+
+/* Waits, and takes what came. Who answers no Ping, and writes no frame meanwhile, is given up after three. */
+static void take_turn(lane_end *l, uint64_t room) {
+    wait_for(l, room);
+    receive(l);
+    if (l->owes_pong && has_room(l, 2 * space(32))) {
+        buffer pong = {0}, frame = {0};
+        put_number(&pong, 1, l->ping);               /* Pong.token */
+        put_bytes(&frame, 12, pong.bytes, pong.len); /* Frame.pong */
+        put_record(&l->to, AB_RECORD_FRAME, frame.bytes, (uint32_t)frame.len);
+        publish(l);
+        l->owes_pong = 0;
+    }
+    if (is_closed(l) && !something_came(l))
+        die("receive", "the link is over");
+}
+
+/* Waits for room for records that take so many bytes together. The ring's end may cost the longest of them once more. */
+static void make_room(lane_end *l, uint64_t bytes, uint64_t longest) {
+    while (!has_room(l, bytes + longest)) {
+        publish(l); /* it gives back what it has seen */
+        take_turn(l, bytes + longest);
+    }
+}
+
+static void put_frame(lane_end *l, const buffer *frame) {
+    if (frame->full)
+        die("send", "the frame is longer than this program expects");
+    make_room(l, space(frame->len), space(frame->len));
+    put_record(&l->to, AB_RECORD_FRAME, frame->bytes, (uint32_t)frame->len);
+}
+
+/* May the next message be sent? The node says so in memory while it need not say it aloud. */
+static int has_credit(lane_end *l) {
+    const uint8_t *granted = l->lane.base + HEADER + 2 * l->to.size + 16 * FLOW;
+    uint64_t credit = __atomic_load_n((const uint64_t *)(const void *)(granted + 8), __ATOMIC_SEQ_CST);
+    if (credit > l->credit)
+        l->credit = credit;
+    return l->seq < l->credit;
+}
+
+static void wait_for_credit(lane_end *l) {
+    if (has_credit(l))
+        return;
+    publish(l);
+    __atomic_store_n(l->to.want_credit, 1, __ATOMIC_SEQ_CST); /* flows that wait */
+    while (!has_credit(l))
+        take_turn(l, 0);
+    __atomic_store_n(l->to.want_credit, 0, __ATOMIC_SEQ_CST);
 }
 
 /* The program is a node of its own, which says Hello and is welcomed. */
 static void shake_hands(lane_end *l) {
-    static uint8_t bytes[256 * 1024];
     buffer hello = {0}, frame = {0};
-    uint32_t len, tag;
     put_number(&hello, 1, 1); /* Hello.min_protocol */
     put_number(&hello, 2, 1); /* Hello.max_protocol */
     put_text(&hello, 3, "rings-c");
@@ -160,25 +275,19 @@ static void shake_hands(lane_end *l) {
     put_number(&hello, 5, 1);                     /* Hello.link_epoch */
     put_number(&hello, 7, 1);                     /* Hello.lanes */
     put_bytes(&frame, 1, hello.bytes, hello.len); /* Frame.hello */
-    put_record(&l->to, AB_RECORD_FRAME, frame.bytes, (uint32_t)frame.len);
+    put_frame(l, &frame);
     publish(l);
-    for (;;) {
-        const uint8_t *at = bytes;
-        field f;
-        tag = take(l, bytes, sizeof bytes, &len);
-        while (tag == AB_RECORD_FRAME && next_field(&at, bytes + len, &f))
-            if (f.number == 2) /* Frame.welcome */
-                return;
-    }
+    while (!l->welcome)
+        take_turn(l, 0);
 }
 
-/* Flow 1 leads to the greeter, and two types of messages follow. */
-static void put_head(lane_end *l) {
+/* The flow leads to the greeter, and two types of messages follow. */
+static void bind_flow(lane_end *l) {
     buffer who = {0}, open = {0}, frame = {0};
     uint32_t type;
     put_text(&who, 5, "ab:///greeter");           /* Envelope.target */
     put_text(&who, 10, "ab://rings-c/main");      /* Envelope.reply_to */
-    put_number(&open, 1, 1);                      /* StreamOpen.flow */
+    put_number(&open, 1, FLOW);                   /* StreamOpen.flow */
     put_fixed64(&open, 2, 1);                     /* StreamOpen.stream */
     put_number(&open, 3, 1);                      /* StreamOpen.epoch */
     put_number(&open, 4, 2);                      /* StreamOpen.mode: FLOW */
@@ -193,41 +302,58 @@ static void put_head(lane_end *l) {
         put_bytes(&definition, 2, what.bytes, what.len);               /* TypeDef.prefix */
         put_bytes(&frame, 6, definition.bytes, definition.len);        /* Frame.type */
     }
-    put_record(&l->to, AB_RECORD_FRAME, frame.bytes, (uint32_t)frame.len);
+    put_frame(l, &frame);
+    l->credit = FIRST_CREDIT;
 }
 
-static void put_run(lane_end *l, uint64_t seq, uint32_t type) {
+/* Writes the next message of the flow: its head, then a payload alone or an item. */
+static void put_message(lane_end *l, uint32_t type, uint32_t tag, const uint8_t *bytes, uint32_t len) {
     uint8_t run[RUN_HEAD] = {0};
     uint32_t words[4];
-    words[0] = 1; /* flow */
+    wait_for_credit(l);
+    make_room(l, space(len) + space(RUN_HEAD), space(len > RUN_HEAD ? len : RUN_HEAD));
+    l->seq++;
+    words[0] = FLOW;
     words[1] = type;
     words[2] = 5000; /* milliseconds left */
     words[3] = 0;    /* hops */
-    memcpy(run, &seq, sizeof seq);
+    memcpy(run, &l->seq, sizeof l->seq);
     memcpy(run + 8, words, sizeof words);
     put_record(&l->to, AB_RECORD_RUN, run, sizeof run);
+    put_record(&l->to, tag, bytes, len);
 }
 
-static void print_answer(lane_end *l, uint64_t correlation) {
-    static uint8_t bytes[256 * 1024];
-    for (;;) {
-        uint32_t len, tag = take(l, bytes, sizeof bytes, &len);
-        const uint8_t *at = bytes;
-        field f, payload = {0}, inner;
-        uint64_t answered = 0;
-        while (tag == AB_RECORD_ITEM && next_field(&at, bytes + len, &f)) {
-            if (f.number == 3) /* Envelope.correlation */
-                answered = f.value;
-            if (f.number == 2) /* Envelope.payload */
-                payload = f;
-        }
-        if (answered != correlation)
-            continue;
-        at = payload.bytes;
-        while (payload.bytes != NULL && next_field(&at, payload.bytes + payload.len, &inner))
-            if (inner.number == 1) /* Greeting.text */
-                printf("%.*s\n", (int)inner.len, (const char *)inner.bytes);
-        return;
+static void tell_of_a_guest(lane_end *l) {
+    static uint8_t payload[LONG_NAME + 8];
+    buffer name = {0};
+    put_varint(&name, 1 << 3 | 2); /* Hello.name */
+    put_varint(&name, LONG_NAME);
+    memcpy(payload, name.bytes, name.len);
+    memset(payload + name.len, 'n', LONG_NAME);
+    put_message(l, TYPE_TELL, AB_RECORD_PAYLOAD, payload, (uint32_t)name.len + LONG_NAME);
+}
+
+static void ask(lane_end *l, uint64_t correlation) {
+    buffer bob = {0}, item = {0};
+    put_text(&bob, 1, "Bob");                /* Hello.name */
+    put_number(&item, 3, correlation);       /* Envelope.correlation */
+    put_bytes(&item, 2, bob.bytes, bob.len); /* Envelope.payload */
+    l->asked = correlation;
+    put_message(l, TYPE_ASK, AB_RECORD_ITEM, item.bytes, (uint32_t)item.len);
+    publish(l);
+    while (l->answered != correlation)
+        take_turn(l, 0);
+}
+
+/* The last words; then the node closes the lane. */
+static void say_goodbye(lane_end *l) {
+    buffer goodbye = {0}, frame = {0};
+    put_bytes(&frame, 13, goodbye.bytes, goodbye.len); /* Frame.goodbye: NORMAL */
+    put_frame(l, &frame);
+    publish(l);
+    while (!is_closed(l)) {
+        wait_for(l, 0);
+        receive(l);
     }
 }
 
@@ -235,23 +361,17 @@ int main(void) {
     ab_node_opts opts = {0};
     ab_node node = 0;
     lane_end l = {0};
-    buffer ann = {0}, bob = {0}, item = {0};
+    int i;
     opts.struct_size = sizeof opts;
     opts.abi = AB_ABI_VERSION;
     check("open", ab_node_open(&opts, &node, NULL));
     open_lane(node, &l);
     shake_hands(&l);
-    put_head(&l);
-    put_text(&ann, 1, "Ann"); /* Hello.name */
-    put_run(&l, 1, TYPE_TELL);
-    put_record(&l.to, AB_RECORD_PAYLOAD, ann.bytes, (uint32_t)ann.len);
-    put_text(&bob, 1, "Bob");
-    put_number(&item, 3, 4711);               /* Envelope.correlation */
-    put_bytes(&item, 2, bob.bytes, bob.len);  /* Envelope.payload */
-    put_run(&l, 2, TYPE_ASK);
-    put_record(&l.to, AB_RECORD_ITEM, item.bytes, (uint32_t)item.len);
-    publish(&l);
-    print_answer(&l, 4711);
+    bind_flow(&l);
+    for (i = 0; i < GUESTS; i++)
+        tell_of_a_guest(&l);
+    ask(&l, 4711);
+    say_goodbye(&l);
     check("close", ab_link_close(l.link));
     check("unmap", ab_link_unmap(l.lane.map));
     check("close", ab_node_close(node));
