@@ -39,9 +39,9 @@ impl Control {
         self.asleep.swap(0, SeqCst) != 0
     }
 
-    /// How far the reader has come.
+    /// How far the reader has come. An `Acquire` might be read before `want_room` has been written: then nobody would tell of room.
     pub(crate) fn head(&self) -> u64 {
-        self.head.load(Acquire)
+        self.head.load(SeqCst)
     }
 
     /// The reader tells when there is room. Look once more after it.

@@ -14,13 +14,23 @@ use sync::{AtomicBool, AtomicU32, Ordering};
 #[path = "../src/control.rs"]
 mod control;
 
-/// Atomics of loom, which takes `SeqCst` for less than it is. Operations that read and write see what was written last, in one order
-/// of all threads, so they stand for it.
+/// Atomics of loom, which takes `SeqCst` for less than it is, but knows fences. One before each such operation puts them into one order
+/// of all threads, and leaves out what a processor does not keep either: an `Acquire` behind a `SeqCst` store may read before that has
+/// written. A store is a swap, since loom keeps swaps of one word in order, and of stores between them loses track.
 mod sync {
     use loom::sync::atomic;
 
     pub(crate) use loom::sync::atomic::Ordering;
-    use loom::sync::atomic::Ordering::{AcqRel, SeqCst};
+    use loom::sync::atomic::Ordering::{AcqRel, Acquire, Release, SeqCst};
+
+    /// The order that loom is given, behind the fence.
+    fn fenced(order: Ordering, weaker: Ordering) -> Ordering {
+        if order != SeqCst {
+            return order;
+        }
+        atomic::fence(SeqCst);
+        weaker
+    }
 
     macro_rules! atomic {
         ($name:ident, $value:ty) => {
@@ -29,21 +39,19 @@ mod sync {
 
             impl $name {
                 pub(crate) fn load(&self, order: Ordering) -> $value {
-                    match order {
-                        SeqCst => self.0.fetch_or(<$value>::default(), AcqRel),
-                        order => self.0.load(order),
-                    }
+                    self.0.load(fenced(order, Acquire))
                 }
 
                 pub(crate) fn store(&self, value: $value, order: Ordering) {
                     match order {
-                        SeqCst => _ = self.swap(value, SeqCst),
+                        SeqCst => _ = self.0.swap(value, fenced(order, Release)),
                         order => self.0.store(value, order),
                     }
                 }
 
-                pub(crate) fn swap(&self, value: $value, _: Ordering) -> $value {
-                    self.0.swap(value, AcqRel)
+                #[allow(dead_code)] // Not every type of word is swapped.
+                pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
+                    self.0.swap(value, fenced(order, AcqRel))
                 }
             }
         };
