@@ -1,7 +1,7 @@
 //! A link's lane in shared memory: what the node says is written to one ring, and a pump takes what comes by the other.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, TryLockError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,8 @@ const PAUSE: u32 = 8;
 const STALLED: Duration = Duration::from_millis(2);
 /// How long nobody looks after a pump that sleeps.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// How long a peer has to make room for a Goodbye.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What the link writes to, and the pump reads from.
 pub(crate) struct Shared {
@@ -47,6 +49,10 @@ pub(crate) struct Shared {
     frames: AtomicU64,
     /// The pump that runs now; an older one that comes back ends.
     turn: AtomicU64,
+    /// The last pump that has begun.
+    begun: AtomicU64,
+    /// Nothing more is written.
+    over: AtomicBool,
 }
 
 impl Shared {
@@ -63,6 +69,8 @@ impl Shared {
             beat: AtomicU64::new(0),
             frames: AtomicU64::new(0),
             turn: AtomicU64::new(1),
+            begun: AtomicU64::new(0),
+            over: AtomicBool::new(false),
         }))
     }
 
@@ -164,6 +172,7 @@ impl Lane for Shared {
 
     fn close(&self) {
         self.memory.close();
+        self.over.store(true, Ordering::SeqCst);
         self.rouse();
         self.wake();
         self.watch.get().iter().for_each(|thread| thread.unpark());
@@ -172,6 +181,7 @@ impl Lane for Shared {
 
 /// Takes what comes, until the link is over.
 pub(crate) async fn pump(shared: Arc<Shared>, end: Arc<LinkEnd>, turn: u64) {
+    shared.begun.store(turn, Ordering::SeqCst);
     let (mut quiet, mut paid) = (None, false);
     while shared.turn.load(Ordering::SeqCst) == turn && !end.is_down() {
         let taken = drain(&shared, &end);
@@ -224,7 +234,8 @@ fn watch_now(shared: &Arc<Shared>, end: &Arc<LinkEnd>, handle: &Handle) {
             true => (2 * pause).min(LONGEST_PAUSE),
             false => STALLED,
         };
-        if !moved && !sleeps {
+        // Where all workers are blocked, the last one waits for the first that is not: more would wait beside it, without end.
+        if !moved && !sleeps && shared.begun.load(Ordering::SeqCst) == turn {
             turn += 1;
             shared.turn.store(turn, Ordering::SeqCst);
             handle.spawn(pump(shared.clone(), end.clone(), turn));
@@ -232,6 +243,17 @@ fn watch_now(shared: &Arc<Shared>, end: &Arc<LinkEnd>, handle: &Handle) {
         seen = beat;
     }
     shared.wake(); // the pump sees that it is over
+    last_words(shared, end);
+}
+
+/// Has what is left written, the Goodbye, for which there may be no room at first, and closes the lane.
+fn last_words(shared: &Shared, end: &LinkEnd) {
+    let since = Instant::now();
+    while !shared.over.load(Ordering::SeqCst) && since.elapsed() < LAST_WORDS {
+        end.lane_has_room();
+        std::thread::park_timeout(STALLED);
+    }
+    end.end_lane();
 }
 
 /// Brings all that waits in the ring by now to the link, on this thread, and waits for who is doing so. What is written meanwhile is
@@ -247,10 +269,12 @@ pub(crate) fn drain_all(shared: &Shared, end: &LinkEnd) {
 
 /// Brings what waits in the ring to the link, unless another thread does: how many messages and frames.
 fn drain(shared: &Shared, end: &LinkEnd) -> usize {
-    match shared.reader.try_lock() {
-        Ok(mut reader) => drain_some(shared, &mut reader, end),
-        Err(_) => 0,
-    }
+    let mut reader = match shared.reader.try_lock() {
+        Ok(reader) => reader,
+        Err(TryLockError::Poisoned(left)) => left.into_inner(),
+        Err(TryLockError::WouldBlock) => return 0,
+    };
+    drain_some(shared, &mut reader, end)
 }
 
 fn drain_some(shared: &Shared, reader: &mut Reader, end: &LinkEnd) -> usize {
@@ -290,7 +314,7 @@ fn drain_some(shared: &Shared, reader: &mut Reader, end: &LinkEnd) -> usize {
         }
     }
     if count > 0 && reader.free() {
-        shared.rouse(); // the peer waits for room
+        shared.rouse();
     }
     count
 }

@@ -59,6 +59,10 @@ pub(crate) fn lane_is_0(lane: u32) -> Result<(), Fail> {
     }
 }
 
+fn stopped() -> Fail {
+    Fail::new(AB_NODE_STOPPED, "the node is stopping or has stopped; open a new one")
+}
+
 impl Door {
     fn new(host: Arc<Host>) -> Result<Arc<Self>, Fail> {
         let bell = Bell::new().map_err(|e| Fail::os(AB_RESOURCES, "the link's doorbell could not be made", &e))?;
@@ -94,6 +98,7 @@ impl Door {
             lane::drain_all(shared, &self.end); // what was sent before has been acted on
         }
         self.end.lost(why);
+        self.end.end_lane();
         self.bell.ring();
     }
 
@@ -145,7 +150,8 @@ impl Door {
         };
         let opened = |flow: u32| {
             let open = head.open.iter().rev().find(|o| o.flow == flow && !o.close)?;
-            Some(open.first_seq.saturating_sub(1) + u64::from(limits.initial_credit))
+            let before = open.first_seq.saturating_sub(1);
+            Some(before.saturating_add(u64::from(limits.initial_credit))) // a caller may begin with any number
         };
         let mut runs = Vec::new();
         let mut granted = (0, u64::MAX);
@@ -291,10 +297,7 @@ pub unsafe extern "C" fn ab_link_open(
             ));
         }
         if host.state() != AB_STATE_RUNNING {
-            return Err(Fail::new(
-                AB_NODE_STOPPED,
-                "the node is stopping or has stopped; open a new one",
-            ));
+            return Err(stopped());
         }
         let hello = match hello {
             [] => None,
@@ -319,10 +322,17 @@ pub unsafe extern "C" fn ab_link_open(
                 return Err(Fail::new(door.over(), door.end.fate().unwrap_or_default()));
             }
         }
-        *out = LINKS.open(door.clone()).ok_or_else(|| {
+        let link = LINKS.open(door.clone()).ok_or_else(|| {
             door.close("too many links are open");
             Fail::new(AB_RESOURCES, "65,536 links are open; close one")
         })?;
+        // Who has closed the node meanwhile may not have found it among the links.
+        if door.host.state() != AB_STATE_RUNNING {
+            LINKS.close(link);
+            door.close("the node is stopping");
+            return Err(stopped());
+        }
+        *out = link;
         Ok(AB_OK)
     };
     // SAFETY: the caller's promise.

@@ -173,6 +173,18 @@ fn a_length_beyond_any_memory_and_a_pointer_between_two_elements_are_refused() {
 }
 
 #[test]
+fn a_stream_that_begins_beyond_all_seqs_costs_its_link() {
+    let node = open_node();
+    let link = linked(node);
+    let opening = Batch::default().opening("ab://rust/system", "actorbridge.v1.FindRequest");
+    let mut head = head_of(&opening, &opening.descs[0]);
+    head.open[0].first_seq = u64::MAX;
+    let batch = Batch::default().head(&head).item(u64::MAX, 2, 0, b"");
+    assert_eq!(name(batch.send(link).0), "AB_PROTOCOL");
+    assert_eq!(ab_node_close(node), AB_OK);
+}
+
+#[test]
 fn an_argument_out_of_its_range_is_refused() {
     let node = open_node();
     let link = linked(node);

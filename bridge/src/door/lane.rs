@@ -189,6 +189,18 @@ impl LinkEnd {
         self.ring();
     }
 
+    /// The lane is over, whether its peer has read all or not: what has found no room is dropped. Once the link is down.
+    pub fn end_lane(&self) {
+        let lane = {
+            let mut state = lock(&self.state);
+            state.unsent = None;
+            state.lane.take()
+        };
+        if let Some(lane) = lane {
+            lane.close();
+        }
+    }
+
     /// Messages came by the lane.
     pub fn receive_run(&self, mut run: LaneRun) {
         let Some(node) = self.node.upgrade() else { return };
@@ -305,7 +317,7 @@ impl LinkEnd {
             message.permit = Permit::Stream { key: stream.key, seq };
             (message.hops, message.deadline) = (run.hops, deadline);
             messages.push(message);
-            (start, seq) = (*end as usize, seq + 1);
+            (start, seq) = (*end as usize, seq.wrapping_add(1)); // a peer may have begun with any number
         }
         Some(messages)
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use actorbridge_ffi::status::AB_OK;
 use actorbridge_ffi::*;
 use actorbridge_proto::v1::{FindRequest, Frame, Ping};
+use actorbridge_proto::writer::{self, BodyFields};
 use prost::Message as _;
 
 use crate::arguments::Random;
@@ -52,21 +53,21 @@ fn converse(lane: &mut Lane, random: &mut Random) {
     let opening = Batch::default().opening("ab://rust/system", "actorbridge.v1.FindRequest");
     record(lane, AB_RECORD_FRAME, &opening.arena, random);
     let payload = FindRequest { path: "nobody".into() }.encode_to_vec();
+    let item = writer::body(BodyFields::default(), &payload);
     let mut seq = 1;
     for _ in 0..random.below(20) {
         let (flow, first) = match random.below(8) {
             0 => (random.number() as u32, random.number()),
+            1 => (1, u64::MAX - random.below(3)),
             _ => (1, seq),
         };
         let head = run_head(first, flow, 1 + random.below(3) as u32);
         record(lane, AB_RECORD_RUN, &head, random);
         for _ in 0..random.below(4) {
-            let tag = if random.one_in(2) {
-                AB_RECORD_ITEM
-            } else {
-                AB_RECORD_PAYLOAD
-            };
-            record(lane, tag, &payload, random);
+            match random.one_in(2) {
+                true => record(lane, AB_RECORD_ITEM, &item, random),
+                false => record(lane, AB_RECORD_PAYLOAD, &payload, random),
+            }
             seq += 1;
         }
     }
