@@ -1,7 +1,8 @@
 //! A Rust node in a foreign program: its runtime, its life, and the links that C has opened.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, Once, Weak};
 use std::time::Duration;
 
 use actorbridge::Node;
@@ -24,6 +25,8 @@ pub(crate) static NODES: Table<Host> = Table::new(0xA1, 64);
 const GUARD: Duration = Duration::from_millis(100);
 /// What a node that is closed without `ab_node_stop` gives its handlers.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
+/// How long a node that stops may run nothing, beside twice its grace, before its threads count as blocked for good.
+const BLOCKED: Duration = Duration::from_secs(3);
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|e| e.into_inner())
@@ -34,6 +37,7 @@ pub(crate) struct Host {
     pub(crate) node: Node,
     runtime: Mutex<Option<Runtime>>,
     state: AtomicU32,
+    end: Once,
     ended: CancellationToken,
     /// Log lines that were dropped after they had left the node.
     lines_dropped: AtomicU64,
@@ -52,6 +56,7 @@ impl Host {
             node,
             runtime: Mutex::new(Some(runtime)),
             state: AtomicU32::new(AB_STATE_RUNNING),
+            end: Once::new(),
             ended: CancellationToken::new(),
             lines_dropped: AtomicU64::new(0),
         });
@@ -97,16 +102,44 @@ impl Host {
         if begun.is_err() {
             return;
         }
-        let host = self.clone();
+        let (host, (goes_on, over)) = (self.clone(), sync_channel(0));
         self.node.handle().spawn(async move {
             if let Err(error) = host.node.shutdown(grace).await {
                 logs::add(host.node.name(), actorbridge::Level::Error, &error.to_string());
             }
-            host.say_what_is_lost();
-            host.state.store(AB_STATE_STOPPED, SeqCst);
-            host.ended.cancel();
+            host.has_stopped();
+            drop(goes_on);
+        });
+        let host = self.clone();
+        let thread = std::thread::Builder::new().name("actorbridge-stop".into());
+        if let Err(error) = signals::with_sigpipe_blocked(|| thread.spawn(move || host.watch_stop(grace, &over))) {
+            let text = format!("nobody looks whether its handlers let the node stop: {error}");
+            logs::add(self.node.name(), actorbridge::Level::Warn, &text);
+        }
+    }
+
+    /// Waits for the end of a stop, and ends one that does not go on: handlers may block all workers, and then nothing runs there.
+    fn watch_stop(self: &Arc<Self>, grace: Duration, over: &Receiver<()>) {
+        while over.recv_timeout(GUARD) == Err(RecvTimeoutError::Timeout) {
+            let (runs, ran) = sync_channel(1);
+            self.node.handle().spawn(async move { runs.send(()) });
+            if ran.recv_timeout(2 * grace + BLOCKED) == Err(RecvTimeoutError::Timeout) {
+                let text = "handlers block all threads of the node, and nothing can end them: it counts as stopped, and leaves them behind; \
+                            have handlers that take long look at their cancelled token";
+                logs::add(self.node.name(), actorbridge::Level::Error, text);
+                break;
+            }
+        }
+        self.has_stopped();
+    }
+
+    fn has_stopped(self: &Arc<Self>) {
+        self.end.call_once(|| {
+            self.say_what_is_lost();
+            self.state.store(AB_STATE_STOPPED, SeqCst);
+            self.ended.cancel();
             for (_, link) in LINKS.all() {
-                link.ring_if_of(&host);
+                link.ring_if_of(self);
             }
         });
     }

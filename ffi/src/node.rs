@@ -104,20 +104,25 @@ pub extern "C" fn ab_node_stop(node: Node, grace_ms: u32) -> i32 {
     })
 }
 
+fn close_links(host: &Arc<Host>) {
+    for (handle, link) in LINKS.all() {
+        if link.is_of(host)
+            && let Some(link) = LINKS.close(handle)
+        {
+            link.close("the node was closed");
+        }
+    }
+}
+
 /// Closes a node and its links. A node that was not stopped stops with a grace of one second, in the background. Safe while
 /// other threads are inside calls: theirs finish or return AB_CLOSED.
 #[unsafe(no_mangle)]
 pub extern "C" fn ab_node_close(node: Node) -> i32 {
     border(|| {
         let host = NODES.close(node).ok_or_else(|| Fail::closed("node"))?;
-        for (handle, link) in LINKS.all() {
-            if link.is_of(&host)
-                && let Some(link) = LINKS.close(handle)
-            {
-                link.close("the node was closed");
-            }
-        }
-        host.close();
+        close_links(&host);
+        host.clone().close();
+        close_links(&host); // of those who saw the node run before: from now on nobody does
         Ok(AB_OK)
     })
 }
