@@ -138,7 +138,8 @@ func (n *rustNode) live() {
 		}
 	}
 	C.ab_node_stop(n.handle, C.uint32_t(n.grace/time.Millisecond))
-	// It ends within its grace, or a small multiple of it. Nothing rings: the doorbells went with the links.
+	// It ends within its grace or a small multiple of it, also where handlers block all of its threads: the library leaves those behind,
+	// and logs it. Nothing rings: the doorbells went with the links.
 	for wait := time.Millisecond; !n.hasStopped(); wait = min(2*wait, logTime) {
 		time.Sleep(wait)
 		logs.drain()
