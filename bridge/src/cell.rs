@@ -395,7 +395,7 @@ impl Cell {
     /// The activation ends without an actor.
     pub(crate) fn rest_without_actor(&self, node: &Inner, done: Option<Done>) {
         if let Some(done) = done {
-            self.give_back(node, 0, done);
+            self.give_back_now(node, done);
         }
         self.is_idle(self.lock());
     }

@@ -4,7 +4,7 @@ use crate::common;
 
 use std::sync::{Arc, Mutex};
 
-use actorbridge::proto::v1::{ActorPanic, Code, Effect};
+use actorbridge::proto::v1::{ActorPanic, Code, Effect, Phase, StatusRequest};
 use actorbridge::{Actor, Cx, Fault, Message, Options, Ref};
 use actorbridge_test::{Probe, end};
 use common::test::{Add, AskThrough, Count, EchoReply, EchoRequest, FailNow, GetCount, Held, Hold, PanicNow, TooNew};
@@ -273,6 +273,46 @@ impl Actor for Slow {
         came.push(message.decode::<Add>()?.n);
         Ok(())
     }
+}
+
+/// Has a child that it tells of each `Add`, and panics at anything else.
+struct Nurse(Arc<Semaphore>);
+
+impl Actor for Nurse {
+    async fn receive(&mut self, cx: &Cx, message: &Message) -> Result<(), Fault> {
+        let add = message.decode::<Add>().expect("nothing else");
+        let gate = self.0.clone();
+        let child = cx.spawn("child", move || Slow(gate.clone(), Arc::default()), Options::default())?;
+        Ok(cx.tell(&child, &add)?)
+    }
+}
+
+#[tokio::test]
+async fn a_message_whose_panic_stops_its_actor_counts_as_handled_too() {
+    let a = node("a");
+    let gate = Arc::new(Semaphore::new(0));
+    let (make, never) = (
+        {
+            let gate = gate.clone();
+            move || Nurse(gate.clone())
+        },
+        Options {
+            max_restarts: 0,
+            ..Options::default()
+        },
+    );
+    let to = a.spawn("nurse", make, never).expect("spawned");
+    a.tell(&to, &Add { by: 1, n: 1 }).await.expect("told");
+    a.tell(&to, &Hold::default()).await.expect("told");
+    // Its child keeps it from being gone.
+    let shows = |phase, handled| {
+        let actors = a.status(&StatusRequest::default()).fullest;
+        let nurse = actors.iter().find(|actor| actor.path == "nurse");
+        nurse.is_some_and(|nurse| (nurse.phase(), nurse.handled) == (phase, handled))
+    };
+    eventually("it stops, with both counted", || shows(Phase::Stopping, 2)).await;
+    gate.add_permits(1);
+    end([a]).await;
 }
 
 /// At `Hold` it tells the other five times; then it asks it, or panics beyond what its supervisor allows.
