@@ -82,7 +82,7 @@ var lossyTroubles = map[string]trouble{
 func nothing(*lossyWorld)           {}
 func anything(*lossySeen) bool      { return true }
 func lostLinks(s *lossySeen) bool   { return s.lost > 0 }
-func silentLinks(s *lossySeen) bool { return s.silent > 0 && s.superseded > 0 }
+func silentLinks(s *lossySeen) bool { return s.silent > 0 }
 func waits(s *lossySeen) bool       { return s.noCredit > 0 }
 func restarts(s *lossySeen) bool    { return s.restarts > 0 && s.silent+s.superseded > 0 }
 func slowly(w *lossyWorld)          { w.wire.latency, w.wire.jitter = w.between(0, 200), w.between(0, 200) }
