@@ -164,8 +164,10 @@ fn restart_receiver(w: &mut World) {
     }
 }
 
+/// The actor may stand still meanwhile, so that what it answers comes to another process than that which has asked.
 fn restart_sender(w: &mut World) {
-    if w.random.one_in(120) {
+    if w.random.one_in(60) {
+        w.receiver.stands_until = w.now + w.random.below(2) * w.random.between(200, 2_000);
         let (s, silently) = (w.some_sender(), w.random.one_in(2));
         w.restart_sender(s, silently);
     }

@@ -65,10 +65,8 @@ var lossyTroubles = map[string]trouble{
 		}
 	}},
 	"slow_close":        {row: "10", shows: lostLinks, begin: slowly, strike: closeSlowly},
-	"receiver_restarts": {row: "13", shows: restarts, begin: slowly, strike: func(w *lossyWorld) { restartOne(w, w.receiver) }},
-	"sender_restarts": {row: "13", shows: restarts, begin: slowly, strike: func(w *lossyWorld) {
-		restartOne(w, w.senders[w.IntN(len(w.senders))])
-	}},
+	"receiver_restarts": {row: "13", shows: restarts, begin: slowly, strike: restartReceiver},
+	"sender_restarts":   {row: "13", shows: restarts, begin: slowly, strike: restartSender},
 	"slow_consumer": {row: "22", shows: waits, staysUp: true, begin: func(w *lossyWorld) { w.traffic.burst = 20 }, strike: func(w *lossyWorld) {
 		if w.oneIn(100) {
 			w.receiver.standsUntil = w.now + Millis(w.between(500, 8_000))
@@ -122,8 +120,16 @@ func closeSlowly(w *lossyWorld) {
 
 func (w *lossyWorld) someConn() *lossyConn { return w.senders[w.IntN(len(w.senders))].someConn() }
 
-func restartOne(w *lossyWorld, node interface{ restart(silently bool) }) {
+func restartReceiver(w *lossyWorld) {
 	if w.oneIn(120) {
-		node.restart(w.oneIn(2))
+		w.receiver.restart(w.oneIn(2))
+	}
+}
+
+// restartSender: the actor may stand still meanwhile, so that what it answers comes to another process than that which has asked.
+func restartSender(w *lossyWorld) {
+	if w.oneIn(60) {
+		w.receiver.standsUntil = w.now + Millis(w.IntN(2)*w.between(200, 2_000))
+		w.senders[w.IntN(len(w.senders))].restart(w.oneIn(2))
 	}
 }
