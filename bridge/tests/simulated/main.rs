@@ -51,7 +51,7 @@ fn many(mut seed: u64) -> Vec<&'static Trouble> {
 /// Walks each seed; panics with how to walk a bad one alone.
 fn walk_all(test: &str, troubles: impl Fn(u64) -> Vec<&'static Trouble>) -> (Seen, u64) {
     let (mut seen, mut walked) = (Seen::default(), 0);
-    for seed in seeds(20) {
+    for seed in seeds(15) {
         let world = World::walk(seed, STEPS, troubles(seed), Mutant::default());
         if let Some(wrong) = world.wrong {
             panic!("seed {seed}: {wrong}\nalone: LOSSY_SEED={seed} cargo test -p actorbridge --test simulated {test}");

@@ -46,7 +46,7 @@ func manyTroubles(seed uint64) (three []trouble) {
 
 // walkAll walks each seed, and says how to walk a bad one alone.
 func walkAll(t *testing.T, troubles func(seed uint64) []trouble) (seen lossySeen, seeds int) {
-	for _, seed := range lossySeeds(t, 20) {
+	for _, seed := range lossySeeds(t, 15) {
 		w := lossyWalk(seed, walkSteps, troubles(seed), mutant{})
 		if w.wrong != "" {
 			t.Fatalf("seed %d: %s\nalone: LOSSY_SEED=%d go test -count 1 -run '^%s$' ./internal/machine", seed, w.wrong, seed, t.Name())
