@@ -96,7 +96,7 @@ impl World {
                     return self.fail(format!("a stream of {} takes nothing any more", self.senders[s].name));
                 };
                 sent.push(number);
-                self.rest(500);
+                self.rest(300);
             }
         }
         for number in sent {

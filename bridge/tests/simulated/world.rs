@@ -209,7 +209,7 @@ impl World {
             }
             self.time_passes();
             self.bounded();
-            self.now += 50;
+            self.now += 100;
         }
     }
 

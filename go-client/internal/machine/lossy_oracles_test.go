@@ -97,7 +97,7 @@ func (w *lossyWorld) goesOn() {
 					return
 				}
 				sent = append(sent, m)
-				w.rest(500)
+				w.rest(300)
 			}
 		}
 	}

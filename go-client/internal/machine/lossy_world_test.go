@@ -147,7 +147,7 @@ func (w *lossyWorld) step() {
 
 // rest lets so much time pass, in which each node does all that it can.
 func (w *lossyWorld) rest(ms Millis) {
-	for end := w.now + ms; w.now < end && w.wrong == ""; w.now += 50 {
+	for end := w.now + ms; w.now < end && w.wrong == ""; w.now += 100 {
 		for range 4 {
 			for _, s := range w.senders {
 				for _, c := range slices.Clone(s.conns) {
