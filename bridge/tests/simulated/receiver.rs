@@ -53,7 +53,11 @@ impl Receiver {
 }
 
 fn key(c: usize, flow: u32) -> StreamKey {
-    (c as u64 + 1, flow)
+    StreamKey {
+        link: c as u64 + 1,
+        flow,
+        opened: 0,
+    }
 }
 
 impl World {

@@ -109,7 +109,7 @@ impl World {
     /// A world in which so many steps were made, and which has come to rest.
     pub(crate) fn walk(seed: u64, steps: usize, troubles: Vec<&'static Trouble>, mutant: Mutant) -> Self {
         let mut random = Random::new(seed);
-        let inline = [1_000, 20_000][random.below(2) as usize];
+        let inline = [1_024, 20_000][random.below(2) as usize];
         let receiver = Receiver::new(random.next(), [1, 20, 200][random.below(3) as usize]);
         let senders = 1 + 2 * random.below(2);
         let mut world = Self {

@@ -278,3 +278,18 @@ func TestAnAskerWhoseAnswerFindsNoRoomIsToldAndOneThatNeverReadsLosesItsLink(t *
 		t.Errorf("the link ended with %+v", down)
 	}
 }
+
+func TestAPeerThatAnswersPingsMayGoOnForEver(t *testing.T) {
+	p := newPair(t)
+	p.settle()
+	for range 300 {
+		p.now += 1_000
+		for end, l := range p.ends {
+			p.took[end] = l.Tick(p.now, p.took[end])
+		}
+		p.settle()
+	}
+	if down := downs(append(p.took[0], p.took[1]...)); down != nil {
+		t.Errorf("the link ended with %+v", down)
+	}
+}

@@ -60,9 +60,6 @@ func (l *Link) receiveHead(head *pb.Frame, out []Action) ([]Action, error) {
 	if l.phase == PhaseUp {
 		return l.receiveUp(head, out)
 	}
-	if head.Pong != nil {
-		l.unansweredPings = 0
-	}
 	if head.Goodbye != nil {
 		out = l.onGoodbye(head.Goodbye, out)
 	}
@@ -96,6 +93,9 @@ func (l *Link) receiveUp(head *pb.Frame, out []Action) (_ []Action, err error) {
 	}
 	if head.Ping != nil {
 		l.frame().Pong = &pb.Pong{Token: head.Ping.Token}
+	}
+	if head.Pong != nil {
+		l.unansweredPings = 0
 	}
 	if head.Goodbye != nil {
 		out = l.onGoodbye(head.Goodbye, out)

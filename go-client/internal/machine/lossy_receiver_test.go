@@ -84,7 +84,7 @@ func (r *lossyReceiver) act(c *lossyConn, a *Action) {
 		if c.flows[a.Flow] == nil { // of a process that is no more
 			c.flows[a.Flow] = &lossyStream{id: a.Stream}
 		}
-		r.pool.Open(StreamKey{c.number, a.Flow}, a.Seq, InitialCredit)
+		r.pool.Open(StreamKey{Link: c.number, Flow: a.Flow}, a.Seq, InitialCredit)
 	case ActionDeliver:
 		r.deliver(c, &a.Delivery)
 	case ActionBadItem:
@@ -92,7 +92,7 @@ func (r *lossyReceiver) act(c *lossyConn, a *Action) {
 	case ActionDown:
 		r.world.seen.down(c.ends[1])
 		for flow := range c.flows {
-			r.pool.Close(StreamKey{c.number, flow})
+			r.pool.Close(StreamKey{Link: c.number, Flow: flow})
 		}
 	}
 }
@@ -109,7 +109,7 @@ func (r *lossyReceiver) badItem(c *lossyConn, a *Action) {
 		m.letter = true
 	}
 	r.world.seen.refused++
-	r.pool.Refused(StreamKey{c.number, a.Flow}, a.Seq)
+	r.pool.Refused(StreamKey{Link: c.number, Flow: a.Flow}, a.Seq)
 }
 
 func (r *lossyReceiver) deliver(c *lossyConn, d *Delivery) {
@@ -119,7 +119,7 @@ func (r *lossyReceiver) deliver(c *lossyConn, d *Delivery) {
 		w.fail("%.20x came", d.Body)
 		return
 	}
-	key, stream, m := StreamKey{c.number, d.Flow}, c.flows[d.Flow], w.messages[binary.LittleEndian.Uint64(e.Payload)]
+	key, stream, m := StreamKey{Link: c.number, Flow: d.Flow}, c.flows[d.Flow], w.messages[binary.LittleEndian.Uint64(e.Payload)]
 	if stream == nil || m.stream.id != stream.id || m.seq != d.Seq || m.conn != c {
 		w.fail("message %d came as seq %d of another stream", m.number, d.Seq)
 		return

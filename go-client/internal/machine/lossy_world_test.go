@@ -91,7 +91,7 @@ const (
 // lossyWalk is a world in which so many steps were made, and which has come to rest.
 func lossyWalk(seed uint64, steps int, troubles []trouble, m mutant) *lossyWorld {
 	w := &lossyWorld{Rand: rand.New(rand.NewPCG(seed, 1)), mutant: m, traffic: calmTraffic, now: 1_000, troubles: troubles}
-	w.inline = []uint32{1_000, 20_000}[w.IntN(2)]
+	w.inline = []uint32{1_024, 20_000}[w.IntN(2)]
 	w.receiver = newLossyReceiver(w, uint32([]int{1, 20, 200}[w.IntN(3)]))
 	for range 1 + 2*w.IntN(2) {
 		w.senders = append(w.senders, newLossySender(w, len(w.senders)))
