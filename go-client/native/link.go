@@ -3,8 +3,18 @@
 package native
 
 // #include "actorbridge.h"
+// #cgo noescape ab_link_open
+// #cgo nocallback ab_link_open
+// #cgo noescape ab_link_fd
+// #cgo nocallback ab_link_fd
+// #cgo noescape ab_link_map
+// #cgo nocallback ab_link_map
+// #cgo noescape ab_link_unmap
+// #cgo nocallback ab_link_unmap
 // #cgo noescape ab_link_wake
 // #cgo nocallback ab_link_wake
+// #cgo noescape ab_link_close
+// #cgo nocallback ab_link_close
 import "C"
 
 import (

@@ -3,6 +3,8 @@
 package native
 
 // #include "actorbridge.h"
+// #cgo noescape ab_logs_drain
+// #cgo nocallback ab_logs_drain
 import "C"
 
 import (

@@ -13,6 +13,9 @@
 //
 // No call blocks inside C: a link waits for its Rust node in Go's poller, so a waiting goroutine costs no thread.
 //
+// Rust code must not call functions that this program exports with //export, but from threads of its own: the calls of this package
+// promise the Go runtime that nothing calls back. A Rust actor sends a message instead.
+//
 // What the Rust node logs goes to the logger of the Go node that made the link (ab.WithLogger), of several to that
 // of the oldest link: with the line's own time and level, and the attributes target (the Rust node), actor, and the line's
 // fields. It is looked for ten times a second. The library keeps 1,024 lines; when more came meanwhile, a warning has how many

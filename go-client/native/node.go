@@ -3,6 +3,20 @@
 package native
 
 // #include "actorbridge.h"
+// #cgo noescape ab_abi_version
+// #cgo nocallback ab_abi_version
+// #cgo noescape ab_status_name
+// #cgo nocallback ab_status_name
+// #cgo noescape ab_node_open
+// #cgo nocallback ab_node_open
+// #cgo noescape ab_node_status_get
+// #cgo nocallback ab_node_status_get
+// #cgo noescape ab_node_stop
+// #cgo nocallback ab_node_stop
+// #cgo noescape ab_node_close
+// #cgo nocallback ab_node_close
+// #cgo noescape ab_node_dump
+// #cgo nocallback ab_node_dump
 import "C"
 
 import (
