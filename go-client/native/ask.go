@@ -17,8 +17,11 @@ func (l *link) Ask(flow uint32, stream uint64, typeID, ttlMs uint32, body, room 
 	}
 	var answer C.ab_desc
 	var size C.size_t
-	switch C.ab_link_ask(l.handle, &request, (*C.uint8_t)(unsafe.SliceData(body)), C.size_t(len(body)),
-		&answer, (*C.uint8_t)(unsafe.SliceData(room)), C.size_t(len(room)), &size) {
+	handingOver()
+	status := C.ab_link_ask(l.handle, &request, (*C.uint8_t)(unsafe.SliceData(body)), C.size_t(len(body)),
+		&answer, (*C.uint8_t)(unsafe.SliceData(room)), C.size_t(len(room)), &size)
+	takenOver()
+	switch status {
 	case C.AB_OK:
 		return room[answer.ext_off:][:answer.ext_len], true
 	case C.AB_PENDING, C.AB_SHORT_BUFFER:

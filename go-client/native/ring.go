@@ -195,6 +195,7 @@ func (w *ringWriter) putMessage(head runHead, plain bool, bytes []byte) {
 
 // publish shows the reader what was written; true = it sleeps, and has to be woken.
 func (w *ringWriter) publish() bool {
+	handingOver()
 	atomic.StoreUint64(w.ring.tail, w.tail)
 	return atomic.LoadUint32(w.asleep) != 0 && atomic.SwapUint32(w.asleep, 0) != 0
 }
@@ -238,7 +239,9 @@ func (r *ringReader) record() (bytes []byte, tag uint32, err error) {
 // nothing waits.
 func (r *ringReader) take() (frame []byte, run *door.LaneRun, err error) {
 	if r.tail == r.head {
-		r.tail = atomic.LoadUint64(r.ring.tail)
+		if r.tail = atomic.LoadUint64(r.ring.tail); r.tail != r.head {
+			takenOver()
+		}
 	}
 	n := 0
 	from := r.head
