@@ -26,7 +26,7 @@ func TestARustPanicIsInTheGoNodesLog(t *testing.T) {
 
 func TestARustNodeEndsWithItsLastLinkAndComesAnewWithTheNext(t *testing.T) {
 	w := newWorld(t)
-	d := native.Door(native.Name("rust"), native.Grace(100*time.Millisecond))
+	d := native.Door(native.Name("rust"), native.Grace(20*time.Millisecond))
 	var before resources
 	var memory int
 	for round := range rounds(t, 100) {
