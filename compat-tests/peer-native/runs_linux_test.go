@@ -120,7 +120,10 @@ type runs struct {
 }
 
 func newRuns(t *testing.T, options ...ab.Option) runs {
-	rust := native.Door(native.Name("rust"))
+	return newRunsAt(t, native.Door(native.Name("rust")), options...)
+}
+
+func newRunsAt(t *testing.T, rust door.Door, options ...ab.Option) runs {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	keeper, err := ab.Start(ctx, "keeper", ab.WithLink(rust), ab.WithLogger(slog.New(slog.DiscardHandler)))

@@ -1,5 +1,6 @@
 //! The Rust half of the native peer: the test actors, and the actor that takes the runner's orders for their node.
 
+mod inline;
 mod ledger;
 mod runs;
 mod teller;
@@ -18,6 +19,7 @@ fn module() -> Module {
     let module = actors::module(&told("COMPAT_NODE"))
         .actor("ledger/*", ledger::Ledger::default)
         .actor("teller/*", teller::Teller::default)
+        .actor("inline/*", inline::Inline::default)
         .actor("steps/*", runs::Steps::new)
         .actor("bursts/*", || runs::Bursts)
         .actor("clerk", || runs::Clerk);

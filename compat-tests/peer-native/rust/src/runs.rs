@@ -33,7 +33,7 @@ const CHUNK: usize = 50;
 
 /// What is known of an actor at a path.
 #[derive(Default)]
-struct Desk {
+pub(crate) struct Desk {
     log: Mutex<Vec<u8>>,
     entered: Mutex<u32>,
     gate: Gate,
@@ -56,21 +56,34 @@ impl Default for Gate {
     }
 }
 
+impl Desk {
+    /// Waits at the gate, and blocks the thread.
+    pub(crate) fn block(&self) {
+        *lock(&self.entered) += 1;
+        let gate = lock(&self.gate.blocked);
+        let opened = &self.gate.opened;
+        let mut open = opened
+            .wait_while(gate, |open| *open == 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        *open -= 1;
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn desk(path: &str) -> Arc<Desk> {
+pub(crate) fn desk(path: &str) -> Arc<Desk> {
     static DESKS: LazyLock<Mutex<HashMap<String, Arc<Desk>>>> = LazyLock::new(Mutex::default);
     lock(&DESKS).entry(path.to_owned()).or_default().clone()
 }
 
-fn word(bytes: &[u8]) -> Result<u32, Fault> {
+pub(crate) fn word(bytes: &[u8]) -> Result<u32, Fault> {
     let word = bytes.first_chunk().copied().map(u32::from_le_bytes);
     word.ok_or_else(|| Fault::app("SHORT").message("fewer bytes than a number has"))
 }
 
-fn text(bytes: &[u8]) -> Result<&str, Fault> {
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(bytes).map_err(|e| Fault::app("NOT_TEXT").message(e.to_string()))
 }
 
@@ -103,16 +116,7 @@ impl Actor for Steps {
                 *lock(&desk.entered) += 1;
                 desk.gate.awaited.acquire().await.expect("never closed").forget();
             }
-            BLOCK => {
-                *lock(&desk.entered) += 1;
-                let gate = lock(&desk.gate.blocked);
-                let mut open = desk
-                    .gate
-                    .opened
-                    .wait_while(gate, |open| *open == 0)
-                    .unwrap_or_else(PoisonError::into_inner);
-                *open -= 1;
-            }
+            BLOCK => desk.block(),
             _ => {}
         }
         let entry = [self.handled, who, number].map(u32::to_le_bytes).concat();
