@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	ab "github.com/actorbridge/actorbridge/go-client"
 	"github.com/actorbridge/actorbridge/go-client/abtest/testpb"
@@ -18,6 +19,8 @@ const (
 	mostThreads = 64
 	// mostMemory is how many MiB it may take. A goroutine that waits has about 8 KiB, under the race detector more.
 	mostMemory = 768
+	// mostMore is how many MiB it may take more while nothing comes of it.
+	mostMore = 16
 )
 
 func TestAFloodToAHeldRustActorTakesFewThreadsAndComesInOrder(t *testing.T) {
@@ -69,6 +72,62 @@ func TestAFloodToAHeldRustActorTakesFewThreadsAndComesInOrder(t *testing.T) {
 	if torn := count.Total - int64(max(accepted-1, 0)); torn != 0 {
 		t.Errorf("%d messages came out of their sender's order", torn)
 	}
+	if most := threads.end(); most >= mostThreads {
+		t.Errorf("the process had %d threads", most)
+	}
+}
+
+func TestAFloodToARustActorThatBlocksItsThreadTakesFewThreadsAndNoMoreMemoryWithTime(t *testing.T) {
+	const tellers, each, askers = 5_000, 2, 5_000
+	r := newRunsAt(t, native.Door(native.Name("rust"), native.Workers(2))) // one for the others
+	path := r.path("flood/block")
+	to := r.inRust(path)
+	threads := watchThreads()
+	r.tellAll(to, steps(0, 1, 1, map[uint32]byte{1: stepBlock}))
+	r.waits(path)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 5*patience)
+	defer cancel()
+	var all sync.WaitGroup
+	var wrong first
+	var running, gaveUp atomic.Int64
+	for who := range uint32(tellers) {
+		all.Go(func() {
+			running.Add(1)
+			for n := range uint32(each) {
+				wrong.note(r.node.TellRaw(ctx, to, rawStep, step(stepPlain, 1+who, 1+n)))
+			}
+		})
+	}
+	ask := func() error {
+		_, err := r.node.AskRaw(ctx, to, rawStep, step(stepPlain, 0, 2), ab.Timeout(time.Second))
+		return err
+	}
+	for range askers {
+		all.Go(func() {
+			running.Add(1)
+			err := ask()
+			for ; errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil; err = ask() {
+				gaveUp.Add(1)
+			}
+			wrong.note(err)
+		})
+	}
+	r.until("all wait, and each asker has given up", func() bool { return running.Load() == tellers+askers && gaveUp.Load() >= askers })
+	before, given := resident(t), gaveUp.Load()
+	r.until("as many again have given up", func() bool { return gaveUp.Load() >= 2*given })
+	if grown := resident(t) - before; grown > mostMore && !instrumented {
+		t.Errorf("%d asks that were given up take %d MiB", gaveUp.Load()-given, grown)
+	}
+
+	r.open(path)
+	r.within("what was sent is handled", &all)
+	if wrong.err != nil {
+		t.Error(wrong.err)
+	}
+	r.expectLog(func() []entry {
+		return slices.DeleteFunc(r.log(path), func(e entry) bool { return e.who == 0 })
+	}, 1, each, tellers)
 	if most := threads.end(); most >= mostThreads {
 		t.Errorf("the process had %d threads", most)
 	}

@@ -122,7 +122,10 @@ impl Actor for Steps {
         let entry = [self.handled, who, number].map(u32::to_le_bytes).concat();
         lock(&desk.log).extend_from_slice(&entry);
         self.handled += 1;
-        Ok(())
+        match message.is_ask() {
+            true => cx.reply_raw(&STEP, &entry),
+            false => Ok(()),
+        }
     }
 
     fn snapshot(&self) -> Option<State> {
