@@ -31,8 +31,9 @@ type Context interface {
 	// Logger is the node's, with the actor's address.
 	Logger() *slog.Logger
 	// Tell sends a message. In a handler it stages it and never waits: the message leaves when the batch of messages that
-	// the actor was given ends, after 64 messages or 16 KiB, or before an ask or another wait; MAILBOX_FULL says that the
-	// outbox of 1,024 messages is full, and nothing was staged. In a loop it is [Node.Tell].
+	// the actor was given ends, or between two of them once 64 messages or 16 KiB are staged, or before an ask or another
+	// wait of this package. So a handler that waits for something else holds back what it has told. MAILBOX_FULL says that
+	// the outbox of 1,024 messages is full, and nothing was staged. In a loop it is [Node.Tell].
 	Tell(to Ref, message proto.Message) error
 	// Request asks without waiting: the answer comes as a message of KIND_REPLY or KIND_FAILURE with this note. It fails as
 	// Tell does. Requests move with the actor.

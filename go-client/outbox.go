@@ -13,7 +13,7 @@ import (
 const (
 	// maxOutbox is the most messages that an actor may have staged.
 	maxOutbox = 1024
-	// Staged messages, and bytes, after which they leave before the batch ends.
+	// Staged messages, and bytes, after which they leave before the batch ends: when the handler that runs has returned.
 	flushMessages = 64
 	flushBytes    = 16 << 10
 	// How long staged messages wait for room before they become dead letters; the shorter time is for an actor that ends.
