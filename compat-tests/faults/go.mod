@@ -7,6 +7,7 @@ require (
 	github.com/actorbridge/actorbridge/compat-tests/peer-go v0.0.0
 	github.com/actorbridge/actorbridge/go-client v0.0.0
 	github.com/rs/zerolog v1.28.0
+	google.golang.org/protobuf v1.36.12
 )
 
 require (
@@ -28,7 +29,6 @@ require (
 	golang.org/x/text v0.42.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1 // indirect
 	google.golang.org/grpc v1.85.0 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
 	gopkg.in/tomb.v1 v1.0.0-20141024135613-dd632973f1e7 // indirect
 )
 

@@ -35,6 +35,17 @@ var goPeer = sync.OnceValues(func() (string, error) {
 	return program, build.Run()
 })
 
+// peerOf is the peer program of a language.
+func peerOf(t *testing.T, language string) string {
+	t.Helper()
+	if language == "rust" {
+		return rustPeer
+	}
+	program, err := goPeer()
+	must(t, err)
+	return program
+}
+
 func TestMain(m *testing.M) {
 	zerolog.SetGlobalLevel(zerolog.Disabled) // the proxy tells of every piece of data that it hurts
 	if before := os.Getenv(proxyBefore); before != "" {
@@ -44,7 +55,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	code := m.Run()
+	code := runAndSum(m)
 	if program, err := goPeer(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(program))
 	}
@@ -53,16 +64,26 @@ func TestMain(m *testing.M) {
 
 // peer is a node in a process of its own.
 type peer struct {
-	t     *testing.T
-	name  string
-	mu    sync.Mutex
-	last  uint64
-	stdin io.Writer
-	waits map[uint64]chan ops.Answer
+	t      *testing.T
+	name   string
+	cmd    *exec.Cmd
+	over   func()
+	killed bool
+	mu     sync.Mutex
+	last   uint64
+	stdin  io.Writer
+	waits  map[uint64]chan ops.Answer
 }
 
 // startPeer starts a program with a node, and says where that listens.
 func startPeer(t *testing.T, program, name, listen string) (p *peer, address string) {
+	t.Helper()
+	p = runPeer(t, program, name)
+	return p, p.must(ops.Order{Op: "start", Listen: listen}).Address
+}
+
+// runPeer runs a program that has no node yet.
+func runPeer(t *testing.T, program, name string) *peer {
 	t.Helper()
 	cmd := exec.Command(program)
 	cmd.Stderr = os.Stderr
@@ -71,20 +92,28 @@ func startPeer(t *testing.T, program, name, listen string) (p *peer, address str
 	stdout, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())
-	p = &peer{t: t, name: name, stdin: stdin, waits: make(map[uint64]chan ops.Answer)}
+	p := &peer{t: t, name: name, cmd: cmd, stdin: stdin, waits: make(map[uint64]chan ops.Answer)}
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
 		p.read(stdout)
 	}()
-	t.Cleanup(func() {
+	p.over = sync.OnceFunc(func() {
 		_ = stdin.Close()
 		<-read
-		if err := cmd.Wait(); err != nil {
+		if err := cmd.Wait(); err != nil && !p.killed {
 			t.Errorf("the peer ended with %v", err)
 		}
 	})
-	return p, p.must(ops.Order{Op: "start", Listen: listen}).Address
+	t.Cleanup(p.over)
+	return p
+}
+
+// kill ends the process as no handler can see (SIGKILL).
+func (p *peer) kill() {
+	p.killed = true
+	must(p.t, p.cmd.Process.Kill())
+	p.over()
 }
 
 func (p *peer) read(from io.Reader) {
