@@ -1,8 +1,8 @@
 //! What a peer that keeps no rule can make one link machine hold or do. Each bound costs that peer its link at most.
 
 use actorbridge::machine::link::{
-    ANSWER_OVERHEAD, Action, BindingNumber, Config, Link, MAX_BEGUN, MAX_CONTROLS, MAX_LARGE_ANSWERS, MAX_QUEUED_ANSWERS,
-    MAX_QUEUED_BYTES, PROTOCOL, Phase, Role, Send,
+    ANSWER_OVERHEAD, Action, BindingNumber, Config, Link, MAX_BEGUN, MAX_CONTROLS, MAX_LARGE_ANSWERS,
+    MAX_QUEUED_ANSWERS, MAX_QUEUED_BYTES, PROTOCOL, Phase, Role, Send,
 };
 use actorbridge::proto::v1::{self, Code, Kind};
 use actorbridge::proto::{Item, Packet, Run, writer};

@@ -249,7 +249,7 @@ impl World {
     /// Tells the senders how much more they may send.
     pub(crate) fn grant(&mut self) {
         for grant in self.receiver.pool.grants(self.receiver.mailbox.is_empty()) {
-            let (conn, flow) = grant.key;
+            let StreamKey { link: conn, flow, .. } = grant.key;
             let conn = &mut self.conns[conn as usize - 1];
             if !conn.closed[1] {
                 conn.ends[1].state(flow, grant.processed, grant.credit, grant.may_wait);
