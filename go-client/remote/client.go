@@ -24,6 +24,8 @@ const (
 	// Windows larger than the largest frame, so that one frame never waits for half of itself.
 	streamWindow     = 4 << 20
 	connectionWindow = 8 << 20
+	// Most bytes of a call's headers, as HTTP/2 counts them: 32 beside each name and value. gRPC would take 16 MiB.
+	maxHeaderList = 16 << 10
 	// How long a closed link waits for its peer to have read the Goodbye.
 	closeGrace = time.Second
 )
@@ -68,6 +70,7 @@ func (d *remoteDoor) Dial(ctx context.Context) (door.Link, error) {
 		grpc.WithTransportCredentials(secure),
 		grpc.WithInitialWindowSize(streamWindow),
 		grpc.WithInitialConnWindowSize(connectionWindow),
+		grpc.WithMaxHeaderListSize(maxHeaderList),
 		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{}), grpc.MaxCallRecvMsgSize(wire.MaxFrameBytes)))
 	if err != nil {
 		return nil, err

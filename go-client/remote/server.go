@@ -63,6 +63,7 @@ func Listen(acceptor door.Acceptor, addr string, opts ...Option) (*Server, error
 		grpc.ForceServerCodecV2(rawCodec{}),
 		grpc.MaxRecvMsgSize(wire.MaxFrameBytes),
 		grpc.MaxConcurrentStreams(maxLinks),
+		grpc.MaxHeaderListSize(maxHeaderList),
 		grpc.UnaryInterceptor(carryCall),
 		grpc.StreamInterceptor(carryStream),
 		grpc.InitialWindowSize(streamWindow),
