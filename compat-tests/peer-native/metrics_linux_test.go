@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net/http"
 	"os/exec"
@@ -15,9 +16,11 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	ab "github.com/actorbridge/actorbridge/go-client"
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 	"github.com/actorbridge/actorbridge/go-client/native"
 	"github.com/actorbridge/actorbridge/go-client/prom"
+	"github.com/actorbridge/actorbridge/go-client/remote"
 )
 
 // rustPeer is the Rust peer as a program of its own.
@@ -107,10 +110,12 @@ func TestOneScrapeShowsBothNodesOfTheProcess(t *testing.T) {
 	}
 }
 
-func TestARustProgramAnswersPrometheus(t *testing.T) {
-	socket := filepath.Join(t.TempDir(), "rust.sock")
-	program := exec.CommandContext(t.Context(), rustPeer,
-		"--listen", "unix://"+socket, "--node", "rust", "--metrics", "127.0.0.1:0", "--until-stdin-closes")
+// rustProgram starts the Rust peer, which ends with the test: where it listens, and where its metrics are.
+func rustProgram(t *testing.T) (address, metrics string) {
+	t.Helper()
+	address = "unix://" + filepath.Join(t.TempDir(), "rust.sock")
+	program := exec.Command(rustPeer,
+		"--listen", address, "--node", "rust", "--metrics", "127.0.0.1:0", "--until-stdin-closes")
 	stdin, err := program.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -122,21 +127,80 @@ func TestARustProgramAnswersPrometheus(t *testing.T) {
 	if err := program.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		stdin.Close()
 		if err := program.Wait(); err != nil {
 			t.Error(err)
 		}
-	}()
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	url, found := strings.CutPrefix(strings.TrimSpace(line), "metrics ")
-	if err != nil || !found {
-		t.Fatalf("it says %q, %v", line, err)
-	}
-	families := scrape(t, url)
-	for _, name := range []string{"actorbridge_uptime_seconds", "actorbridge_refusals_total", "process_resident_memory_bytes"} {
-		if families[name] == nil {
-			t.Errorf("there is no %s", name)
+	})
+	lines := bufio.NewReader(stdout)
+	said := func(what string) string {
+		line, err := lines.ReadString('\n')
+		at, found := strings.CutPrefix(strings.TrimSpace(line), what+" ")
+		if err != nil || !found {
+			t.Fatalf("it says %q, %v", line, err)
 		}
+		return at
+	}
+	metrics = said("metrics")
+	said("listening")
+	return address, metrics
+}
+
+// series is the type of each metric that has any, and the labels of its series.
+func series(families map[string]*dto.MetricFamily) map[string]string {
+	all := make(map[string]string)
+	for name, family := range families {
+		for _, metric := range family.Metric {
+			var labels []string
+			for _, label := range metric.Label {
+				labels = append(labels, label.GetName())
+			}
+			slices.Sort(labels)
+			all[name] = family.GetType().String() + " " + strings.Join(labels, " ")
+		}
+	}
+	return all
+}
+
+func TestTheMetricsOfARustProgramAreThoseOfAGoProgram(t *testing.T) {
+	address, metrics := rustProgram(t)
+	node, err := ab.Start(t.Context(), "go", ab.WithLink(remote.Door(address)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer node.Shutdown(context.Background())
+	for _, system := range []string{"ab://rust/system", "ab://go/system"} {
+		to, err := node.Ref(system)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What it does not handle is a dead letter.
+		if err := node.Tell(t.Context(), to, &pb.StopReply{}); err != nil {
+			t.Fatal(err)
+		}
+		// An ask that is answered comes after it.
+		if _, err := node.Ask(t.Context(), to, &pb.StatusRequest{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server, err := prom.Listen(node, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	ofGo, ofRust := series(scrape(t, server.URL())), series(scrape(t, metrics))
+	both := 0
+	for name, own := range ofRust {
+		other, has := ofGo[name]
+		if has {
+			both++
+		}
+		if has && other != own {
+			t.Errorf("%s is %s of the Rust program, and %s of the Go program", name, own, other)
+		}
+	}
+	if both < 16 {
+		t.Errorf("only %d metrics are on both pages: %v, %v", both, ofRust, ofGo)
 	}
 }
