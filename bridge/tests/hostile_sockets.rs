@@ -214,6 +214,17 @@ async fn a_flood_of_streams_costs_its_link() {
 }
 
 #[tokio::test]
+async fn a_call_with_headers_over_16_kib_is_refused_and_the_link_of_its_connection_stays() {
+    let scene = Scene::new(|builder| builder).await;
+    let mut raw = Raw::link(&scene.address()).await;
+    assert!(raw.call_with_headers(3, 15_500).await, "they are within the limit");
+    assert!(!raw.call_with_headers(5, 18_200).await, "they are over the limit");
+    raw.open(1, "ab:///echo").await;
+    raw.run(1, 1, 0, &[Bytes::new()]).await;
+    assert_eq!(raw.outcome(1).await.seq, 1, "the link works");
+}
+
+#[tokio::test]
 async fn a_peer_that_never_reads_loses_its_link() {
     let scene = Scene::new(|builder| builder).await;
     let mut raw = Raw::link(&scene.address()).await;

@@ -29,6 +29,7 @@ mod redial;
 mod relay;
 mod relay_runs;
 mod reused_flows;
+mod small_frames;
 mod subscribe;
 mod taps;
 mod tls;

@@ -4,7 +4,9 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use http::Uri;
 use http::uri::PathAndQuery;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncBufReadExt as _;
 use tokio::net::{TcpStream, UnixStream};
@@ -14,16 +16,17 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tonic::Request;
 use tonic::client::Grpc;
 use tonic::transport::{Channel, Endpoint};
-use tower::service_fn;
+use tower::{Service as _, service_fn};
 
 use super::address::{Address, Options, bare_host};
 use super::advice::{reason_of, with_advice};
 use super::codec::RawCodec;
 use super::frames::{Frames, read_call};
 use super::identity::Identity;
+use super::paced::Paced;
 use super::refusals::Refused;
 use super::tls::{Configs, TlsFiles};
-use super::{CONNECTION_WINDOW, LINK_PATH, STREAM_WINDOW};
+use super::{CONNECTION_WINDOW, HEADER_LIST, LINK_PATH, STREAM_WINDOW};
 use crate::door::LinkEnd;
 
 /// How long a listener may take to answer.
@@ -73,13 +76,16 @@ async fn in_time<T>(
 async fn channel_to(address: Address, said: &impl Refused) -> Result<(Channel, Option<Identity>), String> {
     match address {
         Address::Tcp(host) => {
-            let channel = endpoint(&format!("http://{host}")).connect().await;
+            let there = endpoint(&format!("http://{host}"));
+            let connector = service_fn(|to| async { dial(to).await.map(Paced::new).map(TokioIo::new) });
+            let channel = there.connect_with_connector(connector).await;
             Ok((channel.map_err(with_causes)?, None))
         }
         Address::Unix(path) => {
             let connector = service_fn(move |_| {
                 let path = path.clone();
-                async move { UnixStream::connect(path).await.map(TokioIo::new).map_err(no_socket) }
+                let connecting = async { UnixStream::connect(path).await.map_err(no_socket) };
+                async { connecting.await.map(Paced::new).map(TokioIo::new) }
             });
             let there = endpoint("http://unix.invalid");
             let channel = there.connect_with_connector(connector).await;
@@ -132,13 +138,11 @@ async fn connect_tls(host: &str, files: &TlsFiles, configs: Configs) -> Result<(
     let name =
         ServerName::try_from(name).map_err(|e| format!("the host is no name that a certificate can have: {e}"))?;
     let shown = Arc::new(OnceLock::new());
-    let (to, connector, showing) = (host.to_owned(), TlsConnector::from(configs.client), shown.clone());
-    let dial = service_fn(move |_| {
-        let (to, connector, name, shown) = (to.clone(), connector.clone(), name.clone(), showing.clone());
+    let (connector, showing) = (TlsConnector::from(configs.client), shown.clone());
+    let dial_tls = service_fn(move |to| {
+        let (connector, name, shown) = (connector.clone(), name.clone(), showing.clone());
         async move {
-            let socket = TcpStream::connect(to).await?;
-            socket.set_nodelay(true)?;
-            let mut stream = connector.connect(name, socket).await?;
+            let mut stream = connector.connect(name, dial(to).await?).await?;
             // An HTTP/2 server speaks first. One that refuses this node's certificate says so only now, and what was written
             // meanwhile would be lost with its reason.
             if stream.fill_buf().await?.is_empty() {
@@ -147,11 +151,11 @@ async fn connect_tls(host: &str, files: &TlsFiles, configs: Configs) -> Result<(
                 ));
             }
             let _ = shown.set(identity_of(&stream));
-            Ok::<_, io::Error>(TokioIo::new(stream))
+            Ok::<_, io::Error>(TokioIo::new(Paced::new(stream)))
         }
     });
     let there = endpoint(&format!("http://{host}"));
-    let channel = there.connect_with_connector(dial).await.map_err(with_causes)?;
+    let channel = there.connect_with_connector(dial_tls).await.map_err(with_causes)?;
     let identity = shown
         .get()
         .cloned()
@@ -167,9 +171,18 @@ fn identity_of(stream: &TlsStream<TcpStream>) -> Result<Identity, String> {
 fn endpoint(uri: &str) -> Endpoint {
     Endpoint::from_shared(uri.to_owned())
         .unwrap_or_else(|_| Endpoint::from_static("http://invalid.invalid"))
-        .tcp_nodelay(true)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_max_header_list_size(HEADER_LIST)
+}
+
+/// Connects to a host and a port, at whichever address of the host answers.
+async fn dial(to: Uri) -> io::Result<TcpStream> {
+    let mut connector = HttpConnector::new();
+    // A small frame must not wait for the answer to the one before.
+    connector.set_nodelay(true);
+    let connected = connector.call(to).await.map_err(io::Error::other)?;
+    Ok(connected.into_inner())
 }
 
 /// tonic's errors say "transport error" and keep the reason in their sources.
@@ -181,4 +194,17 @@ fn with_causes(error: impl std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dialled_connection_sends_small_frames_at_once() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let to = format!("http://{}", listener.local_addr().expect("bound"));
+        let socket = dial(to.parse().expect("a URI")).await.expect("it listens");
+        assert!(socket.nodelay().expect("a socket"));
+    }
 }

@@ -20,6 +20,7 @@ use tonic::transport::server::Connected;
 use super::address::Options;
 use super::advice::{reason_of, with_advice};
 use super::identity::Identity;
+use super::paced::Paced;
 use super::refusals::Refusals;
 use super::tls::TlsFiles;
 use super::waker::Doorbell;
@@ -82,7 +83,7 @@ impl Carried {
 
 /// A connection that was accepted.
 pub(super) struct Conn {
-    io: Pin<Box<dyn Io>>,
+    io: Paced<Pin<Box<dyn Io>>>,
     peer: Peer,
     from: String,
     refusals: Arc<Refusals>,
@@ -143,14 +144,14 @@ impl Conn {
 impl AsyncRead for Conn {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.look(cx)?;
-        self.io.as_mut().poll_read(cx, buf)
+        Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Conn {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.look(cx)?;
-        self.io.as_mut().poll_write(cx, buf)
+        Pin::new(&mut self.io).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -159,7 +160,7 @@ impl AsyncWrite for Conn {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.look(cx)?;
-        self.io.as_mut().poll_write_vectored(cx, bufs)
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -168,11 +169,11 @@ impl AsyncWrite for Conn {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.look(cx)?;
-        self.io.as_mut().poll_flush(cx)
+        Pin::new(&mut self.io).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.io.as_mut().poll_shutdown(cx)
+        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
 
@@ -268,7 +269,7 @@ impl Listener {
             };
             match shaken {
                 Ok((io, identity)) => Some(Conn {
-                    io,
+                    io: Paced::new(io),
                     peer: Peer {
                         identity,
                         carried: Arc::default(),
@@ -312,4 +313,19 @@ async fn shake_hands(socket: TcpStream, files: &TlsFiles, refusals: &Refusals) -
     let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let identity = shown.map(Identity::of).transpose()?;
     Ok((Box::pin(stream), identity))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_accepted_connection_sends_small_frames_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let _dialled = TcpStream::connect(listener.local_addr().expect("bound"))
+            .await
+            .expect("it listens");
+        let (socket, _) = Listener::Tcp(listener).accept().await.expect("accepted");
+        assert!(matches!(socket, Socket::Tcp(socket) if socket.nodelay().expect("a socket")));
+    }
 }

@@ -8,7 +8,7 @@
 //! - `conn`: connections that come in, and their bounds. `refusals`: what is told of those that become no link.
 //! - `calls`, `subscribe`: what clients that are no nodes may call. [`AskClient`] is one.
 //! - `unix`: the file of a Unix socket.
-//! - `codec`: frames as raw bytes. `frames`: a link's outgoing packets as a stream.
+//! - `codec`: frames as raw bytes. `frames`: a link's outgoing packets as a stream. `paced`: how much is read at once.
 
 mod address;
 mod advice;
@@ -19,6 +19,7 @@ mod codec;
 mod conn;
 mod frames;
 mod identity;
+mod paced;
 mod refusals;
 mod server;
 mod subscribe;
@@ -42,6 +43,8 @@ const LINK_PATH: &str = "/actorbridge.v1.Bridge/Link";
 const ASK_PATH: &str = "/actorbridge.v1.Bridge/Ask";
 const SUBSCRIBE_PATH: &str = "/actorbridge.v1.Bridge/Subscribe";
 /// HTTP/2 windows: a stream's must exceed the largest frame, and small unread frames must not end the connection
-/// (`too_many_data_frames` with h2's default windows).
+/// (`too_many_data_frames` with h2's default windows; see `paced`).
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 8 << 20;
+/// Most bytes of a call's headers, as HTTP/2 counts them: 32 beside each name and value.
+const HEADER_LIST: u32 = 16 << 10;

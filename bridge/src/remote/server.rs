@@ -23,7 +23,7 @@ use super::frames::{Frames, read};
 use super::refusals::{Refusals, Refused};
 use super::subscribe::SubscribeMethod;
 use super::unix::{self, SocketFile};
-use super::{ASK_PATH, CONNECTION_WINDOW, LINK_PATH, SERVICE, STREAM_WINDOW, SUBSCRIBE_PATH};
+use super::{ASK_PATH, CONNECTION_WINDOW, HEADER_LIST, LINK_PATH, SERVICE, STREAM_WINDOW, SUBSCRIBE_PATH};
 use crate::door::LinkEnd;
 use actorbridge_proto::packet::MAX_FRAME_BYTES;
 
@@ -71,6 +71,7 @@ where
     let router = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_max_header_list_size(HEADER_LIST)
         .max_concurrent_streams(MAX_LINKS)
         .add_service(service)
         .add_service(HeldService {

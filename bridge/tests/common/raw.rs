@@ -6,10 +6,11 @@ use actorbridge::proto::v1;
 use actorbridge::proto::{Item, Packet, Run, writer};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::LONG;
 
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
@@ -32,6 +33,8 @@ pub struct Raw {
     /// The number of the last frame that was sent.
     pub number: u64,
     over: bool,
+    /// Other calls that the node has answered, and whether it took them.
+    answered: Vec<(u32, bool)>,
     /// What the node lets this peer send yet: on the call, and on the connection. The peer itself grants nothing more.
     call_room: i64,
     room: i64,
@@ -42,6 +45,14 @@ fn http2(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     out.extend([kind, flags]);
     out.extend(stream.to_be_bytes());
     out.extend(payload);
+    out
+}
+
+/// Bytes as a gRPC message.
+fn message_of(bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![0];
+    out.extend((bytes.len() as u32).to_be_bytes());
+    out.extend(bytes);
     out
 }
 
@@ -73,10 +84,14 @@ impl Raw {
     /// Calls the method that carries links. No Hello has been said.
     pub async fn call(address: &str) -> Self {
         let mut socket = socket(address).await;
-        let mut out = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        let mut out = PREFACE.to_vec();
         out.extend(http2(SETTINGS, 0, 0, &[]));
         out.extend(http2(HEADERS, 4, 1, &headers("/actorbridge.v1.Bridge/Link")));
         socket.write_all(&out).await.expect("written");
+        Self::on(socket)
+    }
+
+    fn on(socket: TcpStream) -> Self {
         Self {
             socket,
             incoming: Vec::new(),
@@ -85,9 +100,62 @@ impl Raw {
             answers: VecDeque::new(),
             number: 0,
             over: false,
+            answered: Vec::new(),
             call_room: WINDOW,
             room: WINDOW,
         }
+    }
+
+    /// Takes a node's dial, and ends the handshake well.
+    pub async fn accept(listener: &TcpListener) -> Self {
+        let (mut socket, _) = listener.accept().await.expect("a node dials");
+        socket.set_nodelay(true).expect("set");
+        socket.read_exact(&mut [0; PREFACE.len()]).await.expect("a preface");
+        let mut out = http2(SETTINGS, 0, 0, &[]);
+        // :status 200 and content-type.
+        let answer = [&[0x88, 0x0f, 0x10, 16][..], b"application/grpc"].concat();
+        out.extend(http2(HEADERS, 4, 1, &answer));
+        socket.write_all(&out).await.expect("written");
+        let mut raw = Self::on(socket);
+        let hello = raw.next().await.expect("a frame").head.hello.expect("a Hello");
+        let welcome = v1::Welcome {
+            protocol: hello.max_protocol,
+            node: "raw".into(),
+            incarnation: 7,
+            ..Default::default()
+        };
+        raw.head(v1::Frame {
+            welcome: Some(welcome),
+            ..Default::default()
+        })
+        .await;
+        raw
+    }
+
+    /// Makes another call on the connection, of a method that no node has, with so many bytes of headers. Whether the node takes it.
+    pub async fn call_with_headers(&mut self, stream: u32, bytes: usize) -> bool {
+        // One header of 3,000 bytes that HPACK's table keeps; the rest refers to it.
+        let mut out = headers("/no/Such");
+        out.extend([0x40, 1, b'x', 0x7f, 0xb9, 0x16]);
+        out.extend([b'x'; 3_000]);
+        out.extend(vec![0xbe; bytes / 3_033 - 1]);
+        self.socket
+            .write_all(&http2(HEADERS, 5, stream, &out))
+            .await
+            .expect("written");
+        while !self.over {
+            if let Some((_, taken)) = self.answered.iter().find(|(of, _)| *of == stream) {
+                return *taken;
+            }
+            let came = tokio::time::timeout(LONG, self.read()).await;
+            came.expect("the node answers");
+        }
+        panic!("the node ended the connection");
+    }
+
+    /// What the node lets this peer send yet on the call.
+    pub fn room(&self) -> i64 {
+        self.room.min(self.call_room)
     }
 
     /// Waits until the node has taken the connection: it says something of HTTP/2.
@@ -147,10 +215,27 @@ impl Raw {
 
     /// One gRPC message.
     pub async fn message(&mut self, bytes: &[u8]) {
-        let mut out = vec![0];
-        out.extend((bytes.len() as u32).to_be_bytes());
-        out.extend(bytes);
-        self.data(&out).await;
+        self.data(&message_of(bytes)).await;
+    }
+
+    /// Thousands of frames that carry nothing, each in a DATA frame of its own. The node must let so much be sent.
+    pub async fn empty_frames(&mut self, thousands: usize) {
+        for _ in 0..thousands {
+            let mut out = Vec::new();
+            for _ in 0..1_000 {
+                self.number += 1;
+                let head = v1::Frame {
+                    number: self.number,
+                    ..Default::default()
+                };
+                let message = message_of(&Packet { head, runs: Vec::new() }.to_bytes());
+                self.room -= message.len() as i64;
+                self.call_room -= message.len() as i64;
+                out.extend(http2(DATA, 0, 1, &message));
+            }
+            self.socket.write_all(&out).await.expect("written");
+        }
+        assert!(self.room() >= 0, "the node did not let so much be sent");
     }
 
     pub async fn head(&mut self, head: v1::Frame) {
@@ -292,7 +377,10 @@ impl Raw {
             }
             let frame: Vec<u8> = self.incoming.drain(..9 + size).collect();
             let (kind, flags, payload) = (frame[3], frame[4], &frame[9..]);
+            let stream = u32::from_be_bytes([frame[5], frame[6], frame[7], frame[8]]);
             match kind {
+                // 0x88 is :status 200.
+                HEADERS | RST_STREAM if stream > 1 => self.answered.push((stream, payload[0] == 0x88)),
                 DATA => self.body.extend(payload),
                 RST_STREAM | GOAWAY => self.over = true,
                 SETTINGS if flags == 0 => {
@@ -306,7 +394,7 @@ impl Raw {
                 }
                 WINDOW_UPDATE => {
                     let more = i64::from(u32::from_be_bytes([payload[0], payload[1], payload[2], payload[3]]));
-                    match frame[5..9] == [0; 4] {
+                    match stream == 0 {
                         true => self.room += more,
                         false => self.call_room += more,
                     }
@@ -314,7 +402,7 @@ impl Raw {
                 _ => {}
             }
             // A HEADERS frame that ends the stream holds the trailers.
-            self.over |= matches!(kind, DATA | HEADERS) && flags & 1 == 1;
+            self.over |= stream == 1 && matches!(kind, DATA | HEADERS) && flags & 1 == 1;
         }
     }
 }
