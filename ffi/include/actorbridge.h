@@ -494,7 +494,7 @@ typedef struct {
      */
     uint64_t target;
     /**
-     * 0 in this version.
+     * 0, but see ab_link_ask.
      */
     uint64_t source;
     /**
@@ -781,7 +781,9 @@ int32_t ab_link_close(ab_link link);
 /**
  * Asks. With a seq of 0, the handler is run on this thread, if the ask's method is declared inline and its actor has nothing
  * else to do: the call blocks as long as the handler runs, and needs no credit. The type is one that the peer was told, or 0
- * and in ext. Since 1.1; docs/C_ABI.md has all that it takes.
+ * and in ext. source is the number of the flow's stream (StreamOpen.stream), so that an ask does not reach another actor if
+ * another thread closes the flow and opens it anew meanwhile; or 0, where nobody does that. Since
+ * 1.1; docs/C_ABI.md has all that it takes.
  *
  * AB_OK: rep is the answer, an envelope without who in rep_arena (AB_DESC_WHOLE). AB_NOT_INLINE: it was not taken; send it
  * with its seq. AB_PENDING: it was taken, and its answer comes by ab_link_recv. AB_SHORT_BUFFER: it was handled, its answer needs

@@ -576,7 +576,8 @@ pub struct Frame {
     /// 1, 2, 3 ... on this lane. Goodbye names the last one acted on.
     #[prost(uint64, tag = "3")]
     pub number: u64,
-    /// The sender's monotonic milliseconds since this link opened, when the frame was built.
+    /// The sender's monotonic milliseconds since this link opened, when the frame was built; 0 = it does not say. What a frame took longer
+    /// than the fastest of the last half minute is taken from the time left of its messages.
     #[prost(uint32, tag = "4")]
     pub sent_ms: u32,
     #[prost(message, repeated, tag = "5")]

@@ -210,7 +210,8 @@ type Frame struct {
 	Welcome *Welcome               `protobuf:"bytes,2,opt,name=welcome,proto3" json:"welcome,omitempty"`
 	// 1, 2, 3 ... on this lane. Goodbye names the last one acted on.
 	Number uint64 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
-	// The sender's monotonic milliseconds since this link opened, when the frame was built.
+	// The sender's monotonic milliseconds since this link opened, when the frame was built; 0 = it does not say. What a frame took longer
+	// than the fastest of the last half minute is taken from the time left of its messages.
 	SentMs uint32        `protobuf:"varint,4,opt,name=sent_ms,json=sentMs,proto3" json:"sent_ms,omitempty"`
 	Open   []*StreamOpen `protobuf:"bytes,5,rep,name=open,proto3" json:"open,omitempty"`
 	Type   []*TypeDef    `protobuf:"bytes,6,rep,name=type,proto3" json:"type,omitempty"`
