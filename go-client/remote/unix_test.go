@@ -4,7 +4,6 @@ package remote
 
 import (
 	"errors"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,35 +45,4 @@ func TestASocketThatSomebodyListensOnIsNotRemoved(t *testing.T) {
 	}
 	defer listener.Close()
 	refusesToListen(t, path, "somebody listens there: end that first")
-}
-
-func TestASocketWhoseListenerIsBusyIsNotRemovedAndOneWithoutAnyIsReplaced(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s")
-	socket, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-	if err == nil {
-		err = errors.Join(syscall.Bind(socket, &syscall.SockaddrUnix{Name: path}), syscall.Listen(socket, 1))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	var dialer net.Dialer
-	for { // until as many wait as may
-		conn, err := dialer.DialContext(t.Context(), "unix", path)
-		if errors.Is(err, syscall.EAGAIN) {
-			break
-		}
-		if err != nil {
-			t.Skip("this system says no EAGAIN: ", err)
-		}
-		defer conn.Close()
-	}
-	refusesToListen(t, path, "whether somebody listens there cannot be told")
-	if err := syscall.Close(socket); err != nil {
-		t.Fatal(err)
-	}
-	listener, err := listenUnix(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener.Close()
 }

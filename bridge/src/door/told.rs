@@ -3,15 +3,64 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actorbridge_proto::v1;
+use actorbridge_proto::v1::{self, Code};
 use bytes::Bytes;
 
 use super::LinkEnd;
 use crate::machine::Millis;
+use crate::machine::link::Link;
+use crate::machine::pool::{Grant, StreamKey};
 use crate::node::lock;
 use crate::status::Meter;
 
 impl LinkEnd {
+    /// Tells the sender of a stream what its actor's pool says; `true` = it waits, and [`Self::press_states`] has to be called soon.
+    pub(crate) fn state(&self, grant: &Grant) -> bool {
+        let (flow, may_wait) = (grant.key.flow, grant.may_wait);
+        let mut state = lock(&self.state);
+        if state.machine.opened(flow) != grant.key.opened {
+            return false; // the flow's number stands for another stream by now
+        }
+        if self.grant_silently(&mut state, flow, grant.processed, grant.credit) {
+            return false;
+        }
+        state.machine.state(flow, grant.processed, grant.credit, may_wait);
+        if may_wait {
+            return !std::mem::replace(&mut state.states_wait, true);
+        }
+        drop(state);
+        self.ring();
+        false
+    }
+
+    /// What the peer could be told later leaves now.
+    pub(crate) fn press_states(&self) {
+        let mut state = lock(&self.state);
+        state.states_wait = false;
+        state.machine.press_states();
+        drop(state);
+        self.ring();
+    }
+
+    /// Ends an inbound binding: its sender resolves the target again.
+    pub(crate) fn reset(&self, key: StreamKey, code: Code, moved: Option<v1::Moved>) {
+        self.with_stream(key, |machine| machine.reset(key.flow, code, moved));
+    }
+
+    pub(crate) fn outcome(&self, key: StreamKey, outcome: v1::Outcome) {
+        self.with_stream(key, |machine| machine.outcome(key.flow, outcome));
+    }
+
+    /// Does something to an incoming stream, unless its flow's number stands for another one by now.
+    fn with_stream(&self, key: StreamKey, act: impl FnOnce(&mut Link)) {
+        let mut state = lock(&self.state);
+        if state.machine.opened(key.flow) == key.opened {
+            act(&mut state.machine);
+            drop(state);
+            self.ring();
+        }
+    }
+
     pub(super) fn meter(&self) -> &Arc<Meter> {
         self.meter.get().unwrap_or(&self.early)
     }
