@@ -69,9 +69,9 @@ type watchedLink struct {
 	by    *watched
 }
 
-func (l *watchedLink) Ask(flow, typeID, ttlMs uint32, body, room []byte) ([]byte, bool) {
+func (l *watchedLink) Ask(flow uint32, stream uint64, typeID, ttlMs uint32, body, room []byte) ([]byte, bool) {
 	l.by.inside.Add(1)
-	envelope, taken := l.asker.Ask(flow, typeID, ttlMs, body, room)
+	envelope, taken := l.asker.Ask(flow, stream, typeID, ttlMs, body, room)
 	l.by.inside.Add(-1)
 	switch {
 	case envelope != nil:

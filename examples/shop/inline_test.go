@@ -38,8 +38,8 @@ type watchedLink struct {
 	by    *watched
 }
 
-func (l *watchedLink) Ask(flow, typeID, ttlMs uint32, body, room []byte) ([]byte, bool) {
-	envelope, taken := l.asker.Ask(flow, typeID, ttlMs, body, room)
+func (l *watchedLink) Ask(flow uint32, stream uint64, typeID, ttlMs uint32, body, room []byte) ([]byte, bool) {
+	envelope, taken := l.asker.Ask(flow, stream, typeID, ttlMs, body, room)
 	if envelope != nil {
 		l.by.atOnce.Add(1)
 	}
