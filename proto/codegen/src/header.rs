@@ -1,5 +1,6 @@
 //! `actorbridge.h`, from the sources of `ffi/`, where C finds it and where Go's `native` package does.
 
+use std::fs;
 use std::path::Path;
 
 use cbindgen::{Builder, Config, DocumentationLength, EnumConfig, ExportConfig, Language, Style};
@@ -8,6 +9,8 @@ use actorbridge_gen::Output;
 
 /// What C users include, and the copy that goes with the Go module.
 const PATHS: [&str; 2] = ["ffi/include/actorbridge.h", "go-client/native/actorbridge.h"];
+/// The table of statuses, which is generated too.
+pub(crate) const STATUS: &str = "ffi/src/generated/status.rs";
 /// In the header's order.
 const SOURCES: [&str; 10] = [
     "types.rs",
@@ -38,10 +41,16 @@ const TOP: &str = "/* Made by `make generate` from ffi/src. Do not edit.
  * may be called from any thread; results below zero are errors; offsets are into the arena of the call. What is new since 1.0
  * says so. */";
 
-pub(crate) fn render(root: &Path) -> Result<Vec<Output>, String> {
+/// `status` is [`STATUS`] as it is to be, which may not be there yet.
+pub(crate) fn render(root: &Path, status: &[u8]) -> Result<Vec<Output>, String> {
+    let made = root.join("target/tmp/status.rs");
+    fs::create_dir_all(root.join("target/tmp"))
+        .and_then(|()| fs::write(&made, status))
+        .map_err(|e| format!("{}: {e}", made.display()))?;
     let mut builder = Builder::new().with_config(config());
     for source in SOURCES {
-        builder = builder.with_src(root.join("ffi/src").join(source));
+        let source = root.join("ffi/src").join(source);
+        builder = builder.with_src(if source.ends_with(STATUS) { &made } else { &source });
     }
     let bindings = builder.generate().map_err(|e| format!("actorbridge.h: {e}"))?;
     let mut header = Vec::new();

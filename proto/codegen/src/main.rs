@@ -112,9 +112,12 @@ fn render(root: &Path) -> Result<Vec<Output>, String> {
         Output::new(ACCEPTED, schema::accepted(root)?),
         Output::new("proto/src/generated/descriptors.binpb", schema::complete(root)?),
     ];
-    outputs.extend(header::render(root)?);
     let own = schema::own(root).generate().map_err(|e| e.to_string())?;
-    outputs.extend(errors::render(&own.descriptors)?);
+    let errors = errors::render(&own.descriptors)?;
+    let status = errors.iter().find(|o| o.path == Path::new(header::STATUS));
+    let status = status.ok_or("no table of statuses is made")?;
+    outputs.extend(header::render(root, &status.content)?);
+    outputs.extend(errors);
     outputs.extend(own.outputs);
     for folder in schema::FOLDERS {
         let config = Config::read(root.join(folder).join("actorbridge.toml")).map_err(|e| e.to_string())?;
