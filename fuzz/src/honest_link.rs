@@ -156,7 +156,7 @@ fn step(sides: &mut [Side; 2], i: usize, input: &mut Input<'_>) {
             if let Some((last, credit)) = side.inbound.get_mut(&flow) {
                 *credit += u64::from(input.below(8));
                 side.link
-                    .state(flow, last.saturating_sub(u64::from(input.below(3))), *credit);
+                    .state(flow, last.saturating_sub(u64::from(input.below(3))), *credit, input.below(2) == 0);
             }
         }
         11 => {

@@ -87,7 +87,7 @@ impl Test {
             }
             11 => {
                 let (flow, credit) = (input.small(), input.number());
-                self.link.state(flow, input.number(), credit);
+                self.link.state(flow, input.number(), credit, input.below(2) == 0);
                 if let Some(seen) = self.flows.get_mut(&flow) {
                     seen.credit = seen.credit.max(credit);
                 }
