@@ -274,7 +274,7 @@ func (n *Node) askUntil(
 	taken := false
 	if how.inline && ctx.Err() == nil {
 		var answer *Message
-		if answer, taken = n.askNow(from, to, &out, w, how.wants); answer != nil {
+		if answer, taken = n.askNow(from, to, &out, how.wants); answer != nil {
 			if n.endAsk(correlation) != nil { // so nobody else answers it any more
 				n.freeWaiter(w)
 			}

@@ -70,7 +70,7 @@ func (inlinePath) end() { inlineAsks.Add(-1) }
 // askNow has an ask handled on this goroutine, if that can be. The answer is nil if it was not handled; taken: it was all the
 // same, and its answer comes.
 func (n *Node) askNow(
-	from *sender, to Ref, out *outgoing, w *waiter, wants *wire.What,
+	from *sender, to Ref, out *outgoing, wants *wire.What,
 ) (answer *Message, taken bool) {
 	if out.what.MinReader > 1 { // the peer may read an older version only
 		return nil, false

@@ -29,7 +29,7 @@ mod sync {
 }
 
 mod faults;
-#[allow(dead_code)]
+#[allow(dead_code)] // Another crate's tests use the rest of it.
 #[cfg(not(miri))]
 #[path = "../../../proto/tests/properties/generate.rs"]
 mod generate;
