@@ -302,7 +302,9 @@ func (l *link) next(into door.LaneReceiver) error {
 		return nil
 	}
 	if l.in.sleep() {
-		into.Room() // what has come since the last look told nobody: this side was awake
+		if l.out.full.Swap(false) {
+			into.Room() // what has come since the last look told nobody: this side was awake
+		}
 		if err := l.raw.Read(l.woken); err != nil {
 			return io.EOF // the bell was closed by Close
 		}

@@ -101,6 +101,8 @@ type ringWriter struct {
 	tail uint64
 	head uint64 // the reader's, as it was seen last
 	then runHead
+	// full: there was no room when it was last looked for. The goroutine that receives looks at it too.
+	full atomic.Bool
 }
 
 // hasRoom says whether records fit that take so many bytes together. The ring's end may cost one of them twice. If they do not, the
@@ -113,6 +115,7 @@ func (w *ringWriter) hasRoom(bytes uint64) bool {
 	if w.look() >= needed {
 		return true
 	}
+	w.full.Store(true)
 	atomic.StoreUint32(w.wantsRoom, 1)
 	return w.look() >= needed
 }

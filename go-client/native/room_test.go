@@ -29,7 +29,7 @@ func (r roomless) Room() {
 
 // The node gives room back while this side is awake, and then says nothing more.
 func TestAReceiverThatGoesToSleepLooksForRoomThatNobodyTellsItOf(t *testing.T) {
-	_, from, err := rings(memory(4096))
+	to, from, err := rings(memory(4096))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,10 @@ func TestAReceiverThatGoesToSleepLooksForRoomThatNobodyTellsItOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer node.Close()
-	l := &link{bell: bell, in: ringReader{ring: from}}
+	l := &link{bell: bell, in: ringReader{ring: from}, out: ringWriter{ring: to}}
+	if l.HasRoom(8192) {
+		t.Fatal("8 KiB fit into a ring of 4")
+	}
 	if l.raw, err = bell.SyscallConn(); err != nil {
 		t.Fatal(err)
 	}
