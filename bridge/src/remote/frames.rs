@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::task::coop;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, Streaming};
@@ -18,6 +19,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How many bytes are read before the actors go on that they are for: as long as they are in this core's cache.
 const READ_AT_ONCE: usize = 16 << 10;
+
+/// No turn has more steps than this: tokio gives 128, and those of a runtime that counts none never end.
+const MAX_BUDGET: usize = 256;
 
 /// What leaves: each poll builds the next packet from all that was sent meanwhile.
 pub(super) struct Frames {
@@ -82,16 +86,24 @@ pub(super) async fn read(end: &LinkEnd, frames: &mut Streaming<Bytes>, gone: Can
     };
     tokio::pin!(closed);
     let mut unhandled = 0;
+    let mut woke_actors = false;
     loop {
         let came = tokio::select! {
             biased;
-            came = frames.message() => came,
+            came = std::future::poll_fn(|cx| {
+                let came = Pin::new(&mut *frames).poll_next(cx);
+                if came.is_pending() && std::mem::take(&mut woke_actors) {
+                    end_turn(cx);
+                }
+                came.map(Option::transpose)
+            }) => came,
             () = &mut closed => return end.lost("the connection was closed"),
         };
         match came {
             Ok(Some(frame)) => {
                 unhandled += frame.len();
                 end.receive_frame(frame);
+                woke_actors = true;
                 // Small frames that have come are all read first, so that what their actors answer leaves together.
                 if unhandled >= READ_AT_ONCE {
                     unhandled = 0;
@@ -104,6 +116,23 @@ pub(super) async fn read(end: &LinkEnd, frames: &mut Streaming<Bytes>, gone: Can
         }
         if end.is_down() {
             return;
+        }
+    }
+}
+
+/// Ends a worker's turn, so that whoever was woken in it begins the next.
+///
+/// A worker of tokio runs who was woken last at once, but in one turn only three: for a fourth it wakes another worker. To read a
+/// frame, handle it, build the answer's frame and write that are four, and a worker that is woken for one ask, contends for the
+/// connection and sleeps again costs more than the ask.
+fn end_turn(cx: &mut Context<'_>) {
+    for _ in 0..MAX_BUDGET {
+        if !coop::has_budget_remaining() {
+            return;
+        }
+        match coop::poll_proceed(cx) {
+            Poll::Ready(spent) => spent.made_progress(),
+            Poll::Pending => return,
         }
     }
 }
