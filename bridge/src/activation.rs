@@ -264,10 +264,10 @@ impl Work {
         &self.cell
     }
 
-    /// Begins a message that was taken past the mailbox.
-    pub(crate) fn begin(&mut self, message: Message) {
+    /// Begins an ask that was taken past the mailbox, and whose asker waits for so long.
+    pub(crate) fn begin(&mut self, message: Message, ttl_ms: u32) {
         self.done = Some(Done::One(message.permit));
-        self.cx.begin(message);
+        self.cx.begin_beside(message, ttl_ms);
     }
 
     fn goes_on(self: Box<Self>, actor: Box<dyn DynActor>, handled: Result<(), End>) {

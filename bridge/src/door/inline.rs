@@ -12,9 +12,10 @@ use actorbridge_proto::{EnvelopeView, What, Who, writer};
 use bytes::Bytes;
 
 use super::LinkEnd;
-use super::inbound::Host;
+use super::inbound::{Host, Inbound};
 use crate::activation::Work;
 use crate::actor::DynActor;
+use crate::cell::AskId;
 use crate::machine::pool::StreamKey;
 use crate::message::{INLINE, Message, Outgoing};
 use crate::node::lock;
@@ -94,16 +95,17 @@ pub(crate) fn somebody_waits() -> bool {
 impl LinkEnd {
     /// Handles an ask of a flow on this thread, if it is one for that: its method is declared inline, its actor is here, has been
     /// started, and has nothing else to do. It needs no seq and no credit. It blocks as long as the handler runs. With a stream's
-    /// number it is for that stream alone: the flow's may stand for another one by now.
-    pub fn ask_inline(&self, flow: u32, stream: u64, type_id: u32, body: Bytes) -> Inline {
-        if body.len() > INLINE || somebody_waits() || self.over.get().is_some() {
+    /// number it is for that stream alone: the flow's may stand for another one by now. Its token trips after `ttl_ms` (0 = never), by
+    /// [`Self::cancel_inline`], and with the link.
+    pub fn ask_inline(&self, flow: u32, stream: u64, type_id: u32, ttl_ms: u32, body: Bytes) -> Inline {
+        if body.len() > INLINE || somebody_waits() {
             return Inline::NotTaken;
         }
         let Some(mut ready) = self.ready(flow, stream, type_id) else {
             return Inline::NotTaken;
         };
         let key = ready.key;
-        let answered = self.ask_ready(&mut ready, body);
+        let answered = self.ask_ready(&mut ready, ttl_ms, body);
         let left = match ready.work {
             Some(_) => Asked::Before(ready),
             None => Asked::Never,
@@ -117,8 +119,24 @@ impl LinkEnd {
         answered
     }
 
-    fn ask_ready(&self, ready: &mut Ready, body: Bytes) -> Inline {
-        // Its deadline counts for nothing: it does not wait.
+    /// The asker of an inline ask, or whoever asks for it, has stopped waiting: its handler's token trips, if it runs.
+    pub fn cancel_inline(&self, flow: u32, correlation: u64) {
+        let inbound = lock(&self.inbound);
+        let Some(Inbound {
+            key,
+            host: Host::Cell(cell),
+            ..
+        }) = inbound.get(&flow)
+        else {
+            return;
+        };
+        let (key, cell) = (*key, cell.clone());
+        drop(inbound);
+        cell.cancel_ask(&AskId::Beside { key, correlation });
+    }
+
+    fn ask_ready(&self, ready: &mut Ready, ttl_ms: u32, body: Bytes) -> Inline {
+        // Its deadline does not end it before it begins: it does not wait.
         let Ok(message) = Message::read(ready.who.clone(), ready.what.clone(), body) else {
             return Inline::NotTaken; // the usual way says what is wrong with it
         };
@@ -137,7 +155,14 @@ impl LinkEnd {
             ready.waiter.who = message.who.clone();
         }
         ready.waiter.correlation = message.correlation;
-        work.begin(message);
+        if self.over.get().is_some() {
+            // What ended with the link may have looked before it ran.
+            work.cell().cancel_ask(&AskId::Beside {
+                key: ready.key,
+                correlation: message.correlation,
+            });
+        }
+        work.begin(message, ttl_ms);
         let answered = match run(actor, work, ready) {
             Some(answer) => self.answer_for_peer(answer),
             None => Inline::Later,
