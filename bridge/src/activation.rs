@@ -256,10 +256,6 @@ impl Work {
         }
     }
 
-    pub(crate) fn node(&self) -> &Arc<Inner> {
-        &self.node
-    }
-
     pub(crate) fn cell(&self) -> &Arc<Cell> {
         &self.cell
     }

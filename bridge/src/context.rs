@@ -542,8 +542,8 @@ impl Cx {
         self.outbox.is_full()
     }
 
-    pub(crate) fn has_staged(&self) -> bool {
-        !self.outbox.is_empty()
+    pub(crate) fn has_staged(&mut self) -> bool {
+        self.outbox.has_any()
     }
 
     pub(crate) async fn flush(&self, why: &Flush<'_>) {

@@ -91,9 +91,6 @@ impl Door {
         rep_arena: &mut [u8],
         need: &mut usize,
     ) -> Result<i32, Fail> {
-        if self.end.is_down() {
-            return Ok(self.over());
-        }
         if arena.len() > MAX_ARENA {
             return Err(Fail::new(AB_BAD_ARGUMENT, "an arena has at most 4 MiB"));
         }
@@ -112,6 +109,7 @@ impl Door {
         let (what, body) = match became {
             Inline::Answered(what, body) => (what, body),
             Inline::Later => return Ok(AB_PENDING),
+            Inline::NotTaken if self.end.is_down() => return Ok(self.over()),
             Inline::NotTaken => return Ok(AB_NOT_INLINE),
         };
         let what = &what.bytes;

@@ -18,7 +18,7 @@ use crate::actor::DynActor;
 use crate::cell::AskId;
 use crate::machine::pool::StreamKey;
 use crate::message::{INLINE, Message, Outgoing};
-use crate::node::lock;
+use crate::node::{Inner, lock};
 
 /// What became of an ask that was to be handled at once.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub enum Inline {
 
 thread_local! {
     /// The ask that this thread handles for its asker.
-    static WAITER: RefCell<Option<Waiter>> = const { RefCell::new(None) };
+    static WAITER: RefCell<Option<Box<Waiter>>> = const { RefCell::new(None) };
 }
 
 /// An asker that waits on this thread.
@@ -69,7 +69,9 @@ pub(super) struct Ready {
     type_id: u32,
     what: Arc<What>,
     who: Arc<Who>,
-    waiter: Waiter,
+    /// Of the last ask. It is in a box, since it goes to the thread and back.
+    waiter: Option<Box<Waiter>>,
+    node: Arc<Inner>,
     /// Of the actor; between two asks it has no message.
     work: Option<Box<Work>>,
 }
@@ -151,10 +153,11 @@ impl LinkEnd {
         if seen {
             self.see(Direction::Received, &message, 0, 0, 0);
         }
-        if !Arc::ptr_eq(&message.who, &ready.waiter.who) {
-            ready.waiter.who = message.who.clone();
+        let waiter = ready.waiter.get_or_insert_default();
+        if !Arc::ptr_eq(&message.who, &waiter.who) {
+            waiter.who = message.who.clone();
         }
-        ready.waiter.correlation = message.correlation;
+        waiter.correlation = message.correlation;
         if self.over.get().is_some() {
             // What ended with the link may have looked before it ran.
             work.cell().cancel_ask(&AskId::Beside {
@@ -197,14 +200,15 @@ impl LinkEnd {
             (ready.type_id, ready.what) = (type_id, what);
             return Some(ready);
         }
-        let work = Some(Box::new(Work::new(cell, self.node.upgrade()?)));
-        let waiter = Waiter::default();
+        let node = self.node.upgrade()?;
+        let work = Some(Box::new(Work::new(cell, node.clone())));
         Some(Box::new(Ready {
             key,
             type_id,
             what,
             who,
-            waiter,
+            waiter: None,
+            node,
             work,
         }))
     }
@@ -244,21 +248,20 @@ impl LinkEnd {
 /// Runs an actor's handler until it waits, or has ended, and returns the answer that came of it. What it worked on is ready again
 /// only if there is nothing left to do.
 fn run(actor: Box<dyn DynActor>, work: Box<Work>, ready: &mut Ready) -> Option<Outgoing> {
-    let node = work.node().clone();
     let mut handling = actor.handle_alone(work);
-    WAITER.set(Some(std::mem::take(&mut ready.waiter)));
+    WAITER.set(ready.waiter.take());
     let over = Over;
     let polled = {
-        let _runtime = node.handle.enter();
+        let _runtime = ready.node.handle.enter();
         handling.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     };
-    ready.waiter = WAITER.take().unwrap_or_default();
+    ready.waiter = WAITER.take();
     drop(over);
     match polled {
         Poll::Ready(work) => ready.work = work,
         Poll::Pending => {
-            node.tasks.spawn_on(handling, &node.handle);
+            ready.node.tasks.spawn_on(handling, &ready.node.handle);
         }
     }
-    ready.waiter.answer.take()
+    ready.waiter.as_mut()?.answer.take()
 }
