@@ -129,6 +129,7 @@ type waiter struct {
 	asked  string        // whom it asks, for people, and
 	since  uint64        // when: milliseconds of the node
 	timer  *time.Timer   // of a caller, used again
+	inside inside
 }
 
 // timerAt is a timer for the end of the wait. It is to be stopped.
@@ -165,6 +166,9 @@ func (n *Node) beginAsk(now, deadline uint64, w *waiter, to Ref) (uint64, error)
 	correlation, ok := n.asks.Begin(deadline, w)
 	if !ok {
 		return 0, newError(CodeMailboxFull, to.text, "this node waits for a million asks already")
+	}
+	if w.inside.asker != nil {
+		n.enterAsk(w, correlation)
 	}
 	return correlation, nil
 }
@@ -274,7 +278,7 @@ func (n *Node) askUntil(
 	taken := false
 	if how.inline && ctx.Err() == nil {
 		var answer *Message
-		if answer, taken = n.askNow(from, to, &out, how.wants); answer != nil {
+		if answer, taken = n.askNow(ctx, w, from, to, &out, how.wants); answer != nil {
 			if n.endAsk(correlation) != nil { // so nobody else answers it any more
 				n.freeWaiter(w)
 			}
@@ -360,6 +364,8 @@ func (n *Node) withdraw(
 			where.cell.release(m.permit())
 			return nil, gaveUp(to, cause, "it was still in the mailbox")
 		}
+	} else if where.seq == 0 { // it was taken beside the packets
+		where.link.cancelBeside(where.flow, correlation)
 	} else {
 		where.link.cancel(where.flow, where.stream, where.seq)
 	}
@@ -443,8 +449,13 @@ func (n *Node) failWaiter(correlation uint64, w *waiter, code Code, detail strin
 // tickAsks: time passes, and requests expire.
 func (n *Node) tickAsks() {
 	n.asksMu.Lock()
-	expired := n.asks.Expire(n.now(), nil)
+	now := n.now()
+	expired := n.asks.Expire(now, nil)
+	inside := n.asksInside()
 	n.asksMu.Unlock()
+	for _, ask := range inside {
+		ask.look(now)
+	}
 	for _, ask := range expired {
 		n.failWaiter(ask.Correlation, ask.Waiter, CodeOutcomeUnknown, "no answer in time")
 	}

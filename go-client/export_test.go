@@ -64,3 +64,23 @@ func WelcomedLate(node *Node, peer string, d door.Door) (isUp bool) {
 	l.lost("it has no transport")
 	return isUp
 }
+
+// LoseAsks ends the asks that went by the link to a peer, as the link's end does, and returns what tells their askers.
+func LoseAsks(node *Node, peer string) (tell func()) {
+	l := node.linkTo(peer)
+	node.asksMu.Lock()
+	ended := node.asks.EndWhere(func(w **waiter) bool { return (*w).placed.link == l }, nil)
+	node.asksMu.Unlock()
+	return func() {
+		for _, ask := range ended {
+			node.askLost(ask.Correlation, ask.Waiter, &machine.Down{Detail: "the link is over"})
+		}
+	}
+}
+
+// AsksWaiting is how many asks of the node are not answered yet.
+func (n *Node) AsksWaiting() int {
+	n.asksMu.Lock()
+	defer n.asksMu.Unlock()
+	return n.asks.Waiting()
+}

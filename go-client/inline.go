@@ -17,8 +17,9 @@ import (
 )
 
 // AskInline is [Ask] for a method that is declared inline: generated code calls it. Where the actor is behind a door that can do
-// so (native), and has nothing else to do, its handler runs on the asking goroutine: then the ask is over when it returns, and
-// neither ctx nor its deadline interrupts it. Everywhere else, and at other times, it is an ask like any other.
+// so (native), and has nothing else to do, its handler runs on the asking goroutine: then the ask is over when it returns. The end of
+// ctx, and of its time, trips the handler's token a moment later, and does no more. Everywhere else, and at other times, it is an ask
+// like any other.
 func AskInline[T proto.Message](ctx context.Context, to Ref, message proto.Message, options ...AskOption) (T, error) {
 	return ask[T](ctx, to, message, options, true)
 }
@@ -70,7 +71,7 @@ func (inlinePath) end() { inlineAsks.Add(-1) }
 // askNow has an ask handled on this goroutine, if that can be. The answer is nil if it was not handled; taken: it was all the
 // same, and its answer comes.
 func (n *Node) askNow(
-	from *sender, to Ref, out *outgoing, wants *wire.What,
+	ctx context.Context, w *waiter, from *sender, to Ref, out *outgoing, wants *wire.What,
 ) (answer *Message, taken bool) {
 	if out.what.MinReader > 1 { // the peer may read an older version only
 		return nil, false
@@ -80,11 +81,16 @@ func (n *Node) askNow(
 		return nil, false
 	}
 	defer b.end()
-	n.setPlaced(out.correlation, placed{link: b.link, flow: b.flow})
+	n.asksMu.Lock()
+	w.placed = placed{link: b.link, flow: b.flow}
+	w.inside = b.inside(ctx, out.deadline)
+	n.enterAsk(w, out.correlation)
+	n.asksMu.Unlock()
 	memory := scratches.Get().(*scratch)
 	defer scratches.Put(memory)
 	ttl := machine.TTL(out.deadline, n.now())
 	envelope, taken := b.asker.Ask(b.flow, b.stream, b.typeID, ttl, out.body, memory.room[:])
+	isOver := !n.setLeft(w, out.correlation, !taken && envelope == nil)
 	if (taken || envelope != nil) && n.taps.any() {
 		b.see(out.what, out.body, envelope)
 	}
@@ -93,10 +99,7 @@ func (n *Node) askNow(
 			return m, true
 		}
 	}
-	if !taken && !n.setPlaced(out.correlation, placed{}) {
-		return nil, true // its link is over, and it is answered
-	}
-	return nil, taken
+	return nil, taken || isOver // its link is over, and it is answered
 }
 
 // readReply makes a message of an envelope, which is copied; nil = it is none.
@@ -152,8 +155,9 @@ func (n *Node) askQuick(ctx context.Context, to Ref, q *quick) (other *Message, 
 	defer b.end()
 	now := n.now()
 	w := n.newWaiter()
-	w.placed = placed{link: b.link, flow: b.flow}
-	correlation, err := n.beginAsk(now, now+uint64(defaultTimeout/time.Millisecond)+lateEnd, w, to)
+	deadline := now + uint64(defaultTimeout/time.Millisecond)
+	w.placed, w.inside = placed{link: b.link, flow: b.flow}, b.inside(ctx, deadline)
+	correlation, err := n.beginAsk(now, deadline+lateEnd, w, to)
 	if err != nil {
 		return nil, true, err
 	}
@@ -168,12 +172,13 @@ func (n *Node) askQuick(ctx context.Context, to Ref, q *quick) (other *Message, 
 		}
 	}
 	if taken && envelope == nil {
+		n.setLeft(w, correlation, false)
 		until := n.quickUntil(ctx, now)
 		other, err = n.awaitAnswer(ctx, until, w, w.placed, n.outside, to, correlation)
 		n.countAsk(err)
 		return other, true, inTime(ctx, until, err)
 	}
-	if n.endAsk(correlation) != nil { // so nobody else answers it any more
+	if n.endInside(w, correlation) { // so nobody else answers it any more
 		n.freeWaiter(w)
 	}
 	if envelope == nil {
@@ -258,17 +263,6 @@ func (n *Node) askRawNow(ctx context.Context, to Ref, t *RawType, payload []byte
 
 // noWhat is of a message that says itself what it is.
 var noWhat = &wire.What{}
-
-// setPlaced says where an ask is; false: it is answered, and whoever does that looks where it was.
-func (n *Node) setPlaced(correlation uint64, where placed) bool {
-	n.asksMu.Lock()
-	defer n.asksMu.Unlock()
-	w := n.asks.Get(correlation)
-	if w != nil {
-		(*w).placed = where
-	}
-	return w != nil
-}
 
 // flowNow is the flow, and its stream, of a link that a message would go by at once, or none.
 func (o *outlet) flowNow() (link *linkEnd, flow uint32, stream uint64) {

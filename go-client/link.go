@@ -523,6 +523,14 @@ func (l *linkEnd) cancel(flow uint32, stream, seq uint64) {
 	l.ring()
 }
 
+// cancelBeside tells the handler of an ask that was taken beside the packets.
+func (l *linkEnd) cancelBeside(flow uint32, correlation uint64) {
+	l.mu.Lock()
+	asker := l.asker
+	l.mu.Unlock()
+	asker.Cancel(flow, correlation)
+}
+
 // noteWatch remembers whom to tell when this link is lost.
 func (l *linkEnd) noteWatch(other, watcher Ref, unwatch bool) error {
 	l.mu.Lock()

@@ -86,6 +86,8 @@ type Node struct {
 	asks     *machine.Asks[*waiter]
 	// asksOver: the node has ended, and nobody waits for answers any more.
 	asksOver bool
+	// inside are those whose handlers run on the goroutines that ask.
+	inside []*waiter
 }
 
 // Name is the node's name.

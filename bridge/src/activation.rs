@@ -256,18 +256,14 @@ impl Work {
         }
     }
 
-    pub(crate) fn node(&self) -> &Arc<Inner> {
-        &self.node
-    }
-
     pub(crate) fn cell(&self) -> &Arc<Cell> {
         &self.cell
     }
 
-    /// Begins a message that was taken past the mailbox.
-    pub(crate) fn begin(&mut self, message: Message) {
+    /// Begins an ask that was taken past the mailbox, and whose asker waits for so long.
+    pub(crate) fn begin(&mut self, message: Message, ttl_ms: u32) {
         self.done = Some(Done::One(message.permit));
-        self.cx.begin(message);
+        self.cx.begin_beside(message, ttl_ms);
     }
 
     fn goes_on(self: Box<Self>, actor: Box<dyn DynActor>, handled: Result<(), End>) {

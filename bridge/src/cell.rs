@@ -84,6 +84,8 @@ pub(crate) enum AskId {
     Permit(Permit),
     /// By who asked.
     Asker { correlation: u64, reply_to: Arc<Who> },
+    /// By its stream and number, 0 = whichever of the stream: of one that came beside the packets of a link.
+    Beside { key: StreamKey, correlation: u64 },
 }
 
 impl AskId {
@@ -100,6 +102,13 @@ impl AskId {
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Permit(a), Self::Permit(b)) => a == b,
+            (
+                Self::Beside { key, correlation },
+                Self::Beside {
+                    key: of,
+                    correlation: which,
+                },
+            ) => key == of && (correlation == which || *which == 0),
             (
                 Self::Asker { correlation, reply_to },
                 Self::Asker {
@@ -368,6 +377,7 @@ impl Cell {
         actor: Box<dyn DynActor>,
     ) -> Option<Box<dyn DynActor>> {
         let mut state = self.lock();
+        state.running = None;
         if let Some(done) = done {
             state.handled += done.count();
             done.give_back(&mut state.pool);

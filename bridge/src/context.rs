@@ -10,6 +10,7 @@ use actorbridge_proto::{Trace, Who};
 use bytes::Bytes;
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::actor::{Actor, Factory, Options};
 use crate::address::Ref;
@@ -171,8 +172,10 @@ pub struct Cx {
     message: Option<Message>,
     /// The message is an ask that nobody has answered, or promised to.
     owed: AtomicBool,
-    /// Made when it is looked at; of an ask, its asker trips it.
-    token: OnceLock<CancellationToken>,
+    /// Made when it is looked at; of an ask, its asker trips it, or what ends with it and looks at the time for its asker.
+    token: OnceLock<(CancellationToken, Option<AbortOnDropHandle<()>>)>,
+    /// Milliseconds that an asker waits who cannot say when it does so no longer; 0 = it can.
+    ttl_ms: u32,
     /// Made for the first event of an ask.
     emitter: OnceLock<Arc<Emitter>>,
 }
@@ -186,12 +189,20 @@ impl Cx {
             message: None,
             owed: AtomicBool::new(false),
             token: OnceLock::new(),
+            ttl_ms: 0,
             emitter: OnceLock::new(),
         }
     }
 
+    /// Begins an ask whose asker waits for so long on this thread; 0 = nobody knows.
+    pub(crate) fn begin_beside(&mut self, message: Message, ttl_ms: u32) {
+        self.begin(message);
+        self.ttl_ms = ttl_ms;
+    }
+
     pub(crate) fn begin(&mut self, message: Message) {
         self.token.take();
+        self.ttl_ms = 0;
         self.emitter.take();
         *self.owed.get_mut() = message.is_ask();
         self.message = Some(message);
@@ -260,9 +271,25 @@ impl Cx {
         self.message.as_ref()?.sender()
     }
 
-    /// Trips when the asker has stopped waiting, or the actor's grace time is over.
+    /// Trips when the asker has stopped waiting, or the actor's grace time is over. The asker of an ask that is handled on its own thread
+    /// waits for the handler all the same, which should end soon then.
     pub fn token(&self) -> &CancellationToken {
-        self.token.get_or_init(|| self.cell.token())
+        let (token, _) = self.token.get_or_init(|| {
+            let token = self.cell.token();
+            (token.clone(), self.trip_in_time(token))
+        });
+        token
+    }
+
+    /// Trips a token when its asker's time is over. It counts from the handler's first look at it: a clock that is read for each ask costs
+    /// those that never look.
+    fn trip_in_time(&self, token: CancellationToken) -> Option<AbortOnDropHandle<()>> {
+        let within = Duration::from_millis(self.ttl_ms.into());
+        let task = async move {
+            tokio::time::sleep(within).await;
+            token.cancel();
+        };
+        (self.ttl_ms > 0).then(|| AbortOnDropHandle::new(self.node.handle.spawn(task)))
     }
 
     /// Waits until [`Cx::token`] trips, for `tokio::select!`.
@@ -515,8 +542,8 @@ impl Cx {
         self.outbox.is_full()
     }
 
-    pub(crate) fn has_staged(&self) -> bool {
-        !self.outbox.is_empty()
+    pub(crate) fn has_staged(&mut self) -> bool {
+        self.outbox.has_any()
     }
 
     pub(crate) async fn flush(&self, why: &Flush<'_>) {

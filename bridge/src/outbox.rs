@@ -77,8 +77,9 @@ impl Outbox {
         staged.messages.len() >= FLUSH_AT.0 || staged.bytes >= FLUSH_AT.1
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        lock(&self.staged).messages.is_empty()
+    pub(crate) fn has_any(&mut self) -> bool {
+        let staged = self.staged.get_mut().unwrap_or_else(|e| e.into_inner());
+        !staged.messages.is_empty()
     }
 
     /// Sends what is staged for `to`; waits for room.
@@ -103,7 +104,7 @@ impl Outbox {
     /// Sends what is staged, in order for each target. What finds no room in 30 s, or when the actor has stopped, becomes a
     /// dead letter.
     pub(crate) async fn flush(&self, node: &Arc<Inner>, cell: &Cell, why: &Flush<'_>) {
-        if self.is_empty() && self.leaving.try_lock().is_ok() {
+        if lock(&self.staged).messages.is_empty() && self.leaving.try_lock().is_ok() {
             return;
         }
         let until = Instant::now()

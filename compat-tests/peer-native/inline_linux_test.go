@@ -27,6 +27,7 @@ const (
 	doAnswer = iota
 	doBlock
 	doAsk
+	doPoll
 )
 
 // do is a question: what to do, how many bytes the answer is to have, and what the rest of it is.
@@ -83,6 +84,8 @@ func (l *watchedLink) Ask(flow uint32, stream uint64, typeID, ttlMs uint32, body
 	}
 	return envelope, taken
 }
+
+func (l *watchedLink) Cancel(flow uint32, correlation uint64) { l.asker.Cancel(flow, correlation) }
 
 // inlines is a world whose door is watched.
 type inlines struct {

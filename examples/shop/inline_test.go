@@ -46,6 +46,8 @@ func (l *watchedLink) Ask(flow uint32, stream uint64, typeID, ttlMs uint32, body
 	return envelope, taken
 }
 
+func (l *watchedLink) Cancel(flow uint32, correlation uint64) { l.asker.Cancel(flow, correlation) }
+
 func pricer(t *testing.T) (shopv1ab.PricerRef, *watched) {
 	t.Helper()
 	w := &watched{Door: native.Door()}

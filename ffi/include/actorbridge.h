@@ -15,8 +15,8 @@
 
 /**
  * The version of the C ABI that this header describes: major << 16 | minor. New in 1.1: ab_link_ask with a seq of 0, with
- * AB_NOT_INLINE; ab_link_map, ab_link_unmap and ab_link_wake, with ab_lane, AB_LANE_LAYOUT and AB_RECORD_...; what is in
- * ab_log.fields_json.
+ * AB_NOT_INLINE, and ab_link_cancel; ab_link_map, ab_link_unmap and ab_link_wake, with ab_lane, AB_LANE_LAYOUT and
+ * AB_RECORD_...; what is in ab_log.fields_json.
  */
 #define AB_ABI_VERSION ((1 << 16) | 1)
 
@@ -790,6 +790,9 @@ int32_t ab_link_close(ab_link link);
  * need bytes, and comes by ab_link_recv: the handler is never run twice. An ask never overtakes what was sent before it and is
  * not handled yet: then it is AB_NOT_INLINE.
  *
+ * The token of the handler trips ttl_ms after the handler first looks at it, by ab_link_cancel, when the link is over, or when the node
+ * stops and its grace is over. The call returns when the handler does, whatever its token says.
+ *
  * With a seq, the ask is sent as by ab_link_send, and answered with AB_PENDING.
  *
  * Pointers: req, rep and need are null or valid, arena is null or has arena_len bytes, rep_arena is null or has cap bytes; nobody
@@ -803,6 +806,15 @@ int32_t ab_link_ask(ab_link link,
                     uint8_t *rep_arena,
                     size_t cap,
                     size_t *need);
+
+/**
+ * Tells the handler of an ask that ab_link_ask, with a seq of 0, runs on another thread, or has answered with AB_PENDING, that its
+ * asker waits no longer: its token trips. The ask is answered all the same. flow and correlation are those of the ask; a correlation
+ * of 0 is whichever ask of the flow. AB_OK, also if there is no such ask, or it is over. Since 1.1.
+ */
+int32_t ab_link_cancel(ab_link link,
+                       uint32_t flow,
+                       uint64_t correlation);
 
 /**
  * Maps a link's lane: from now on what it carries goes through two rings in memory that both sides use, as docs/C_ABI.md

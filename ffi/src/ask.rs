@@ -21,6 +21,9 @@ use crate::types::{AB_DESC_WHOLE, Desc, Link};
 /// `need` bytes, and comes by ab_link_recv: the handler is never run twice. An ask never overtakes what was sent before it and is
 /// not handled yet: then it is AB_NOT_INLINE.
 ///
+/// The token of the handler trips `ttl_ms` after the handler first looks at it, by ab_link_cancel, when the link is over, or when the node
+/// stops and its grace is over. The call returns when the handler does, whatever its token says.
+///
 /// With a seq, the ask is sent as by ab_link_send, and answered with AB_PENDING.
 ///
 /// # Safety
@@ -68,6 +71,17 @@ pub unsafe extern "C" fn ab_link_ask(
     })
 }
 
+/// Tells the handler of an ask that ab_link_ask, with a `seq` of 0, runs on another thread, or has answered with AB_PENDING, that its
+/// asker waits no longer: its token trips. The ask is answered all the same. `flow` and `correlation` are those of the ask; a correlation
+/// of 0 is whichever ask of the flow. AB_OK, also if there is no such ask, or it is over. Since 1.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn ab_link_cancel(link: Link, flow: u32, correlation: u64) -> i32 {
+    border(|| {
+        door(link)?.end.cancel_inline(flow, correlation);
+        Ok(AB_OK)
+    })
+}
+
 impl Door {
     fn ask_inline(
         &self,
@@ -77,9 +91,6 @@ impl Door {
         rep_arena: &mut [u8],
         need: &mut usize,
     ) -> Result<i32, Fail> {
-        if self.end.is_down() {
-            return Ok(self.over());
-        }
         if arena.len() > MAX_ARENA {
             return Err(Fail::new(AB_BAD_ARGUMENT, "an arena has at most 4 MiB"));
         }
@@ -91,13 +102,14 @@ impl Door {
         if let Some(shared) = self.shared.get() {
             lane::drain_all(shared, &self.end); // what was sent before comes before
         }
-        let became = self.end.ask_inline(flow, req.source, req.r#type, body);
+        let became = self.end.ask_inline(flow, req.source, req.r#type, req.ttl_ms, body);
         if cfg!(feature = "abdebug") && !matches!(became, Inline::NotTaken) {
             debug::must(self.talk.took_ask(flow));
         }
         let (what, body) = match became {
             Inline::Answered(what, body) => (what, body),
             Inline::Later => return Ok(AB_PENDING),
+            Inline::NotTaken if self.end.is_down() => return Ok(self.over()),
             Inline::NotTaken => return Ok(AB_NOT_INLINE),
         };
         let what = &what.bytes;

@@ -38,7 +38,7 @@ mod sync {
 #[doc(hidden)] // For `module!`: the crate that uses it may not depend on actorbridge itself.
 pub use actorbridge;
 pub use actorbridge::{Actor, Module};
-pub use ask::ab_link_ask;
+pub use ask::{ab_link_ask, ab_link_cancel};
 pub use envelope::{ab_envelope_decode, ab_envelope_encode};
 pub use info::{ab_abi_version, ab_build_info, ab_status_name};
 pub use link::{ab_link_arm, ab_link_close, ab_link_fd, ab_link_frames, ab_link_open, ab_link_recv, ab_link_send};

@@ -3,8 +3,8 @@
 use std::ffi::c_char;
 
 /// The version of the C ABI that this header describes: major << 16 | minor. New in 1.1: ab_link_ask with a seq of 0, with
-/// AB_NOT_INLINE; ab_link_map, ab_link_unmap and ab_link_wake, with ab_lane, AB_LANE_LAYOUT and AB_RECORD_...; what is in
-/// ab_log.fields_json.
+/// AB_NOT_INLINE, and ab_link_cancel; ab_link_map, ab_link_unmap and ab_link_wake, with ab_lane, AB_LANE_LAYOUT and
+/// AB_RECORD_...; what is in ab_log.fields_json.
 pub const AB_ABI_VERSION: u32 = (1 << 16) | 1;
 
 /// A node. 0 is never one.

@@ -60,11 +60,12 @@ fn a_forged_or_closed_handle_is_closed_for_every_export() {
                 ab_link_send(link, &desc, 1, &byte, 1, &mut fd),
                 ab_link_recv(link, 0, &mut desc, 1, &mut byte, 1, &mut n, &mut size),
                 ab_link_ask(link, &mut desc, &byte, 1, &mut other, &mut byte, 1, &mut size),
+                ab_link_cancel(link, 1, 1),
                 ab_link_frames(link, null(), 0, &mut byte, 1, &mut size),
                 ab_link_close(link),
             ]
         };
-        assert_eq!(answers, [AB_CLOSED; 7], "{link:x}");
+        assert_eq!(answers, [AB_CLOSED; 8], "{link:x}");
     }
     assert_eq!(common::status(node).links, 1, "the good link is as it was");
     assert_eq!(ab_node_close(node), AB_OK);

@@ -5,21 +5,26 @@ mod common;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
 
 use actorbridge::{Actor, Cx, Fault, Message, Protocol};
 use actorbridge_ffi::status::*;
 use actorbridge_ffi::*;
-use actorbridge_proto::EnvelopeView;
-use actorbridge_proto::v1::{Code, FindReply, FindRequest};
+use actorbridge_proto::v1::{Code, FindReply, FindRequest, Frame, Mode, StreamOpen};
+use actorbridge_proto::{EnvelopeView, writer};
 use common::*;
 use prost::Message as _;
+use tokio_util::sync::CancellationToken;
 
 const FIND: &str = "actorbridge.v1.FindRequest";
 
 /// How often a handler has begun.
 static BEGUN: AtomicU32 = AtomicU32::new(0);
-/// What lets the handler of `wait` go on, and says that it has begun.
+/// What lets the handler of `wait` go on, and says that it has begun, or that of `poll`.
 static GATE: Mutex<Option<(Sender<()>, Receiver<()>)>> = Mutex::new(None);
+
+/// Links that the handler of `nest` asks by.
+static NEST: Mutex<Vec<Link>> = Mutex::new(Vec::new());
 
 /// Answers on which thread it was asked; what it is asked says what else it does.
 struct Quick;
@@ -40,12 +45,26 @@ impl Actor for Quick {
             "fault" => return Err(Fault::app("NO")),
             "silent" => return Ok(()),
             "large" => owner = "x".repeat(2_000),
-            "wait" => {
-                let gate = GATE.lock().expect("no panic").take();
-                let (begun, go) = gate.expect("the test made a gate");
-                begun.send(()).expect("the test waits");
-                go.recv().expect("the test lets it go on");
+            "wait" => begin().recv().expect("the test lets it go on"),
+            "poll" => {
+                let _gate = begin();
+                let since = Instant::now();
+                while !cx.token().is_cancelled() && since.elapsed() < PATIENCE {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                owner = told(cx.token());
             }
+            "nest" => {
+                let links = NEST.lock().expect("no panic").clone();
+                let inner: Vec<_> = links.iter().map(|link| name(ask(*link, 77, "", 4096).0)).collect();
+                owner = inner.join(" ");
+            }
+            "token" => {
+                let token = cx.token();
+                begin().recv().expect("the test lets it go on");
+                owner = told(token);
+            }
+            "path" => owner = cx.self_ref().path().to_owned(),
             _ => {}
         }
         if message.is_ask() {
@@ -53,6 +72,18 @@ impl Actor for Quick {
         }
         Ok(())
     }
+}
+
+/// Says to the test that a handler has begun; what comes by the gate lets it go on.
+fn begin() -> Receiver<()> {
+    let gate = GATE.lock().expect("no panic").take();
+    let (begun, go) = gate.expect("the test made a gate");
+    begun.send(()).expect("the test waits");
+    go
+}
+
+fn told(token: &CancellationToken) -> String {
+    if token.is_cancelled() { "told" } else { "not told" }.to_owned()
 }
 
 /// The same, not declared inline.
@@ -66,7 +97,7 @@ impl Actor for Plain {
 
 actorbridge_ffi::module! {
     name: "rust",
-    actors: { "quick" => || Quick, "plain" => || Plain(Quick) },
+    actors: { "quick" => || Quick, "other" => || Quick, "plain" => || Plain(Quick) },
 }
 
 /// Tests that count or hold handlers are alone.
@@ -87,7 +118,11 @@ fn flow_to(node: Node, target: &str) -> Link {
 
 /// [`flow_to`] one that may be asked at once. Its first answer comes a moment before it rests.
 fn flow_to_quick(node: Node) -> Link {
-    let link = flow_to(node, "ab:///quick");
+    flow_to_resting(node, "ab:///quick")
+}
+
+fn flow_to_resting(node: Node, target: &str) -> Link {
+    let link = flow_to(node, target);
     let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
     while ask(link, 1_000, "", 4096).0 == AB_NOT_INLINE {
         assert!(std::time::Instant::now() < until, "it never rests");
@@ -98,7 +133,19 @@ fn flow_to_quick(node: Node) -> Link {
 
 /// One ask by `ab_link_ask`, with so much room for its answer: the status, the answer as [`answers`] has it, and the size.
 fn ask(link: Link, correlation: u64, path: &str, room: usize) -> (i32, Option<Result<Vec<u8>, i32>>, usize) {
+    ask_as(link, correlation, path, room, |_| {})
+}
+
+/// [`ask`] with what else the descriptor is to have.
+fn ask_as(
+    link: Link,
+    correlation: u64,
+    path: &str,
+    room: usize,
+    what: impl FnOnce(&mut Desc),
+) -> (i32, Option<Result<Vec<u8>, i32>>, usize) {
     let mut asked = Batch::default().item(0, 1, correlation, &find(path));
+    what(&mut asked.descs[0]);
     let (mut answer, mut arena, mut need) = (Desc::default(), vec![0; room], 77);
     let (request, bytes) = (&mut asked.descs[0], &asked.arena);
     // SAFETY: all are valid for their lengths.
@@ -230,5 +277,122 @@ fn while_one_is_handled_others_are_not_taken_and_what_comes_meanwhile_is_handled
     let thread = owner(Some(answers(other, 1).remove(0).1));
     assert!(thread.starts_with("actorbridge-"), "{thread}");
     until("the actor rests", || ask(other, 4, "", 4096).0 == AB_OK);
+    assert_eq!(ab_node_close(node), AB_OK);
+}
+
+/// Asks with so many milliseconds left, has `end` end it once its handler runs, and returns whether that was told.
+fn told_by(node: Node, ttl_ms: u32, end: impl FnOnce(Link)) -> String {
+    let link = flow_to_quick(node);
+    let ((begun, has_begun), (_let_go, go)) = (channel(), channel());
+    *GATE.lock().expect("no panic") = Some((begun, go));
+    let asking = std::thread::spawn(move || ask_as(link, 2, "poll", 4096, |desc| desc.ttl_ms = ttl_ms));
+    has_begun.recv().expect("it begins");
+    end(link);
+    let (status, answer, _) = asking.join().expect("no panic");
+    assert_eq!(status, AB_OK);
+    owner(answer)
+}
+
+#[test]
+fn the_handler_is_told_when_its_asker_waits_no_longer() {
+    let _alone = ALONE.lock();
+    let node = open_node();
+    let cancel = |correlation| move |link| assert_eq!(ab_link_cancel(link, 1, correlation), AB_OK);
+    assert_eq!(told_by(node, 0, cancel(2)), "told", "by its correlation");
+    assert_eq!(told_by(node, 0, cancel(0)), "told", "whichever it is");
+    assert_eq!(told_by(node, 50, |_| {}), "told", "its time is over");
+    assert_eq!(
+        told_by(node, 0, |link| assert_eq!(ab_link_close(link), AB_OK)),
+        "told",
+        "its link is over"
+    );
+    assert_eq!(
+        told_by(node, 0, |_| assert_eq!(ab_node_close(node), AB_OK)),
+        "told",
+        "its node stops"
+    );
+}
+
+#[test]
+fn what_is_told_of_another_ask_does_not_reach_one() {
+    let _alone = ALONE.lock();
+    let node = open_node();
+    let tell_others = |link| {
+        assert_eq!(ab_link_cancel(link, 1, 3), AB_OK, "another ask");
+        assert_eq!(ab_link_cancel(link, 2, 2), AB_OK, "another flow");
+        assert_eq!(
+            ab_link_cancel(flow_to(node, "ab:///plain"), 1, 2),
+            AB_OK,
+            "another link"
+        );
+        assert_eq!(ab_link_cancel(0, 1, 2), AB_CLOSED);
+    };
+    let link = flow_to_quick(node);
+    let ((begun, has_begun), (let_go, go)) = (channel(), channel());
+    *GATE.lock().expect("no panic") = Some((begun, go));
+    let asking = std::thread::spawn(move || ask(link, 2, "token", 4096));
+    has_begun.recv().expect("it begins");
+    tell_others(link);
+    let_go.send(()).expect("it waits");
+    assert_eq!(owner(asking.join().expect("no panic").1), "not told");
+    // Nor does what is told of one that is over reach the next.
+    assert_eq!(ab_link_cancel(link, 1, 2), AB_OK);
+    assert_eq!(ask(link, 4, "", 4096).0, AB_OK);
+    assert_eq!(ab_node_close(node), AB_OK);
+}
+
+#[test]
+fn asks_of_a_handler_on_its_askers_thread_are_not_taken() {
+    let _alone = ALONE.lock();
+    let node = open_node();
+    let (itself, other) = (flow_to_quick(node), flow_to_resting(node, "ab:///other"));
+    *NEST.lock().expect("no panic") = vec![itself, other];
+    let (status, answer, _) = ask(itself, 2, "nest", 4096);
+    assert_eq!((status, owner(answer).as_str()), (AB_OK, "AB_NOT_INLINE AB_NOT_INLINE"));
+    for link in [itself, other] {
+        assert_eq!(ask(link, 3, "", 4096).0, AB_OK, "it is over, and asks are taken again");
+    }
+    assert_eq!(ab_node_close(node), AB_OK);
+}
+
+#[test]
+fn an_ask_does_not_reach_the_actor_that_its_flow_stands_for_by_now() {
+    let _alone = ALONE.lock();
+    let node = open_node();
+    let link = flow_to_quick(node);
+    let by = |stream: u64| ask_as(link, 2, "path", 4096, |desc| desc.source = stream);
+    let (status, answer, _) = by(7);
+    assert_eq!((status, owner(answer).as_str()), (AB_OK, "quick"));
+    let (close, open) = (
+        StreamOpen {
+            flow: 1,
+            close: true,
+            first_seq: 2,
+            ..StreamOpen::default()
+        },
+        StreamOpen {
+            flow: 1,
+            stream: 99,
+            epoch: 1,
+            mode: Mode::Flow as i32,
+            prefix: writer::who("", "ab:///other", "ab://c/main").bytes,
+            first_seq: 1,
+            ..StreamOpen::default()
+        },
+    );
+    for step in [close, open] {
+        let frame = Frame {
+            open: vec![step],
+            ..Frame::default()
+        };
+        assert_eq!(Batch::default().head(&frame).send(link).0, AB_OK);
+    }
+    let sent = Batch::default().item(1, 1, 5, &find(""));
+    assert_eq!(sent.send(link).0, AB_OK); // the actor begins
+    assert_eq!(answers(link, 1)[0].0, 5);
+    until("the actor rests", || ask(link, 6, "", 4096).0 == AB_OK);
+    assert_eq!(by(7).0, AB_NOT_INLINE, "its stream is over");
+    let (status, answer, _) = by(99);
+    assert_eq!((status, owner(answer).as_str()), (AB_OK, "other"));
     assert_eq!(ab_node_close(node), AB_OK);
 }

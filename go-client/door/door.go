@@ -41,6 +41,9 @@ type Asker interface {
 	// room, which is the caller's. Without one, taken says whether the ask is handled and its answer comes by Recv; else it was not
 	// taken, and is to be sent in a packet. Any goroutine may call it. It keeps nothing.
 	Ask(flow uint32, stream uint64, typeID, ttlMs uint32, body, room []byte) (envelope []byte, taken bool)
+	// Cancel tells the handler of an ask that is within Ask, or was taken by it, that its asker waits no longer. It does nothing if there
+	// is no such ask, or it is over. Any goroutine may call it.
+	Cancel(flow uint32, correlation uint64)
 }
 
 // An Acceptor takes links that other nodes dialled; *actorbridge.Node is one.

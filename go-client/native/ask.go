@@ -5,6 +5,8 @@ package native
 // #include "actorbridge.h"
 // #cgo noescape ab_link_ask
 // #cgo nocallback ab_link_ask
+// #cgo noescape ab_link_cancel
+// #cgo nocallback ab_link_cancel
 import "C"
 
 import "unsafe"
@@ -28,4 +30,9 @@ func (l *link) Ask(flow uint32, stream uint64, typeID, ttlMs uint32, body, room 
 		return nil, true
 	}
 	return nil, false
+}
+
+// Cancel implements door.Asker.
+func (l *link) Cancel(flow uint32, correlation uint64) {
+	C.ab_link_cancel(l.handle, C.uint32_t(flow), C.uint64_t(correlation))
 }

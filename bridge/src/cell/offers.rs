@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actorbridge_proto::v1::{Code, Effect, Kind, Moved, Phase};
 use tokio::sync::Notify;
 
-use super::{AskId, Binding, Cell, CellState, Closed, Offer};
+use super::{AskId, Binding, Cell, CellState, Closed, Offer, Running};
 use crate::actor::DynActor;
 use crate::machine::pool::{Arrival, INITIAL_CREDIT, StreamKey};
 use crate::message::{Message, Permit};
@@ -276,6 +276,13 @@ impl Cell {
             return None;
         }
         state.active = true;
+        state.running = Some(Running {
+            ask: AskId::Beside {
+                key,
+                correlation: message.correlation,
+            },
+            token: None,
+        });
         state.actor.take()
     }
 

@@ -478,7 +478,11 @@ impl LinkEnd {
             (state.machine.unknown(), std::mem::take(&mut state.outlets), relays)
         };
         relays.values().for_each(|relay| relay.lost());
+        let mut asked = Vec::new();
         for (flow, lost) in inbound.drain() {
+            if let (Asked::Now, Host::Cell(cell)) = (&lost.asked, &lost.host) {
+                asked.push((lost.key, cell.clone()));
+            }
             self.ended(node, flow, lost, Closed::Lost);
         }
         let outlets: Vec<_> = outlets
@@ -502,6 +506,10 @@ impl LinkEnd {
             node.link_lost(kept, detail, self.stay_away());
         }
         node.link_down(self, last_frame, detail);
+        // After `over` is set: an inline ask that has not begun yet looks at that.
+        for (key, cell) in asked {
+            cell.cancel_ask(&AskId::Beside { key, correlation: 0 });
+        }
         outlets
             .iter()
             .for_each(|(flow, o)| o.unbind(node, self.id, *flow, None));

@@ -12,12 +12,13 @@ use actorbridge_proto::{EnvelopeView, What, Who, writer};
 use bytes::Bytes;
 
 use super::LinkEnd;
-use super::inbound::Host;
+use super::inbound::{Host, Inbound};
 use crate::activation::Work;
 use crate::actor::DynActor;
+use crate::cell::AskId;
 use crate::machine::pool::StreamKey;
 use crate::message::{INLINE, Message, Outgoing};
-use crate::node::lock;
+use crate::node::{Inner, lock};
 
 /// What became of an ask that was to be handled at once.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub enum Inline {
 
 thread_local! {
     /// The ask that this thread handles for its asker.
-    static WAITER: RefCell<Option<Waiter>> = const { RefCell::new(None) };
+    static WAITER: RefCell<Option<Box<Waiter>>> = const { RefCell::new(None) };
 }
 
 /// An asker that waits on this thread.
@@ -68,7 +69,9 @@ pub(super) struct Ready {
     type_id: u32,
     what: Arc<What>,
     who: Arc<Who>,
-    waiter: Waiter,
+    /// Of the last ask. It is in a box, since it goes to the thread and back.
+    waiter: Option<Box<Waiter>>,
+    node: Arc<Inner>,
     /// Of the actor; between two asks it has no message.
     work: Option<Box<Work>>,
 }
@@ -94,16 +97,17 @@ pub(crate) fn somebody_waits() -> bool {
 impl LinkEnd {
     /// Handles an ask of a flow on this thread, if it is one for that: its method is declared inline, its actor is here, has been
     /// started, and has nothing else to do. It needs no seq and no credit. It blocks as long as the handler runs. With a stream's
-    /// number it is for that stream alone: the flow's may stand for another one by now.
-    pub fn ask_inline(&self, flow: u32, stream: u64, type_id: u32, body: Bytes) -> Inline {
-        if body.len() > INLINE || somebody_waits() || self.over.get().is_some() {
+    /// number it is for that stream alone: the flow's may stand for another one by now. Its token trips after `ttl_ms` (0 = never), by
+    /// [`Self::cancel_inline`], and with the link.
+    pub fn ask_inline(&self, flow: u32, stream: u64, type_id: u32, ttl_ms: u32, body: Bytes) -> Inline {
+        if body.len() > INLINE || somebody_waits() {
             return Inline::NotTaken;
         }
         let Some(mut ready) = self.ready(flow, stream, type_id) else {
             return Inline::NotTaken;
         };
         let key = ready.key;
-        let answered = self.ask_ready(&mut ready, body);
+        let answered = self.ask_ready(&mut ready, ttl_ms, body);
         let left = match ready.work {
             Some(_) => Asked::Before(ready),
             None => Asked::Never,
@@ -117,8 +121,24 @@ impl LinkEnd {
         answered
     }
 
-    fn ask_ready(&self, ready: &mut Ready, body: Bytes) -> Inline {
-        // Its deadline counts for nothing: it does not wait.
+    /// The asker of an inline ask, or whoever asks for it, has stopped waiting: its handler's token trips, if it runs.
+    pub fn cancel_inline(&self, flow: u32, correlation: u64) {
+        let inbound = lock(&self.inbound);
+        let Some(Inbound {
+            key,
+            host: Host::Cell(cell),
+            ..
+        }) = inbound.get(&flow)
+        else {
+            return;
+        };
+        let (key, cell) = (*key, cell.clone());
+        drop(inbound);
+        cell.cancel_ask(&AskId::Beside { key, correlation });
+    }
+
+    fn ask_ready(&self, ready: &mut Ready, ttl_ms: u32, body: Bytes) -> Inline {
+        // Its deadline does not end it before it begins: it does not wait.
         let Ok(message) = Message::read(ready.who.clone(), ready.what.clone(), body) else {
             return Inline::NotTaken; // the usual way says what is wrong with it
         };
@@ -133,11 +153,19 @@ impl LinkEnd {
         if seen {
             self.see(Direction::Received, &message, 0, 0, 0);
         }
-        if !Arc::ptr_eq(&message.who, &ready.waiter.who) {
-            ready.waiter.who = message.who.clone();
+        let waiter = ready.waiter.get_or_insert_default();
+        if !Arc::ptr_eq(&message.who, &waiter.who) {
+            waiter.who = message.who.clone();
         }
-        ready.waiter.correlation = message.correlation;
-        work.begin(message);
+        waiter.correlation = message.correlation;
+        if self.over.get().is_some() {
+            // What ended with the link may have looked before it ran.
+            work.cell().cancel_ask(&AskId::Beside {
+                key: ready.key,
+                correlation: message.correlation,
+            });
+        }
+        work.begin(message, ttl_ms);
         let answered = match run(actor, work, ready) {
             Some(answer) => self.answer_for_peer(answer),
             None => Inline::Later,
@@ -172,14 +200,15 @@ impl LinkEnd {
             (ready.type_id, ready.what) = (type_id, what);
             return Some(ready);
         }
-        let work = Some(Box::new(Work::new(cell, self.node.upgrade()?)));
-        let waiter = Waiter::default();
+        let node = self.node.upgrade()?;
+        let work = Some(Box::new(Work::new(cell, node.clone())));
         Some(Box::new(Ready {
             key,
             type_id,
             what,
             who,
-            waiter,
+            waiter: None,
+            node,
             work,
         }))
     }
@@ -219,21 +248,20 @@ impl LinkEnd {
 /// Runs an actor's handler until it waits, or has ended, and returns the answer that came of it. What it worked on is ready again
 /// only if there is nothing left to do.
 fn run(actor: Box<dyn DynActor>, work: Box<Work>, ready: &mut Ready) -> Option<Outgoing> {
-    let node = work.node().clone();
     let mut handling = actor.handle_alone(work);
-    WAITER.set(Some(std::mem::take(&mut ready.waiter)));
+    WAITER.set(ready.waiter.take());
     let over = Over;
     let polled = {
-        let _runtime = node.handle.enter();
+        let _runtime = ready.node.handle.enter();
         handling.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     };
-    ready.waiter = WAITER.take().unwrap_or_default();
+    ready.waiter = WAITER.take();
     drop(over);
     match polled {
         Poll::Ready(work) => ready.work = work,
         Poll::Pending => {
-            node.tasks.spawn_on(handling, &node.handle);
+            ready.node.tasks.spawn_on(handling, &ready.node.handle);
         }
     }
-    ready.waiter.answer.take()
+    ready.waiter.as_mut()?.answer.take()
 }

@@ -47,6 +47,7 @@ pub(crate) const CASES: &[(&str, u64, Case)] = &[
     ("ab_link_send", 250, link_send),
     ("ab_link_recv", 100, link_recv),
     ("ab_link_ask", 50, link_ask),
+    ("ab_link_cancel", 20, link_cancel),
     ("ab_link_frames", 50, link_frames),
     ("ab_link_close", 20, link_close),
     ("ab_envelope_encode", 45, envelope_encode),
@@ -270,6 +271,11 @@ fn link_ask(world: &mut World, random: &mut Random, m: &mut Memory) -> i32 {
     let (link, size) = (random.handle(world.link), random.place(&mut m.size));
     // SAFETY: see above.
     unsafe { ab_link_ask(link, ask, m.bytes.as_ptr(), len, answer, out, cap, size) }
+}
+
+fn link_cancel(world: &mut World, random: &mut Random, _: &mut Memory) -> i32 {
+    let link = random.handle(world.link);
+    ab_link_cancel(link, random.below(4) as u32, random.number())
 }
 
 fn link_frames(world: &mut World, random: &mut Random, m: &mut Memory) -> i32 {

@@ -1,6 +1,6 @@
 //! An actor whose asks may be handled on their askers' threads. Its answers say on whose they were.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actorbridge::{Actor, Cx, Fault, Message, Protocol, RawType, Ref, State};
 use compat_peer::testpb::{Count, TooNew};
@@ -13,14 +13,30 @@ static DO: RawType = RawType::new("inline.v1.Do");
 
 const BLOCK: u8 = 1;
 const ASK: u8 = 2;
+const POLL: u8 = 3;
 /// Bytes of an answer: on whose thread it was given, and how many messages were handled.
 const ANSWER: usize = 5;
 const WITHIN: Duration = Duration::from_secs(30);
+/// How long a handler waits to be told by its token: less than an ask has that says nothing of its time.
+const TOLD: Duration = Duration::from_secs(4);
 
 /// Where a handler runs: a node's threads have names that begin so.
 fn is_nodes_thread() -> bool {
     let thread = std::thread::current();
     thread.name().is_some_and(|name| name.starts_with("actorbridge"))
+}
+
+/// Works until its token trips.
+fn poll(cx: &Cx) -> Result<(), Fault> {
+    desk(cx.self_ref().path()).enter();
+    let until = Instant::now() + TOLD;
+    while !cx.token().is_cancelled() {
+        if Instant::now() > until {
+            return Err(Fault::app("NOT_TOLD").message("its token did not trip"));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
 }
 
 /// Counts what it handles.
@@ -56,6 +72,7 @@ impl Actor for Inline {
         let asked = message.raw(&DO)?;
         match asked.first() {
             Some(&BLOCK) => desk(cx.self_ref().path()).block(),
+            Some(&POLL) => poll(cx)?,
             Some(&ASK) => {
                 let to: Ref = text(asked.get(ANSWER..).unwrap_or_default())?.parse()?;
                 cx.ask::<Count, _>(&to, &TooNew::default(), WITHIN).await?;

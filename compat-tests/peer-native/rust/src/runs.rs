@@ -57,9 +57,14 @@ impl Default for Gate {
 }
 
 impl Desk {
+    /// Somebody begins to wait here.
+    pub(crate) fn enter(&self) {
+        *lock(&self.entered) += 1;
+    }
+
     /// Waits at the gate, and blocks the thread.
     pub(crate) fn block(&self) {
-        *lock(&self.entered) += 1;
+        self.enter();
         let gate = lock(&self.gate.blocked);
         let opened = &self.gate.opened;
         let mut open = opened
@@ -113,7 +118,7 @@ impl Actor for Steps {
         match what {
             PANIC => std::panic::panic_any(format!("planned: at step {number}")),
             WAIT => {
-                *lock(&desk.entered) += 1;
+                desk.enter();
                 desk.gate.awaited.acquire().await.expect("never closed").forget();
             }
             BLOCK => desk.block(),
