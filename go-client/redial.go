@@ -204,6 +204,29 @@ func (n *Node) laterDials(ctx context.Context, l *linkEnd) {
 	}
 }
 
+// laterLink is the link of a later dial by the same door, which has taken the place of one that ended while it was dialled; nil if
+// there is none.
+func (n *Node) laterLink(ctx context.Context, l *linkEnd) *linkEnd {
+	newest := l
+	for _, other := range n.allLinks() {
+		if !other.accepted && other.dialled == l.dialled && other.epoch > newest.epoch {
+			newest = other
+		}
+	}
+	if newest == l {
+		return nil
+	}
+	select {
+	case <-newest.settled:
+	case <-ctx.Done():
+		return nil
+	}
+	if newest.isUp() {
+		return newest
+	}
+	return n.laterLink(ctx, newest)
+}
+
 // keeps says whether k is what there is for its peer.
 func (n *Node) keeps(k *keptLink) bool {
 	n.mu.RLock()

@@ -286,6 +286,8 @@ struct OutFlow {
     received: u64,
     /// Closed by us; the number stays taken until the peer has confirmed it.
     closing: bool,
+    /// Its first seq, and one more for each outcome that was told: nobody tells of more messages than were sent.
+    first_untold: u64,
     /// It ends at another node than the peer.
     beyond: bool,
     /// It came here from another node: its seqs are the sender's, and whoever sends closes it.
@@ -358,6 +360,8 @@ pub struct Link {
     // Liveness.
     next_ping: Millis,
     silent_pings: u32,
+    /// The moment of the newest ping that was answered.
+    last_pong: Option<Millis>,
     /// Those since the last Pong, whatever else came.
     unanswered_pings: u32,
     /// An answer found no room, nor did the word that it did not.
@@ -403,6 +407,7 @@ impl Link {
             coming: Coming::default(),
             next_ping: now + u64::from(handshake::with_defaults(&config.limits).ping_ms),
             silent_pings: 0,
+            last_pong: None,
             unanswered_pings: 0,
             answer_lost: false,
             goodbye_said: false,
@@ -474,7 +479,7 @@ impl Link {
         }
     }
 
-    /// Asks the peer for a sign of life at once: [`Self::heard`] rises when it comes.
+    /// Asks the peer for a sign of life at once: [`Self::has_answered`] says when it has come.
     pub fn probe(&mut self, now: Millis) {
         if self.phase == Phase::Up {
             self.head.ping = Some(v1::Ping {
@@ -484,9 +489,10 @@ impl Link {
         }
     }
 
-    /// How many frames have come.
-    pub fn heard(&self) -> u64 {
-        self.last_number
+    /// Has an answer come to a ping of this moment, or of a later one? Other frames, and answers to earlier pings, may have been
+    /// under way while the peer died.
+    pub fn has_answered(&self, since: Millis) -> bool {
+        self.last_pong.is_some_and(|newest| newest >= since)
     }
 
     /// The peer has dialled again: its newer link is in the place of this one, which ends. What still comes by it does not count.
