@@ -452,19 +452,12 @@ impl Link {
         }
         self.next_ping = now + u64::from(handshake::with_defaults(&self.config.limits).ping_ms);
         if self.silent_pings == MAX_SILENT_PINGS {
-            self.refused_for = Some(RefusalReason::Silent);
-            self.go_down(
-                v1::Status::LinkDown,
-                "the peer answered no ping three times in a row".into(),
-                None,
-                out,
-            );
-            return;
+            let detail = "the peer answered no ping three times in a row".into();
+            return self.end_silent(RefusalReason::Silent, detail, out);
         }
         if self.unanswered_pings == MAX_UNANSWERED_PINGS {
-            self.refused_for = Some(RefusalReason::NeverReads);
             let detail = format!("the peer sends, and answered none of {MAX_UNANSWERED_PINGS} pings: it does not read");
-            return self.go_down(v1::Status::LinkDown, detail, None, out);
+            return self.end_silent(RefusalReason::NeverReads, detail, out);
         }
         if let Err(why) = self.reads_answers() {
             return self.bad_frame(&why, out);
@@ -558,6 +551,13 @@ impl Link {
         if self.phase == Phase::Handshake {
             self.part(RefusalReason::DuplicateName, detail.to_owned(), out);
         }
+    }
+
+    /// Ends a link whose peer does not answer. It may still hear why, and what came of its frames.
+    fn end_silent(&mut self, reason: RefusalReason, detail: String, out: &mut Vec<Action>) {
+        self.refused_for = Some(reason);
+        self.say_goodbye(GoodbyeCode::GoodbyeNormal, &detail);
+        self.go_down(v1::Status::LinkDown, detail, None, out);
     }
 
     /// Ends a link that cannot be, with words for both sides.

@@ -185,12 +185,15 @@ async fn dial(to: Uri) -> io::Result<TcpStream> {
     Ok(connected.into_inner())
 }
 
-/// tonic's errors say "transport error" and keep the reason in their sources.
+/// tonic's errors say "transport error" and keep the reason in their sources. Some of those say their own sources, too.
 fn with_causes(error: impl std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        let said = cause.to_string();
+        if !text.ends_with(&said) {
+            text = format!("{text}: {said}");
+        }
         source = cause.source();
     }
     text

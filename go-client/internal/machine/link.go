@@ -380,13 +380,11 @@ func (l *Link) Tick(now Millis, out []Action) []Action {
 	}
 	l.nextPing = now + uint64(l.limits.PingMs)
 	if l.silentPings == maxSilentPings {
-		l.refusedFor = pb.RefusalReason_REFUSAL_REASON_SILENT
-		return l.goDown(pb.Status_STATUS_LINK_DOWN, "the peer answered no ping three times in a row", LastFrame{}, out)
+		return l.endSilent(pb.RefusalReason_REFUSAL_REASON_SILENT, "the peer answered no ping three times in a row", out)
 	}
 	if l.unansweredPings == maxUnansweredPings {
-		l.refusedFor = pb.RefusalReason_REFUSAL_REASON_NEVER_READS
 		detail := fmt.Sprintf("the peer sends, and answered none of %d pings: it does not read", maxUnansweredPings)
-		return l.goDown(pb.Status_STATUS_LINK_DOWN, detail, LastFrame{}, out)
+		return l.endSilent(pb.RefusalReason_REFUSAL_REASON_NEVER_READS, detail, out)
 	}
 	if err := l.readsAnswers(); err != nil {
 		return l.BadFrame(err.Error(), out)
@@ -475,6 +473,13 @@ func (l *Link) Refuse(detail string, out []Action) []Action {
 		return out
 	}
 	return l.part(pb.RefusalReason_REFUSAL_REASON_DUPLICATE_NAME, detail, out)
+}
+
+// endSilent ends a link whose peer does not answer. It may still hear why, and what came of its frames.
+func (l *Link) endSilent(reason pb.RefusalReason, detail string, out []Action) []Action {
+	l.refusedFor = reason
+	l.sayGoodbye(pb.GoodbyeCode_GOODBYE_NORMAL, detail)
+	return l.goDown(pb.Status_STATUS_LINK_DOWN, detail, LastFrame{}, out)
 }
 
 func (l *Link) sayGoodbye(code pb.GoodbyeCode, detail string) {

@@ -261,7 +261,9 @@ impl Link {
         }
         sent.first_untold += state.outcomes.len() as u64;
         if sent.first_untold > sent.next_seq {
-            return Err(format!("the states of flow {flow} tell of more messages than were sent"));
+            return Err(format!(
+                "the states of flow {flow} tell of more messages than were sent"
+            ));
         }
         sent.processed = sent.processed.max(state.processed);
         sent.received = sent.received.max(state.received).max(sent.processed);
