@@ -186,7 +186,7 @@ async fn dial(to: Uri) -> io::Result<TcpStream> {
 }
 
 /// tonic's errors say "transport error" and keep the reason in their sources. Some of those say their own sources, too.
-fn with_causes(error: impl std::error::Error) -> String {
+pub(super) fn with_causes(error: impl std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
