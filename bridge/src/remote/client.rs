@@ -203,6 +203,30 @@ pub(super) fn with_causes(error: impl std::error::Error) -> String {
 mod tests {
     use super::*;
 
+    /// It says its cause itself, as some errors do.
+    #[derive(Debug)]
+    struct Says(io::Error);
+
+    impl std::fmt::Display for Says {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "no connection: {}", self.0)
+        }
+    }
+
+    impl std::error::Error for Says {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    #[test]
+    fn a_cause_is_said_once_whether_its_error_says_it_or_not() {
+        let says = Says(io::Error::other("refused"));
+        assert_eq!(with_causes(says), "no connection: refused");
+        let boxed = io::Error::other(Says(io::Error::other("refused")));
+        assert_eq!(with_causes(boxed), "no connection: refused");
+    }
+
     #[tokio::test]
     async fn a_dialled_connection_sends_small_frames_at_once() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bound");
