@@ -104,21 +104,18 @@ func (l *linkEnd) epochNow() uint64 {
 	return l.epoch
 }
 
-// mustShowLife returns when the peer has said something, or the link is over: without a sign of life that is now.
+// mustShowLife returns when the peer has answered a ping of now, or the link is over: without a sign of life that is now.
 func (l *linkEnd) mustShowLife() {
-	var before uint64
-	l.with(func(m *machine.Link) {
-		before = m.Heard()
-		m.Probe(l.node.now())
-	})
-	heard := func() bool {
+	asked := l.node.now()
+	l.with(func(m *machine.Link) { m.Probe(asked) })
+	answered := func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		return l.machine.Heard() != before || l.machine.Phase() == machine.PhaseDown
+		return l.machine.HasAnswered(asked) || l.machine.Phase() == machine.PhaseDown
 	}
 	ticker := time.NewTicker(lifeLook)
 	defer ticker.Stop()
-	for left := signOfLife / lifeLook; !heard(); left-- {
+	for left := signOfLife / lifeLook; !answered(); left-- {
 		if left == 0 {
 			l.lost("another process of the peer's name has come, and this one answered no ping")
 			return

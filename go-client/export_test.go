@@ -53,7 +53,7 @@ func WelcomedLate(node *Node, peer string, d door.Door) (isUp bool) {
 	node.mu.Lock()
 	node.kept[peer] = k
 	node.mu.Unlock()
-	l, err := node.newLink(machine.Dialer, k)
+	l, err := node.newLink(machine.Dialer, d.String(), k)
 	if err != nil {
 		panic(err)
 	}

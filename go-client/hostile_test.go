@@ -255,3 +255,27 @@ func TestASecondNodeOfALinkedNameIsRefusedAndTheFirstStays(t *testing.T) {
 	}
 	s.says(t, says, "DUPLICATE_NAME", 1)
 }
+
+func TestAPeerThatSaysNothingAfterTheHandshakeLosesItsLinkAndHearsWhy(t *testing.T) {
+	t.Parallel() // it waits for pings most of the time
+	s := besiege(t, "tcp://127.0.0.1:0")
+	silent := strange(t, s.address)
+	silent.greets()
+	const says = "the peer answered no ping three times in a row"
+	s.says(t, says, "SILENT", 1)
+	silent.goodbye(says)
+	if peers := s.there.Peers(); !slices.Equal(peers, []string{"a"}) {
+		t.Errorf("b is linked with %v", peers)
+	}
+}
+
+func TestAPeerOfAnotherVersionIsRefusedAndHearsWhy(t *testing.T) {
+	s := besiege(t, "tcp://127.0.0.1:0")
+	future := strange(t, s.address)
+	future.says(hello(7, 9))
+	const says = "no protocol version in common: stranger speaks 7 to 9, b speaks 1 to 1"
+	if said := future.goodbye(says); said.Code != actorbridgev1.GoodbyeCode_GOODBYE_VERSION {
+		t.Errorf("the Goodbye has the code %v", said.Code)
+	}
+	s.says(t, says, "INCOMPATIBLE", 1)
+}

@@ -179,11 +179,19 @@ func TestAnotherProcessOfALinkedNameMustWaitForASignOfLife(t *testing.T) {
 	first.until("the Welcome", isWelcome)
 	second := strangeBy(t, abtest.Door(b))
 	second.greetsAs(8, 1)
-	first.until("the question", func(p *wire.Packet) bool { return p.Head.GetPing() != nil })
-	first.says(&actorbridgev1.Frame{Pong: &actorbridgev1.Pong{}})
+	var question *actorbridgev1.Ping
+	first.until("the question", func(p *wire.Packet) bool {
+		question = p.Head.GetPing()
+		return question != nil
+	})
+	first.says(&actorbridgev1.Frame{Pong: &actorbridgev1.Pong{Token: question.Token}})
 	second.goodbye("this is another of that name")
 	third := strangeBy(t, abtest.Door(b))
 	third.greetsAs(9, 1)
+	// What was under way when the first died is no sign of life: frames, and the answer to an earlier ping.
+	first.until("the question", func(p *wire.Packet) bool { return p.Head.GetPing() != nil })
+	first.says(&actorbridgev1.Frame{})
+	first.says(&actorbridgev1.Frame{Pong: &actorbridgev1.Pong{Token: question.Token}})
 	third.until("the Welcome", isWelcome)
 	if peers := b.Peers(); !slices.Equal(peers, []string{"a"}) {
 		t.Errorf("the peers are %v", peers)

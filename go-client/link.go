@@ -73,8 +73,9 @@ type linkEnd struct {
 	reads map[string]uint32
 	// incarnation is the peer's.
 	incarnation uint64
-	// accepted: the peer dialled it. kept is by what it is dialled again, nil if it is not.
+	// accepted: the peer dialled it; else dialled is the door's name. kept is by what it is dialled again, nil if it is not.
 	accepted bool
+	dialled  string
 	kept     *keptLink
 	// wasUp: this node dialled it, and it has been up.
 	wasUp atomic.Bool
@@ -120,15 +121,16 @@ type inbound struct {
 // watch is an actor at the other end that one of ours watches.
 type watch struct{ actor, watcher string }
 
-func (n *Node) newLink(role machine.Role, kept *keptLink) (*linkEnd, error) {
+// newLink is an end of a link; of one that this node dials, by the door that dialled names.
+func (n *Node) newLink(role machine.Role, dialled string, kept *keptLink) (*linkEnd, error) {
 	reads := n.reads()
 	var epoch uint64
 	if role == machine.Dialer {
 		epoch = n.dials.Add(1)
 	}
 	l := &linkEnd{
-		id: lastLinkID.Add(1), node: n, accepted: role == machine.Acceptor, kept: kept, epoch: epoch, wake: make(chan struct{}, 1),
-		settled: make(chan struct{}), down: make(chan struct{}),
+		id: lastLinkID.Add(1), node: n, accepted: role == machine.Acceptor, dialled: dialled, kept: kept, epoch: epoch,
+		wake: make(chan struct{}, 1), settled: make(chan struct{}), down: make(chan struct{}),
 		inbound: make(map[uint32]*inbound), types: make(map[uint32]*wire.What), outlets: make(map[uint32]*outlet),
 		lastTargets: make(map[uint32]string),
 		watches:     make(map[watch]struct{}), starved: make(map[uint32]struct{}), stalled: make(map[uint32]struct{}), since: n.now(),
@@ -167,13 +169,18 @@ func (n *Node) newLink(role machine.Role, kept *keptLink) (*linkEnd, error) {
 // A link of a [door.Redialer] that is lost later is dialled again: after a random time up to 100 ms, then up to twice as long after
 // each attempt that fails, up to 5 s (60 s where the peer refuses the link), until it is up, its door gives up, or
 // [Node.Disconnect] ends it. Meanwhile what is sent there fails with UNAVAILABLE. [Node.Links] shows it; the log has a line for each
-// change.
+// change. Of several dials at once by doors of one name the last one's link stands, and counts for all.
 func (n *Node) Dial(ctx context.Context, d door.Door) (peer string, err error) {
 	l, err := n.dial(ctx, d, d.Dial, newKept(d))
-	if err != nil {
-		return "", err
+	if err == nil {
+		return l.peerName(), nil
 	}
-	return l.peerName(), nil
+	if l != nil {
+		if newer := n.laterLink(ctx, l); newer != nil {
+			return newer.peerName(), nil
+		}
+	}
+	return "", err
 }
 
 // dial makes a link by open, which is a call of the door d, and returns when it is up. The link of an error may be nil.
@@ -193,7 +200,7 @@ func (n *Node) dial(
 	case err != nil:
 		return nil, unavailable("", err)
 	}
-	l, err := n.newLink(machine.Dialer, kept)
+	l, err := n.newLink(machine.Dialer, d.String(), kept)
 	if err != nil {
 		_ = transport.Close()
 		return nil, err
@@ -232,7 +239,7 @@ func notLinked(d door.Door, code Code, why string, cause error) *Error {
 
 // Accept implements door.Acceptor: it runs a link that another node dialled, until it ends.
 func (n *Node) Accept(transport door.Link) error {
-	l, err := n.newLink(machine.Acceptor, nil)
+	l, err := n.newLink(machine.Acceptor, "", nil)
 	if err != nil {
 		_ = transport.Close()
 		return err

@@ -410,11 +410,11 @@ func (n *Node) linkDown(l *linkEnd, down *machine.Down, watches map[watch]struct
 			}))
 		}
 	}
-	level := slog.LevelInfo
-	if down.Status != pb.Status_STATUS_LINK_DOWN {
+	level, code := slog.LevelInfo, l.endCode(down.Status)
+	if code != StatusLinkDown.String() {
 		level = slog.LevelWarn // one side is to blame
 	}
-	l.log().Log(context.Background(), level, "the link is down", "code", l.endCode(down.Status), "reason", down.Detail)
+	l.log().Log(context.Background(), level, "the link is down", "code", code, "reason", down.Detail)
 	n.mu.Lock()
 	delete(n.links, l.id)
 	n.showLinks()

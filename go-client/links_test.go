@@ -319,3 +319,26 @@ func TestAnAnswerToAnAskOfANodeThatIsGoneReachesNoAskOfItsSuccessor(t *testing.T
 		t.Errorf("the successor's ask is answered by %q", text)
 	}
 }
+
+// 0.0.0.0 is every address of the machine.
+func TestTCPWithoutTLSBeyondLoopbackNeedsTheOptionWhichTheRefusalNames(t *testing.T) {
+	const everywhere, option = "tcp://0.0.0.0:0", "remote.PlainTCPBeyondLoopback"
+	a, b := start(t, "a"), start(t, "b")
+	if _, err := remote.Listen(b, everywhere); err == nil || !strings.Contains(err.Error(), option) {
+		t.Errorf("to listen there is %v", err)
+	}
+	server, err := remote.Listen(b, everywhere, remote.PlainTCPBeyondLoopback())
+	must(t, err)
+	t.Cleanup(func() {
+		shutdown(t, b)
+		server.Close()
+	})
+	_, err = a.Dial(t.Context(), remote.Door(server.Addr()))
+	if !errors.Is(err, ab.ErrInvalidArgument) || !strings.Contains(err.Error(), option) {
+		t.Errorf("to dial it is %v", err)
+	}
+	peer, err := a.Dial(t.Context(), remote.Door(server.Addr(), remote.PlainTCPBeyondLoopback()))
+	if err != nil || peer != "b" {
+		t.Errorf("with the option, the peer is %q: %v", peer, err)
+	}
+}

@@ -127,6 +127,23 @@ func (n *Node) keepNoMore(peer string) {
 	}
 }
 
+// redialWaits are the times between attempts: random ones, up to most.
+type redialWaits struct{ most time.Duration }
+
+func newRedialWaits() redialWaits { return redialWaits{redialDelay} }
+
+// next is the next one, by a random number of 0 to 1. Full jitter, so that many nodes that lost one peer do not come back at once.
+func (w redialWaits) next(random float64) time.Duration {
+	return time.Duration(random * float64(w.most))
+}
+
+// failed: an attempt has failed, since the peer refused the link or otherwise.
+func (w *redialWaits) failed(refused bool) {
+	if w.most = min(2*w.most, maxRedialDelay); refused {
+		w.most = refusedDelay
+	}
+}
+
 // redial: a link that this node dialled has ended. If it is kept, it is made again here.
 func (n *Node) redial(l *linkEnd) {
 	k := l.kept
@@ -138,9 +155,9 @@ func (n *Node) redial(l *linkEnd) {
 	var said string
 	var saidAt time.Time
 	away := l.stayAway()
-	for delay, attempt := redialDelay, 1; ; attempt++ {
-		// Full jitter, so that many nodes that lost one peer do not come back at once.
-		timer := time.NewTimer(away + rand.N(delay))
+	waits := newRedialWaits()
+	for attempt := 1; ; attempt++ {
+		timer := time.NewTimer(away + waits.next(rand.Float64()))
 		away = 0
 		select {
 		case <-timer.C:
@@ -159,17 +176,15 @@ func (n *Node) redial(l *linkEnd) {
 		why := textOf(err)
 		if errors.Is(err, door.ErrGivenUp) {
 			n.attemptFailed(k, LinkGivenUp, why)
-			l.log().Error("a link is not made again", "err", why)
+			l.log().Error("a link is not made again", "code", codeOf(err).String(), "err", why)
 			return
 		}
 		n.attemptFailed(k, LinkRedialling, why)
 		if attempt <= sayFirst || why != said || time.Since(saidAt) >= sayAgain {
-			l.log().Warn("a link could not be made again", "err", why)
+			l.log().Warn("a link could not be made again", "code", codeOf(err).String(), "err", why)
 			said, saidAt = why, time.Now()
 		}
-		if delay = min(2*delay, maxRedialDelay); next.wasRefused() {
-			delay = refusedDelay
-		}
+		waits.failed(next.wasRefused())
 	}
 }
 
@@ -202,6 +217,29 @@ func (n *Node) laterDials(ctx context.Context, l *linkEnd) {
 			return
 		}
 	}
+}
+
+// laterLink is the link of a later dial by the same door, which has taken the place of one that ended while it was dialled; nil if
+// there is none.
+func (n *Node) laterLink(ctx context.Context, l *linkEnd) *linkEnd {
+	newest := l
+	for _, other := range n.allLinks() {
+		if !other.accepted && other.dialled == l.dialled && other.epoch > newest.epoch {
+			newest = other
+		}
+	}
+	if newest == l {
+		return nil
+	}
+	select {
+	case <-newest.settled:
+	case <-ctx.Done():
+		return nil
+	}
+	if newest.isUp() {
+		return newest
+	}
+	return n.laterLink(ctx, newest)
 }
 
 // keeps says whether k is what there is for its peer.

@@ -370,7 +370,8 @@ impl Node {
         self.inner.place(&self.inner.outside, to, &out).await.map(drop)
     }
 
-    /// Sends a message if that is possible at once. Never waits.
+    /// Sends a message if that is possible at once. Never waits. Nor does it give its thread to others: a task that tells on and on
+    /// should let them run now and then (`tokio::task::yield_now().await`), or links whose task is of the same thread answer no pings.
     ///
     /// # Errors
     /// The message, with MAILBOX_FULL or another reason.

@@ -94,6 +94,8 @@ pub struct LinkEnd {
     identity: OnceLock<Identity>,
     /// By what payloads are compressed that leave, and from how many bytes on; unset if they are not.
     compression: OnceLock<(Compression, usize)>,
+    /// The address that this node dialled for it, if it did so by one.
+    pub(crate) address: OnceLock<String>,
     /// What the log has been told of it, a bit for each reason.
     accused: AtomicU32,
     /// What goes by it before its handshake is over, and then.
@@ -170,6 +172,7 @@ impl LinkEnd {
             incarnation: AtomicU64::new(0),
             identity: OnceLock::new(),
             compression: OnceLock::new(),
+            address: OnceLock::new(),
             accused: AtomicU32::new(0),
             early: node.counters.early(),
             meter: OnceLock::new(),

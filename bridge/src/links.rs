@@ -14,7 +14,7 @@ use crate::logs::{About, Level};
 use crate::machine::link::Role;
 use crate::node::{Inner, lock};
 
-/// A lost link is dialled again after a random time up to this; it doubles with each attempt that fails.
+/// A link is dialled again after a random time up to this; it doubles with each attempt that fails.
 const DELAY: Duration = Duration::from_millis(100);
 const MAX_DELAY: Duration = Duration::from_secs(5);
 /// The most that a peer which shuts down is stayed away from for its asking.
@@ -74,6 +74,11 @@ impl Links {
     /// The number of the next dial.
     pub(crate) fn next_epoch(&self) -> u64 {
         self.epochs.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The number of the last dial; 0 = there was none.
+    pub(crate) fn last_epoch(&self) -> u64 {
+        self.epochs.load(Ordering::Relaxed)
     }
 
     /// Is `kept` what there is for its peer?
@@ -237,6 +242,23 @@ impl Inner {
         all
     }
 
+    /// Whose link stands in the place of one that ended while its address was dialled: that of the newest of the dials of the address
+    /// after the `epoch`th, if it is up.
+    pub(crate) async fn peer_of_newest(&self, address: &str, mut epoch: u64) -> Option<String> {
+        loop {
+            let newest = {
+                let links = self.links.read().unwrap_or_else(|e| e.into_inner());
+                let is_later = |l: &&Arc<LinkEnd>| l.address.get().is_some_and(|a| a == address) && l.epoch() > epoch;
+                links.values().filter(is_later).max_by_key(|l| l.epoch()).cloned()?
+            };
+            let _ = tokio::time::timeout(HANDSHAKE, newest.settled.cancelled()).await;
+            if newest.is_up() {
+                return newest.peer();
+            }
+            epoch = newest.epoch();
+        }
+    }
+
     /// Waits until each later dial of this node has found its peer, or none: it may be the link's place that it takes.
     async fn later_dials(&self, epoch: u64) {
         let later: Vec<_> = {
@@ -247,6 +269,30 @@ impl Inner {
         for link in later {
             let _ = tokio::time::timeout(HANDSHAKE, link.settled.cancelled()).await;
         }
+    }
+}
+
+/// The times between dials.
+pub(crate) struct Waits {
+    most: Duration,
+}
+
+impl Waits {
+    pub(crate) fn new() -> Self {
+        Self { most: DELAY }
+    }
+
+    /// The next one, by a random number. Full jitter, so that many nodes that lost one peer do not come back at once.
+    pub(crate) fn next(&self, random: u64) -> Duration {
+        self.most.mul_f64(random as f64 / u64::MAX as f64)
+    }
+
+    /// An attempt has failed, since the peer refused the link or otherwise.
+    pub(crate) fn failed(&mut self, refused: bool) {
+        self.most = match refused {
+            true => REFUSED_DELAY,
+            false => (self.most * 2).min(MAX_DELAY),
+        };
     }
 }
 
@@ -272,21 +318,21 @@ pub(crate) async fn keep(node: Weak<Inner>, closing: CancellationToken, kept: Ar
 
 /// The next link; `None` = there is to be none.
 async fn redial(node: &Weak<Inner>, kept: &Arc<Kept>, lost: &LinkEnd) -> Option<Arc<LinkEnd>> {
-    let mut delay = DELAY;
+    let mut waits = Waits::new();
     tokio::time::sleep(lost.stay_away().min(LONGEST_AWAY)).await;
     let mut said: Option<(String, Instant)> = None;
     loop {
-        // Full jitter, so that many nodes that lost one peer do not come back at once.
-        tokio::time::sleep(delay.mul_f64(crate::node::random() as f64 / u64::MAX as f64)).await;
+        tokio::time::sleep(waits.next(crate::node::random())).await;
         let node = node.upgrade()?;
         node.later_dials(lost.epoch()).await;
         if !node.kept_links.holds(kept) {
             return None;
         }
-        let (why, refused) = match node.dial(&kept.address, Some(kept.clone())).await {
+        let (why, code, refused) = match node.dial(&kept.address, Some(kept.clone())).await {
             Ok(next) => return Some(next),
             Err((error, status)) => (
                 error.detail().to_owned(),
+                error.code().as_str_name().trim_start_matches("CODE_"),
                 !matches!(status, None | Some(Status::LinkDown)),
             ),
         };
@@ -295,16 +341,14 @@ async fn redial(node: &Weak<Inner>, kept: &Arc<Kept>, lost: &LinkEnd) -> Option<
             let peer = lock(&kept.info).peer.clone();
             let about = About {
                 peer: &peer,
+                link: lost.id(),
+                code,
                 ..About::default()
             };
             node.log(Level::Warn, about, format!("a link could not be made again: {why}"));
             said = Some((why, Instant::now()));
         }
-        delay = if refused {
-            REFUSED_DELAY
-        } else {
-            (delay * 2).min(MAX_DELAY)
-        };
+        waits.failed(refused);
     }
 }
 
@@ -313,6 +357,24 @@ mod tests {
     use actorbridge_proto::{Packet, v1};
 
     use super::*;
+
+    #[test]
+    fn waits_are_random_up_to_a_bound_that_doubles_and_has_a_cap() {
+        let mut waits = Waits::new();
+        for most in [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000] {
+            let at = |random| waits.next(random).as_millis();
+            assert_eq!([0, u64::MAX / 4, u64::MAX].map(at), [0, most / 4, most]);
+            waits.failed(false);
+        }
+        waits.failed(true);
+        assert_eq!(waits.next(u64::MAX), Duration::from_secs(60), "where the peer refuses");
+        waits.failed(false);
+        assert_eq!(
+            waits.next(u64::MAX),
+            Duration::from_secs(5),
+            "and where it does not any more"
+        );
+    }
 
     #[tokio::test]
     async fn a_link_that_is_ended_while_it_is_made_again_stays_ended() {

@@ -434,16 +434,17 @@ impl Inner {
         }
         self.links.write().unwrap_or_else(|e| e.into_inner()).remove(&id);
         // An end that one side is to blame for may need a look.
-        let level = match link.fate_status() {
+        let code = link.end_code();
+        let level = match code {
             // Who dialled in vain is told by the call.
-            Some(v1::Status::LinkDown) if link.role() == Role::Dialer && link.peer().is_none() => return,
-            Some(v1::Status::LinkDown) => Level::Info,
+            "LINK_DOWN" if link.role() == Role::Dialer && link.peer().is_none() => return,
+            "LINK_DOWN" => Level::Info,
             _ => Level::Warn,
         };
         let about = About {
             peer: &link.peer().unwrap_or_default(),
             link: link.id(),
-            code: link.end_code(),
+            code,
             ..About::default()
         };
         self.log(level, about, format!("the link is down: {detail}"));

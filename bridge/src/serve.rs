@@ -12,7 +12,8 @@ use crate::actor::Module;
 use crate::api::Node;
 use crate::codec::Codec;
 use crate::compression::Compression;
-use crate::logs::Level;
+use crate::links::Waits;
+use crate::logs::{About, Level, LogLine};
 use crate::remote::TlsFiles;
 
 const HELP: &str = "options:
@@ -41,9 +42,6 @@ const HELP: &str = "options:
                           allow --metrics on an address that other machines can reach
   --until-stdin-closes    also end when standard input is closed: for a child process
   --help                  this text";
-/// How long after a dial that failed the next one comes: this, twice as long after each, up to the longest.
-const DIAL_AGAIN: Duration = Duration::from_millis(100);
-const LONGEST_DIAL_AGAIN: Duration = Duration::from_secs(5);
 /// How often the log is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -263,7 +261,7 @@ async fn dial_all(node: &Node, addresses: &[String]) -> String {
 
 /// Links with the node at this address, which may start later, and says who that is. From then on the node keeps the link.
 async fn dial(node: Node, address: String) -> Result<(String, String), String> {
-    let (mut delay, mut said) = (DIAL_AGAIN, String::new());
+    let (mut waits, mut said) = (Waits::new(), String::new());
     loop {
         match node.dial(&address).await {
             Ok(peer) => return Ok((peer, address)),
@@ -271,13 +269,18 @@ async fn dial(node: Node, address: String) -> Result<(String, String), String> {
             Err(error) => {
                 let why = error.to_string();
                 if why != said {
-                    eprintln!("{why}; it is dialled until it is there");
+                    let about = About {
+                        code: error.code().as_str_name().trim_start_matches("CODE_"),
+                        ..About::default()
+                    };
+                    let text = format!("{why}; it is dialled until it is there");
+                    node.inner.log(Level::Warn, about, text);
                     said = why;
                 }
             }
         }
-        tokio::time::sleep(delay).await;
-        delay = (delay * 2).min(LONGEST_DIAL_AGAIN);
+        tokio::time::sleep(waits.next(crate::node::random())).await;
+        waits.failed(false);
     }
 }
 
@@ -290,11 +293,38 @@ async fn print_log(node: &Node) {
             .into_iter()
             .filter(|line| line.level <= Level::Warn)
         {
-            let of = if line.peer.is_empty() { &line.actor } else { &line.peer };
-            eprintln!("{of}: {}", line.message);
+            eprintln!("{}", text_of(&line));
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// A line of the log as one line of `key=value`, like those of Go's `slog.TextHandler`: what is no plain word is quoted.
+fn text_of(line: &LogLine) -> String {
+    let link = match line.link {
+        0 => String::new(),
+        link => link.to_string(),
+    };
+    let level = match line.level {
+        Level::Error => "ERROR",
+        Level::Warn => "WARN",
+        Level::Info => "INFO",
+    };
+    let mut text = format!("level={level} msg={:?}", line.message);
+    for (key, value) in [
+        ("link", &link),
+        ("peer", &line.peer),
+        ("actor", &line.actor),
+        ("code", &line.code),
+    ] {
+        let is_plain = value.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '='));
+        match (value.is_empty(), is_plain) {
+            (true, _) => {}
+            (false, true) => text += &format!(" {key}={value}"),
+            (false, false) => text += &format!(" {key}={value:?}"),
+        }
+    }
+    text
 }
 
 async fn stdin_closed() {
@@ -351,6 +381,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_line_says_what_it_is_about_in_fields_and_stays_one_line() {
+        let about = About {
+            peer: "shop 1",
+            link: 3,
+            code: "LINK_DOWN",
+            ..About::default()
+        };
+        let line = LogLine::new(Level::Warn, about, "it said \"no\"\nlevel=ERROR".into());
+        let text = r#"level=WARN msg="it said \"no\"\nlevel=ERROR" link=3 peer="shop 1" code=LINK_DOWN"#;
+        assert_eq!(text_of(&line), text);
+    }
+
     #[tokio::test]
     async fn a_node_that_starts_later_is_dialled_until_it_is_there() {
         let folder = std::env::temp_dir().join(format!("actorbridge-serve-{}", std::process::id()));
@@ -360,7 +403,7 @@ mod tests {
         let early = Node::builder("early").start().expect("a node");
         let mut dialling = tokio::spawn(dial(early.clone(), address.clone()));
         // Nobody listens there yet: it goes on all the same.
-        let waited = tokio::time::timeout(3 * DIAL_AGAIN, &mut dialling).await;
+        let waited = tokio::time::timeout(Duration::from_millis(300), &mut dialling).await;
         assert!(waited.is_err(), "{waited:?}");
         let later = Node::builder("later").listen(&address).start().expect("a node");
         let linked = tokio::time::timeout(Duration::from_secs(60), dialling).await;

@@ -1,10 +1,12 @@
 //! Peers that keep no rule, by real connections: each costs itself, the log says so, and the link of an innocent goes on.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actorbridge::proto::v1::{self, Kind, RefusalReason};
 use actorbridge::proto::writer;
-use actorbridge::{Builder, Level, LogLine, Node, Options, TlsFiles};
+use actorbridge::{Actor, Builder, Cx, Fault, Level, LogLine, Message, Node, Options, TlsFiles};
 use bytes::Bytes;
 use common::certs::{Ca, Folder, params};
 use common::raw::{Raw, hello, socket};
@@ -222,6 +224,99 @@ async fn a_call_with_headers_over_16_kib_is_refused_and_the_link_of_its_connecti
     raw.open(1, "ab:///echo").await;
     raw.run(1, 1, 0, &[Bytes::new()]).await;
     assert_eq!(raw.outcome(1).await.seq, 1, "the link works");
+}
+
+const FLOODING: &str = "more than 200 of its calls were reset within a second";
+
+#[tokio::test]
+async fn calls_that_are_opened_and_reset_at_once_cost_their_connection() {
+    for method in ["Link", "Ask", "Subscribe", "NoSuchMethod"] {
+        let scene = Scene::new(|builder| builder).await;
+        let raw = Raw::link(&scene.address()).await;
+        assert!(raw.flood(method, None).await, "{method}");
+        scene.says(FLOODING, (RefusalReason::Unspecified, 1)).await;
+        eventually("the end of its link", || scene.there.peers() == ["a"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_asks_of_a_client_that_never_reads_costs_its_connection_and_few_run() {
+    let scene = Scene::new(|builder| builder).await;
+    let ran = Arc::new(AtomicUsize::new(0));
+    let large = Large(ran.clone());
+    let spawned = scene.there.spawn("large", move || large.clone(), Options::default());
+    spawned.expect("spawned");
+    let fields = writer::BodyFields::default();
+    let what = writer::what(Kind::Ask, &EchoRequest::full_name(), 1, 1);
+    let who = writer::who("", "ab:///large", "");
+    let envelope = [&who.bytes[..], &what.bytes[..], &writer::body(fields, &[])[..]].concat();
+    let message = v1::Raw {
+        envelope: envelope.into(),
+        ttl_ms: 0,
+    };
+    let raw = Raw::link(&scene.address()).await;
+    assert!(raw.flood("Ask", Some(&message.encode_to_vec())).await);
+    scene.says(FLOODING, (RefusalReason::Unspecified, 1)).await;
+    let ran = ran.load(Ordering::Relaxed);
+    assert!(
+        (1..=16).contains(&ran),
+        "{ran} asks have run for one who reads no answer"
+    );
+}
+
+/// Answers each ask with a mebibyte, and counts them.
+#[derive(Clone)]
+struct Large(Arc<AtomicUsize>);
+
+impl Actor for Large {
+    async fn receive(&mut self, cx: &Cx, _: &Message) -> Result<(), Fault> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        cx.reply(&EchoReply {
+            data: vec![0; 1 << 20].into(),
+            ..Default::default()
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_says_nothing_after_the_handshake_loses_its_link_and_hears_why() {
+    let scene = Scene::new(|builder| builder).await;
+    let mut silent = Raw::link(&scene.address()).await;
+    let says = "the peer answered no ping three times in a row";
+    eventually("the end of its link", || scene.there.peers() == ["a"]).await;
+    scene.says(says, (RefusalReason::Silent, 1)).await;
+    assert_eq!(silent.goodbye().await.detail, says);
+}
+
+#[tokio::test]
+async fn a_peer_of_another_version_is_refused_and_hears_why() {
+    let scene = Scene::new(|builder| builder).await;
+    let mut future = Raw::call(&scene.address()).await;
+    future
+        .head(v1::Frame {
+            hello: Some(hello(7, 9)),
+            ..Default::default()
+        })
+        .await;
+    let says = "no protocol version in common: raw speaks 7 to 9, b speaks 1 to 1";
+    let goodbye = future.goodbye().await;
+    assert_eq!(
+        (goodbye.code(), &*goodbye.detail),
+        (v1::GoodbyeCode::GoodbyeVersion, says)
+    );
+    scene.says(says, (RefusalReason::Incompatible, 1)).await;
+}
+
+#[tokio::test]
+async fn a_server_that_answers_with_headers_over_16_kib_is_not_linked() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bound");
+    let address = format!("tcp://{}", listener.local_addr().expect("bound"));
+    let dialler = node("a");
+    let reset = tokio::select! {
+        reset = Raw::answer_with_headers(&listener, 18_200) => reset,
+        () = async { while dialler.dial(&address).await.is_ok() {} ; std::future::pending().await } => false,
+    };
+    assert!(reset, "the dialler takes such headers");
 }
 
 #[tokio::test]

@@ -223,3 +223,26 @@ async fn what_is_sent_to_a_spawned_actor_comes_to_it_also_if_another_node_had_th
     a.shutdown(SECOND).await.expect("everything ends");
     b.shutdown(SECOND).await.expect("everything ends");
 }
+
+/// 0.0.0.0 is every address of the machine.
+#[tokio::test]
+async fn tcp_without_tls_beyond_loopback_needs_the_option_which_the_refusal_names() {
+    let everywhere = |builder: actorbridge::Builder| {
+        let builder = builder.runtime(tokio::runtime::Handle::current());
+        tokio::task::spawn_blocking(|| builder.listen("tcp://0.0.0.0:0").start())
+    };
+    let refused = everywhere(Node::builder("b")).await.expect("no panic");
+    let why = refused.err().expect("it is refused").to_string();
+    assert!(why.contains("set plain_tcp_beyond_loopback"), "{why}");
+    let open = everywhere(Node::builder("b").plain_tcp_beyond_loopback()).await;
+    let b = open.expect("no panic").expect("it listens");
+    let address = &b.listening()[0];
+    let a = node("a");
+    let error = a.dial(address).await.expect_err("it is refused");
+    assert_eq!(error.code(), Code::InvalidArgument, "{error}");
+    assert!(error.to_string().contains("set plain_tcp_beyond_loopback"), "{error}");
+    let builder = Node::builder("c").runtime(tokio::runtime::Handle::current());
+    let c = builder.plain_tcp_beyond_loopback().start().expect("it starts");
+    assert_eq!(c.dial(address).await.expect("linked"), "b");
+    actorbridge_test::end([a, c, b]).await;
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actorbridge::door::LinkEnd;
 use actorbridge::proto::Packet;
-use actorbridge::proto::v1::{Code, Effect, Frame, Hello, Welcome};
+use actorbridge::proto::v1::{Code, Effect, Frame, Hello, Pong, Welcome};
 use actorbridge::remote::Identity;
 use actorbridge::{LinkState, Node, Ref};
 use common::test::{Add, Count, GetCount};
@@ -122,6 +122,34 @@ async fn a_second_dial_takes_the_place_of_the_first_for_good() {
     b.shutdown(SECOND).await.expect("everything ends");
 }
 
+#[tokio::test]
+async fn of_dials_at_once_each_gets_the_link_that_stands() {
+    let (a, b) = (node("a"), listening("tcp://127.0.0.1:0").await);
+    let address = b.listening()[0].clone();
+    for _ in 0..20 {
+        let (first, second, third) = tokio::join!(a.dial(&address), a.dial(&address), a.dial_once(&address));
+        for peer in [first, second, third] {
+            assert_eq!(peer.expect("linked"), "b");
+        }
+    }
+    a.dial(&address).await.expect("linked");
+    assert!(
+        count(&a, "ab://b/nobody")
+            .await
+            .is_err_and(|e| e.code() == Code::NoSuchActor)
+    );
+    let nobody = listener_that_is_gone();
+    let error = a.dial(&nobody).await.expect_err("nobody is there").to_string();
+    assert_eq!(error.matches("refused").count(), 1, "the cause is said once: {error}");
+    actorbridge_test::end([a, b]).await;
+}
+
+/// An address where nobody listens any more.
+fn listener_that_is_gone() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+    format!("tcp://{}", listener.local_addr().expect("bound"))
+}
+
 /// Says Hello at the accepting end of a link.
 fn greet(end: &Arc<LinkEnd>, incarnation: u64, link_epoch: u64) {
     let hello = Hello {
@@ -203,11 +231,11 @@ async fn another_process_of_a_linked_name_must_wait_for_a_sign_of_life() {
     while ends[0].take_packet().is_some() {}
     greet(&ends[1], 8, 1);
     eventually("the question", || ends[0].has_packet()).await;
-    let ping = ends[0].take_packet().and_then(|p| p.head.ping);
+    let ping = ends[0].take_packet().and_then(|p| p.head.ping).expect("a ping");
     let head = Frame {
         number: 2,
-        pong: Some(actorbridge::proto::v1::Pong {
-            token: ping.expect("a ping").token,
+        pong: Some(Pong {
+            token: ping.token,
             delay_ms: 0,
         }),
         ..Default::default()
@@ -215,7 +243,18 @@ async fn another_process_of_a_linked_name_must_wait_for_a_sign_of_life() {
     ends[0].receive_frame(Packet { head, runs: vec![] }.to_bytes());
     eventually("the refusal", || ends[1].is_down()).await;
     assert!(!ends[0].is_down(), "the first is alive");
+    tokio::time::advance(SECOND).await;
     greet(&ends[2], 9, 1);
+    eventually("the question", || ends[0].has_packet()).await;
+    // What was under way when the first died is no sign of life: frames, and the answer to an earlier ping.
+    for (number, token) in [(3, None), (4, Some(ping.token))] {
+        let head = Frame {
+            number,
+            pong: token.map(|token| Pong { token, delay_ms: 0 }),
+            ..Default::default()
+        };
+        ends[0].receive_frame(Packet { head, runs: vec![] }.to_bytes());
+    }
     eventually("the end of the first, which is silent", || ends[0].is_down()).await;
     eventually("the new one", || ends[2].peer().is_some()).await;
     assert_eq!(b.peers(), ["a"]);

@@ -52,6 +52,14 @@ pub(crate) fn block_on<T>(asking: impl Future<Output = Result<T, String>>) -> Re
     runtime.map_err(|e| e.to_string())?.block_on(asking)
 }
 
+/// What shows until it is stopped: Ctrl-C is its good end.
+pub(crate) async fn until_stopped(showing: impl Future<Output = Result<String, String>>) -> Result<String, String> {
+    tokio::select! {
+        shown = showing => shown,
+        stopped = tokio::signal::ctrl_c() => stopped.map(|()| String::new()).map_err(|e| e.to_string()),
+    }
+}
+
 /// A message of the schema, so that serde writes it as protobuf's JSON.
 pub(crate) struct Json(DescriptorPool);
 

@@ -8,7 +8,7 @@ use actorbridge::proto::v1::{
 };
 use clap::Args;
 
-use crate::asked::{Asked, Json, block_on};
+use crate::asked::{Asked, Json, block_on, until_stopped};
 use crate::print;
 
 /// How long the node may take to answer.
@@ -37,7 +37,10 @@ pub(crate) struct Inspect {
 
 impl Inspect {
     pub(crate) fn run(self) -> Result<String, String> {
-        block_on(self.show())
+        match self.watch {
+            None => block_on(self.show()),
+            Some(_) => block_on(until_stopped(self.show())),
+        }
     }
 
     async fn show(self) -> Result<String, String> {

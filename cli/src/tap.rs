@@ -7,7 +7,7 @@ use actorbridge::proto::v1::{Compression, ContentType, Direction, Kind, TapReply
 use actorbridge::remote::Answer;
 use clap::Args;
 
-use crate::asked::{Asked, Json, block_on};
+use crate::asked::{Asked, Json, block_on, until_stopped};
 use crate::print;
 
 /// Show the envelopes that go by a node's links: from whom, for whom, of which type and size, and never a payload.
@@ -37,7 +37,7 @@ pub(crate) struct Tap {
 
 impl Tap {
     pub(crate) fn run(self) -> Result<String, String> {
-        block_on(self.show())
+        block_on(until_stopped(self.show()))
     }
 
     async fn show(self) -> Result<String, String> {

@@ -4,7 +4,8 @@
 #[allow(dead_code, unreachable_pub)] // other tests use the rest
 mod certs;
 
-use std::process::{Command, Output};
+use std::io::{BufRead as _, BufReader, Lines};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
 
 use actorbridge::{Actor, Cx, Fault, Message, Node};
@@ -60,6 +61,72 @@ fn a_node_is_shown_with_its_fullest_mailboxes_first() {
     node.handle()
         .block_on(node.shutdown(Duration::from_millis(100)))
         .expect("it ends");
+}
+
+/// A program that watches a node, and its lines.
+struct Watch {
+    program: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Watch {
+    fn new(address: &str) -> Self {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_actorbridge"))
+            .args(["inspect", "--watch", "1", address])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let lines = BufReader::new(program.stdout.take().expect("its output")).lines();
+        Self { program, lines }
+    }
+
+    /// Waits for the next look: how long the node has been up, and how many messages an actor has.
+    fn next_look(&mut self) -> (String, String) {
+        let mut next = |begins: &str| {
+            let mut found = self.lines.by_ref().map(|line| line.expect("text"));
+            let found = found.find(|line| line.trim_start().starts_with(begins));
+            found.unwrap_or_else(|| panic!("no line begins with {begins}"))
+        };
+        (next("node shop "), next("orders/1 "))
+    }
+
+    /// What it says at its end, and whether that is a good one.
+    fn end(self) -> (bool, String) {
+        let Output { status, stderr, .. } = self.program.wait_with_output().expect("it ends");
+        (status.success(), String::from_utf8(stderr).expect("text"))
+    }
+}
+
+#[test]
+fn a_node_is_watched_until_it_is_gone() {
+    let node = listening();
+    let mut watch = Watch::new(&node.listening()[0]);
+    let (_, first) = watch.next_look();
+    let to = "ab:///orders/1".parse().expect("an address");
+    node.handle().block_on(node.tell(&to, &())).expect("told");
+    let (_, second) = watch.next_look();
+    assert_ne!(first, second, "the second look shows what is new");
+    let address = node.listening()[0].clone();
+    node.handle()
+        .block_on(node.shutdown(Duration::from_millis(100)))
+        .expect("it ends");
+    let (good, said) = watch.end();
+    assert!(!good && said.contains(&address), "it ends with the reason: {said}");
+}
+
+#[test]
+fn who_stops_watching_ends_well() {
+    let node = listening();
+    let mut watch = Watch::new(&node.listening()[0]);
+    watch.next_look();
+    let pid = watch.program.id().to_string();
+    let sent = Command::new("kill")
+        .args(["-INT", &pid])
+        .status()
+        .expect("kill is there");
+    assert!(sent.success());
+    assert_eq!(watch.end(), (true, String::new()));
 }
 
 #[test]

@@ -76,6 +76,15 @@ func (c *conn) refuse(reason pb.RefusalReason, why string) {
 	}
 }
 
+// endFor closes the connection, whatever it carries, and tells why.
+func (c *conn) endFor(reason pb.RefusalReason, why string) {
+	c.mu.Lock()
+	c.accountedFor = true
+	c.mu.Unlock()
+	c.of.refusals.add(nameOf(c.Conn), reason, why)
+	_ = c.Close()
+}
+
 // carried is a link of a connection, which counts from its first packet to its end.
 type carried struct {
 	by           *conn

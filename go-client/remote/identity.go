@@ -112,7 +112,10 @@ func (w watched) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, 
 		came.refuse(reason, withAdvice(err.Error()))
 	}
 	came.shake(false)
-	return secure, via{info, came}, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return watchCalls(secure, came), via{info, came}, nil
 }
 
 // Clone implements credentials.TransportCredentials.

@@ -27,14 +27,18 @@ impl Node {
     ///
     /// A link that is lost later is dialled again, after a random time up to 100 ms, then up to twice as long after each attempt
     /// that fails, up to 5 s (60 s where the peer refuses the link), until it is up or [`Self::disconnect`] ends it. Meanwhile what
-    /// is sent there fails with UNAVAILABLE. [`Self::links`] shows it; the log has a line for each change.
+    /// is sent there fails with UNAVAILABLE. [`Self::links`] shows it; the log has a line for each change. Of several dials of one
+    /// address at once the last one's link stands, and counts for all.
     ///
     /// # Errors
     /// UNAVAILABLE: nobody listens there, or the peer refused the link, and why. INVALID_ARGUMENT: it is no address.
     pub async fn dial(&self, address: &str) -> Result<String, Error> {
         let kept = Kept::new(address);
-        let dialled = self.inner.dial(address, Some(kept.clone())).await;
-        let end = dialled.map_err(|(error, _)| error)?;
+        let before = self.inner.kept_links.last_epoch();
+        let end = match self.inner.dial(address, Some(kept.clone())).await {
+            Ok(end) => end,
+            Err((error, _)) => return self.inner.peer_of_newest(address, before).await.ok_or(error),
+        };
         let peer = end.peer().unwrap_or_default();
         let (node, closing) = (Arc::downgrade(&self.inner), self.inner.closing.clone());
         self.inner
@@ -48,9 +52,11 @@ impl Node {
     /// # Errors
     /// As there.
     pub async fn dial_once(&self, address: &str) -> Result<String, Error> {
-        let dialled = self.inner.dial(address, None).await;
-        let end = dialled.map_err(|(error, _)| error)?;
-        Ok(end.peer().unwrap_or_default())
+        let before = self.inner.kept_links.last_epoch();
+        match self.inner.dial(address, None).await {
+            Ok(end) => Ok(end.peer().unwrap_or_default()),
+            Err((error, _)) => self.inner.peer_of_newest(address, before).await.ok_or(error),
+        }
     }
 
     /// Links with another node of this process; returns when the link is up.
@@ -87,6 +93,7 @@ impl Inner {
         kept: Option<Arc<Kept>>,
     ) -> Result<Arc<LinkEnd>, (Error, Option<Status>)> {
         let end = LinkEnd::new(self, Role::Dialer, kept);
+        let _ = end.address.set(address.to_owned());
         // Who stops waiting leaves nothing behind.
         let mut given_up = GivenUp(Some(end.clone()));
         let (link, text, remote) = (end.clone(), address.to_owned(), self.remote.clone());

@@ -113,12 +113,12 @@ impl LinkEnd {
         }
     }
 
-    /// Returns when the peer has said something, or the link is over: without a sign of life that is now.
+    /// Returns when the peer has answered a ping of now, or the link is over: without a sign of life that is now.
     async fn must_show_life(&self, node: &Arc<Inner>) {
-        let heard = lock(&self.state).machine.heard();
-        self.drive(node, |machine, _| machine.probe(node.now()));
+        let asked = node.now();
+        self.drive(node, |machine, _| machine.probe(asked));
         let mut left = SIGN_OF_LIFE.as_millis() / LOOK.as_millis();
-        while !self.is_down() && lock(&self.state).machine.heard() == heard {
+        while !self.is_down() && !lock(&self.state).machine.has_answered(asked) {
             if left == 0 {
                 return self.lost("another process of the peer's name has come, and this one answered no ping");
             }

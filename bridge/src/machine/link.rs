@@ -286,6 +286,8 @@ struct OutFlow {
     received: u64,
     /// Closed by us; the number stays taken until the peer has confirmed it.
     closing: bool,
+    /// Its first seq, and one more for each outcome that was told: nobody tells of more messages than were sent.
+    first_untold: u64,
     /// It ends at another node than the peer.
     beyond: bool,
     /// It came here from another node: its seqs are the sender's, and whoever sends closes it.
@@ -358,6 +360,8 @@ pub struct Link {
     // Liveness.
     next_ping: Millis,
     silent_pings: u32,
+    /// The moment of the newest ping that was answered.
+    last_pong: Option<Millis>,
     /// Those since the last Pong, whatever else came.
     unanswered_pings: u32,
     /// An answer found no room, nor did the word that it did not.
@@ -403,6 +407,7 @@ impl Link {
             coming: Coming::default(),
             next_ping: now + u64::from(handshake::with_defaults(&config.limits).ping_ms),
             silent_pings: 0,
+            last_pong: None,
             unanswered_pings: 0,
             answer_lost: false,
             goodbye_said: false,
@@ -447,19 +452,12 @@ impl Link {
         }
         self.next_ping = now + u64::from(handshake::with_defaults(&self.config.limits).ping_ms);
         if self.silent_pings == MAX_SILENT_PINGS {
-            self.refused_for = Some(RefusalReason::Silent);
-            self.go_down(
-                v1::Status::LinkDown,
-                "the peer answered no ping three times in a row".into(),
-                None,
-                out,
-            );
-            return;
+            let detail = "the peer answered no ping three times in a row".into();
+            return self.end_silent(RefusalReason::Silent, detail, out);
         }
         if self.unanswered_pings == MAX_UNANSWERED_PINGS {
-            self.refused_for = Some(RefusalReason::NeverReads);
             let detail = format!("the peer sends, and answered none of {MAX_UNANSWERED_PINGS} pings: it does not read");
-            return self.go_down(v1::Status::LinkDown, detail, None, out);
+            return self.end_silent(RefusalReason::NeverReads, detail, out);
         }
         if let Err(why) = self.reads_answers() {
             return self.bad_frame(&why, out);
@@ -474,7 +472,7 @@ impl Link {
         }
     }
 
-    /// Asks the peer for a sign of life at once: [`Self::heard`] rises when it comes.
+    /// Asks the peer for a sign of life at once: [`Self::has_answered`] says when it has come.
     pub fn probe(&mut self, now: Millis) {
         if self.phase == Phase::Up {
             self.head.ping = Some(v1::Ping {
@@ -484,9 +482,10 @@ impl Link {
         }
     }
 
-    /// How many frames have come.
-    pub fn heard(&self) -> u64 {
-        self.last_number
+    /// Has an answer come to a ping of this moment, or of a later one? Other frames, and answers to earlier pings, may have been
+    /// under way while the peer died.
+    pub fn has_answered(&self, since: Millis) -> bool {
+        self.last_pong.is_some_and(|newest| newest >= since)
     }
 
     /// The peer has dialled again: its newer link is in the place of this one, which ends. What still comes by it does not count.
@@ -552,6 +551,13 @@ impl Link {
         if self.phase == Phase::Handshake {
             self.part(RefusalReason::DuplicateName, detail.to_owned(), out);
         }
+    }
+
+    /// Ends a link whose peer does not answer. It may still hear why, and what came of its frames.
+    fn end_silent(&mut self, reason: RefusalReason, detail: String, out: &mut Vec<Action>) {
+        self.refused_for = Some(reason);
+        self.say_goodbye(GoodbyeCode::GoodbyeNormal, &detail);
+        self.go_down(v1::Status::LinkDown, detail, None, out);
     }
 
     /// Ends a link that cannot be, with words for both sides.

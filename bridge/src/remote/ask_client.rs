@@ -1,5 +1,6 @@
 //! A client that is no node.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use actorbridge_proto::v1::{Envelope, Kind, Raw};
@@ -8,16 +9,18 @@ use http::uri::PathAndQuery;
 use prost::{Message, Name};
 use tonic::client::Grpc;
 use tonic::transport::Channel;
-use tonic::{Request, Streaming};
+use tonic::{Request, Status, Streaming};
 
 use super::address::Options;
-use super::client::open;
+use super::advice::with_advice;
+use super::client::{open, with_causes};
 use super::codec::RawCodec;
 use super::{ASK_PATH, SUBSCRIBE_PATH};
 
 /// Asks the actors of a node that listens, by single calls, without being a node. See docs/CALLS.md.
 #[derive(Debug, Clone)]
 pub struct AskClient {
+    address: String,
     channel: Channel,
     frame_limit: usize,
 }
@@ -30,7 +33,11 @@ impl AskClient {
     pub async fn connect(address: &str, options: &Options) -> Result<Self, String> {
         let (channel, _) = open(address, &(), options).await?;
         let frame_limit = options.frame_limit();
-        Ok(Self { channel, frame_limit })
+        Ok(Self {
+            address: address.to_owned(),
+            channel,
+            frame_limit,
+        })
     }
 
     /// Asks, and waits for the reply at most `within`. A target `ab:///system` is the node itself.
@@ -50,7 +57,7 @@ impl AskClient {
         let patience = within + Duration::from_secs(1);
         let late = |_| format!("{target}: no answer came within {} s", patience.as_secs());
         let called = tokio::time::timeout(patience, calling).await.map_err(late)?;
-        let reply = called.map_err(|status| status.message().to_owned())?.into_inner();
+        let reply = called.map_err(|status| why(&self.address, &status))?.into_inner();
         decode(target, envelope_of(target, reply)?.payload)
     }
 
@@ -62,8 +69,9 @@ impl AskClient {
         let mut grpc = self.grpc().await?;
         let path = PathAndQuery::from_static(SUBSCRIBE_PATH);
         let calling = grpc.server_streaming(ask_of(target, message, 0), path, RawCodec);
-        let called = calling.await.map_err(|status| status.message().to_owned())?;
+        let called = calling.await.map_err(|status| why(&self.address, &status))?;
         Ok(Events {
+            address: self.address.clone(),
             target: target.to_owned(),
             envelopes: called.into_inner(),
         })
@@ -71,14 +79,24 @@ impl AskClient {
 
     async fn grpc(&self) -> Result<Grpc<Channel>, String> {
         let mut grpc = Grpc::new(self.channel.clone()).max_decoding_message_size(self.frame_limit);
-        grpc.ready().await.map_err(|e| e.to_string())?;
+        let ready = grpc.ready().await;
+        ready.map_err(|e| format!("{}: {}", self.address, with_advice(&with_causes(e))))?;
         Ok(grpc)
+    }
+}
+
+/// What the node says, or what has become of the connection.
+fn why(address: &str, status: &Status) -> String {
+    match status.source() {
+        Some(cause) => format!("{address}: {}", with_advice(&with_causes(cause))),
+        None => status.message().to_owned(),
     }
 }
 
 /// What an actor answers to [`AskClient::subscribe`]. Dropped, it ends.
 #[derive(Debug)]
 pub struct Events {
+    address: String,
     target: String,
     envelopes: Streaming<Bytes>,
 }
@@ -99,7 +117,7 @@ impl Events {
     /// Why there will be no more.
     pub async fn next<E: Message + Default, R: Message + Default>(&mut self) -> Result<Answer<E, R>, String> {
         let came = self.envelopes.message().await;
-        let came = came.map_err(|status| status.message().to_owned())?;
+        let came = came.map_err(|status| why(&self.address, &status))?;
         let raw = came.ok_or_else(|| format!("{}: it ended without a reply", self.target))?;
         let envelope = envelope_of(&self.target, raw)?;
         match envelope.kind() {

@@ -185,12 +185,15 @@ async fn dial(to: Uri) -> io::Result<TcpStream> {
     Ok(connected.into_inner())
 }
 
-/// tonic's errors say "transport error" and keep the reason in their sources.
-fn with_causes(error: impl std::error::Error) -> String {
+/// tonic's errors say "transport error" and keep the reason in their sources. Some of those say their own sources, too.
+pub(super) fn with_causes(error: impl std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        let said = cause.to_string();
+        if !text.ends_with(&said) {
+            text = format!("{text}: {said}");
+        }
         source = cause.source();
     }
     text
@@ -199,6 +202,30 @@ fn with_causes(error: impl std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// It says its cause itself, as some errors do.
+    #[derive(Debug)]
+    struct Says(io::Error);
+
+    impl std::fmt::Display for Says {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "no connection: {}", self.0)
+        }
+    }
+
+    impl std::error::Error for Says {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    #[test]
+    fn a_cause_is_said_once_whether_its_error_says_it_or_not() {
+        let says = Says(io::Error::other("refused"));
+        assert_eq!(with_causes(says), "no connection: refused");
+        let boxed = io::Error::other(Says(io::Error::other("refused")));
+        assert_eq!(with_causes(boxed), "no connection: refused");
+    }
 
     #[tokio::test]
     async fn a_dialled_connection_sends_small_frames_at_once() {

@@ -22,6 +22,7 @@ use super::advice::{reason_of, with_advice};
 use super::identity::Identity;
 use super::paced::Paced;
 use super::refusals::Refusals;
+use super::resets::{MAX_RESETS, Resets};
 use super::tls::TlsFiles;
 use super::waker::Doorbell;
 
@@ -94,6 +95,9 @@ pub(super) struct Conn {
     accounted_for: bool,
     /// Calls that it had carried when it was last looked at.
     calls_seen: usize,
+    resets: Resets,
+    /// Too many of its calls were reset.
+    has_flooded: bool,
     _place: OwnedSemaphorePermit,
 }
 
@@ -118,6 +122,9 @@ impl Conn {
     /// An error once the connection has carried no link for too long. Whatever it does looks here first: whoever reads nothing keeps it
     /// writing, and whoever says nothing reading.
     fn look(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.has_flooded {
+            return Err(io::Error::other("too many of its calls were reset"));
+        }
         let calls = self.peer.carried.calls();
         if calls != self.calls_seen || !self.peer.carried.is_idle() {
             (self.patience, self.accounted_for, self.calls_seen) = (None, true, calls);
@@ -139,19 +146,41 @@ impl Conn {
         self.accounted_for = true;
         Err(io::Error::new(io::ErrorKind::TimedOut, why))
     }
+
+    /// Too many of its calls were reset: nothing more is read or written.
+    fn floods(&mut self) {
+        if !std::mem::replace(&mut self.has_flooded, true) {
+            let why = format!("more than {MAX_RESETS} of its calls were reset within a second");
+            self.refusals.add(&self.from, RefusalReason::Unspecified, &why);
+            self.accounted_for = true;
+        }
+    }
 }
 
 impl AsyncRead for Conn {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.look(cx)?;
-        Pin::new(&mut self.io).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.io).poll_read(cx, buf);
+        if self.resets.came(&buf.filled()[before..]) {
+            self.floods();
+            buf.set_filled(before);
+            self.look(cx)?;
+        }
+        read
     }
 }
 
 impl AsyncWrite for Conn {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.look(cx)?;
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        if let Poll::Ready(Ok(n)) = written
+            && self.resets.left(&buf[..n])
+        {
+            self.floods();
+        }
+        written
     }
 
     fn poll_write_vectored(
@@ -160,7 +189,17 @@ impl AsyncWrite for Conn {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.look(cx)?;
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        if let Poll::Ready(Ok(mut left)) = written {
+            for buf in bufs {
+                let n = left.min(buf.len());
+                left -= n;
+                if self.resets.left(&buf[..n]) {
+                    self.floods();
+                }
+            }
+        }
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -280,6 +319,8 @@ impl Listener {
                     patience: Some(patience),
                     accounted_for: false,
                     calls_seen: 0,
+                    resets: Resets::new(),
+                    has_flooded: false,
                     _place: place,
                 }),
                 Err(why) => {

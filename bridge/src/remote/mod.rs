@@ -5,7 +5,7 @@
 //!
 //! - [`connect`] and [`listen`]: the two ends of a connection.
 //! - [`TlsFiles`]: certificates. `identity`: what a peer may do by its own. `advice`: what to do about a failed handshake.
-//! - `conn`: connections that come in, and their bounds. `refusals`: what is told of those that become no link.
+//! - `conn`: connections that come in, and their bounds. `resets`: calls that are reset. `refusals`: what is told of those that become no link.
 //! - `calls`, `subscribe`: what clients that are no nodes may call. [`AskClient`] is one.
 //! - `unix`: the file of a Unix socket.
 //! - `codec`: frames as raw bytes. `frames`: a link's outgoing packets as a stream. `paced`: how much is read at once.
@@ -21,6 +21,7 @@ mod frames;
 mod identity;
 mod paced;
 mod refusals;
+mod resets;
 mod server;
 mod subscribe;
 mod tls;

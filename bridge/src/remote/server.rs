@@ -21,6 +21,7 @@ use super::codec::RawCodec;
 use super::conn::{Carried, Listener, MAX_LINKS, Peer};
 use super::frames::{Frames, read};
 use super::refusals::{Refusals, Refused};
+use super::resets::MAX_RESETS;
 use super::subscribe::SubscribeMethod;
 use super::unix::{self, SocketFile};
 use super::{ASK_PATH, CONNECTION_WINDOW, HEADER_LIST, LINK_PATH, SERVICE, STREAM_WINDOW, SUBSCRIBE_PATH};
@@ -73,6 +74,8 @@ where
         .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_max_header_list_size(HEADER_LIST)
         .max_concurrent_streams(MAX_LINKS)
+        // A connection with more is ended by `Conn`, which says so.
+        .http2_max_pending_accept_reset_streams(Some(MAX_RESETS as usize))
         .add_service(service)
         .add_service(HeldService {
             inner: health,

@@ -33,6 +33,8 @@ pub struct Raw {
     /// The number of the last frame that was sent.
     pub number: u64,
     over: bool,
+    /// It is over since the node has reset the call.
+    was_reset: bool,
     /// Other calls that the node has answered, and whether it took them.
     answered: Vec<(u32, bool)>,
     /// What the node lets this peer send yet: on the call, and on the connection. The peer itself grants nothing more.
@@ -71,6 +73,14 @@ fn headers(path: &str) -> Vec<u8> {
     out
 }
 
+/// One header of 3,000 bytes that HPACK's table keeps, and what refers to it, up to so many bytes.
+fn large_header(bytes: usize) -> Vec<u8> {
+    let mut out = vec![0x40, 1, b'x', 0x7f, 0xb9, 0x16];
+    out.extend([b'x'; 3_000]);
+    out.extend(vec![0xbe; bytes / 3_033 - 1]);
+    out
+}
+
 /// A TCP connection to a node's `tcp://` address.
 pub async fn socket(address: &str) -> TcpStream {
     let address = address.strip_prefix("tcp://").expect("a TCP address");
@@ -100,6 +110,7 @@ impl Raw {
             answers: VecDeque::new(),
             number: 0,
             over: false,
+            was_reset: false,
             answered: Vec::new(),
             call_room: WINDOW,
             room: WINDOW,
@@ -132,13 +143,25 @@ impl Raw {
         raw
     }
 
+    /// Takes a node's dial, and answers its call with so many bytes of headers and no body. Whether the node has reset the call for them.
+    pub async fn answer_with_headers(listener: &TcpListener, bytes: usize) -> bool {
+        let (mut socket, _) = listener.accept().await.expect("a node dials");
+        socket.read_exact(&mut [0; PREFACE.len()]).await.expect("a preface");
+        let mut out = http2(SETTINGS, 0, 0, &[]);
+        let mut answer = [&[0x88, 0x0f, 0x10, 16][..], b"application/grpc"].concat();
+        answer.extend(large_header(bytes));
+        out.extend(http2(HEADERS, 4, 1, &answer));
+        socket.write_all(&out).await.expect("written");
+        let mut raw = Self::on(socket);
+        while !raw.over {
+            raw.read().await;
+        }
+        raw.was_reset
+    }
+
     /// Makes another call on the connection, of a method that no node has, with so many bytes of headers. Whether the node takes it.
     pub async fn call_with_headers(&mut self, stream: u32, bytes: usize) -> bool {
-        // One header of 3,000 bytes that HPACK's table keeps; the rest refers to it.
-        let mut out = headers("/no/Such");
-        out.extend([0x40, 1, b'x', 0x7f, 0xb9, 0x16]);
-        out.extend([b'x'; 3_000]);
-        out.extend(vec![0xbe; bytes / 3_033 - 1]);
+        let out = [headers("/no/Such"), large_header(bytes)].concat();
         self.socket
             .write_all(&http2(HEADERS, 5, stream, &out))
             .await
@@ -151,6 +174,23 @@ impl Raw {
             came.expect("the node answers");
         }
         panic!("the node ended the connection");
+    }
+
+    /// Makes calls on the connection until the node ends it: each opens a method of the bridge, and either resets it at once or sends a
+    /// whole message and reads nothing. Whether the node has ended it.
+    pub async fn flood(mut self, method: &str, message: Option<&[u8]>) -> bool {
+        let head = headers(&format!("/actorbridge.v1.Bridge/{method}"));
+        for stream in (3..200_000).step_by(2) {
+            let mut call = http2(HEADERS, 4, stream, &head);
+            call.extend(match message {
+                Some(message) => http2(DATA, 1, stream, &message_of(message)),
+                None => http2(RST_STREAM, 0, stream, &[0, 0, 0, 8]),
+            });
+            if self.socket.write_all(&call).await.is_err() {
+                return true;
+            }
+        }
+        false
     }
 
     /// What the node lets this peer send yet on the call.
@@ -382,7 +422,7 @@ impl Raw {
                 // 0x88 is :status 200.
                 HEADERS | RST_STREAM if stream > 1 => self.answered.push((stream, payload[0] == 0x88)),
                 DATA => self.body.extend(payload),
-                RST_STREAM | GOAWAY => self.over = true,
+                RST_STREAM | GOAWAY => (self.over, self.was_reset) = (true, self.was_reset || kind == RST_STREAM),
                 SETTINGS if flags == 0 => {
                     // They count for the node from this answer on.
                     let _ = self.socket.write_all(&http2(SETTINGS, 1, 0, &[])).await;

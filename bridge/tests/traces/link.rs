@@ -62,7 +62,7 @@ pub(crate) fn play(link: &mut Link, event: &Event<'_>) -> Vec<String> {
         "tick" => link.tick(event.number("now", 0), &mut actions),
         "drain" => link.drain(),
         "probe" => link.probe(event.number("now", 0)),
-        "heard" => lines.push(format!("< {}", link.heard())),
+        "has_answered" => lines.push(format!("< {}", link.has_answered(event.number("since", 0)))),
         "supersede" => link.supersede(&mut actions),
         "lost" => link.lost(event.text(""), &mut actions),
         "bad_frame" => link.bad_frame(event.text(""), &mut actions),

@@ -241,7 +241,7 @@ func TestAPeerThatSendsAndAnswersNoPingLosesItsLink(t *testing.T) {
 	var actions []Action
 	for second := range Millis(120) {
 		now := p.now + second*1_000
-		actions = l.Receive(&wire.Packet{Head: &pb.Frame{Number: l.Heard() + 1}}, actions) // any frame, so that it is not silent
+		actions = l.Receive(&wire.Packet{Head: &pb.Frame{Number: l.lastNumber + 1}}, actions) // any frame, so that it is not silent
 		actions = l.Tick(now, actions)
 		for packet := (&wire.Packet{}); packet != nil; {
 			packet, _ = l.Poll(now, nil)
@@ -273,7 +273,7 @@ func TestAnAskerWhoseAnswerFindsNoRoomIsToldAndOneThatNeverReadsLosesItsLink(t *
 	if told < 1_000 {
 		t.Errorf("only %d askers are told", told)
 	}
-	actions := l.Receive(&wire.Packet{Head: &pb.Frame{Number: l.Heard() + 1}}, nil)
+	actions := l.Receive(&wire.Packet{Head: &pb.Frame{Number: l.lastNumber + 1}}, nil)
 	if down := downs(actions); down == nil || !strings.Contains(down.Detail, "does not read") {
 		t.Errorf("the link ended with %+v", down)
 	}

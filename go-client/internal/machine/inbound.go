@@ -95,7 +95,7 @@ func (l *Link) receiveUp(head *pb.Frame, out []Action) (_ []Action, err error) {
 		l.frame().Pong = &pb.Pong{Token: head.Ping.Token}
 	}
 	if head.Pong != nil {
-		l.unansweredPings = 0
+		l.unansweredPings, l.hasPong, l.lastPong = 0, true, max(l.lastPong, head.Pong.Token)
 	}
 	if head.Goodbye != nil {
 		out = l.onGoodbye(head.Goodbye, out)
@@ -232,6 +232,9 @@ func (l *Link) onState(state *pb.StreamState, out []Action) ([]Action, error) {
 	}
 	if highest >= sent.nextSeq {
 		return out, fmt.Errorf("the state of flow %d names a seq that was never sent", flow)
+	}
+	if sent.firstUntold += uint64(len(state.Outcomes)); sent.firstUntold > sent.nextSeq {
+		return out, fmt.Errorf("the states of flow %d tell of more messages than were sent", flow)
 	}
 	sent.processed = max(sent.processed, state.Processed)
 	sent.received = max(sent.received, state.Received, sent.processed)

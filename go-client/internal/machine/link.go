@@ -249,6 +249,8 @@ type outFlow struct {
 	received  uint64
 	// closing: closed by us; the number stays taken until the peer has confirmed it.
 	closing bool
+	// firstUntold is its first seq, and one more for each outcome that was told: nobody tells of more messages than were sent.
+	firstUntold uint64
 	// beyond: it ends at another node than the peer.
 	beyond bool
 	// frames that carried its messages and are not processed yet.
@@ -328,6 +330,9 @@ type Link struct {
 	// Liveness.
 	nextPing    Millis
 	silentPings uint32
+	// lastPong is the moment of the newest ping that was answered, if one was.
+	lastPong Millis
+	hasPong  bool
 	// unansweredPings counts those since the last Pong, whatever else came.
 	unansweredPings uint32
 	// answerLost: an answer found no room.
@@ -375,13 +380,11 @@ func (l *Link) Tick(now Millis, out []Action) []Action {
 	}
 	l.nextPing = now + uint64(l.limits.PingMs)
 	if l.silentPings == maxSilentPings {
-		l.refusedFor = pb.RefusalReason_REFUSAL_REASON_SILENT
-		return l.goDown(pb.Status_STATUS_LINK_DOWN, "the peer answered no ping three times in a row", LastFrame{}, out)
+		return l.endSilent(pb.RefusalReason_REFUSAL_REASON_SILENT, "the peer answered no ping three times in a row", out)
 	}
 	if l.unansweredPings == maxUnansweredPings {
-		l.refusedFor = pb.RefusalReason_REFUSAL_REASON_NEVER_READS
 		detail := fmt.Sprintf("the peer sends, and answered none of %d pings: it does not read", maxUnansweredPings)
-		return l.goDown(pb.Status_STATUS_LINK_DOWN, detail, LastFrame{}, out)
+		return l.endSilent(pb.RefusalReason_REFUSAL_REASON_NEVER_READS, detail, out)
 	}
 	if err := l.readsAnswers(); err != nil {
 		return l.BadFrame(err.Error(), out)
@@ -397,15 +400,16 @@ func (l *Link) Tick(now Millis, out []Action) []Action {
 // IsUp says whether it takes new messages: not before the handshake is over, nor once it drains or is down.
 func (l *Link) IsUp() bool { return l.phase == PhaseUp && !l.draining }
 
-// Probe asks the peer for a sign of life at once: Heard rises when it comes.
+// Probe asks the peer for a sign of life at once: HasAnswered says when it has come.
 func (l *Link) Probe(now Millis) {
 	if l.phase == PhaseUp {
 		l.frame().Ping = &pb.Ping{Token: now}
 	}
 }
 
-// Heard is how many frames have come.
-func (l *Link) Heard() uint64 { return l.lastNumber }
+// HasAnswered says whether an answer has come to a ping of this moment, or of a later one. Other frames, and answers to earlier
+// pings, may have been under way while the peer died.
+func (l *Link) HasAnswered(since Millis) bool { return l.hasPong && l.lastPong >= since }
 
 // Supersede says that the peer has dialled again: its newer link is in the place of this one, which ends. What still comes by it
 // does not count.
@@ -469,6 +473,13 @@ func (l *Link) Refuse(detail string, out []Action) []Action {
 		return out
 	}
 	return l.part(pb.RefusalReason_REFUSAL_REASON_DUPLICATE_NAME, detail, out)
+}
+
+// endSilent ends a link whose peer does not answer. It may still hear why, and what came of its frames.
+func (l *Link) endSilent(reason pb.RefusalReason, detail string, out []Action) []Action {
+	l.refusedFor = reason
+	l.sayGoodbye(pb.GoodbyeCode_GOODBYE_NORMAL, detail)
+	return l.goDown(pb.Status_STATUS_LINK_DOWN, detail, LastFrame{}, out)
 }
 
 func (l *Link) sayGoodbye(code pb.GoodbyeCode, detail string) {

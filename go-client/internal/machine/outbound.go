@@ -65,7 +65,7 @@ func (l *Link) open(
 	sent := firstSeq - 1
 	l.flows[flow-1] = &outFlow{
 		stream: stream, whoLen: len(who), nextSeq: firstSeq, credit: sent + min(uint64(l.peerLimits.InitialCredit), MaxWindow),
-		processed: sent, received: sent, beyond: destination != "",
+		processed: sent, received: sent, firstUntold: firstSeq, beyond: destination != "",
 	}
 	l.queue.pushControl(&pb.StreamOpen{
 		Flow: flow, Stream: stream, Epoch: 1, Mode: pb.Mode_MODE_FLOW, Prefix: who, FirstSeq: firstSeq,

@@ -76,8 +76,8 @@ func playLink(l *Link, e event) (lines []line) {
 		l.Drain()
 	case "probe":
 		l.Probe(e.number("now"))
-	case "heard":
-		lines = append(lines, line(fmt.Sprintf("< %d", l.Heard())))
+	case "has_answered":
+		lines = append(lines, line(fmt.Sprintf("< %t", l.HasAnswered(e.number("since")))))
 	case "supersede":
 		actions = l.Supersede(nil)
 	case "lost":

@@ -48,6 +48,8 @@ type linkWalk struct {
 	coming []string
 	peer   *linkWalk
 	name   string
+	// told are the last seqs that an outcome was told of, by opening: there is one of a message.
+	told map[uint32]uint64
 }
 
 func (w *linkWalk) link() *Link { return w.machine.(*Link) }
@@ -56,8 +58,8 @@ func (w *linkWalk) link() *Link { return w.machine.(*Link) }
 func walkLinks(seed uint64, steps int) (left, right []string) {
 	about := "Two links wired together do at random what nodes do; this is the "
 	ends := [2]*linkWalk{
-		{walk: newWalk(seed, about+"one that dialled."), name: "left"},
-		{walk: newWalk(seed, about+"one that was dialled."), name: "right"},
+		{walk: newWalk(seed, about+"one that dialled."), name: "left", told: make(map[uint32]uint64)},
+		{walk: newWalk(seed, about+"one that was dialled."), name: "right", told: make(map[uint32]uint64)},
 	}
 	ends[0].peer, ends[1].peer = ends[1], ends[0]
 	r := ends[0].Rand
@@ -103,7 +105,13 @@ func (w *linkWalk) receive() {
 	if len(w.coming) > 0 {
 		frame := w.coming[0]
 		w.coming = w.coming[1:]
-		w.do("receive %s", frame)
+		for _, said := range w.do("receive %s", frame) {
+			var flow uint32
+			var seq uint64
+			if n, _ := fmt.Sscanf(string(said), "< bad_item flow=%d seq=%d", &flow, &seq); n == 2 && w.link().inFlows[flow] != nil {
+				w.told[w.link().inFlows[flow].opened] = seq // by the machine
+			}
+		}
 	}
 }
 
@@ -152,14 +160,19 @@ func (w *linkWalk) act(r *rand.Rand, now int) {
 // answer does what the receiver of a flow might do.
 func (w *linkWalk) answer(r *rand.Rand, flow uint32) {
 	in := w.link().inFlows[flow]
+	told, known := w.told[in.opened]
+	if !known {
+		told = in.lastSeq // where it began is not known here
+		w.told[in.opened] = told
+	}
 	switch n := r.IntN(10); {
 	case n == 0:
 		w.do(`reset flow=%d code=CODE_MOVED owner="third" actor_epoch=7`, flow)
 	case n == 1:
 		w.do("reset flow=%d code=CODE_STOPPED", flow)
-	case n < 4 && in.lastSeq > 0:
-		w.do("outcome flow=%d seq=%d code=CODE_EXPIRED effect=EFFECT_NONE detail=%s", flow,
-			1+r.IntN(int(in.lastSeq)), quote("late"))
+	case n < 4 && in.lastSeq > told:
+		w.told[in.opened] = told + 1 + r.Uint64N(in.lastSeq-told)
+		w.do("outcome flow=%d seq=%d code=CODE_EXPIRED effect=EFFECT_NONE detail=%s", flow, w.told[in.opened], quote("late"))
 	default:
 		w.do("state flow=%d processed=%d credit=%d may_wait=%d", flow, r.IntN(int(in.lastSeq)+1), int(in.lastSeq)+1+r.IntN(20), r.IntN(2))
 		if r.IntN(8) == 0 {

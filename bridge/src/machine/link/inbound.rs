@@ -77,8 +77,9 @@ impl Link {
                 delay_ms: 0,
             });
         }
-        if head.pong.is_some() {
+        if let Some(pong) = &head.pong {
             self.unanswered_pings = 0;
+            self.last_pong = self.last_pong.max(Some(pong.token));
         }
         if let Some(goodbye) = &head.goodbye {
             self.on_goodbye(goodbye, out);
@@ -257,6 +258,12 @@ impl Link {
         let outcomes = state.outcomes.iter().map(|o| o.seq).max().unwrap_or(0);
         if state.processed.max(state.received).max(outcomes) >= sent.next_seq {
             return Err(format!("the state of flow {flow} names a seq that was never sent"));
+        }
+        sent.first_untold += state.outcomes.len() as u64;
+        if sent.first_untold > sent.next_seq {
+            return Err(format!(
+                "the states of flow {flow} tell of more messages than were sent"
+            ));
         }
         sent.processed = sent.processed.max(state.processed);
         sent.received = sent.received.max(state.received).max(sent.processed);

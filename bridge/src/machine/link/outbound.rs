@@ -87,6 +87,7 @@ impl Link {
             processed: sent,
             received: sent,
             closing: false,
+            first_untold: first_seq,
             beyond: !relayed.destination.is_empty(),
             passed_on: !relayed.origin.is_empty(),
             confirmed: false,

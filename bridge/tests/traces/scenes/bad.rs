@@ -221,11 +221,31 @@ fn frames() -> Scene {
     s.frame(
         states(StreamState {
             flow: 1,
-            outcomes: vec![outcome],
+            outcomes: vec![outcome.clone()],
             ..Default::default()
         }),
         vec![],
     );
+    s.event("poll now=1000");
+
+    s.dialer(
+        "More outcomes than messages were sent, if of none that was not.",
+        actorbridge::proto::v1::Limits::default(),
+    );
+    s.event("open stream=7 source=\"ab:///a\" target=\"ab:///b\" first_seq=5");
+    s.event("send flow=1 kind=1 type=\"test.Tell\" body=\"\"");
+    s.event("send flow=1 kind=1 type=\"test.Tell\" body=\"\"");
+    s.event("poll now=1000");
+    for outcomes in [vec![outcome.clone()], vec![outcome.clone(), Outcome::default()]] {
+        s.frame(
+            states(StreamState {
+                flow: 1,
+                outcomes,
+                ..Default::default()
+            }),
+            vec![],
+        );
+    }
     s.event("poll now=1000");
 
     let mut read = |title: &str, frame: &[u8]| {

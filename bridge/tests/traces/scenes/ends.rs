@@ -356,24 +356,23 @@ fn again() -> Scene {
     s.event("poll now=1000");
 
     s.acceptor(
-        "Is the older one still alive? A ping at once, and what has come since.",
+        "Is the older one still alive? A ping at once, and only its own answer says so.",
         "",
     );
-    s.event("heard");
+    s.event("has_answered since=0");
     s.event("probe now=1001");
     s.event("poll now=1001");
-    let pong = Pong {
-        token: 1001,
-        delay_ms: 0,
-    };
-    s.frame(
-        Frame {
-            pong: Some(pong),
-            ..Default::default()
-        },
-        vec![],
-    );
-    s.event("heard");
+    for pong in [None, Some(1000), Some(1001)] {
+        let pong = pong.map(|token| Pong { token, delay_ms: 0 });
+        s.frame(
+            Frame {
+                pong,
+                ..Default::default()
+            },
+            vec![],
+        );
+        s.event("has_answered since=1001");
+    }
 
     s.note("Its place is taken: both sides are told, and what still comes by it does not count.");
     s.event("supersede");
