@@ -13,6 +13,7 @@ mod cut_home;
 mod cut_moves;
 mod cut_unix;
 mod fair;
+mod fuzzed;
 mod hostile_peer;
 mod hostile_sockets;
 mod large;

@@ -8,7 +8,7 @@ use actorbridge_proto::v1::{self, Code, Effect, Kind};
 use actorbridge_proto::{Item, Packet, Run, What, Who, writer};
 use bytes::Bytes;
 
-use crate::input::Input;
+use super::input::Input;
 
 /// Actions that one frame may cause beside one for each of its bytes: the Skips' bound.
 const MORE_ACTIONS: usize = 5_000;
