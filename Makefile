@@ -139,7 +139,7 @@ docs-run: ## run every command of the documents, compare their listings
 	@scripts/docs
 
 ##@ Longer
-.PHONY: bench soak soak-smoke fuzz miri clean
+.PHONY: bench soak soak-smoke asan-smoke fuzz miri clean
 bench: ## Go benchmarks of every module
 	@for module in $(GO_MODULES); do (cd $$module && $(GO) test -run '^$$' -bench . ./...); done
 
@@ -149,6 +149,10 @@ soak: $(BUILDS) ## hurts the native door, and links, for DURATION (default 1h), 
 # A slice of it for `make test`: what bounds memory is looked at without the race detector, which has much of its own.
 soak-smoke: compat-rustcore
 	@cd compat-tests/peer-native && GOGC=1 GOEXPERIMENT=cgocheck2 $(GO) test -vet=off -count 1 -v -run 'Everything|Flood' .
+
+# The part of it with AddressSanitizer that takes 10 seconds, and what it is compiled of: a nightly Rust compiles all that once more.
+asan-smoke: ## a slice of the soak's half with AddressSanitizer
+	@GO_MODULES="$(GO_MODULES)" GO="$(GO)" CARGO="$(CARGO)" scripts/soak 10s smoke
 
 fuzz: $(if $(shell command -v cargo-fuzz),,target/tools/bin/cargo-fuzz) ## every fuzz target, FUZZTIME seconds each (default 60); FUZZ=name for some
 	@PATH="$(CURDIR)/target/tools/bin:$$PATH" scripts/fuzz $(GO_MODULES)
