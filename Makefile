@@ -123,8 +123,9 @@ scripts-test:
 test-rust: ## cargo test
 	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-6} $(CARGO) test --profile $(PROFILE) --workspace
 
+# go-vet is a step of its own; of what is built another way, go test would vet everything anew, also what others wrote.
 test-go: ## go test -race in every module
-	@for module in $(GO_MODULES); do (cd $$module && $(GO) test -race -parallel 8 -v ./...); done
+	@for module in $(GO_MODULES); do (cd $$module && $(GO) test -race -vet=off -parallel 8 -v ./...); done
 
 test-go-pure: ## every module also builds without cgo
 	@for module in $(GO_MODULES); do (cd $$module && echo "CGO_ENABLED=0 go build: $$module" && CGO_ENABLED=0 $(GO) build -o /dev/null ./...); done
@@ -138,7 +139,7 @@ docs-run: ## run every command of the documents, compare their listings
 	@scripts/docs
 
 ##@ Longer
-.PHONY: bench soak soak-smoke fuzz miri clean
+.PHONY: bench soak soak-smoke asan-smoke fuzz miri clean
 bench: ## Go benchmarks of every module
 	@for module in $(GO_MODULES); do (cd $$module && $(GO) test -run '^$$' -bench . ./...); done
 
@@ -147,7 +148,11 @@ soak: $(BUILDS) ## hurts the native door, and links, for DURATION (default 1h), 
 
 # A slice of it for `make test`: what bounds memory is looked at without the race detector, which has much of its own.
 soak-smoke: compat-rustcore
-	@cd compat-tests/peer-native && GOGC=1 GOEXPERIMENT=cgocheck2 $(GO) test -count 1 -v -run 'Everything|Flood' .
+	@cd compat-tests/peer-native && GOGC=1 GOEXPERIMENT=cgocheck2 $(GO) test -vet=off -count 1 -v -run 'Everything|Flood' .
+
+# The part of it with AddressSanitizer that takes 10 seconds, and what it is compiled of: a nightly Rust compiles all that once more.
+asan-smoke: ## a slice of the soak's half with AddressSanitizer
+	@GO_MODULES="$(GO_MODULES)" GO="$(GO)" CARGO="$(CARGO)" scripts/soak 10s smoke
 
 fuzz: $(if $(shell command -v cargo-fuzz),,target/tools/bin/cargo-fuzz) ## every fuzz target, FUZZTIME seconds each (default 60); FUZZ=name for some
 	@PATH="$(CURDIR)/target/tools/bin:$$PATH" scripts/fuzz $(GO_MODULES)

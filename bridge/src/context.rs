@@ -365,8 +365,9 @@ impl Cx {
         })
     }
 
-    /// Stages a message. It leaves when the batch of messages that the actor was given ends, after 64 messages or 16 KiB,
-    /// or before an ask. Never waits.
+    /// Stages a message. It leaves when the batch of messages that the actor was given ends, or between two of them once 64 messages
+    /// or 16 KiB are staged, or before an ask or another wait of this type. So a handler that waits for something else holds back what
+    /// it has told. Never waits.
     ///
     /// # Errors
     /// MAILBOX_FULL: the outbox of 1,024 messages is full, and nothing was staged. INVALID_ARGUMENT: the codec has no encoding

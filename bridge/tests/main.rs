@@ -14,6 +14,7 @@ mod cut_moves;
 mod cut_unix;
 mod fair;
 mod hands;
+mod fuzzed;
 mod hostile_peer;
 mod hostile_sockets;
 mod large;

@@ -4,7 +4,11 @@
 //! A peer in another language does the same with the same words; docs/C_ABI.md says how.
 
 use loom::cell::UnsafeCell;
-use loom::sync::Notify;
+use loom::sync::atomic::{
+    self,
+    Ordering::{AcqRel, Acquire},
+};
+use loom::sync::{Arc, Notify};
 use loom::thread;
 use std::rc::Rc; // threads of loom take turns on one
 
@@ -82,14 +86,18 @@ fn model(run: impl Fn() + Send + Sync + 'static) {
 
 impl Ring {
     fn new() -> Rc<Self> {
-        Rc::new(Self {
+        Rc::new(Self::unshared())
+    }
+
+    fn unshared() -> Self {
+        Self {
             control: Control::default(),
             granted: Granted::default(),
             closed: AtomicU32::default(),
             record: UnsafeCell::new(0),
             reader: Notify::new(),
             writer: Notify::new(),
-        })
+        }
     }
 
     /// Writes the record that ends at `tail`.
@@ -245,12 +253,65 @@ fn a_reader_hears_that_the_ring_was_closed_after_it_has_read_all() {
     });
 }
 
-/// A doorbell: a descriptor that is readable while something is in it.
+/// A doorbell: a descriptor that is readable while something is in it; and what its watcher looks for.
 #[derive(Default)]
 struct Doorbell {
     arming: Arming,
     readable: AtomicBool,
+    poller: Option<Notify>,
     data: AtomicBool,
+    over: AtomicBool,
+}
+
+impl Doorbell {
+    fn polled() -> Rc<Self> {
+        Rc::new(Self {
+            poller: Some(Notify::new()),
+            ..Self::default()
+        })
+    }
+
+    fn ring(&self) {
+        self.arming.ring(|| {
+            self.readable.store(true, Ordering::SeqCst);
+            self.poller.iter().for_each(Notify::notify);
+        });
+    }
+
+    fn arm(&self) {
+        self.arming.arm(|| self.readable.store(false, Ordering::SeqCst));
+    }
+
+    fn poll(&self) {
+        while !self.readable.load(Ordering::SeqCst) {
+            self.poller.iter().for_each(Notify::wait);
+        }
+    }
+
+    /// It does not stay readable for nothing: nobody rings any more.
+    fn is_silent_once_armed(&self) {
+        self.arm();
+        assert!(!self.readable.load(Ordering::SeqCst));
+    }
+
+    /// Receives until the link is over, and polls while there is nothing: how many messages came.
+    fn receive_all(&self) -> usize {
+        let mut received = 0;
+        loop {
+            self.arm();
+            let over = self.over.load(Ordering::SeqCst); // before what is received now, or that was not the last
+            if self.data.swap(false, Ordering::SeqCst) {
+                received += 1;
+            } else if over {
+                return received;
+            } else {
+                self.poll();
+                thread::yield_now(); // who rang may still be about to say so, and an arm leaves it readable until then
+                continue;
+            }
+            self.arming.disarm();
+        }
+    }
 }
 
 #[test]
@@ -260,17 +321,170 @@ fn a_doorbell_that_was_armed_rings_for_data_that_was_not_seen() {
         let rings = bell.clone();
         let sender = thread::spawn(move || {
             rings.data.store(true, Ordering::SeqCst);
-            rings.arming.ring(|| rings.readable.store(true, Ordering::SeqCst));
+            rings.ring();
         });
-        bell.arming.arm(|| bell.readable.store(false, Ordering::SeqCst));
+        bell.arm();
         let seen = bell.data.load(Ordering::SeqCst);
         if seen {
             bell.arming.disarm();
         }
         sender.join().unwrap();
-        let readable = || bell.readable.load(Ordering::SeqCst);
-        assert!(seen || readable(), "who polls now would sleep on data");
-        bell.arming.arm(|| bell.readable.store(false, Ordering::SeqCst));
-        assert!(!readable(), "it does not stay readable for nothing");
+        let readable = bell.readable.load(Ordering::SeqCst);
+        assert!(seen || readable, "who polls now would sleep on data");
+        bell.is_silent_once_armed();
+    });
+}
+
+#[test]
+fn who_polls_a_doorbell_hears_that_the_link_was_closed_after_all_that_was_sent() {
+    model(|| {
+        let bell = Doorbell::polled();
+        let rings = bell.clone();
+        let closer = thread::spawn(move || {
+            rings.data.store(true, Ordering::SeqCst);
+            rings.ring();
+            rings.over.store(true, Ordering::SeqCst);
+            rings.ring();
+        });
+        assert_eq!(bell.receive_all(), 1, "what was sent before the close is received");
+        closer.join().unwrap();
+        bell.is_silent_once_armed();
+    });
+}
+
+#[test]
+fn a_close_beside_a_sender_is_not_lost() {
+    model(|| {
+        let bell = Doorbell::polled();
+        let (sends, closes) = (bell.clone(), bell.clone());
+        let sender = thread::spawn(move || {
+            sends.data.store(true, Ordering::SeqCst);
+            sends.ring();
+        });
+        let closer = thread::spawn(move || {
+            closes.over.store(true, Ordering::SeqCst);
+            closes.ring();
+        });
+        bell.receive_all();
+        sender.join().unwrap();
+        closer.join().unwrap();
+    });
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn a_close_that_rings_before_it_says_so_is_found() {
+    model(|| {
+        let bell = Doorbell::polled();
+        let closes = bell.clone();
+        let closer = thread::spawn(move || {
+            closes.ring();
+            closes.over.store(true, Ordering::SeqCst);
+        });
+        bell.receive_all();
+        closer.join().unwrap();
+    });
+}
+
+/// The memory of a lane, which goes with the last who has it.
+struct Memory(Ring);
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.0.record.with_mut(|_| ()); // loom checks that nobody reads it now, and that it was not read later
+    }
+}
+
+/// What a language has of a mapped lane. Its threads count themselves, and the last one lets go; docs/C_ABI.md asks for that.
+struct Mapping {
+    memory: UnsafeCell<Option<Arc<Memory>>>,
+    users: atomic::AtomicU32,
+}
+
+impl Mapping {
+    /// A lane that a language has mapped, and the node's own hold on its memory.
+    fn new() -> (Rc<Self>, Arc<Memory>) {
+        let memory = Arc::new(Memory(Ring::unshared()));
+        let mapping = Self {
+            memory: UnsafeCell::new(Some(memory.clone())),
+            users: atomic::AtomicU32::new(1),
+        };
+        (Rc::new(mapping), memory)
+    }
+
+    /// `false` = the memory is gone.
+    fn enter(&self) -> bool {
+        let more = |users| (users > 0).then_some(users + 1);
+        self.users.fetch_update(AcqRel, Acquire, more).is_ok()
+    }
+
+    fn leave(&self) {
+        if self.users.fetch_sub(1, AcqRel) == 1 {
+            self.unmap();
+        }
+    }
+
+    fn unmap(&self) {
+        // SAFETY: loom checks that nobody reads by it meanwhile.
+        self.memory.with_mut(|memory| drop(unsafe { (*memory).take() }));
+    }
+
+    /// What a thread of the language does with the memory.
+    fn with<T>(&self, run: impl FnOnce(&Ring) -> T) -> T {
+        self.memory.with(|memory| {
+            // SAFETY: loom checks that nobody writes it meanwhile.
+            let memory = unsafe { &*memory };
+            run(&memory.as_ref().expect("it is mapped").0)
+        })
+    }
+
+    /// Waits in `read` until the link is closed.
+    fn receive_all(&self) {
+        if !self.enter() {
+            return;
+        }
+        self.with(|ring| {
+            let mut head = 0;
+            while ring.read(head, Control::sleep) {
+                head += RECORD;
+            }
+        });
+        self.leave();
+    }
+}
+
+/// Ends a lane as the library does: its reader is told, and the node lets go of the memory.
+fn close(memory: Arc<Memory>) {
+    let ring = &memory.0;
+    ring.closed.store(1, Ordering::SeqCst);
+    if ring.control.rouse() {
+        ring.reader.notify();
+    }
+}
+
+#[test]
+fn the_memory_of_a_closed_lane_goes_when_node_and_readers_have_let_go() {
+    model(|| {
+        let (mapping, memory) = Mapping::new();
+        let reads = mapping.clone();
+        let reader = thread::spawn(move || reads.receive_all());
+        memory.0.write(RECORD);
+        close(memory);
+        mapping.leave();
+        reader.join().unwrap();
+        assert!(!mapping.enter(), "who comes later finds no memory");
+    });
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn a_language_that_unmaps_a_lane_while_it_reads_is_found() {
+    model(|| {
+        let (mapping, memory) = Mapping::new();
+        let reads = mapping.clone();
+        let reader = thread::spawn(move || reads.receive_all());
+        close(memory);
+        mapping.unmap();
+        reader.join().unwrap();
     });
 }

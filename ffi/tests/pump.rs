@@ -1,14 +1,17 @@
-//! A mapped lane whose peer is slow, or stops: what the node has to say comes, or the lane says that nothing more does.
+//! A mapped lane whose peer is slow, or stops: what the node has to say comes, or the lane says that nothing more does. And one whose
+//! peer says little: its pump sleeps.
 
 mod common;
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
 
 use actorbridge::{Actor, Cx, Fault, Message};
 use actorbridge_ffi::status::*;
 use actorbridge_ffi::*;
 use actorbridge_proto::v1::{Frame, Goodbye, GoodbyeCode, Ping};
-use common::lane::{Lane, WANTS_ROOM, run_head};
+use common::lane::{ASLEEP, Lane, WANTS_ROOM, run_head};
 use common::*;
 use prost::Message as _;
 
@@ -32,14 +35,40 @@ impl Actor for Blocker {
     }
 }
 
+/// Takes turns with the pump of `WATCHED` on the only thread of its node, until that sleeps, and counts them.
+struct Watcher;
+
+static WATCHED: OnceLock<Lane> = OnceLock::new();
+static MOST_TURNS: AtomicU64 = AtomicU64::new(0);
+static HANDLED: AtomicU64 = AtomicU64::new(0);
+
+impl Actor for Watcher {
+    async fn receive(&mut self, _: &Cx, _: &Message) -> Result<(), Fault> {
+        let lane = WATCHED.get().expect("the lane of its node");
+        let mut turns = 0;
+        while !pump_sleeps(lane) {
+            turns += 1;
+            tokio::task::yield_now().await;
+        }
+        MOST_TURNS.fetch_max(turns, SeqCst);
+        HANDLED.fetch_add(1, SeqCst);
+        Ok(())
+    }
+}
+
 actorbridge_ffi::module! {
     name: "rust",
-    actors: { "blocker" => || Blocker },
+    actors: { "blocker" => || Blocker, "watcher" => || Watcher },
 }
 
 const FIND: &str = "actorbridge.v1.FindRequest";
-/// The ring from the node.
+/// The ring to the node, and the one from it.
+const TO_NODE: usize = 0;
 const FROM_NODE: usize = 1;
+
+fn pump_sleeps(lane: &Lane) -> bool {
+    lane.half(TO_NODE, ASLEEP).load(SeqCst) != 0
+}
 
 /// A lane after its handshake, whose Welcome was read.
 fn linked_lane(node: Node) -> Lane {
@@ -165,11 +194,34 @@ fn nothing_grows_while_all_threads_of_a_node_are_blocked() {
     let node = open_node();
     let mut lane = linked_lane(node);
     block(&mut lane);
-    std::thread::sleep(std::time::Duration::from_millis(500)); // however long: there is a bound
+    std::thread::sleep(Duration::from_millis(500)); // however long: there is a bound
     FREE.store(true, SeqCst);
     until("the actor goes on", || MORE_TASKS.load(SeqCst) != u64::MAX);
     let more = MORE_TASKS.load(SeqCst);
     assert!(more < 10, "{more} tasks more");
+    lane.close();
+    assert_eq!(ab_node_close(node), AB_OK);
+}
+
+#[test]
+fn a_pump_to_which_little_comes_sleeps_instead_of_looking_for_more() {
+    const RARE: u64 = 12;
+    let node = open_node();
+    let mut lane = linked_lane(node);
+    assert!(WATCHED.set(lane.clone()).is_ok(), "one test has the watcher");
+    begin_run(&mut lane, "ab:///watcher", 1);
+    for seq in 1..=RARE {
+        if seq > 1 {
+            lane.put(32, AB_RECORD_RUN, &run_head(seq, 1, 2));
+        }
+        lane.put(0, AB_RECORD_PAYLOAD, &[]);
+        until("the pump sleeps", || pump_sleeps(&lane));
+        std::thread::sleep(Duration::from_millis(2)); // longer than it pays to look for more
+        lane.show();
+        until("the message is handled", || HANDLED.load(SeqCst) == seq);
+    }
+    let most = MOST_TURNS.load(SeqCst);
+    assert!(most < 10, "the pump looked {most} times for more that did not come");
     lane.close();
     assert_eq!(ab_node_close(node), AB_OK);
 }

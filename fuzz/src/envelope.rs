@@ -32,8 +32,14 @@ fn against_prost(view: &EnvelopeView<'_>, data: &[u8]) {
     assert_eq!(view.payload, oracle.payload);
     assert_eq!(view.correlation, oracle.correlation);
     assert_eq!((&*view.source, &*view.target), (&*oracle.source, &*oracle.target));
-    assert_eq!((&*view.type_name, &*view.reply_to), (&*oracle.r#type, &*oracle.reply_to));
-    assert_eq!((&*view.tenant, &*view.tracestate), (&*oracle.tenant, &*oracle.tracestate));
+    assert_eq!(
+        (&*view.type_name, &*view.reply_to),
+        (&*oracle.r#type, &*oracle.reply_to)
+    );
+    assert_eq!(
+        (&*view.tenant, &*view.tracestate),
+        (&*oracle.tenant, &*oracle.tracestate)
+    );
     assert_eq!(view.type_version, oracle.type_version);
     assert_eq!(view.min_reader_version, oracle.min_reader_version);
     assert_eq!(view.content_type, oracle.content_type as u32);

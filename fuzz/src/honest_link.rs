@@ -8,7 +8,7 @@ use actorbridge_proto::v1::{self, Code, Kind};
 use actorbridge_proto::{Packet, writer};
 use bytes::Bytes;
 
-use crate::input::Input;
+use super::input::Input;
 
 struct Side {
     link: Link,
@@ -155,8 +155,12 @@ fn step(sides: &mut [Side; 2], i: usize, input: &mut Input<'_>) {
         10 => {
             if let Some((last, credit)) = side.inbound.get_mut(&flow) {
                 *credit += u64::from(input.below(8));
-                side.link
-                    .state(flow, last.saturating_sub(u64::from(input.below(3))), *credit, input.below(2) == 0);
+                side.link.state(
+                    flow,
+                    last.saturating_sub(u64::from(input.below(3))),
+                    *credit,
+                    input.below(2) == 0,
+                );
             }
         }
         11 => {

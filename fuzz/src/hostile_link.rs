@@ -8,7 +8,7 @@ use actorbridge_proto::v1::{self, Code, Effect, Kind};
 use actorbridge_proto::{Item, Packet, Run, What, Who, writer};
 use bytes::Bytes;
 
-use crate::input::Input;
+use super::input::Input;
 
 /// Actions that one frame may cause beside one for each of its bytes: the Skips' bound.
 const MORE_ACTIONS: usize = 5_000;
@@ -203,7 +203,7 @@ impl Test {
     fn delivered(&mut self, delivery: &Delivery) {
         assert!(self.up && Kind::try_from(delivery.kind as i32).is_ok_and(|k| k != Kind::Unspecified));
         if delivery.flow == 0 {
-            return assert_eq!(delivery.seq, 0);
+            return; // its number is the epoch of an actor's stay, which the peer says as it likes
         }
         let seen = self.flows.get_mut(&delivery.flow).expect("an open flow");
         assert!(

@@ -8,7 +8,7 @@ use actorbridge_proto::Refusal;
 use actorbridge_proto::v1::{self, Code, r#move::Step};
 use bytes::Bytes;
 
-use crate::input::Input;
+use super::input::Input;
 
 const STATE: &[u8] = b"the state of an actor, in a few chunks";
 
