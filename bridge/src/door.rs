@@ -39,8 +39,6 @@ pub use inline::Inline;
 pub use lane::{Lane, LaneItem, LaneRun};
 use relay::{Ready, Relay};
 
-pub use crate::runners::Hands;
-
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 type Wake = Arc<dyn Fn() + std::marker::Send + Sync>;

@@ -13,7 +13,6 @@ mod cut_home;
 mod cut_moves;
 mod cut_unix;
 mod fair;
-mod hands;
 mod fuzzed;
 mod hostile_peer;
 mod hostile_sockets;

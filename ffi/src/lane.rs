@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, TryLockError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use actorbridge::door::{Hands, Lane, LaneItem, LaneRun, LinkEnd};
+use actorbridge::door::{Lane, LaneItem, LaneRun, LinkEnd};
 use actorbridge_proto::Packet;
 use prost::Message as _;
 use tokio::runtime::Handle;
@@ -25,7 +25,7 @@ const BATCH: usize = 64;
 const FEW: usize = 16;
 /// The length of that pause, in instructions that do nothing.
 const PAUSE: u32 = 8;
-/// How often the pump looks for more before it lets other tasks run: to let them wakes another worker.
+/// How often the pump looks for more before it lets other tasks run once more: to let them wakes another worker.
 const LOOKS: u32 = 16;
 /// How long the pump may be kept from running by a handler that blocks, before another one takes over.
 const STALLED: Duration = Duration::from_millis(2);
@@ -184,17 +184,15 @@ impl Lane for Shared {
 /// Takes what comes, until the link is over.
 pub(crate) async fn pump(shared: Arc<Shared>, end: Arc<LinkEnd>, turn: u64) {
     shared.begun.store(turn, Ordering::SeqCst);
-    let (mut hands, mut quiet, mut paid, mut looks) = (Hands::default(), None, false, 0u32);
+    let (mut quiet, mut paid, mut looks) = (None, false, 0u32);
     while shared.turn.load(Ordering::SeqCst) == turn && !end.is_down() {
-        let taken = match shared.memory.is_drained(Way::ToNode) {
-            true => 0,
-            false => hands.bring(|| drain(&shared, &end)).await,
-        };
+        let taken = drain(&shared, &end);
         shared.beat.fetch_add(2, Ordering::Relaxed);
         if taken > 0 {
             if let Some(since) = quiet.take() {
                 paid = Instant::elapsed(&since) < SPIN;
             }
+            tokio::task::yield_now().await; // what came is handled
             if taken < FEW {
                 pause(PAUSE);
             }
