@@ -3,7 +3,7 @@
 #   CHECKS += name   fast, needs no built library     BUILDS += name   makes what the tests need
 #   TESTS  += name   tests                            RUNS   += name   whole programs: demo, examples, documents
 #
-# A step is a target; scripts/steps runs each one, in this order, and counts the tests in its output.
+# A step is a target, or two beside each other, as A+B; scripts/steps runs them in this order, and counts the tests in their output.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -35,7 +35,8 @@ CHECKS := tools scripts-test tree-check fmt-check clippy rustdoc go-vet deny
 # Checks by a program that is built first.
 CODE_CHECKS := stale-check breaking-check
 BUILDS :=
-TESTS := test-rust test-go test-go-pure test-abdebug soak-smoke
+# Go's tests wait for something most of the time; what AddressSanitizer is in is compiled meanwhile.
+TESTS := test-rust test-go+asan-smoke test-go-pure test-abdebug soak-smoke
 RUNS :=
 
 # $(call first-build,FILE,WHAT) says that a build takes a while, where the file that it makes is not there yet.
@@ -50,7 +51,7 @@ tools: ## what this machine lacks, a sentence for each tool
 	@CARGO="$(CARGO)" GO="$(GO)" scripts/tools
 
 # What builds says which tool is missing, instead of what a shell says of it.
-$(BUILDS) $(TESTS) $(RUNS): can-build
+$(BUILDS) $(subst +, ,$(TESTS)) $(RUNS): can-build
 can-build:
 	@CARGO="$(CARGO)" GO="$(GO)" scripts/tools --build
 

@@ -221,6 +221,7 @@ func TestACycleOfAsksAcrossALinkIsRefused(t *testing.T) {
 }
 
 func TestWhatAMailboxRefusesIsADeadLetterAtBothNodes(t *testing.T) {
+	t.Parallel() // its end waits for a handler that does not return
 	a, b := pair(t)
 	spawn(t, b, "worker", ab.Mailbox(2))
 	to := refOf(t, a, "ab:///worker")

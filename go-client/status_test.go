@@ -106,6 +106,7 @@ func TestAsksAreCountedByHowTheyEndedAndToldWhileTheyWait(t *testing.T) {
 }
 
 func TestASenderWithoutCreditIsCountedOnceAndItsMailboxIsTheFullest(t *testing.T) {
+	t.Parallel() // its end waits for a handler that does not return
 	a, b, _ := joinedNodes(t)
 	spawn(t, b, "slow", ab.Mailbox(4))
 	slow := refOf(t, a, "ab:///slow")
