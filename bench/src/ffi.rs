@@ -26,6 +26,12 @@ struct Ours {
     goal: f64,
 }
 
+/// What is measured beside a case of theirs, and compared with nothing.
+const BESIDE: &[(&str, &str)] = &[
+    ("go_chan_ask_64", "go_chan_reused_64"),
+    ("go_chan_ask_1024", "go_chan_reused_1024"),
+];
+
 const fn ours(case: &'static str, against: &'static str, goal: f64) -> Ours {
     Ours { case, against, goal }
 }
@@ -80,7 +86,11 @@ pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<
     let theirs = THEIRS
         .iter()
         .filter(|t| wanted.iter().any(|o| o.against == **t) || **t == WAZERO && inline_too);
-    let cases: Vec<&'static str> = theirs.copied().chain(wanted.iter().map(|o| o.case)).collect();
+    let theirs = theirs.flat_map(|t| {
+        let beside = BESIDE.iter().filter(|b| b.0 == *t).map(|b| b.1);
+        [*t].into_iter().chain(beside)
+    });
+    let cases: Vec<&'static str> = theirs.chain(wanted.iter().map(|o| o.case)).collect();
     let idle = IDLE
         .iter()
         .filter(|(case, _)| only.is_none_or(|text| case.contains(text)));

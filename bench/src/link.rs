@@ -133,6 +133,7 @@ const ROWS: &[Row] = &[
         &[
             Against("protoactor-go", ProtoActor, "tell_64", NONE),
             Against("hollywood", Hollywood, "tell_64", NONE),
+            Against("bare_stream", Ours, "bare_stream_64_single", NONE),
         ],
     ),
     row(

@@ -9,13 +9,15 @@ import (
 // size is how many bytes a small message has.
 const size = 64
 
-// channels is what Go itself offers: a goroutine that gets copied slices by a channel, and one that answers on a fresh channel
-// for each question.
+// channels is what Go itself offers: a goroutine that gets copied slices by a channel, and one that answers each question on a
+// channel that is made for it, or on one that its asker uses again.
 func channels() []meter.Case {
 	return []meter.Case{
 		meter.Of("go_chan_tell", chanTell),
-		meter.Of("go_chan_ask_64", func(ctx context.Context, n int) error { return chanAsk(ctx, n, 64) }),
-		meter.Of("go_chan_ask_1024", func(ctx context.Context, n int) error { return chanAsk(ctx, n, 1024) }),
+		meter.Of("go_chan_ask_64", func(_ context.Context, n int) error { return chanAsk(n, 64, fresh) }),
+		meter.Of("go_chan_ask_1024", func(_ context.Context, n int) error { return chanAsk(n, 1024, fresh) }),
+		meter.Of("go_chan_reused_64", func(_ context.Context, n int) error { return chanAsk(n, 64, reused()) }),
+		meter.Of("go_chan_reused_1024", func(_ context.Context, n int) error { return chanAsk(n, 1024, reused()) }),
 	}
 }
 
@@ -54,7 +56,16 @@ type question struct {
 	answer chan []byte
 }
 
-func chanAsk(_ context.Context, n, size int) error {
+// fresh makes a channel for an answer.
+func fresh() chan []byte { return make(chan []byte, 1) }
+
+// reused gives one channel for all answers.
+func reused() func() chan []byte {
+	c := fresh()
+	return func() chan []byte { return c }
+}
+
+func chanAsk(n, size int, answers func() chan []byte) error {
 	c := make(chan question, mailbox)
 	go func() {
 		for q := range c {
@@ -63,7 +74,7 @@ func chanAsk(_ context.Context, n, size int) error {
 	}()
 	message := make([]byte, size)
 	for range n {
-		q := question{append([]byte(nil), message...), make(chan []byte, 1)}
+		q := question{append([]byte(nil), message...), answers()}
 		c <- q
 		<-q.answer
 	}

@@ -33,7 +33,7 @@ func (rawBytes) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// bareGRPC is gRPC by hand: a stream of frames with 64 messages each, and calls.
+// bareGRPC is gRPC by hand: a stream of frames with 64 messages each, or with one, and calls.
 func bareGRPC(address string) ([]meter.Case, error) {
 	conn, err := grpc.NewClient("passthrough:///"+address,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -56,13 +56,14 @@ func bareGRPC(address string) ([]meter.Case, error) {
 		}
 		return nil
 	}
-	stream := func(size int) func(context.Context, int) error {
-		return func(ctx context.Context, n int) error { return streamFrames(ctx, conn, n, size) }
+	stream := func(size, batch int) func(context.Context, int) error {
+		return func(ctx context.Context, n int) error { return streamFrames(ctx, conn, n, size, batch) }
 	}
 	took := new(meter.Times)
 	return []meter.Case{
-		{Name: "bare_stream_64", Run: stream(64)},
-		{Name: "bare_stream_1024", Run: stream(1024)},
+		{Name: "bare_stream_64", Run: stream(64, batch)},
+		{Name: "bare_stream_64_single", Run: stream(64, 1)},
+		{Name: "bare_stream_1024", Run: stream(1024, batch)},
 		{Name: "bare_unary", Run: func(ctx context.Context, n int) error { return call(ctx, n, took) }, Times: took},
 		{Name: "bare_unary_c64", Run: func(ctx context.Context, n int) error {
 			return meter.AtOnce(64, n, func(n int) error { return call(ctx, n, nil) })
@@ -70,7 +71,7 @@ func bareGRPC(address string) ([]meter.Case, error) {
 	}, nil
 }
 
-func streamFrames(ctx context.Context, conn *grpc.ClientConn, n, size int) error {
+func streamFrames(ctx context.Context, conn *grpc.ClientConn, n, size, batch int) error {
 	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true}, "/bench.Bare/Count")
 	if err != nil {
 		return err

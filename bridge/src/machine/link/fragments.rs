@@ -4,7 +4,7 @@
 //! on. What the peer has not processed of all flows' is bounded by its `assembly_bytes`, of one flow by a share of that or one
 //! message. Answers need no credit, so theirs is another account: that of those which have begun to leave.
 
-use super::inbound::peek;
+use super::items::peek;
 use super::poll::HEAD_ITEM;
 use super::queue::QUANTUM;
 use super::{Action, Bytes, Entry, HashMap, Link, Millis, OutFlow, PACKET_BYTES, Packet, Send, VecDeque, ttl_ms, v1};

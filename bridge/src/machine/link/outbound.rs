@@ -2,7 +2,7 @@
 
 use actorbridge_proto::packed::plain_size;
 
-use super::inbound::peek;
+use super::items::peek;
 use super::queue::ITEM_OVERHEAD;
 use super::{
     Action, BindingNumber, Bytes, Code, Control, Entry, Item, LargeOut, Link, MAX_QUEUED_ANSWERS, MAX_SEQ, MAX_TYPES,
