@@ -16,6 +16,8 @@ struct Side {
     sent: BTreeMap<u32, VecDeque<u64>>,
     /// Flows that the peer has opened: what came last, and the credit that was told.
     inbound: BTreeMap<u32, (u64, u64)>,
+    /// The last seq of each flow that an outcome was told of: of each message one is told, at most.
+    told: BTreeMap<u32, u64>,
     /// What is on its way to the peer.
     wire: VecDeque<Bytes>,
     streams: u64,
@@ -42,6 +44,7 @@ impl Side {
             link: Link::new(config, 0),
             sent: BTreeMap::new(),
             inbound: BTreeMap::new(),
+            told: BTreeMap::new(),
             wire: VecDeque::new(),
             streams: 0,
             answers: 0,
@@ -164,7 +167,13 @@ fn step(sides: &mut [Side; 2], i: usize, input: &mut Input<'_>) {
             }
         }
         11 => {
-            if let Some((last, _)) = side.inbound.get(&flow).filter(|(last, _)| *last > 0) {
+            let told = side.told.get(&flow).copied();
+            if let Some((last, _)) = side
+                .inbound
+                .get(&flow)
+                .filter(|(last, _)| told.is_some_and(|t| *last > t))
+            {
+                side.told.insert(flow, *last);
                 let outcome = v1::Outcome {
                     seq: *last,
                     code: Code::HandlerError as i32,
@@ -215,6 +224,7 @@ fn carry(sides: &mut [Side; 2], from: usize) {
             Action::Opened { flow, first_seq, .. } => {
                 let credit = first_seq - 1 + u64::from(receiver.link.limits().initial_credit);
                 receiver.inbound.insert(flow, (first_seq - 1, credit));
+                receiver.told.insert(flow, first_seq - 1);
             }
             Action::Deliver(delivery) if delivery.flow == 0 => receiver.answered += 1,
             Action::Deliver(delivery) => {
@@ -228,6 +238,8 @@ fn carry(sides: &mut [Side; 2], from: usize) {
                 let next = sender.sent.get_mut(&flow).and_then(VecDeque::pop_front);
                 assert_eq!(next, Some(seq), "flow {flow}");
                 receiver.inbound.get_mut(&flow).expect("open").0 = seq;
+                // The link tells that itself.
+                receiver.told.insert(flow, seq);
             }
             Action::BadItem { refusal, .. } => panic!("an honest item is refused: {refusal}"),
             Action::Down { status, detail, .. } => {
