@@ -63,7 +63,7 @@ func TestWhateverTheNetworkDoesEachAskEndsAndEachTellIsHandledOnceOrTold(t *test
 		if rounds > settledIn {
 			late := w.memory()
 			t.Logf("after %d rounds: %v; after %d: %v", settledIn, early, rounds, late)
-			bounded(t, "through all that a network does", early, late)
+			w.bounded("through all that a network does", early)
 		}
 		eventually(t, "one link", func() bool { return len(w.here.Links()) == 1 && w.linked() })
 	})

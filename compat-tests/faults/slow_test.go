@@ -61,7 +61,7 @@ func (w *world) slowThere(round int, before memory) {
 	if taken == 0 || taken == offered {
 		w.t.Errorf("of %d messages to an actor that takes nothing, %d were taken", offered, taken)
 	}
-	bounded(w.t, "to an actor there that takes nothing", before, w.memory())
+	w.bounded("to an actor there that takes nothing", before)
 	gate := w.spawn("gate", 0)
 	_, err := ab.Ask[*testpb.Gate](w.t.Context(), gate, &testpb.Release{Key: key})
 	must(w.t, err)
@@ -82,7 +82,7 @@ func (w *world) slowHere(round int, before memory) {
 	if sent == 0 || sent == flood {
 		w.t.Errorf("of %d messages to a slow actor, %d were taken", flood, sent)
 	}
-	bounded(w.t, "to a slow actor here", before, w.memory())
+	w.bounded("to a slow actor here", before)
 	slow.each.Store(0)
 	w.settled("what a slow actor here was told", sent, slow.count.Load, func() uint64 { return w.lostThere(at) })
 	must(w.t, w.here.Stop(w.t.Context(), at, deadline))
