@@ -77,7 +77,7 @@ async fn channel_to(address: Address, said: &impl Refused) -> Result<(Channel, O
     match address {
         Address::Tcp(host) => {
             let there = endpoint(&format!("http://{host}"));
-            let connector = service_fn(|to| async { dial(to).await.map(Paced::new).map(TokioIo::new) });
+            let connector = service_fn(|to| async { dial(to).await.map(Paced::of_server).map(TokioIo::new) });
             let channel = there.connect_with_connector(connector).await;
             Ok((channel.map_err(with_causes)?, None))
         }
@@ -85,7 +85,7 @@ async fn channel_to(address: Address, said: &impl Refused) -> Result<(Channel, O
             let connector = service_fn(move |_| {
                 let path = path.clone();
                 let connecting = async { UnixStream::connect(path).await.map_err(no_socket) };
-                async { connecting.await.map(Paced::new).map(TokioIo::new) }
+                async { connecting.await.map(Paced::of_server).map(TokioIo::new) }
             });
             let there = endpoint("http://unix.invalid");
             let channel = there.connect_with_connector(connector).await;
@@ -151,7 +151,7 @@ async fn connect_tls(host: &str, files: &TlsFiles, configs: Configs) -> Result<(
                 ));
             }
             let _ = shown.set(identity_of(&stream));
-            Ok::<_, io::Error>(TokioIo::new(Paced::new(stream)))
+            Ok::<_, io::Error>(TokioIo::new(Paced::of_server(stream)))
         }
     });
     let there = endpoint(&format!("http://{host}"));

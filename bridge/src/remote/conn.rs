@@ -162,7 +162,8 @@ impl AsyncRead for Conn {
         self.look(cx)?;
         let before = buf.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
-        if self.resets.came(&buf.filled()[before..]) {
+        let resets = self.io.take_resets();
+        if self.resets.came(resets) {
             self.floods();
             buf.set_filled(before);
             self.look(cx)?;
@@ -308,7 +309,7 @@ impl Listener {
             };
             match shaken {
                 Ok((io, identity)) => Some(Conn {
-                    io: Paced::new(io),
+                    io: Paced::of_client(io),
                     peer: Peer {
                         identity,
                         carried: Arc::default(),

@@ -12,13 +12,11 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, Streaming};
 
 use crate::door::LinkEnd;
+use crate::remote::paced::AT_ONCE;
 use crate::remote::waker::Doorbell;
 
 /// How long a link that ends waits for the peer's last words, and for its own to leave.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// How many bytes are read before the actors go on that they are for: as long as they are in this core's cache.
-const READ_AT_ONCE: usize = 16 << 10;
 
 /// No turn has more steps than this: tokio gives 128, and those of a runtime that counts none never end.
 const MAX_BUDGET: usize = 256;
@@ -105,7 +103,7 @@ pub(super) async fn read(end: &LinkEnd, frames: &mut Streaming<Bytes>, gone: Can
                 end.receive_frame(frame);
                 woke_actors = true;
                 // Small frames that have come are all read first, so that what their actors answer leaves together.
-                if unhandled >= READ_AT_ONCE {
+                if unhandled >= AT_ONCE {
                     unhandled = 0;
                     tokio::task::yield_now().await;
                 }

@@ -18,6 +18,7 @@ mod client;
 mod codec;
 mod conn;
 mod frames;
+mod heads;
 mod identity;
 mod paced;
 mod refusals;
