@@ -24,6 +24,8 @@ const (
 	// Windows larger than the largest frame, so that one frame never waits for half of itself.
 	streamWindow     = 4 << 20
 	connectionWindow = 8 << 20
+	// What is written at once: a frame of 64 KiB, which the 32 KiB that gRPC takes would make three.
+	writeBuffer = 128 << 10
 	// Most bytes of a call's headers, as HTTP/2 counts them: 32 beside each name and value. gRPC would take 16 MiB.
 	maxHeaderList = 16 << 10
 	// How long a closed link waits for its peer to have read the Goodbye.
@@ -58,20 +60,23 @@ func (d *remoteDoor) Dial(ctx context.Context) (door.Link, error) {
 	if err != nil {
 		return nil, &door.SetupError{Err: err}
 	}
-	target := "passthrough:///" + at.address
-	if at.network == "unix" {
-		target = "unix://" + at.address
-	}
 	who, secure, err := d.credentials(ctx, at)
 	if err != nil {
 		return nil, &door.SetupError{Err: err}
 	}
-	conn, err := grpc.NewClient(target,
+	target, options := "passthrough:///"+at.address, []grpc.DialOption{
 		grpc.WithTransportCredentials(secure),
 		grpc.WithInitialWindowSize(streamWindow),
 		grpc.WithInitialConnWindowSize(connectionWindow),
+		grpc.WithWriteBufferSize(writeBuffer),
 		grpc.WithMaxHeaderListSize(maxHeaderList),
-		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{}), grpc.MaxCallRecvMsgSize(wire.MaxFrameBytes)))
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{}), grpc.MaxCallRecvMsgSize(wire.MaxFrameBytes)),
+	}
+	if at.network == "unix" {
+		target = "unix://" + at.address
+		options = append(options, grpc.WithContextDialer(dialUnix(at.address)))
+	}
+	conn, err := grpc.NewClient(target, options...)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func (c *conns) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if c.open.Add(1) <= int64(c.most) {
-			conn := &conn{Conn: raw, of: c}
+			conn := &conn{Conn: roomy(raw), of: c}
 			conn.patience = time.AfterFunc(c.setUpTime, conn.runOut)
 			return conn, nil
 		}

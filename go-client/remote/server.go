@@ -64,6 +64,8 @@ func Listen(acceptor door.Acceptor, addr string, opts ...Option) (*Server, error
 		grpc.MaxRecvMsgSize(wire.MaxFrameBytes),
 		grpc.MaxConcurrentStreams(maxLinks),
 		grpc.MaxHeaderListSize(maxHeaderList),
+		grpc.WriteBufferSize(writeBuffer),
+		grpc.SharedWriteBuffer(true), // so that a connection that came in and says nothing has none
 		grpc.UnaryInterceptor(carryCall),
 		grpc.StreamInterceptor(carryStream),
 		grpc.InitialWindowSize(streamWindow),

@@ -26,6 +26,7 @@ use super::identity::Identity;
 use super::paced::Paced;
 use super::refusals::Refused;
 use super::tls::{Configs, TlsFiles};
+use super::unix::roomy;
 use super::{CONNECTION_WINDOW, HEADER_LIST, LINK_PATH, STREAM_WINDOW};
 use crate::door::LinkEnd;
 
@@ -84,7 +85,7 @@ async fn channel_to(address: Address, said: &impl Refused) -> Result<(Channel, O
         Address::Unix(path) => {
             let connector = service_fn(move |_| {
                 let path = path.clone();
-                let connecting = async { UnixStream::connect(path).await.map_err(no_socket) };
+                let connecting = async { UnixStream::connect(path).await.map(roomy).map_err(no_socket) };
                 async { connecting.await.map(Paced::of_server).map(TokioIo::new) }
             });
             let there = endpoint("http://unix.invalid");

@@ -24,6 +24,7 @@ use super::paced::Paced;
 use super::refusals::Refusals;
 use super::resets::{MAX_RESETS, Resets};
 use super::tls::TlsFiles;
+use super::unix::roomy;
 use super::waker::Doorbell;
 
 /// How long to wait after an accept that failed: for lack of descriptors, mostly.
@@ -279,7 +280,7 @@ impl Listener {
             }
             Self::Unix(listener) => {
                 let (socket, _) = listener.accept().await?;
-                Ok((Socket::Unix(Box::pin(socket)), "a Unix socket".into()))
+                Ok((Socket::Unix(Box::pin(roomy(socket))), "a Unix socket".into()))
             }
         }
     }

@@ -4,7 +4,19 @@ use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use socket2::SockRef;
 use tokio::net::{UnixListener, UnixStream};
+
+/// What the kernel is asked to keep of what is written to a Unix socket and not read. By default it keeps 208 KiB, and grows it never, as
+/// it does for TCP: a writer of frames of 64 KiB slept twice as often.
+const BUFFER: usize = 1 << 20;
+
+/// Has the kernel keep more of what is written, as far as `net.core.wmem_max` allows.
+pub(super) fn roomy(stream: UnixStream) -> UnixStream {
+    // A socket with less room is slower, and that is all.
+    let _ = SockRef::from(&stream).set_send_buffer_size(BUFFER);
+    stream
+}
 
 /// The file of a socket that is listened on; removed with this.
 pub(super) struct SocketFile(PathBuf);
