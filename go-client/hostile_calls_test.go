@@ -60,7 +60,7 @@ func TestCallsThatAreOpenedAndResetAtOnceCostTheirConnection(t *testing.T) {
 		s := besiege(t, "tcp://127.0.0.1:0")
 		s.flood(t, func(stream uint32) string { return opened(stream, method) + reset(stream) })
 		t.Log(method)
-		s.says(t, flooding, "UNSPECIFIED", 1)
+		s.says(t, flooding, "TOO_MANY_RESETS", 1)
 	}
 }
 
@@ -69,7 +69,7 @@ func TestAsksThatAreResetWhileTheyRunCostTheirConnectionAndFewRunAtATime(t *test
 	s.flood(t, func(stream uint32) string {
 		return callOfAsk(t, stream, "ab:///echo", &testpb.EchoRequest{}) + reset(stream)
 	})
-	s.says(t, flooding, "UNSPECIFIED", 1)
+	s.says(t, flooding, "TOO_MANY_RESETS", 1)
 }
 
 func TestAFloodOfAsksOfAClientThatNeverReadsCostsItsConnectionAndFewRun(t *testing.T) {
@@ -80,7 +80,7 @@ func TestAFloodOfAsksOfAClientThatNeverReadsCostsItsConnectionAndFewRun(t *testi
 		return m.Reply(&testpb.EchoReply{Data: make([]byte, 1<<20)})
 	})
 	s.flood(t, func(stream uint32) string { return callOfAsk(t, stream, "ab:///large", &testpb.EchoRequest{}) })
-	s.says(t, flooding, "UNSPECIFIED", 1)
+	s.says(t, flooding, "TOO_MANY_RESETS", 1)
 	if n := ran.Load(); n > atOnce {
 		t.Errorf("%d asks have run for one who reads no answer", n)
 	}

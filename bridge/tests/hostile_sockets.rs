@@ -234,7 +234,7 @@ async fn calls_that_are_opened_and_reset_at_once_cost_their_connection() {
         let scene = Scene::new(|builder| builder).await;
         let raw = Raw::link(&scene.address()).await;
         assert!(raw.flood(method, None).await, "{method}");
-        scene.says(FLOODING, (RefusalReason::Unspecified, 1)).await;
+        scene.says(FLOODING, (RefusalReason::TooManyResets, 1)).await;
         eventually("the end of its link", || scene.there.peers() == ["a"]).await;
     }
 }
@@ -256,7 +256,7 @@ async fn a_flood_of_asks_of_a_client_that_never_reads_costs_its_connection_and_f
     };
     let raw = Raw::link(&scene.address()).await;
     assert!(raw.flood("Ask", Some(&message.encode_to_vec())).await);
-    scene.says(FLOODING, (RefusalReason::Unspecified, 1)).await;
+    scene.says(FLOODING, (RefusalReason::TooManyResets, 1)).await;
     let ran = ran.load(Ordering::Relaxed);
     assert!(
         (1..=16).contains(&ran),

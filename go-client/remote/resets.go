@@ -71,7 +71,7 @@ func (w *watchedCalls) isFlood(resets int) bool {
 	isFirst, isFlood := before <= maxResets && w.now > maxResets, w.now > maxResets
 	w.mu.Unlock()
 	if isFirst {
-		w.of.endFor(pb.RefusalReason_REFUSAL_REASON_UNSPECIFIED, fmt.Sprintf("more than %d of its calls were reset within a second", maxResets))
+		w.of.endFor(pb.RefusalReason_REFUSAL_REASON_TOO_MANY_RESETS, fmt.Sprintf("more than %d of its calls were reset within a second", maxResets))
 	}
 	return isFlood
 }

@@ -152,7 +152,7 @@ impl Conn {
     fn floods(&mut self) {
         if !std::mem::replace(&mut self.has_flooded, true) {
             let why = format!("more than {MAX_RESETS} of its calls were reset within a second");
-            self.refusals.add(&self.from, RefusalReason::Unspecified, &why);
+            self.refusals.add(&self.from, RefusalReason::TooManyResets, &why);
             self.accounted_for = true;
         }
     }

@@ -67,6 +67,8 @@ const (
 	RefusalReason_REFUSAL_REASON_SILENT RefusalReason = 18
 	// A message, or a stream, of a tenant that the peer's certificate does not have.
 	RefusalReason_REFUSAL_REASON_FORGED_TENANT RefusalReason = 19
+	// A connection whose calls were reset again and again, by either side.
+	RefusalReason_REFUSAL_REASON_TOO_MANY_RESETS RefusalReason = 20
 )
 
 // Enum value maps for RefusalReason.
@@ -92,6 +94,7 @@ var (
 		17: "REFUSAL_REASON_NEVER_READS",
 		18: "REFUSAL_REASON_SILENT",
 		19: "REFUSAL_REASON_FORGED_TENANT",
+		20: "REFUSAL_REASON_TOO_MANY_RESETS",
 	}
 	RefusalReason_value = map[string]int32{
 		"REFUSAL_REASON_UNSPECIFIED":          0,
@@ -114,6 +117,7 @@ var (
 		"REFUSAL_REASON_NEVER_READS":          17,
 		"REFUSAL_REASON_SILENT":               18,
 		"REFUSAL_REASON_FORGED_TENANT":        19,
+		"REFUSAL_REASON_TOO_MANY_RESETS":      20,
 	}
 )
 
@@ -848,7 +852,7 @@ const file_actorbridge_v1_status_proto_rawDesc = "" +
 	"\x05count\x18\x02 \x01(\x04R\x05count\"[\n" +
 	"\fRefusalCount\x125\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1d.actorbridge.v1.RefusalReasonR\x06reason\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x04R\x05count*\x9c\x05\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count*\xc0\x05\n" +
 	"\rRefusalReason\x12\x1e\n" +
 	"\x1aREFUSAL_REASON_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19REFUSAL_REASON_UNKNOWN_CA\x10\x01\x12\x1a\n" +
@@ -870,7 +874,8 @@ const file_actorbridge_v1_status_proto_rawDesc = "" +
 	"\x1fREFUSAL_REASON_CREDIT_VIOLATION\x10\x10\x12\x1e\n" +
 	"\x1aREFUSAL_REASON_NEVER_READS\x10\x11\x12\x19\n" +
 	"\x15REFUSAL_REASON_SILENT\x10\x12\x12 \n" +
-	"\x1cREFUSAL_REASON_FORGED_TENANT\x10\x13BOZMgithub.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1;actorbridgev1b\x06proto3"
+	"\x1cREFUSAL_REASON_FORGED_TENANT\x10\x13\x12\"\n" +
+	"\x1eREFUSAL_REASON_TOO_MANY_RESETS\x10\x14BOZMgithub.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1;actorbridgev1b\x06proto3"
 
 var (
 	file_actorbridge_v1_status_proto_rawDescOnce sync.Once
