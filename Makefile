@@ -29,7 +29,9 @@ GO_MODULES := $(filter-out target/% %/testdata,$(patsubst %/go.mod,%,$(wildcard 
 # $(call cargo-build,PACKAGE...) builds packages of ours by themselves, or with WORKSPACE=1 everything, once: a package by itself
 # has dependencies with fewer features than all together, and cargo compiles those once more. `make test` sets it. What
 # `actorbridge build` and the tutorial's project compile is by itself all the same.
-cargo-build = $(CARGO) build --quiet --profile $(PROFILE) $(if $(WORKSPACE),--workspace --all-targets,$(addprefix -p ,$(1)))
+# On a terminal cargo shows how far it is.
+QUIET := $(shell [ -t 2 ] || echo --quiet)
+cargo-build = $(CARGO) build $(QUIET) --profile $(PROFILE) $(if $(WORKSPACE),--workspace --all-targets,$(addprefix -p ,$(1)))
 
 CHECKS := tools scripts-test tree-check fmt-check clippy rustdoc go-vet deny
 # Checks by a program that is built first.

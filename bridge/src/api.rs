@@ -334,7 +334,7 @@ impl Node {
             }
         };
         inner.tasks.spawn_on(task, &inner.handle);
-        let failed = |why: String| self.inner.not_linked(address, &why);
+        let failed = |why: String| self.inner.unusable(address, &why, "the node cannot listen there");
         let bound = rx.recv().map_err(|e| failed(e.to_string()))?.map_err(failed)?;
         lock(&self.inner.bound).push(bound);
         Ok(())

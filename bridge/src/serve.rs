@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use actorbridge_proto::v1::Code;
+use prost_types::Timestamp;
 use tokio::io::AsyncReadExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -152,7 +153,7 @@ fn compression(given: &str) -> Result<(Compression, usize), String> {
 
 /// Runs a module's node until SIGTERM or SIGINT, as the program's arguments say (`--help` lists them). Prints on standard
 /// output `metrics URL`, if there are any, `listening ADDRESS` for each address, and `linked NODE at ADDRESS` when a node that it
-/// dials is there for the first time; on standard error what its log has of warnings and errors. Blocks.
+/// dials is there for the first time; on standard error its log, a line for each thing. Blocks.
 pub fn serve(module: Module) -> ExitCode {
     match parse(&module, std::env::args().skip(1)) {
         Ok(Some(arguments)) => run(module, &arguments).map_or_else(fail, |()| ExitCode::SUCCESS),
@@ -287,12 +288,7 @@ async fn dial(node: Node, address: String) -> Result<(String, String), String> {
 /// Never ends.
 async fn print_log(node: &Node) {
     loop {
-        for line in node
-            .logs(usize::MAX)
-            .0
-            .into_iter()
-            .filter(|line| line.level <= Level::Warn)
-        {
+        for line in node.logs(usize::MAX).0 {
             eprintln!("{}", text_of(&line));
         }
         tokio::time::sleep(LOOK).await;
@@ -310,7 +306,12 @@ fn text_of(line: &LogLine) -> String {
         Level::Warn => "WARN",
         Level::Info => "INFO",
     };
-    let mut text = format!("level={level} msg={:?}", line.message);
+    let time = Timestamp {
+        seconds: (line.unix_nanos / 1_000_000_000) as i64,
+        // Milliseconds, as Go has them.
+        nanos: (line.unix_nanos % 1_000_000_000 / 1_000_000 * 1_000_000) as i32,
+    };
+    let mut text = format!("time={time} level={level} msg={:?}", line.message);
     for (key, value) in [
         ("link", &link),
         ("peer", &line.peer),
@@ -389,8 +390,9 @@ mod tests {
             code: "LINK_DOWN",
             ..About::default()
         };
-        let line = LogLine::new(Level::Warn, about, "it said \"no\"\nlevel=ERROR".into());
-        let text = r#"level=WARN msg="it said \"no\"\nlevel=ERROR" link=3 peer="shop 1" code=LINK_DOWN"#;
+        let mut line = LogLine::new(Level::Warn, about, "it said \"no\"\nlevel=ERROR".into());
+        line.unix_nanos = 1_767_225_600_250_000_001;
+        let text = r#"time=2026-01-01T00:00:00.250Z level=WARN msg="it said \"no\"\nlevel=ERROR" link=3 peer="shop 1" code=LINK_DOWN"#;
         assert_eq!(text_of(&line), text);
     }
 

@@ -118,13 +118,19 @@ func (s *tlsSource) forClient(complain func(why string)) (*tls.Config, error) {
 }
 
 func (f *Files) read() (c contents, err error) {
-	if f.Certificate != "" || f.Key != "" {
+	if (f.Certificate == "") != (f.Key == "") {
+		return c, errors.New("the files for TLS have a certificate or its key, and not both: name both files (Files.Certificate, Files.Key)")
+	}
+	if f.Certificate != "" {
 		if c.certificate, err = os.ReadFile(f.Certificate); err != nil {
 			return c, err
 		}
 		if c.key, err = os.ReadFile(f.Key); err != nil {
 			return c, err
 		}
+	}
+	if f.CA == "" {
+		return c, errors.New("the files for TLS are without a CA: name the file with the CAs of the node's peers (Files.CA)")
 	}
 	c.ca, err = os.ReadFile(f.CA)
 	return c, err

@@ -101,7 +101,7 @@ impl Inner {
         let connect = async move { crate::remote::connect(link, &text, &heard, &remote).await };
         let connected = self.handle.spawn(connect).await.unwrap_or_else(|e| Err(e.to_string()));
         if let Err(why) = connected {
-            return Err((self.not_linked(address, &why), None));
+            return Err((self.unusable(address, &why, "no link was made"), None));
         }
         settled(&end, address)
             .await
@@ -110,8 +110,8 @@ impl Inner {
         Ok(end)
     }
 
-    /// Why an address is of no use: it is none, or there is nothing.
-    pub(super) fn not_linked(&self, address: &str, why: &str) -> Error {
+    /// Why an address is of no use: it is none, or there is nothing, or it is taken; and what that means.
+    pub(super) fn unusable(&self, address: &str, why: &str, means: &'static str) -> Error {
         let code = match crate::remote::is_valid(address, &self.remote) {
             true => Code::Unavailable,
             false => Code::InvalidArgument,
@@ -120,7 +120,7 @@ impl Inner {
             .strip_prefix(address)
             .and_then(|why| why.strip_prefix(": "))
             .unwrap_or(why);
-        Error::new(code, address, why).saying("no link was made", "")
+        Error::new(code, address, why).saying(means, "")
     }
 }
 
