@@ -88,7 +88,7 @@ func parseAddress(text string, o options) (address, error) {
 	case secure:
 		return address{network: "tcp", address: hostPort, tls: true}, nil
 	case o.tls != nil:
-		return address{}, errors.New("tcp:// is without TLS, and there are certificates: use grpcs://")
+		return address{}, errors.New("tcp:// is without TLS, and files for TLS are given: use grpcs://, or give none")
 	}
 	if ip := net.ParseIP(host); !o.plainTCPBeyondLoopback && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return address{}, errors.New(

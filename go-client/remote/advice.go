@@ -47,8 +47,8 @@ var advice = []struct {
 	{
 		[]string{"x509: certificate is valid for", "x509: certificate is not valid for any names", "because it doesn't contain any IP SANs"},
 		pb.RefusalReason_REFUSAL_REASON_WRONG_HOST,
-		"the peer's certificate is not for the host that was dialled: give it one with that DNS name or IP address, or set the " +
-			"server name here",
+		"the peer's certificate is not for the host that was dialled: give it one with that DNS name or IP address, or say which " +
+			"name it has (ServerName)",
 	},
 	{
 		[]string{"tls: client didn't provide a certificate"},

@@ -20,8 +20,8 @@ const ADVICE: &[(&[&str], RefusalReason, &str)] = &[
     (
         &["certificate not valid for name"],
         RefusalReason::WrongHost,
-        "the peer's certificate is not for the host that was dialled: give it one with that DNS name or IP address, or set the \
-         server name here",
+        "the peer's certificate is not for the host that was dialled: give it one with that DNS name or IP address, or say which \
+         name it has (server name)",
     ),
     (
         &["peer sent no certificates"],
