@@ -1,4 +1,5 @@
-/* A C program with Rust actors in it: it opens a node, tells and asks the actor `greeter`, and closes the node.
+/* A C program with Rust actors in it: it opens a node, tells and asks the actor `greeter`, and closes the node. The library that it is
+ * linked with has the actor: examples/hello/rust has it, libactorbridge has none, and there the answer is AB_NO_SUCH_ACTOR.
  *
  * The program is a node of its own at the other end of the link, and says what nodes say to each other: Hello, then which
  * streams it opens and which types of messages it sends. docs/C_ABI.md has the descriptors, proto/actorbridge/v1/frame.proto
@@ -12,10 +13,8 @@
 
 #include <actorbridge.h>
 
+#include "common.h"
 #include "proto.h"
-
-enum { KIND_TELL = 1, KIND_ASK = 2, KIND_FAILURE = 4 };
-enum { TYPE_TELL = 1, TYPE_ASK = 2 };
 
 static void die(const char *doing, int32_t status, const ab_error *error) {
     fprintf(stderr, "%s: %s", doing, ab_status_name(status));
@@ -45,7 +44,7 @@ static int wait_for(ab_link link) {
 /* The library's half of a link: the kind of each type that the node has defined, and the memory to receive into. */
 typedef struct {
     ab_link link;
-    uint32_t kinds[64];
+    uint32_t kinds[MOST_TYPES + 1];
     ab_desc descs[64];
     uint8_t arena[64 * 1024];
 } receiver;
@@ -54,29 +53,14 @@ typedef struct {
 static int read_head(receiver *r, const uint8_t *at, size_t len) {
     const uint8_t *end = at + len;
     int welcome = 0;
-    field f, inner;
+    field f;
     while (next_field(&at, end, &f)) {
-        uint32_t id = 0, kind = 0;
-        const uint8_t *from = f.bytes, *prefix;
         if (f.number == 2) /* Frame.welcome */
             welcome = 1;
+        if (f.number == 6) /* Frame.type */
+            read_type(r->kinds, f.bytes, f.len);
         if (f.number == 13) /* Frame.goodbye */
-            fprintf(stderr, "the node said goodbye\n");
-        if (f.number != 6) /* Frame.type */
-            continue;
-        while (next_field(&from, f.bytes + f.len, &inner)) {
-            if (inner.number == 1) /* TypeDef.id */
-                id = (uint32_t)inner.value;
-            if (inner.number == 2) { /* TypeDef.prefix, and in it Envelope.kind */
-                field what;
-                prefix = inner.bytes;
-                while (next_field(&prefix, inner.bytes + inner.len, &what))
-                    if (what.number == 1)
-                        kind = (uint32_t)what.value;
-            }
-        }
-        if (id < sizeof r->kinds / sizeof *r->kinds)
-            r->kinds[id] = kind;
+            print_goodbye(f.bytes, f.len);
     }
     return welcome;
 }
@@ -121,9 +105,9 @@ static void open_link(ab_node node, receiver *r) {
     put_number(&hello, 1, 1); /* Hello.min_protocol */
     put_number(&hello, 2, 1); /* Hello.max_protocol */
     put_text(&hello, 3, "hello-c");
-    put_fixed64(&hello, 4, (uint64_t)time(NULL)); /* Hello.incarnation */
-    put_number(&hello, 5, 1);                     /* Hello.link_epoch */
-    put_number(&hello, 7, 1);                     /* Hello.lanes */
+    put_fixed64(&hello, 4, random_number()); /* Hello.incarnation */
+    put_number(&hello, 5, 1);                /* Hello.link_epoch */
+    put_number(&hello, 7, 1);                /* Hello.lanes */
     status = ab_link_open(node, hello.bytes, hello.len, 1, &r->link, &error);
     if (status < 0)
         die("link", status, &error);
@@ -139,7 +123,7 @@ static void put_head(buffer *b) {
     put_text(&who, 5, "ab:///greeter");       /* Envelope.target */
     put_text(&who, 10, "ab://hello-c/main");  /* Envelope.reply_to */
     put_number(&open, 1, 1);                  /* StreamOpen.flow */
-    put_fixed64(&open, 2, 1);                 /* StreamOpen.stream */
+    put_fixed64(&open, 2, random_number());   /* StreamOpen.stream */
     put_number(&open, 3, 1);                  /* StreamOpen.epoch */
     put_number(&open, 4, 2);                  /* StreamOpen.mode: FLOW */
     put_bytes(&open, 5, who.bytes, who.len);  /* StreamOpen.prefix */
@@ -184,29 +168,29 @@ static void send_hello(ab_link link, uint64_t correlation) {
             die("send one", statuses[i], NULL);
 }
 
-/* Prints a Greeting, or why there is none. */
+/* Prints a Greeting, or why there is none; 0 = it was a Greeting. */
 static int print_answer(const receiver *r, const ab_desc *answer) {
     const uint8_t *at = r->arena + answer->off, *end = at + answer->len;
-    uint32_t kind = answer->type < 64 ? r->kinds[answer->type] : 0;
-    field f, inner;
-    if (kind != KIND_FAILURE) {
+    uint32_t kind = kind_of(r->kinds, answer->type, answer->kind);
+    int result = 1;
+    field f;
+    if (kind == KIND_REPLY) {
         while (next_field(&at, end, &f))
-            if (f.number == 1) /* Greeting.text */
+            if (f.number == 1) { /* Greeting.text */
                 printf("%.*s\n", (int)f.len, (const char *)f.bytes);
-        return 0;
+                result = 0;
+            }
     }
     at = r->arena + answer->ext_off;
     end = at + answer->ext_len;
-    while (next_field(&at, end, &f)) {
-        if (f.number != 21) /* Envelope.failure */
-            continue;
-        at = f.bytes;
-        while (next_field(&at, f.bytes + f.len, &inner))
-            if (inner.number == 1) /* Failure.code; as a status it is -100 - code */
-                printf("greeter: %s\n", ab_status_name(-100 - (int32_t)inner.value));
-        return 2;
-    }
-    return 1;
+    while (kind == KIND_FAILURE && next_field(&at, end, &f))
+        if (f.number == 21) { /* Envelope.failure */
+            printf("greeter: %s\n", ab_status_name(failure_status(f.bytes, f.len)));
+            result = 2;
+        }
+    if (result == 1)
+        fprintf(stderr, "greeter: the answer is neither a Greeting nor a failure\n");
+    return result;
 }
 
 static void close_node(ab_node node) {
@@ -224,7 +208,7 @@ static void close_node(ab_node node) {
 
 int main(void) {
     static receiver r;
-    const uint64_t correlation = 42;
+    uint64_t correlation = random_number();
     ab_node node;
     ab_desc answer;
     int result;

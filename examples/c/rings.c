@@ -1,6 +1,7 @@
 /* What hello.c does, by the rings that a link's two sides share instead of by calls: it tells the actor `greeter` of many guests with
  * long names, more than a ring holds and than it has credit for, asks it, and prints the answer. "The smallest client" in docs/C_ABI.md
- * has the steps, "Lanes in shared memory" the memory.
+ * has the steps, of which 1 to 6 and 10 are here; "Lanes in shared memory" has the memory. As hello.c it is linked with a library that
+ * has the actor.
  *
  * It needs the __atomic builtins of gcc and clang. */
 #define _GNU_SOURCE
@@ -9,15 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 
 #include <actorbridge.h>
 
+#include "common.h"
 #include "proto.h"
 
-enum { KIND_TELL = 1, KIND_ASK = 2 };
-enum { TYPE_TELL = 1, TYPE_ASK = 2 };
-enum { HEADER = 4096, CONTROL = 512, RUN_HEAD = 32, FLOW = 1, FIRST_CREDIT = 16 };
+enum { HEADER = 4096, CONTROL = 512, RUN_HEAD = 32, RUN_TYPE = 12, FLOW = 1, FIRST_CREDIT = 16 };
 enum { GUESTS = 100, LONG_NAME = 64000 };
 
 /* One ring, as this program sees it. */
@@ -37,7 +36,10 @@ typedef struct {
     uint64_t seq, credit;     /* of FLOW: the last that was sent, and the last that may be */
     int owes_pong;            /* a Ping is not answered yet */
     uint64_t ping;            /* its token */
+    uint32_t type;            /* of the messages that follow */
+    uint32_t kinds[MOST_TYPES + 1];
     uint64_t asked, answered; /* correlations */
+    uint64_t asked_seq;
 } lane_end;
 
 static void die(const char *doing, const char *why) {
@@ -135,6 +137,24 @@ static void wait_for(lane_end *l, uint64_t room) {
             die("wait", "nothing came in ten seconds");
 }
 
+/* What became of one message of our flow that was not handled. An ask is answered by a failure as well, which read_item looks at. */
+static void read_outcome(lane_end *l, const uint8_t *at, size_t len) {
+    const uint8_t *end = at + len;
+    uint64_t seq = 0, code = 0;
+    char guest[40];
+    field f;
+    while (next_field(&at, end, &f)) {
+        if (f.number == 1) /* Outcome.seq */
+            seq = f.value;
+        if (f.number == 2) /* Outcome.code */
+            code = f.value;
+    }
+    if (seq == l->asked_seq)
+        return;
+    snprintf(guest, sizeof guest, "tell of guest %llu", (unsigned long long)seq);
+    die(guest, ab_status_name(status_of(code)));
+}
+
 /* What the node says of our flow: how far it may be sent on, and what was refused. */
 static void read_state(lane_end *l, const uint8_t *at, const uint8_t *end) {
     uint64_t flow = 0, credit = 0;
@@ -145,7 +165,7 @@ static void read_state(lane_end *l, const uint8_t *at, const uint8_t *end) {
         if (f.number == 4) /* StreamState.credit */
             credit = f.value;
         if (f.number == 5) /* StreamState.outcomes */
-            die("tell", "the node refused a guest");
+            read_outcome(l, f.bytes, f.len);
     }
     if (flow == FLOW && credit > l->credit)
         l->credit = credit;
@@ -159,6 +179,9 @@ static void read_frame(lane_end *l, const uint8_t *at, const uint8_t *end) {
         case 2: /* Frame.welcome */
             l->welcome = 1;
             break;
+        case 6: /* Frame.type */
+            read_type(l->kinds, from, f.len);
+            break;
         case 7: /* Frame.state */
             read_state(l, from, from + f.len);
             break;
@@ -170,29 +193,42 @@ static void read_frame(lane_end *l, const uint8_t *at, const uint8_t *end) {
                     l->ping = inner.value;
             break;
         case 13: /* Frame.goodbye */
-            fprintf(stderr, "the node said goodbye\n");
+            print_goodbye(from, f.len);
             break;
         }
     }
 }
 
-/* A message: of those that come, this program reads the answer. */
+/* A message: of those that come, this program reads the answer, and ends where it is none. */
 static void read_item(lane_end *l, const uint8_t *at, const uint8_t *end) {
-    field f, payload = {0}, inner;
+    field f, payload = {0}, failure = {0}, inner;
     uint64_t correlation = 0;
+    uint32_t kind = 0;
+    int greeted = 0;
     while (next_field(&at, end, &f)) {
-        if (f.number == 3) /* Envelope.correlation */
-            correlation = f.value;
+        if (f.number == 1) /* Envelope.kind */
+            kind = (uint32_t)f.value;
         if (f.number == 2) /* Envelope.payload */
             payload = f;
+        if (f.number == 3) /* Envelope.correlation */
+            correlation = f.value;
+        if (f.number == 21) /* Envelope.failure */
+            failure = f;
     }
     if (correlation == 0 || correlation != l->asked)
         return;
-    l->answered = correlation;
+    kind = kind_of(l->kinds, l->type, kind);
+    if (kind == KIND_FAILURE && failure.bytes != NULL)
+        die("greeter", ab_status_name(failure_status(failure.bytes, failure.len)));
     at = payload.bytes;
-    while (payload.bytes != NULL && next_field(&at, payload.bytes + payload.len, &inner))
-        if (inner.number == 1) /* Greeting.text */
+    while (kind == KIND_REPLY && at != NULL && next_field(&at, payload.bytes + payload.len, &inner))
+        if (inner.number == 1) { /* Greeting.text */
             printf("%.*s\n", (int)inner.len, (const char *)inner.bytes);
+            greeted = 1;
+        }
+    if (!greeted)
+        die("greeter", "the answer is neither a Greeting nor a failure");
+    l->answered = correlation;
 }
 
 /* Takes all that came. A record's bytes are read where they are; then its room is given back. */
@@ -206,6 +242,8 @@ static void receive(lane_end *l) {
         len = (uint32_t)word;
         if (word >> 32 == AB_RECORD_FRAME)
             read_frame(l, at + 8, at + 8 + len);
+        if (word >> 32 == AB_RECORD_RUN)
+            memcpy(&l->type, at + 8 + RUN_TYPE, sizeof l->type);
         if (word >> 32 == AB_RECORD_ITEM)
             read_item(l, at + 8, at + 8 + len);
         r->at += space(len);
@@ -246,10 +284,12 @@ static void put_frame(lane_end *l, const buffer *frame) {
     put_record(&l->to, AB_RECORD_FRAME, frame->bytes, (uint32_t)frame->len);
 }
 
+/* What the node grants on our flow: how far it has processed it, and how far it may be sent on. */
+static uint64_t *granted(lane_end *l) { return (uint64_t *)(void *)(l->lane.base + HEADER + 2 * l->to.size + 16 * FLOW); }
+
 /* May the next message be sent? The node says so in memory while it need not say it aloud. */
 static int has_credit(lane_end *l) {
-    const uint8_t *granted = l->lane.base + HEADER + 2 * l->to.size + 16 * FLOW;
-    uint64_t credit = __atomic_load_n((const uint64_t *)(const void *)(granted + 8), __ATOMIC_SEQ_CST);
+    uint64_t credit = __atomic_load_n(granted(l) + 1, __ATOMIC_SEQ_CST);
     if (credit > l->credit)
         l->credit = credit;
     return l->seq < l->credit;
@@ -271,7 +311,7 @@ static void shake_hands(lane_end *l) {
     put_number(&hello, 1, 1); /* Hello.min_protocol */
     put_number(&hello, 2, 1); /* Hello.max_protocol */
     put_text(&hello, 3, "rings-c");
-    put_fixed64(&hello, 4, (uint64_t)time(NULL)); /* Hello.incarnation */
+    put_fixed64(&hello, 4, random_number());      /* Hello.incarnation */
     put_number(&hello, 5, 1);                     /* Hello.link_epoch */
     put_number(&hello, 7, 1);                     /* Hello.lanes */
     put_bytes(&frame, 1, hello.bytes, hello.len); /* Frame.hello */
@@ -288,7 +328,7 @@ static void bind_flow(lane_end *l) {
     put_text(&who, 5, "ab:///greeter");           /* Envelope.target */
     put_text(&who, 10, "ab://rings-c/main");      /* Envelope.reply_to */
     put_number(&open, 1, FLOW);                   /* StreamOpen.flow */
-    put_fixed64(&open, 2, 1);                     /* StreamOpen.stream */
+    put_fixed64(&open, 2, random_number());       /* StreamOpen.stream */
     put_number(&open, 3, 1);                      /* StreamOpen.epoch */
     put_number(&open, 4, 2);                      /* StreamOpen.mode: FLOW */
     put_bytes(&open, 5, who.bytes, who.len);      /* StreamOpen.prefix */
@@ -302,6 +342,9 @@ static void bind_flow(lane_end *l) {
         put_bytes(&definition, 2, what.bytes, what.len);               /* TypeDef.prefix */
         put_bytes(&frame, 6, definition.bytes, definition.len);        /* Frame.type */
     }
+    /* The numbers of whoever had the flow before; here nobody had. */
+    __atomic_store_n(granted(l), 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(granted(l) + 1, 0, __ATOMIC_SEQ_CST);
     put_frame(l, &frame);
     l->credit = FIRST_CREDIT;
 }
@@ -339,6 +382,7 @@ static void ask(lane_end *l, uint64_t correlation) {
     put_number(&item, 3, correlation);       /* Envelope.correlation */
     put_bytes(&item, 2, bob.bytes, bob.len); /* Envelope.payload */
     l->asked = correlation;
+    l->asked_seq = l->seq + 1;
     put_message(l, TYPE_ASK, AB_RECORD_ITEM, item.bytes, (uint32_t)item.len);
     publish(l);
     while (l->answered != correlation)
@@ -360,7 +404,7 @@ static void say_goodbye(lane_end *l) {
 int main(void) {
     ab_node_opts opts = {0};
     ab_node node = 0;
-    lane_end l = {0};
+    static lane_end l;
     int i;
     opts.struct_size = sizeof opts;
     opts.abi = AB_ABI_VERSION;
@@ -370,7 +414,7 @@ int main(void) {
     bind_flow(&l);
     for (i = 0; i < GUESTS; i++)
         tell_of_a_guest(&l);
-    ask(&l, 4711);
+    ask(&l, random_number());
     say_goodbye(&l);
     check("close", ab_link_close(l.link));
     check("unmap", ab_link_unmap(l.lane.map));
