@@ -49,13 +49,15 @@ c-hello: ## a C program with a Rust actor in it
 	@$(call cargo-build,hello-rust)
 	@mkdir -p target/c
 	@gcc -std=c99 $(C_FLAGS) examples/c/hello.c "$(TARGET_DIR)/libhello_rust.a" -lm -ldl -lpthread -o target/c/hello
-	@target/c/hello | diff - <(echo "Hello Bob, you are guest number 2 of this Rust actor.")
+	@target/c/hello | tee target/c/hello.said
+	@diff target/c/hello.said - <<<"Hello Bob, you are guest number 2 of this Rust actor."
 
 c-rings: ## the smallest client of the rings in shared memory, which fills them (Linux: its doorbell is watched by epoll)
 	@$(call cargo-build,hello-rust)
 	@mkdir -p target/c
 	@gcc -std=c99 $(C_FLAGS) examples/c/rings.c "$(TARGET_DIR)/libhello_rust.a" -lm -ldl -lpthread -o target/c/rings
-	@target/c/rings | diff - <(echo "Hello Bob, you are guest number 101 of this Rust actor.")
+	@target/c/rings | tee target/c/rings.said
+	@diff target/c/rings.said - <<<"Hello Bob, you are guest number 101 of this Rust actor."
 
 c-install: lib ## `make install` into a folder of its own, and the C example built from there
 	@ffi/tests/install "$(TARGET_DIR)"
