@@ -113,6 +113,13 @@ fn clog(w: &mut World) {
     }
     if let Some(free) = clogged {
         w.senders[free].blocked = [0; 2];
+        for c in w.open_conns() {
+            // Else the dice may have nobody read for so long that the link is given up after all.
+            if w.conns[c].sender == free {
+                w.carry(c, 0);
+                w.carry(c, 1);
+            }
+        }
         if w.meanwhile == 0 && w.troubles.len() == 1 {
             w.fail(format!(
                 "nothing was handled while the link of {} was clogged",

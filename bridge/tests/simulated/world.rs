@@ -205,7 +205,9 @@ impl World {
                     }
                 }
                 self.press();
-                self.handle();
+                for _ in 0..self.receiver.waiting() {
+                    self.handle();
+                }
             }
             self.time_passes();
             self.bounded();

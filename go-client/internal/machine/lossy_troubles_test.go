@@ -98,6 +98,10 @@ func clog(w *lossyWorld) {
 	}
 	if now >= 0 { // it is free again
 		w.senders[now].blocked = [2]Millis{}
+		for _, c := range w.senders[now].conns { // else the dice may have nobody read for so long that it is given up after all
+			c.carry(0)
+			c.carry(1)
+		}
 		if w.meanwhile == 0 && len(w.troubles) == 1 {
 			w.fail("nothing was handled while the link of %s was clogged", w.senders[now].name)
 		}

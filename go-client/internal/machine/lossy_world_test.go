@@ -158,7 +158,9 @@ func (w *lossyWorld) rest(ms Millis) {
 				}
 			}
 			w.receiver.press()
-			w.receiver.handle()
+			for range len(w.receiver.mailbox) {
+				w.receiver.handle()
+			}
 		}
 		w.timePasses()
 		w.bounded()
