@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -34,6 +35,7 @@ type local struct {
 
 	mu            sync.Mutex
 	asks          map[uint64]context.CancelFunc // those of subscriptions too
+	ended         map[uint64]string             // how asks ended, for who would cancel them
 	subscriptions map[uint64]subscription
 }
 
@@ -51,7 +53,7 @@ func startLocal(ctx context.Context, order *ops.Order) (*local, string, error) {
 		return nil, "", err
 	}
 	l := &local{
-		node: node, asks: make(map[uint64]context.CancelFunc), subscriptions: make(map[uint64]subscription),
+		node: node, asks: make(map[uint64]context.CancelFunc), ended: make(map[uint64]string), subscriptions: make(map[uint64]subscription),
 	}
 	if order.Certificates != "" {
 		own := filepath.Join(order.Certificates, order.Node)
@@ -202,6 +204,10 @@ func (l *local) ask(ctx context.Context, order *ops.Order) (*ops.Encoded, *ops.F
 	reply, fault := l.askNow(ctx, to, order.Message, options)
 	l.mu.Lock()
 	delete(l.asks, order.ID)
+	l.ended[order.ID] = "it was answered"
+	if fault != nil {
+		l.ended[order.ID] = fault.Detail
+	}
 	l.mu.Unlock()
 	return reply, fault
 }
@@ -241,7 +247,7 @@ func (l *local) giveUp(order uint64) *ops.Fault {
 	defer l.mu.Unlock()
 	cancel := l.asks[order]
 	if cancel == nil {
-		return ops.DriverFault("no such ask or subscription waits")
+		return ops.DriverFault("no such ask or subscription waits: " + cmp.Or(l.ended[order], "there was none"))
 	}
 	cancel()
 	delete(l.asks, order)
