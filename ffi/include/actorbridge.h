@@ -1,6 +1,6 @@
 /* Made by make generate from ffi/src. Do not edit.
  *
- * actorbridge's C ABI. docs/C_ABI.md has the conventions: no function waits for an event, but ab_link_ask runs a handler; all
+ * actorbridge's C ABI. docs/C_ABI.md has the conventions: no function waits until something comes; ab_link_ask may run a handler; all
  * may be called from any thread; results below zero are errors; offsets are into the arena of the call. What is new since 1.0
  * says so. */
 
