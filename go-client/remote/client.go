@@ -24,7 +24,7 @@ const (
 	// Windows larger than the largest frame, so that one frame never waits for half of itself.
 	streamWindow     = 4 << 20
 	connectionWindow = 8 << 20
-	// What is written at once: a frame of 64 KiB, which the 32 KiB that gRPC takes would make three.
+	// What gRPC gathers before it writes: a whole frame of 64 KiB. By default it is 32 KiB.
 	writeBuffer = 128 << 10
 	// Most bytes of a call's headers, as HTTP/2 counts them: 32 beside each name and value. gRPC would take 16 MiB.
 	maxHeaderList = 16 << 10

@@ -14,8 +14,8 @@ import (
 // connectTime is how long the one who listens at a Unix socket may take to show it.
 const connectTime = time.Second
 
-// socketBuffer is what the kernel is asked to keep of what is written to a Unix socket and not read, in bytes. By default it keeps 208
-// KiB, and grows it never, as it does for TCP: a writer of frames of 64 KiB slept twice as often.
+// socketBuffer is what the kernel is asked to keep of what is written to a Unix socket and not read, in bytes. By default that is 208 KiB
+// (net.core.wmem_default), and it does not grow, as it does for TCP. With more, tells of 1 KiB take a tenth less time.
 const socketBuffer = 1 << 20
 
 // roomy has the kernel keep more of what is written to a Unix socket, as far as net.core.wmem_max allows. A connection with less room is

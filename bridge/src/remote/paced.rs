@@ -9,10 +9,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::heads::Heads;
 
 /// How many bytes are taken from a connection before those go on who read its streams. A link's reader takes as many bytes of frames
-/// before it lets others go on, so that it keeps up: with half as many, a receiver of large frames takes turns twice as often.
+/// before it lets others go on, so that it keeps up. With 16 KiB, tells of 1 KiB took a tenth more time.
 pub(super) const AT_ONCE: usize = 64 << 10;
 
-/// How many HTTP/2 frames begin in these, before no more is read: what has been read then is at most one read more, of 16 KiB.
+/// After how many HTTP/2 frames in these no more is read; the read that brings the last of them is not cut.
 ///
 /// HTTP/2 counts small frames that have come and that nobody has read, and ends a connection with too many of them: half of its
 /// window, of which a frame of one byte takes 255. The kernel may hold more than that where a node stood still for a moment.

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use socket2::SockRef;
 use tokio::net::{UnixListener, UnixStream};
 
-/// What the kernel is asked to keep of what is written to a Unix socket and not read. By default it keeps 208 KiB, and grows it never, as
-/// it does for TCP: a writer of frames of 64 KiB slept twice as often.
+/// What the kernel is asked to keep of what is written to a Unix socket and not read. By default that is 208 KiB
+/// (`net.core.wmem_default`), and it does not grow, as it does for TCP. With more, tells of 1 KiB take a tenth less time.
 const BUFFER: usize = 1 << 20;
 
 /// Has the kernel keep more of what is written, as far as `net.core.wmem_max` allows.
