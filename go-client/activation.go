@@ -73,7 +73,7 @@ func (a *activation) loop() {
 	c := a.cell
 	for {
 		if a.actor == nil && (!c.isRunning() || !a.start()) {
-			c.flush(c.ctx, flushLast)
+			c.flushOwn(flushLast)
 			if a.done.count > 0 {
 				c.releaseAll(a.done, 0)
 			}
@@ -93,7 +93,7 @@ func (a *activation) loop() {
 			}
 			if a.handled >= batch || c.outbox.isFull() {
 				a.handled = 0
-				c.flush(c.ctx, flushBatch)
+				c.flushOwn(flushBatch)
 			}
 			continue
 		}
@@ -101,7 +101,7 @@ func (a *activation) loop() {
 			runtime.Gosched()
 			continue
 		}
-		c.flush(c.ctx, c.flushModeOf(halted))
+		c.flushOwn(c.flushModeOf(halted))
 		if n, _ := c.outbox.size(); n > 0 && c.isRunning() {
 			continue
 		}
@@ -357,6 +357,9 @@ func (c *cell) failMessage(m *Message, f *failure) {
 // supervise tells the parent and the log of a panic, and decides: the actor is made anew, or stops.
 func (c *cell) supervise(reason, stack, messageType string) {
 	c.mu.Lock()
+	if c.restarts == nil {
+		c.restarts = machine.OneForOne(uint32(max(c.options.strategy.restarts, 0)), millis(c.options.strategy.window))
+	}
 	directive := c.restarts.Panicked(c.node.now())
 	restarts := c.restarts.Restarts()
 	c.mu.Unlock()

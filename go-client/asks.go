@@ -109,7 +109,7 @@ func (n *Node) askWith(
 			return nil, err
 		}
 		t.flushBefore(ctx)
-		from, how.path = t.cell.sender, t.askPath()
+		from, how.path = t.cell.sender(), t.askPath()
 	}
 	if message != nil {
 		how.name = infoOf(message).name

@@ -27,6 +27,54 @@ func (b *bell) ring() {
 	}
 }
 
+// A latch opens once, for everyone who waits for it. An unused one has no channel.
+type latch struct {
+	mu sync.Mutex
+	ch chan struct{}
+}
+
+// opened is the channel of latches that nobody waited for before they opened.
+var opened = func() chan struct{} {
+	ch := make(chan struct{})
+	close(ch)
+	return ch
+}()
+
+// wait gives the channel that open closes.
+func (l *latch) wait() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ch == nil {
+		l.ch = make(chan struct{})
+	}
+	return l.ch
+}
+
+// open is called once.
+func (l *latch) open() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ch == nil {
+		l.ch = opened
+		return
+	}
+	close(l.ch)
+}
+
+func (l *latch) isOpen() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ch == nil {
+		return false
+	}
+	select {
+	case <-l.ch:
+		return true
+	default:
+		return false
+	}
+}
+
 // tasks counts the goroutines of a node, so that its end can be awaited.
 type tasks struct {
 	mu    sync.Mutex

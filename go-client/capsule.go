@@ -71,11 +71,16 @@ func (c *cell) isFrozen() bool {
 
 // enter takes the token of what only one may do with an actor at a time; false = ctx ended, or the actor.
 func (c *cell) enter(ctx context.Context) bool {
+	c.mu.Lock()
+	if c.exclusive == nil {
+		c.exclusive = make(chan struct{}, 1)
+	}
+	c.mu.Unlock()
 	select {
 	case c.exclusive <- struct{}{}:
 		return true
 	case <-ctx.Done():
-	case <-c.done:
+	case <-c.done.wait():
 	}
 	return false
 }

@@ -23,7 +23,8 @@ const (
 )
 
 // A cell is an actor's mailbox, credit pool and life. An idle one has no goroutine: the first message schedules an
-// activation. A loop actor's goroutine is one long activation.
+// activation. A loop actor's goroutine is one long activation. What an actor that does nothing does not need is made when it is needed:
+// there may be a million of them.
 type cell struct {
 	node    *Node
 	path    string
@@ -32,26 +33,25 @@ type cell struct {
 	options spawnOptions
 	factory factory
 	parent  *cell
-	sender  *sender
-	// ctx ends when the grace time of a stop is over.
-	ctx    context.Context
-	cancel context.CancelFunc
-	done   chan struct{}
-	// wake has a token when a message came for a goroutine that waits.
-	wake chan struct{}
-	idle bell
+	// sends is nil until it sends something, life until its context is looked at; that ends when the grace time of a stop is over.
+	sends atomic.Pointer[sender]
+	life  atomic.Pointer[inner]
+	done  latch
+	idle  bell
 	// outbox is what handlers staged.
 	outbox outbox
-	// exclusive has a token while a stop, a snapshot or a move is under way.
-	exclusive chan struct{}
 	// thawed rings when a freeze is over.
 	thawed  bell
 	lingers lingers
 	// attention: the activation should look at the mailbox before it handles the next message of a run.
 	attention atomic.Bool
 
-	mu        sync.Mutex
-	mailbox   mailbox
+	mu      sync.Mutex
+	mailbox mailbox
+	// exclusive has a token while a stop, a snapshot or a move is under way; wake has one when a message came for a goroutine that
+	// waits. Both are nil until somebody waits.
+	exclusive, wake chan struct{}
+
 	pool      *machine.Pool
 	phase     pb.Phase
 	active    bool // a goroutine handles messages
@@ -63,7 +63,7 @@ type cell struct {
 	actor     Receiver // nil while it is active
 	prepared  Receiver // made with its state, and not started yet
 	handled   uint64
-	restarts  *machine.Supervisor
+	restarts  *machine.Supervisor // nil until it panics
 	children  []*cell
 	watchers  map[string]struct{}
 	waiters   []*bell
@@ -87,14 +87,67 @@ func newCell(node *Node, ref Ref, f factory, options spawnOptions, parent *cell,
 	ref.node = node
 	c := &cell{
 		node: node, path: path, ref: ref, hash: hashOfPath(path), options: options, factory: f, parent: parent,
-		sender: newSender(ref.text, "ab://"+node.name+"/"+path, node.tenant),
-		done:   make(chan struct{}), wake: make(chan struct{}, 1), exclusive: make(chan struct{}, 1), home: node.name,
-		pool: machine.NewPool(options.mailbox), phase: phaseRunning, epoch: epoch,
-		restarts: machine.OneForOne(uint32(max(options.strategy.restarts, 0)), millis(options.strategy.window)),
-		endCode:  CodeStopped,
+		home: node.name, pool: machine.NewPool(options.mailbox), phase: phaseRunning, epoch: epoch, endCode: CodeStopped,
 	}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
+}
+
+// sender is who this actor sends as.
+func (c *cell) sender() *sender {
+	if s := c.sends.Load(); s != nil {
+		return s
+	}
+	c.sends.CompareAndSwap(nil, newSender(c.ref.text, "ab://"+c.node.name+"/"+c.path, c.node.tenant))
+	return c.sends.Load()
+}
+
+// ctx is what the contexts of its handlers are made of.
+func (c *cell) ctx() context.Context {
+	if made := c.life.Load(); made != nil {
+		return made
+	}
+	made := new(inner)
+	made.Context, made.cancel = context.WithCancel(context.Background())
+	if !c.life.CompareAndSwap(nil, made) {
+		made.cancel() // another goroutine was faster
+	}
+	return c.life.Load()
+}
+
+// endedLife is of actors whose contexts nobody looked at before they ended.
+var endedLife = func() *inner {
+	ended := new(inner)
+	ended.Context, ended.cancel = context.WithCancel(context.Background())
+	ended.cancel()
+	return ended
+}()
+
+// cancel ends its context.
+func (c *cell) cancel() {
+	if !c.life.CompareAndSwap(nil, endedLife) {
+		c.life.Load().cancel()
+	}
+}
+
+// wakes is wake, for its goroutine to wait at: it has a token if there is something to do already.
+func (c *cell) wakes() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.wake == nil {
+		c.wake = make(chan struct{}, 1)
+		if !c.mailbox.isEmpty() || c.phase != phaseRunning {
+			c.rouse()
+		}
+	}
+	return c.wake
+}
+
+// rouse wakes its goroutine, if it waits or will. The caller holds the lock.
+func (c *cell) rouse() {
+	select {
+	case c.wake <- struct{}{}:
+	default: // also where it is nil
+	}
 }
 
 // offerLocal offers a message of this node; who rings when there may be room.
@@ -229,10 +282,7 @@ func (c *cell) refusedStream(key machine.StreamKey, seq uint64) {
 func (c *cell) schedule() {
 	switch {
 	case c.active:
-		select {
-		case c.wake <- struct{}{}:
-		default:
-		}
+		c.rouse()
 	case !c.frozen && c.phase == phaseRunning:
 		c.active = true
 		c.activate()
@@ -385,14 +435,7 @@ func (c *cell) whyStopped() string {
 }
 
 // isDone says whether it is Done, and out of its node's table.
-func (c *cell) isDone() bool {
-	select {
-	case <-c.done:
-		return true
-	default:
-		return false
-	}
-}
+func (c *cell) isDone() bool { return c.done.isOpen() }
 
 func (c *cell) epochNow() uint64 {
 	c.mu.Lock()
@@ -403,12 +446,15 @@ func (c *cell) epochNow() uint64 {
 func (c *cell) info() *pb.ActorInfo {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	dispatcher := "pool"
+	dispatcher, restarts := "pool", uint32(0)
 	if c.factory.loop != nil {
 		dispatcher = "loop"
 	}
+	if c.restarts != nil {
+		restarts = c.restarts.Restarts()
+	}
 	return &pb.ActorInfo{
 		Path: c.path, Phase: c.phase, Depth: uint32(c.pool.Used()), Mailbox: c.options.mailbox, Handled: c.handled,
-		Restarts: c.restarts.Restarts(), Epoch: c.epoch, Language: "go", Dispatcher: dispatcher,
+		Restarts: restarts, Epoch: c.epoch, Language: "go", Dispatcher: dispatcher,
 	}
 }

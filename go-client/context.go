@@ -110,7 +110,7 @@ func (t *turn) real() context.Context {
 	if made := t.inner.Load(); made != nil {
 		return made
 	}
-	return t.realOf(t.cell.ctx)
+	return t.realOf(t.cell.ctx())
 }
 
 // realOf makes the real context below base, unless there is one.
@@ -223,7 +223,7 @@ func (t *turn) Request(to Ref, message proto.Message, within time.Duration, note
 			err = c.stage(to, &out)
 		} else {
 			var placed placed
-			placed, err = node.place(t, c.sender, to, &out)
+			placed, err = node.place(t, c.sender(), to, &out)
 			node.notePlaced(&out, placed)
 		}
 	}

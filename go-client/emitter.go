@@ -150,7 +150,7 @@ func (n *Node) emitter(r *Responder) (*emitter, error) {
 	n.emitters.some.Store(int64(len(n.emitters.of)))
 	n.emitters.mu.Unlock()
 	// They may have ended before this one was there to be told.
-	if link != nil && link.over.Load() != nil || r.turn.cell.ctx.Err() != nil {
+	if link != nil && link.over.Load() != nil || r.turn.cell.ctx().Err() != nil {
 		e.gone()
 	}
 	return e, nil

@@ -80,7 +80,9 @@ func (n *Node) takeBack(c *cell) {
 	n.forget(c.path)
 	n.outside.unroute(c.ref)
 	for _, other := range n.allCells() {
-		other.sender.unroute(c.ref)
+		if sends := other.sends.Load(); sends != nil {
+			sends.unroute(c.ref)
+		}
 	}
 }
 
@@ -177,10 +179,7 @@ func (c *cell) beginStop(code Code, detail string) bool {
 	c.phase = phaseStopping
 	c.attention.Store(true)
 	c.endCode, c.endDetail = code, detail
-	select { // a loop waits for messages
-	case c.wake <- struct{}{}:
-	default:
-	}
+	c.rouse() // a loop waits for messages
 	return true
 }
 
@@ -197,7 +196,7 @@ func (n *Node) stopCell(ctx context.Context, c *cell, grace time.Duration) bool 
 		}
 	}
 	select {
-	case <-c.done:
+	case <-c.done.wait():
 		return true
 	case <-limited.Done():
 		return false
@@ -314,9 +313,9 @@ func (n *Node) bury(c *cell) {
 			n.notify(ref, terminated(c.ref.text, code, detail))
 		}
 	}
-	c.sender.clear()
+	c.forgetSent()
 	c.cancel()
-	close(c.done)
+	c.done.open()
 	ringAll(waiters)
 }
 
@@ -376,7 +375,7 @@ func (c *cell) watch(other, watcher Ref, unwatch bool) (<-chan struct{}, error) 
 	defer c.mu.Unlock()
 	switch {
 	case c.moved != nil:
-		return c.done, nil
+		return c.done.wait(), nil
 	case c.frozen:
 		return thawed, nil
 	case unwatch:

@@ -278,11 +278,16 @@ func TestAnAskIsAnsweredThoughItsLinkEndedBeforeItsAskerCouldNoteTheLink(t *test
 	}
 }
 
-func TestASocketThatIsNotThereIsToldWithWhatToDo(t *testing.T) {
+func TestWhereNobodyListensIsToldWithWhatToDo(t *testing.T) {
 	node := start(t, "a")
-	_, err := node.Dial(t.Context(), remote.Door("unix:///nowhere/shop.sock"))
-	if !errors.Is(err, ab.ErrUnavailable) || !strings.Contains(err.Error(), "there is no such socket: correct the path") {
-		t.Errorf("it is told %v", err)
+	for addr, says := range map[string]string{
+		"unix:///nowhere/shop.sock": "there is no such socket: correct the path",
+		"tcp://127.0.0.1:1":         "nobody listens there: start the node",
+	} {
+		_, err := node.Dial(t.Context(), remote.Door(addr))
+		if !errors.Is(err, ab.ErrUnavailable) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: it is told %v", addr, err)
+		}
 	}
 }
 

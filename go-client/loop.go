@@ -47,8 +47,8 @@ func (in *Inbox) Next(ctx context.Context) (*Message, error) {
 			continue
 		}
 		select {
-		case <-c.wake:
-		case <-c.ctx.Done():
+		case <-c.wakes():
+		case <-c.ctx().Done():
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

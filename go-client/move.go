@@ -351,7 +351,7 @@ func (n *Node) leave(c *cell, link *linkEnd, f *forwarder) {
 			n.runStopHook(c, stopper, defaultGrace)
 		}
 		c.cancel()
-		c.sender.clear()
-		close(c.done)
+		c.forgetSent()
+		c.done.open()
 	})
 }

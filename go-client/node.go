@@ -166,7 +166,7 @@ func (n *Node) tellOut(ctx context.Context, to Ref, out *outgoing) error {
 			staged := *out
 			return t.cell.stage(to, &staged)
 		}
-		from = t.cell.sender
+		from = t.cell.sender()
 	}
 	_, err := n.place(ctx, from, to, out)
 	return err
@@ -213,7 +213,7 @@ func (n *Node) Stop(ctx context.Context, actor Ref, grace time.Duration) error {
 // left. For an actor that is not here it is closed already.
 func (n *Node) Done(actor Ref) <-chan struct{} {
 	if c := n.hosted(actor); c != nil {
-		return c.done
+		return c.done.wait()
 	}
 	gone := make(chan struct{})
 	close(gone)
@@ -276,9 +276,9 @@ func (n *Node) Watch(ctx context.Context, actor Ref) (<-chan Terminated, error) 
 		case <-ctx.Done():
 			n.unwatch(actor, ref)
 			n.stopCell(context.Background(), c, defaultGrace)
-		case <-c.done:
+		case <-c.done.wait():
 		}
-		<-c.done
+		<-c.done.wait()
 		close(told)
 	})
 	return told, nil

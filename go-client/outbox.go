@@ -117,6 +117,13 @@ func (c *cell) flushModeOf(halted bool) flushMode {
 	}
 }
 
+// flushOwn is flush in the context of the actor's handlers.
+func (c *cell) flushOwn(mode flushMode) {
+	if c.outbox.some.Load() {
+		c.flush(c.ctx(), mode)
+	}
+}
+
 // flush sends what is staged, in order for each target. What finds no room in 30 s (1 s for flushLast) becomes a dead
 // letter.
 func (c *cell) flush(ctx context.Context, mode flushMode) {
@@ -133,16 +140,17 @@ func (c *cell) flush(ctx context.Context, mode flushMode) {
 	if mode == flushLast {
 		limit = lastParkTime
 	}
+	from := c.sender()
 	park := time.NewTimer(limit)
 	defer park.Stop()
 	for {
-		room := c.sender.room.wait()
+		room := from.room.wait()
 		if c.pass(ctx) {
 			return
 		}
 		var wake, done, thawed <-chan struct{}
 		if n, _ := o.size(); mode == flushBatch && n < maxOutbox {
-			wake = c.wake
+			wake = c.wakes()
 		}
 		if mode == flushFrozen {
 			if thawed = c.thawed.wait(); !c.isFrozen() {
@@ -163,7 +171,7 @@ func (c *cell) flush(ctx context.Context, mode flushMode) {
 		case <-park.C:
 			for _, s := range o.take() {
 				f := failed(CodeMailboxFull, "no room in time")
-				c.node.deadOutgoing(c.sender, s.to, s.out, &f)
+				c.node.deadOutgoing(from, s.to, s.out, &f)
 			}
 			return
 		}
@@ -173,17 +181,18 @@ func (c *cell) flush(ctx context.Context, mode flushMode) {
 // pass tries each staged message once; true = all have left.
 func (c *cell) pass(ctx context.Context) bool {
 	var rest []staged
+	from := c.sender()
 	blocked := make(map[string]bool)
 	for _, s := range c.outbox.take() {
 		if blocked[s.to.text] {
 			rest = append(rest, s)
 			continue
 		}
-		placed, done, err := c.node.tryPlace(ctx, c.sender, s.to, s.out, true)
+		placed, done, err := c.node.tryPlace(ctx, from, s.to, s.out, true)
 		switch {
 		case err != nil:
 			f := refusalOf(err)
-			c.node.deadOutgoing(c.sender, s.to, s.out, &f)
+			c.node.deadOutgoing(from, s.to, s.out, &f)
 		case done:
 			c.node.notePlaced(s.out, placed)
 		default:

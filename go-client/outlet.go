@@ -104,6 +104,13 @@ func (s *sender) closeAll() {
 	clear(s.outlets)
 }
 
+// forgetSent closes all outlets of an actor that has ended.
+func (c *cell) forgetSent() {
+	if sends := c.sends.Load(); sends != nil {
+		sends.clear()
+	}
+}
+
 func randomID() uint64 { return max(rand.Uint64(), 1) }
 
 // An outlet is the sending end of a stream: (source, target) with a stream number and the present route. It is the only

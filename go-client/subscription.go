@@ -50,7 +50,7 @@ func (n *Node) Subscribe(ctx context.Context, to Ref, message proto.Message, opt
 			return nil, err
 		}
 		t.flushBefore(ctx)
-		from, path = t.cell.sender, t.askPath()
+		from, path = t.cell.sender(), t.askPath()
 	}
 	trace := n.traceOf(ctx)
 	return n.subscribe(ctx, from, to, o.within, func(fields wire.BodyFields) (outgoing, error) {

@@ -100,7 +100,7 @@ func (c *cell) handleSpan(m *Message) (end func(error)) {
 	if c.node.tracer == nil || !ok {
 		return func(error) {}
 	}
-	in, ended := c.node.tracer.Start(c.ctx, Span{
+	in, ended := c.node.tracer.Start(c.ctx(), Span{
 		Parent: parent, Node: c.node.name, Actor: c.ref.text, Sender: m.who.Source, Type: m.Type(), Handles: true, Ask: m.IsAsk(),
 	})
 	m.turn.realOf(in)

@@ -143,7 +143,11 @@ fn json_is_what_protobuf_makes_of_it() {
 #[test]
 fn who_cannot_be_asked_is_named_with_the_reason() {
     for (arguments, says) in [
-        (&["tcp://127.0.0.1:1"][..], "tcp://127.0.0.1:1: "),
+        (
+            &["tcp://127.0.0.1:1"][..],
+            "tcp://127.0.0.1:1: tcp connect error: Connection refused",
+        ),
+        (&["tcp://127.0.0.1:1"], "nobody listens there: start the node"),
         (&["127.0.0.1:1"], "an address begins with tcp://, grpcs:// or unix:///"),
         (&["tcp://10.0.0.1:1"], "TCP without TLS is for this machine only"),
         (&["grpcs://localhost:1"], "grpcs:// needs a certificate"),

@@ -6,7 +6,8 @@ import (
 	pb "github.com/actorbridge/actorbridge/go-client/gen/actorbridge/v1"
 )
 
-// advice is what crypto/tls says, of here ("x509:", "tls:") or of the peer ("remote error:"), what it is counted as, and what to do.
+// advice is what crypto/tls says, of here ("x509:", "tls:") or of the peer ("remote error:"), or the system, what that is counted as
+// (notRefused: it is no refusal), and what to do.
 var advice = []struct {
 	says   []string
 	reason pb.RefusalReason
@@ -60,7 +61,29 @@ var advice = []struct {
 		pb.RefusalReason_REFUSAL_REASON_NO_TLS,
 		"one side speaks no TLS: use grpcs:// at both, or tcp:// at both",
 	},
+	{
+		[]string{"connect: connection refused"}, notRefused,
+		"nobody listens there: start the node that is to, or correct the address",
+	},
+	{
+		[]string{"no such host", "server misbehaving"}, notRefused,
+		"the host's name is not known here: correct it, or write the host's IP address",
+	},
+	{
+		[]string{"connect: no route to host", "connect: network is unreachable"}, notRefused,
+		"this machine has no way to that host: correct the address, or look at its routes and firewalls",
+	},
+	{ // a Unix socket; the files of TLS are read before
+		[]string{"connect: no such file or directory"}, notRefused,
+		"there is no such socket: correct the path, or start the node that listens there",
+	},
+	{
+		[]string{"connect: permission denied"}, notRefused,
+		"this user may not use the socket: run as the node's user, or change who may",
+	},
 }
+
+const notRefused = pb.RefusalReason_REFUSAL_REASON_UNSPECIFIED
 
 // withAdvice is a reason with what to do about it, where that is known.
 func withAdvice(why string) string {
@@ -73,7 +96,7 @@ func withAdvice(why string) string {
 // reasonOf is what a handshake is counted as that failed for this; not known: it failed for another reason than a certificate.
 func reasonOf(why string) (reason pb.RefusalReason, known bool) {
 	if i := adviceOf(why); i >= 0 {
-		return advice[i].reason, true
+		return advice[i].reason, advice[i].reason != notRefused
 	}
 	return 0, false
 }
@@ -88,21 +111,4 @@ func adviceOf(why string) int {
 		}
 	}
 	return -1
-}
-
-// socketAdvice is what to do about a Unix socket that nobody answers at, by what the system says.
-var socketAdvice = map[string]string{
-	"no such file or directory": "there is no such socket: correct the path, or start the node that listens there",
-	"connection refused":        "nobody listens there any more: start the node again",
-	"permission denied":         "this user may not use the socket: run as the node's user, or change who may",
-}
-
-// withSocketAdvice is a reason with what to do about it, where that is known.
-func withSocketAdvice(why string) string {
-	for says, advice := range socketAdvice {
-		if strings.Contains(why, says) {
-			return why + "; " + advice
-		}
-	}
-	return why
 }

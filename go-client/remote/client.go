@@ -91,9 +91,6 @@ func (d *remoteDoor) Dial(ctx context.Context) (door.Link, error) {
 		end()
 		_ = conn.Close()
 		why := status.Convert(err).Message()
-		if at.network == "unix" {
-			why = withSocketAdvice(why)
-		}
 		err = errors.New(withAdvice(why))
 		if reason, known := reasonOf(why); known && at.tls {
 			err = &door.RefusedError{Reason: reason, Err: err}

@@ -152,7 +152,7 @@ func (f *Files) configs(c *contents) (server, client *tls.Config, err error) {
 	}
 	own, err := tls.X509KeyPair(c.certificate, c.key)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s and %s: %w", f.Certificate, f.Key, err)
+		return nil, nil, fmt.Errorf("%s and %s: %w; name a certificate and the key that it was made with", f.Certificate, f.Key, err)
 	}
 	server = &tls.Config{
 		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{own}, ClientCAs: cas, ClientAuth: tls.RequireAndVerifyClientCert,

@@ -116,11 +116,10 @@ async fn begin(end: Arc<LinkEnd>, channel: Channel, options: &Options) -> Result
     Ok(())
 }
 
-/// What to do about a Unix socket that nobody answers at.
+/// What to do about a Unix socket that cannot be used.
 fn no_socket(error: io::Error) -> io::Error {
     let advice = match error.kind() {
         io::ErrorKind::NotFound => "there is no such socket: correct the path, or start the node that listens there",
-        io::ErrorKind::ConnectionRefused => "nobody listens there any more: start the node again",
         io::ErrorKind::PermissionDenied => {
             "this user may not use the socket: run as the node's user, or change who may"
         }

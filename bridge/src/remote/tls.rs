@@ -210,7 +210,8 @@ impl TlsFiles {
     fn unfit(&self, error: &dyn fmt::Display) -> String {
         let own = self.own.as_ref();
         let names = own.map(|(certificate, key)| format!("{} and {}", certificate.display(), key.display()));
-        format!("{}: {error}", names.unwrap_or_default())
+        let names = names.unwrap_or_default();
+        format!("{names}: {error}; name a certificate and the key that it was made with")
     }
 }
 

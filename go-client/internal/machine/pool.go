@@ -117,7 +117,7 @@ type Pool struct {
 
 // NewPool makes a pool of capacity permits, at least one.
 func NewPool(capacity uint32) *Pool {
-	return &Pool{capacity: uint64(max(capacity, 1)), streams: make(map[StreamKey]*stream)}
+	return &Pool{capacity: uint64(max(capacity, 1))}
 }
 
 // TakeLocal takes a permit for a local message, if there is one.
@@ -154,6 +154,9 @@ func (p *Pool) Open(key StreamKey, firstSeq, initialCredit uint64) {
 		key: key, lastSeq: processed, credit: credit, initial: credit, toldProcessed: processed, toldCredit: credit,
 		sureProcessed: processed, sureCredit: credit,
 		dirty: -1,
+	}
+	if p.streams == nil {
+		p.streams = make(map[StreamKey]*stream)
 	}
 	p.streams[key] = s
 	p.mark(s)
