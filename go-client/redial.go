@@ -76,6 +76,9 @@ func (n *Node) linkUp(l *linkEnd, peer string, incarnation uint64) {
 	old := n.kept[peer]
 	delete(n.kept, peer)
 	if k := l.kept; k != nil {
+		if n.kept[k.info.Peer] == k { // another node is at the door now: as behind a load balancer
+			delete(n.kept, k.info.Peer)
+		}
 		if k.info.State == LinkRedialling {
 			k.info.Redials++
 		}

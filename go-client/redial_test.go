@@ -94,6 +94,24 @@ func TestALinkOfADoorThatRedialsComesBackWithTheNextEpochAfterAttemptsThatFail(t
 	}
 }
 
+func TestADoorThatLeadsToAnotherNodeIsItsLinkFromThenOn(t *testing.T) {
+	b, c := start(t, "b"), start(t, "c")
+	d := &comingBack{Door: abtest.Door(b)}
+	d.redial = abtest.Door(c).Dial
+	a := start(t, "a", ab.WithLink(d))
+	linkedWithC := func() bool { return slices.Equal(a.Peers(), []string{"c"}) }
+	d.cut()
+	eventually(t, "the link to c", linkedWithC)
+	if links := a.Links(); len(links) != 1 || links[0].Peer != "c" || links[0].State != ab.LinkUp {
+		t.Errorf("its links are %+v, want one to c", links)
+	}
+	a.Disconnect("b") // there is none to it any more
+	d.cut()
+	eventually(t, "that link again", func() bool { return len(d.helloEpochs()) == 3 && linkedWithC() })
+	a.Disconnect("c")
+	eventually(t, "its end", func() bool { return len(a.Links()) == 0 })
+}
+
 func TestANodeThatShutsDownSaysHowLongToStayAway(t *testing.T) {
 	for asked, want := range map[time.Duration]time.Duration{0: 0, 30 * time.Second: 30 * time.Second, time.Hour: 5 * time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
