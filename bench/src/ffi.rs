@@ -19,11 +19,12 @@ pub(crate) struct Options {
     actors: u64,
 }
 
-/// A case of ours: what it is compared with, and the ratio that is wanted; NaN = none.
+/// A case of ours: what it is compared with, and the ratio that is wanted, also of the processor's time; NaN = none.
 struct Ours {
     case: &'static str,
     against: &'static str,
     goal: f64,
+    cpu_goal: f64,
 }
 
 /// What is measured beside a case of theirs, and compared with nothing.
@@ -33,7 +34,12 @@ const BESIDE: &[(&str, &str)] = &[
 ];
 
 const fn ours(case: &'static str, against: &'static str, goal: f64) -> Ours {
-    Ours { case, against, goal }
+    Ours {
+        case,
+        against,
+        goal,
+        cpu_goal: f64::NAN,
+    }
 }
 
 const OURS: &[Ours] = &[
@@ -46,17 +52,31 @@ const OURS: &[Ours] = &[
     ours("ask_inline_64", "go_chan_ask_64", 0.2),
     ours("ask_inline_1024", "go_chan_ask_1024", 0.12),
     ours("ask_inline_typed", "cgo_by_hand_protobuf", 0.7),
-    ours("ask_async_c64", "go_chan_ask_64", 1.0),
+    ours("ask_inline_typed", "wazero_protobuf", f64::NAN),
+    Ours {
+        cpu_goal: 1.3,
+        ..ours("ask_async_c64", "go_chan_ask_64", 1.0)
+    },
     ours("ask_async_seq", "go_chan_ask_64", 5.0),
 ];
 /// Memory of an idle actor, in bytes, and how much is wanted at most. Each round is a process of its own.
-const IDLE: &[(&str, f64)] = &[("idle_bytes_go", 3_072.0), ("idle_bytes_rust", 400.0)];
+const IDLE: &[(&str, f64)] = &[
+    ("idle_bytes_go", 3_072.0),
+    ("idle_bytes_go_parked", 700.0),
+    ("idle_bytes_rust", 400.0),
+];
+/// Go's heap allocations a message, the case that makes them, and how many are wanted at most. What the process does beside, such as
+/// the driver's own messages, is in them: a hundredth counts as none.
+const ALLOCS: &[(&str, &str, f64)] = &[
+    ("allocs_tell", "tell_single", 0.01),
+    ("allocs_ask", "ask_async_seq", 1.0),
+];
 const THEIRS: &[&str] = &[
     "go_chan_tell",
     "go_chan_ask_64",
     "go_chan_ask_1024",
     "cgo_by_hand_protobuf",
-    WAZERO,
+    "wazero_protobuf",
 ];
 /// Cases whose cost a message is compared: to many actors, and to 1,000; and the ratio that is wanted.
 const SCALE: &[(&str, &str, [&str; 2], f64)] = &[
@@ -73,54 +93,62 @@ const SCALE: &[(&str, &str, [&str; 2], f64)] = &[
         4.0,
     ),
 ];
-/// It does what `ask_inline_typed` and cgo by hand do.
-const WAZERO: &str = "wazero_protobuf";
-
 /// Measures, and says what came out: theirs first.
 pub(crate) fn run(options: &Options, plan: &Plan, only: Option<&str>) -> Result<Vec<Figure>, Box<dyn Error>> {
-    let wanted: Vec<&Ours> = OURS
-        .iter()
-        .filter(|o| only.is_none_or(|text| o.case.contains(text)))
-        .collect();
-    let inline_too = wanted.iter().any(|o| o.case == "ask_inline_typed");
-    let theirs = THEIRS
-        .iter()
-        .filter(|t| wanted.iter().any(|o| o.against == **t) || **t == WAZERO && inline_too);
-    let theirs = theirs.flat_map(|t| {
-        let beside = BESIDE.iter().filter(|b| b.0 == *t).map(|b| b.1);
-        [*t].into_iter().chain(beside)
-    });
-    let cases: Vec<&'static str> = theirs.chain(wanted.iter().map(|o| o.case)).collect();
-    let idle = IDLE
-        .iter()
-        .filter(|(case, _)| only.is_none_or(|text| case.contains(text)));
-    let mut figures = idle
-        .map(|idle| memory(options, plan, idle))
-        .collect::<Result<Vec<_>, _>>()?;
-    for scale in SCALE.iter().filter(|s| only.is_none_or(|text| s.0.contains(text))) {
+    let is_wanted = |case: &str| only.is_none_or(|text| case.contains(text));
+    let mut figures = compared(options, plan, is_wanted)?;
+    for idle in IDLE.iter().filter(|(case, _)| is_wanted(case)) {
+        figures.push(memory(options, plan, idle)?);
+    }
+    for scale in SCALE.iter().filter(|s| is_wanted(s.0)) {
         figures.push(scaled(options, plan, scale)?);
     }
-    if wanted.is_empty() && figures.is_empty() {
-        let ours = OURS.iter().map(|o| o.case);
+    if figures.is_empty() {
+        let ours = OURS.iter().map(|o| o.case).chain(ALLOCS.iter().map(|a| a.0));
         let all: Vec<_> = ours
             .chain(IDLE.iter().map(|i| i.0))
             .chain(SCALE.iter().map(|s| s.0))
             .collect();
         return Err(format!("no case is named like that; there are {}", all.join(", ")).into());
     }
-    if wanted.is_empty() {
-        return Ok(figures);
+    Ok(figures)
+}
+
+/// The cases of one process that take turns.
+fn compared(options: &Options, plan: &Plan, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<Figure>, Box<dyn Error>> {
+    let wanted: Vec<&Ours> = OURS.iter().filter(|o| is_wanted(o.case)).collect();
+    let counted: Vec<_> = ALLOCS.iter().filter(|a| is_wanted(a.0)).collect();
+    let theirs = THEIRS.iter().filter(|t| wanted.iter().any(|o| o.against == **t));
+    let theirs: Vec<&'static str> = theirs
+        .flat_map(|t| std::iter::once(*t).chain(BESIDE.iter().filter(|b| b.0 == *t).map(|b| b.1)))
+        .collect();
+    let mut cases = theirs.clone();
+    for case in wanted.iter().map(|o| o.case).chain(counted.iter().map(|a| a.1)) {
+        if !cases.contains(&case) {
+            cases.push(case);
+        }
+    }
+    if cases.is_empty() {
+        return Ok(Vec::new());
     }
     let mut program = [Program::start(&options.program, &[])?];
     let turns: Vec<_> = cases.iter().map(|case| (0, *case)).collect();
     let taken = rounds::take_turns(&mut program, &turns, plan)?;
     let of = |case: &str| &taken[cases.iter().position(|c| *c == case).unwrap_or_default()];
-    let figure = |case: &'static str| {
-        let own = wanted.iter().find(|o| o.case == case);
-        figure(case, own.map(|o| (*o, of(o.against))), of(case))
-    };
-    figures.splice(0..0, cases.iter().map(|case| figure(case)));
-    Ok(figures)
+    let theirs = theirs.iter().map(|case| figure(case, None, of(case)));
+    let ours = wanted
+        .iter()
+        .map(|o| figure(o.case, Some((*o, of(o.against))), of(o.case)));
+    let allocs = counted.iter().map(|(case, measured, goal)| Figure {
+        side: "ours",
+        unit: "",
+        value: median(&of(measured).allocs),
+        rounds: of(measured).allocs.len(),
+        spread: spread(&of(measured).allocs),
+        goal: Some(*goal),
+        ..empty(case)
+    });
+    Ok(theirs.chain(ours).chain(allocs).collect())
 }
 
 /// The memory of one idle actor.
@@ -154,11 +182,7 @@ fn scaled(
     program[0].measure(make, options.actors)?;
     let taken = rounds::take_turns(&mut program, &[(0, few), (0, many)], plan)?;
     let [few, many] = [&taken[0], &taken[1]];
-    let goal = Ours {
-        case,
-        against: "1,000 actors",
-        goal: *goal,
-    };
+    let goal = ours(case, "1,000 actors", *goal);
     Ok(figure(case, Some((&goal, few)), many))
 }
 
@@ -189,6 +213,7 @@ fn figure(case: &'static str, own: Option<(&Ours, &Taken)>, taken: &Taken) -> Fi
         ratio: own.map(|(_, theirs)| ratio(&taken.ns, &theirs.ns)),
         cpu_ratio: own.map(|(_, theirs)| ratio(&taken.cpu_ns, &theirs.cpu_ns)),
         goal: own.map(|(o, _)| o.goal).filter(|goal| !goal.is_nan()),
+        cpu_goal: own.map(|(o, _)| o.cpu_goal).filter(|goal| !goal.is_nan()),
         ..empty(case)
     }
 }

@@ -72,6 +72,9 @@ pub(crate) struct Figure {
     /// What is wanted at most, or at least where higher is better: a ratio, or a value where nothing is compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) goal: Option<f64>,
+    /// The same of `cpu_ratio`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cpu_goal: Option<f64>,
     pub(crate) versions: String,
     /// When it was taken, in seconds since 1970.
     pub(crate) when: u64,
@@ -103,6 +106,7 @@ impl Figure {
             ratio: None,
             cpu_ratio: None,
             goal: None,
+            cpu_goal: None,
             versions: format!("actorbridge {}", env!("CARGO_PKG_VERSION")),
             when: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
         }
@@ -111,16 +115,21 @@ impl Figure {
     /// Has it reached its goal? `None` = it has none.
     pub(crate) fn is_reached(&self) -> Option<bool> {
         let (goal, reached) = (self.goal?, self.ratio.unwrap_or(self.value));
+        let cpu = self
+            .cpu_goal
+            .zip(self.cpu_ratio)
+            .is_none_or(|(goal, used)| used <= goal);
         Some(match self.better {
-            Better::Lower => reached <= goal,
-            Better::Higher => reached >= goal,
+            Better::Lower => reached <= goal && cpu,
+            Better::Higher => reached >= goal && cpu,
         })
     }
 
     /// The goal in words.
     pub(crate) fn goal_text(&self) -> String {
         let sign = if self.better == Better::Lower { "≤" } else { "≥" };
-        self.goal.map_or(String::new(), |goal| format!("{sign} {goal:.2}"))
+        let cpu = self.cpu_goal.map_or(String::new(), |goal| format!(", cpu ≤ {goal:.2}"));
+        self.goal.map_or(String::new(), |goal| format!("{sign} {goal:.2}{cpu}"))
     }
 }
 
@@ -179,6 +188,13 @@ mod tests {
         assert_eq!(of(Better::Higher, 5.9, 6.0).is_reached(), Some(false));
         assert_eq!(of(Better::Lower, 5.9, 6.0).is_reached(), Some(true));
         assert_eq!(Figure::of("link", "tell_64").is_reached(), None);
+        let costly = Figure {
+            cpu_goal: Some(1.3),
+            cpu_ratio: Some(1.4),
+            ..of(Better::Lower, 0.9, 1.0)
+        };
+        assert_eq!(costly.is_reached(), Some(false));
+        assert_eq!(costly.goal_text(), "≤ 1.00, cpu ≤ 1.30");
     }
 
     #[test]

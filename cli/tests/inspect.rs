@@ -130,6 +130,43 @@ fn who_stops_watching_ends_well() {
 }
 
 #[test]
+fn links_and_asks_that_wait_are_shown_at_both_ends() {
+    let (shop, desk) = (listening(), Node::builder("desk").listen("tcp://127.0.0.1:0"));
+    let desk = desk.start().expect("it starts");
+    let at = shop.listening()[0].clone();
+    let asking = desk.clone();
+    desk.handle().block_on(desk.dial(&at)).expect("linked");
+    desk.handle().spawn(async move {
+        let to = "ab://shop/orders/1".parse().expect("an address");
+        let _: Result<(), _> = asking.ask(&to, &(), Duration::from_secs(600)).await;
+    });
+    // The ask waits behind what was told before.
+    let row = loop {
+        let (shown, text) = inspect(&[&desk.listening()[0]]);
+        assert!(shown && text.contains("1 links up"), "{text}");
+        let row = text
+            .lines()
+            .find(|line| line.trim_start().starts_with("ab://shop/orders/1 "));
+        let waits = row.is_some_and(|row| {
+            let cells: Vec<_> = row.split_whitespace().collect();
+            cells.len() == 4 && cells[1] == "shop" && cells[2].parse::<u64>().is_ok() && ["ms", "s"].contains(&cells[3])
+        });
+        if waits {
+            let link = text.lines().find(|line| line.trim_start().starts_with("shop "));
+            break link.expect("its link").to_owned();
+        }
+    };
+    let cells: Vec<_> = row.split_whitespace().collect();
+    assert_eq!(cells[..3], ["shop", "up,", "dialled"], "{row}");
+    // Behind the age, which has a unit: streams out, credit, stalled. There is room for more than the ask.
+    assert_eq!((cells[5], cells[7]), ("1", "0"), "{row}");
+    assert!(cells[6].parse::<u64>().is_ok_and(|credit| credit > 0), "{row}");
+    let (_, text) = inspect(&[&at]);
+    let row = text.lines().find(|line| line.trim_start().starts_with("desk "));
+    assert!(row.is_some_and(|row| row.contains("up, accepted")), "{text}");
+}
+
+#[test]
 fn json_is_what_protobuf_makes_of_it() {
     let node = listening();
     let (shown, text) = inspect(&[&node.listening()[0], "--json"]);
@@ -145,7 +182,7 @@ fn who_cannot_be_asked_is_named_with_the_reason() {
     for (arguments, says) in [
         (
             &["tcp://127.0.0.1:1"][..],
-            "tcp://127.0.0.1:1: tcp connect error: Connection refused",
+            "tcp://127.0.0.1:1: transport error: tcp connect error: Connection refused",
         ),
         (&["tcp://127.0.0.1:1"], "nobody listens there: start the node"),
         (&["127.0.0.1:1"], "an address begins with tcp://, grpcs:// or unix:///"),

@@ -18,6 +18,19 @@ func idle(node *ab.Node) []meter.Case {
 	return []meter.Case{
 		{Name: "idle_bytes_go", Bytes: meter.Resident, Run: func(ctx context.Context, n int) error {
 			return eachOf(n, func(i int) error {
+				actor, err := node.SpawnLoop(fmt.Sprint("idle/", i), func(_ ab.Context, in *ab.Inbox) error {
+					for range in.All() {
+					}
+					return nil
+				})
+				if err != nil {
+					return err
+				}
+				return node.TellRaw(ctx, actor, rawNote, []byte{1})
+			})
+		}},
+		{Name: "idle_bytes_go_parked", Bytes: meter.Resident, Run: func(ctx context.Context, n int) error {
+			return eachOf(n, func(i int) error {
 				actor, err := benchv1ab.SpawnCounter(node, fmt.Sprint("idle/", i), func() benchv1ab.Counter { return new(counter) })
 				if err != nil {
 					return err

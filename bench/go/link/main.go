@@ -33,6 +33,8 @@ type where struct {
 	Node []string `json:"node"`
 	GRPC string   `json:"grpc"`
 	TCP  string   `json:"tcp"`
+	// Mailbox is that of its actors.
+	Mailbox uint32 `json:"mailbox"`
 }
 
 // at is where its node listens, by scheme.
@@ -59,6 +61,10 @@ func run() error {
 		return err
 	}
 	defer peer.End()
+	if there.Mailbox != mailbox {
+		return fmt.Errorf("actors in Rust have a mailbox of %d, and those in Go of %d", there.Mailbox, mailbox)
+	}
+	fmt.Fprintf(os.Stderr, "bench-link: actors that are told something have a mailbox of %d\n", mailbox)
 	n := new(nodes)
 	defer n.shutdown()
 	cases, err := n.cases(ctx, &there, folder)
