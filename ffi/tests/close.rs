@@ -118,17 +118,7 @@ fn closing_is_safe_while_64_threads_are_inside() {
     for round in 0..ROUNDS * setting("ACTORBRIDGE_SOAK", 1) {
         close_in_traffic(round % 2 == 0);
     }
-    // They end in the background; a process that ends before them is one that leaks, to LeakSanitizer.
-    until("no thread of a node is left", || nodes_threads() == 0);
-}
-
-/// How many threads of nodes this process has, as far as /proc tells.
-fn nodes_threads() -> usize {
-    let Ok(threads) = std::fs::read_dir("/proc/self/task") else {
-        return 0;
-    };
-    let names = threads.filter_map(|t| std::fs::read_to_string(t.ok()?.path().join("comm")).ok());
-    names.filter(|name| name.starts_with("actorbridge")).count()
+    until_threads_have_ended();
 }
 
 /// Threads that look all over a lane's memory, beside the one that writes and the one that reads.
@@ -246,5 +236,5 @@ fn a_lanes_memory_stays_until_it_is_unmapped_and_is_gone_then() {
     for round in 0..ROUNDS * setting("ACTORBRIDGE_SOAK", 1) {
         close_under_mappers(round % 2 == 0);
     }
-    until("no thread of a node is left", || nodes_threads() == 0);
+    until_threads_have_ended();
 }

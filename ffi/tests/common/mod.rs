@@ -286,6 +286,19 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Waits until no thread of a node is left, as far as /proc tells. They end in the background of a close; a process that ends before
+/// them is one that leaks, to LeakSanitizer.
+pub fn until_threads_have_ended() {
+    let count = || {
+        let Ok(threads) = std::fs::read_dir("/proc/self/task") else {
+            return 0;
+        };
+        let names = threads.filter_map(|t| std::fs::read_to_string(t.ok()?.path().join("comm")).ok());
+        names.filter(|name| name.starts_with("actorbridge")).count()
+    };
+    until("no thread of a node is left", || count() == 0);
+}
+
 /// What a call that fills a buffer gives, by way of AB_SHORT_BUFFER.
 pub fn document(call: impl Fn(*mut u8, usize, *mut usize) -> i32) -> String {
     let mut len = 77;

@@ -108,4 +108,5 @@ fn random_calls_get_a_status_that_is_one_and_leave_the_library_working() {
     // Answers to what was asked on earlier links come by this one too: the same node asked.
     while answers_in(&next(link)).iter().all(|(correlation, _)| *correlation != 5) {}
     assert_eq!(ab_node_close(node), AB_OK);
+    until_threads_have_ended();
 }

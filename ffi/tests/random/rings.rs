@@ -106,6 +106,7 @@ fn random_records_in_a_ring_cost_their_link_and_no_other() {
     batch.item(1, 1, 5, b"").send(link);
     while answers_in(&next(link)).iter().all(|(correlation, _)| *correlation != 5) {}
     assert_eq!(ab_node_close(node), AB_OK);
+    until_threads_have_ended();
 }
 
 #[test]
@@ -140,4 +141,5 @@ fn a_peer_that_claims_to_have_read_what_was_never_written_costs_its_link_and_no_
     let link = linked(node);
     assert_eq!(ab_link_close(link), AB_OK);
     assert_eq!(ab_node_close(node), AB_OK);
+    until_threads_have_ended();
 }
