@@ -91,18 +91,18 @@ func (a *activation) loop() {
 			} else {
 				a.handleRun(next.run)
 			}
-			if a.handled >= batch || c.outbox.isFull() {
+			if a.handled >= batch || c.outbox().isFull() {
 				a.handled = 0
 				c.flushOwn(flushBatch)
 			}
 			continue
 		}
-		if !halted && !c.outbox.some.Load() && c.lingers.more() {
+		if !halted && !c.outbox().isSome() && c.lingers.more() {
 			runtime.Gosched()
 			continue
 		}
 		c.flushOwn(c.flushModeOf(halted))
-		if n, _ := c.outbox.size(); n > 0 && c.isRunning() {
+		if n, _ := c.outbox().size(); n > 0 && c.isRunning() {
 			continue
 		}
 		if c.rest(a.actor) {
@@ -121,7 +121,7 @@ const (
 
 // lingers says whether an activation lingers: as long as it pays. Only the activation uses it.
 type lingers struct {
-	turns, pause int
+	turns, pause int32
 }
 
 // came: there was something to do.
@@ -254,7 +254,7 @@ func (a *activation) handleRun(r *mailRun) {
 	a.done = permits{first: r.first()}
 	for {
 		a.handleSome(r, r.messages(share))
-		if a.actor == nil || c.attention.Load() || a.handled >= batch || c.outbox.isFull() || r.isEmpty() {
+		if a.actor == nil || c.attention.Load() || a.handled >= batch || c.outbox().isFull() || r.isEmpty() {
 			break
 		}
 		c.releaseAll(a.done, a.done.count)
@@ -290,7 +290,7 @@ func (a *activation) handleSome(r *mailRun, messages []Message) {
 			m.turn.finish()
 		})
 	}()
-	for ; n < len(messages) && !(n > 0 && (c.attention.Load() || c.outbox.isFull())); n++ {
+	for ; n < len(messages) && !(n > 0 && (c.attention.Load() || c.outbox().isFull())); n++ {
 		m := &messages[n]
 		m.turn.cell, m.turn.message = c, m
 		if m.deadline != 0 && c.expire(m) {
@@ -357,11 +357,12 @@ func (c *cell) failMessage(m *Message, f *failure) {
 // supervise tells the parent and the log of a panic, and decides: the actor is made anew, or stops.
 func (c *cell) supervise(reason, stack, messageType string) {
 	c.mu.Lock()
-	if c.restarts == nil {
-		c.restarts = machine.OneForOne(uint32(max(c.options.strategy.restarts, 0)), millis(c.options.strategy.window))
+	own := c.own()
+	if own.restarts == nil {
+		own.restarts = machine.OneForOne(uint32(max(c.options.strategy.restarts, 0)), millis(c.options.strategy.window))
 	}
-	directive := c.restarts.Panicked(c.node.now())
-	restarts := c.restarts.Restarts()
+	directive := own.restarts.Panicked(c.node.now())
+	restarts := own.restarts.Restarts()
 	c.mu.Unlock()
 	if c.parent != nil {
 		c.node.notify(c.parent.ref, notice(pb.Kind_KIND_ACTOR_PANIC, &pb.ActorPanic{

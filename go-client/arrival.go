@@ -66,11 +66,12 @@ func (c *cell) hold(key machine.StreamKey, o *opening) bool {
 		return false
 	}
 	h := &hold{opening: *o, key: key}
-	if c.arrival.holds == nil {
-		c.arrival.holds, c.arrival.bound = make(map[machine.StreamKey]*hold), make(map[uint64][]*hold)
+	a := &c.own().arrival
+	if a.holds == nil {
+		a.holds, a.bound = make(map[machine.StreamKey]*hold), make(map[uint64][]*hold)
 	}
-	c.arrival.holds[key] = h
-	c.arrival.bound[h.stream] = append(c.arrival.bound[h.stream], h)
+	a.holds[key] = h
+	a.bound[h.stream] = append(a.bound[h.stream], h)
 	h.stop = time.AfterFunc(drainTime, func() { c.holdExpired(h) }).Stop
 	return true
 }
@@ -83,10 +84,11 @@ func (c *cell) holdLocal(o *opening, room *bell) *hold {
 		return nil
 	}
 	h := &hold{opening: *o, after: room.ring}
-	if c.arrival.local == nil {
-		c.arrival.local = make(map[uint64]*hold)
+	a := &c.own().arrival
+	if a.local == nil {
+		a.local = make(map[uint64]*hold)
 	}
-	c.arrival.local[o.stream] = h
+	a.local[o.stream] = h
 	h.stop = time.AfterFunc(drainTime, func() { c.holdExpired(h) }).Stop
 	return h
 }
@@ -95,7 +97,7 @@ func (c *cell) holdLocal(o *opening, room *bell) *hold {
 func (c *cell) holdState(h *hold) (waits, passed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.arrival.local[h.stream] == h, h.passed
+	return c.seldom().arrival.local[h.stream] == h, h.passed
 }
 
 // mayBeLate says whether something from before the opening may still come. The caller holds the lock.
@@ -103,10 +105,11 @@ func (c *cell) mayBeLate(o *opening) bool {
 	if c.epoch == 1 && c.moved == nil { // nobody forwards to an actor that has not moved
 		return false
 	}
-	if o.binding.After > c.arrival.drained[o.stream].binding {
+	drained := c.seldom().arrival.drained
+	if o.binding.After > drained[o.stream].binding {
 		return true
 	}
-	delete(c.arrival.drained, o.stream) // what else will be said of it is of later bindings
+	delete(drained, o.stream) // what else will be said of it is of later bindings
 	return false
 }
 
@@ -114,7 +117,7 @@ func (c *cell) mayBeLate(o *opening) bool {
 func (c *cell) holdsAny() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.arrival.holds) > 0
+	return len(c.seldom().arrival.holds) > 0
 }
 
 // drainedUpto: all that came by the bindings of a stream up to this one has been forwarded to this stay. If the actor has gone, the
@@ -126,7 +129,7 @@ func (c *cell) drainedUpto(stream uint64, binding uint32) {
 	}
 	h := c.holdOf(stream)
 	if h != nil && h.binding.After <= binding {
-		delete(c.arrival.late, h.sender)
+		delete(c.seldom().arrival.late, h.sender)
 		c.endHold(h)
 		return
 	}
@@ -136,8 +139,9 @@ func (c *cell) drainedUpto(stream uint64, binding uint32) {
 
 // holdOf is the first binding of a stream that is held, or nil. The caller holds the lock.
 func (c *cell) holdOf(stream uint64) *hold {
-	found := c.arrival.local[stream]
-	for _, h := range c.arrival.bound[stream] {
+	a := c.seldom().arrival
+	found := a.local[stream]
+	for _, h := range a.bound[stream] {
 		if found == nil || h.binding.Number < found.binding.Number {
 			found = h
 		}
@@ -148,29 +152,31 @@ func (c *cell) holdOf(stream uint64) *hold {
 // noteDrained keeps what is said of a stream. The caller holds the lock.
 func (c *cell) noteDrained(stream uint64, binding uint32) {
 	now := time.Now()
-	if c.arrival.drained == nil {
-		c.arrival.drained = make(map[uint64]drained)
+	a := &c.own().arrival
+	if a.drained == nil {
+		a.drained = make(map[uint64]drained)
 	}
-	if len(c.arrival.drained) >= maxDrained {
-		maps.DeleteFunc(c.arrival.drained, func(_ uint64, d drained) bool { return now.After(d.until) })
+	if len(a.drained) >= maxDrained {
+		maps.DeleteFunc(a.drained, func(_ uint64, d drained) bool { return now.After(d.until) })
 	}
-	if len(c.arrival.drained) < maxDrained {
-		c.arrival.drained[stream] = drained{max(binding, c.arrival.drained[stream].binding), now.Add(drainedTime)}
+	if len(a.drained) < maxDrained {
+		a.drained[stream] = drained{max(binding, a.drained[stream].binding), now.Add(drainedTime)}
 	}
 }
 
 // holdExpired: what was late is lost; the stream goes on without it.
 func (c *cell) holdExpired(h *hold) {
 	c.mu.Lock()
-	if c.arrival.holds[h.key] != h && c.arrival.local[h.stream] != h {
+	a := &c.own().arrival
+	if a.holds[h.key] != h && a.local[h.stream] != h {
 		c.mu.Unlock()
 		return
 	}
-	if c.arrival.late == nil {
-		c.arrival.late = make(map[string]struct{})
+	if a.late == nil {
+		a.late = make(map[string]struct{})
 	}
-	if len(c.arrival.late) < maxDrained {
-		c.arrival.late[h.sender] = struct{}{}
+	if len(a.late) < maxDrained {
+		a.late[h.sender] = struct{}{}
 	}
 	c.node.log.Warn("late messages of a stream did not come in time", "actor", c.ref.text, "sender", h.sender)
 	c.endHold(h)
@@ -181,12 +187,13 @@ func (c *cell) holdExpired(h *hold) {
 func (c *cell) endHold(h *hold) {
 	h.stop()
 	h.passed = true
-	if c.arrival.local[h.stream] == h {
-		delete(c.arrival.local, h.stream)
+	a := c.seldom().arrival
+	if a.local[h.stream] == h {
+		delete(a.local, h.stream)
 	} else {
-		delete(c.arrival.holds, h.key)
-		if c.arrival.bound[h.stream] = slices.DeleteFunc(c.arrival.bound[h.stream], h.is); len(c.arrival.bound[h.stream]) == 0 {
-			delete(c.arrival.bound, h.stream)
+		delete(a.holds, h.key)
+		if a.bound[h.stream] = slices.DeleteFunc(a.bound[h.stream], h.is); len(a.bound[h.stream]) == 0 {
+			delete(a.bound, h.stream)
 		}
 	}
 	moved := c.moved
@@ -235,7 +242,7 @@ const codeLate = Code(1 << 31)
 func (c *cell) offerForwarded(m *Message) Code {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, late := c.arrival.late[senderOf(m.who)]
+	_, late := c.seldom().arrival.late[senderOf(m.who)]
 	switch {
 	case c.moved != nil:
 		return CodeMoved
@@ -245,7 +252,7 @@ func (c *cell) offerForwarded(m *Message) Code {
 		return codeLate
 	case c.epoch == 1: // it has not moved: nobody forwards to it
 		return CodeUnsupportedKind
-	case m.waitsFor(c.hash):
+	case m.waitsFor(c):
 		return CodeDeadlock
 	case !c.pool.TakeForwarded():
 		return CodeMailboxFull

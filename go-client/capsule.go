@@ -37,7 +37,7 @@ func (c *cell) freeze() error {
 	c.frozen = true
 	c.attention.Store(true)
 	c.pool.SetFrozen(true)
-	for _, t := range c.timers {
+	for _, t := range c.seldom().timers {
 		t.stop()
 	}
 	return nil
@@ -46,14 +46,13 @@ func (c *cell) freeze() error {
 // thaw has handlers start again. What was due meanwhile is due now.
 func (c *cell) thaw() {
 	c.mu.Lock()
-	c.frozen, c.cut = false, 0
+	c.frozen, c.own().cut = false, 0
 	c.pool.SetFrozen(false)
-	for id, t := range c.timers {
+	for id, t := range c.seldom().timers {
 		c.armTimer(id, t)
 	}
 	grants := c.pool.Grants(c.mailbox.isEmpty(), nil)
-	waiters := c.waiters
-	c.waiters = nil
+	waiters := c.takeWaiters()
 	if !c.mailbox.isEmpty() {
 		c.schedule()
 	}
@@ -72,12 +71,14 @@ func (c *cell) isFrozen() bool {
 // enter takes the token of what only one may do with an actor at a time; false = ctx ended, or the actor.
 func (c *cell) enter(ctx context.Context) bool {
 	c.mu.Lock()
-	if c.exclusive == nil {
-		c.exclusive = make(chan struct{}, 1)
+	own := c.own()
+	if own.exclusive == nil {
+		own.exclusive = make(chan struct{}, 1)
 	}
+	exclusive := own.exclusive
 	c.mu.Unlock()
 	select {
-	case c.exclusive <- struct{}{}:
+	case exclusive <- struct{}{}:
 		return true
 	case <-ctx.Done():
 	case <-c.done.wait():
@@ -85,7 +86,12 @@ func (c *cell) enter(ctx context.Context) bool {
 	return false
 }
 
-func (c *cell) leaveExclusive() { <-c.exclusive }
+func (c *cell) leaveExclusive() {
+	c.mu.Lock()
+	exclusive := c.seldom().exclusive
+	c.mu.Unlock()
+	<-exclusive
+}
 
 // isQuiet says whether no handler of an actor runs. The caller holds the lock.
 func (c *cell) isQuiet() bool { return !c.active }
@@ -98,7 +104,7 @@ func (c *cell) take(ctx context.Context, to *linkEnd) (*Snapshot, error) {
 		c.mu.Unlock()
 		return nil, newError(CodeStopped, c.ref.text, "")
 	}
-	actor, children := c.actor, len(c.children)
+	actor, children := c.actor, len(c.seldom().children)
 	c.active, c.actor = true, nil
 	c.mu.Unlock()
 	defer c.giveActorBack(actor)
@@ -174,13 +180,14 @@ func (c *cell) pack(s *Snapshot, move bool) {
 		MaxRestarts: uint32(max(c.options.strategy.restarts, 0)), RestartWindowMs: uint32(millis(c.options.strategy.window)),
 	}
 	s.capsule = capsule
-	for _, id := range slices.Sorted(maps.Keys(c.timers)) {
-		t := c.timers[id]
+	rare := c.seldom()
+	for _, id := range slices.Sorted(maps.Keys(rare.timers)) {
+		t := rare.timers[id]
 		capsule.Timers = append(capsule.Timers, &pb.Timer{
 			Name: valid(id), RemainingMs: uint32(millis(time.Until(t.at))), Payload: t.message.envelope(),
 		})
 	}
-	for key, r := range c.requests {
+	for key, r := range rare.requests {
 		capsule.Asks = append(capsule.Asks, &pb.PendingAsk{
 			Correlation: key.correlation, TtlMs: uint32(millis(time.Until(r.deadline))), Context: r.note, Node: key.node,
 		})
@@ -196,15 +203,16 @@ func (c *cell) pack(s *Snapshot, move bool) {
 // packMail adds what only a move takes along. The caller holds the lock.
 func (c *cell) packMail(capsule *pb.Capsule) {
 	capsule.Home = c.home
-	capsule.Watchers = slices.Sorted(maps.Keys(c.watchers))
+	capsule.Watchers = slices.Sorted(maps.Keys(c.seldom().watchers))
 	now := time.Now()
-	for _, stream := range slices.Sorted(maps.Keys(c.arrival.drained)) {
-		if d := c.arrival.drained[stream]; now.Before(d.until) {
+	drained := c.seldom().arrival.drained
+	for _, stream := range slices.Sorted(maps.Keys(drained)) {
+		if d := drained[stream]; now.Before(d.until) {
 			capsule.Inputs = append(capsule.Inputs, &pb.Cursor{Stream: stream, Mode: pb.Mode_MODE_FLOW, Binding: d.binding})
 		}
 	}
 	held := c.mailbox.singles()
-	c.cut = len(held)
+	c.own().cut = len(held)
 	for _, m := range held {
 		ttl := uint32(0)
 		if m.deadline > 0 {
@@ -300,9 +308,10 @@ func (n *Node) restore(ctx context.Context, s *Snapshot, r *registered) (Receive
 func (c *cell) unpackMail(capsule *pb.Capsule, patience time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.watchers = make(map[string]struct{}, len(capsule.Watchers))
+	own := c.own()
+	own.watchers = make(map[string]struct{}, len(capsule.Watchers))
 	for _, watcher := range capsule.Watchers {
-		c.watchers[watcher] = struct{}{}
+		own.watchers[watcher] = struct{}{}
 	}
 	for _, cursor := range capsule.Inputs[:min(len(capsule.Inputs), maxDrained)] {
 		c.noteDrained(cursor.Stream, cursor.Binding)
@@ -417,16 +426,17 @@ func (c *cell) discard() {
 
 // stopClocks ends timers and the waiting for answers. The caller holds the lock.
 func (c *cell) stopClocks() {
-	for _, t := range c.timers {
+	own := c.own()
+	for _, t := range own.timers {
 		t.stop()
 	}
-	for _, r := range c.requests {
+	for _, r := range own.requests {
 		if r.stop != nil {
 			r.stop()
 		}
 	}
-	for _, h := range c.arrival.local {
+	for _, h := range own.arrival.local {
 		h.stop()
 	}
-	c.timers, c.requests, c.arrival.local = nil, nil, nil
+	own.timers, own.requests, own.arrival.local = nil, nil, nil
 }

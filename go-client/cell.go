@@ -29,50 +29,78 @@ type cell struct {
 	node    *Node
 	path    string
 	ref     Ref
-	hash    uint64
 	options spawnOptions
 	factory factory
 	parent  *cell
 	// sends is nil until it sends something, life until its context is looked at; that ends when the grace time of a stop is over.
 	sends atomic.Pointer[sender]
 	life  atomic.Pointer[inner]
-	done  latch
-	idle  bell
-	// outbox is what handlers staged.
-	outbox outbox
+	// staging is what handlers staged; nil until one does.
+	staging atomic.Pointer[outbox]
+	done    latch
+	idle    bell
 	// thawed rings when a freeze is over.
 	thawed  bell
 	lingers lingers
-	// attention: the activation should look at the mailbox before it handles the next message of a run.
+
+	mu sync.Mutex
+	// attention: the activation should look at the mailbox before it handles the next message of a run. It is read without the lock.
 	attention atomic.Bool
-
-	mu      sync.Mutex
-	mailbox mailbox
-	// exclusive has a token while a stop, a snapshot or a move is under way; wake has one when a message came for a goroutine that
-	// waits. Both are nil until somebody waits.
-	exclusive, wake chan struct{}
-
-	pool      *machine.Pool
+	endCode   Code
 	phase     pb.Phase
 	active    bool // a goroutine handles messages
 	frozen    bool
-	cut       int        // messages of the mailbox that a move has taken with it, while frozen
-	moved     *forwarder // not nil: the actor has left for another node
-	epoch     uint64
-	home      string   // the node that keeps its owner cell
-	actor     Receiver // nil while it is active
-	prepared  Receiver // made with its state, and not started yet
-	handled   uint64
-	restarts  *machine.Supervisor // nil until it panics
-	children  []*cell
-	watchers  map[string]struct{}
-	waiters   []*bell
-	running   *Message // the ask that is being handled
-	requests  map[requestKey]*request
-	arrival   arrival
-	timers    map[string]*timer
-	endCode   Code
+	mailbox   mailbox
+	pool      *machine.Pool
+	// wake has a token when a message came for a goroutine that waits; nil until one does.
+	wake     chan struct{}
+	moved    *forwarder // not nil: the actor has left for another node
+	epoch    uint64
+	home     string   // the node that keeps its owner cell
+	actor    Receiver // nil while it is active
+	prepared Receiver // made with its state, and not started yet
+	handled  uint64
+	running  *Message // the ask that is being handled
+	rare     *seldom
+}
+
+// seldom is what few actors have.
+type seldom struct {
+	children []*cell
+	watchers map[string]struct{}
+	waiters  []*bell
+	requests map[requestKey]*request
+	arrival  arrival
+	timers   map[string]*timer
+	restarts *machine.Supervisor // nil until it panics
+	// exclusive has a token while a stop, a snapshot or a move is under way; nil before the first.
+	exclusive chan struct{}
+	cut       int // messages of the mailbox that a move has taken with it, while frozen
 	endDetail string
+}
+
+// seldom is what it has of that, to be read. The caller holds the lock.
+func (c *cell) seldom() seldom {
+	if c.rare == nil {
+		return seldom{}
+	}
+	return *c.rare
+}
+
+// own is the same, to be changed. The caller holds the lock.
+func (c *cell) own() *seldom {
+	if c.rare == nil {
+		c.rare = new(seldom)
+	}
+	return c.rare
+}
+
+// takeWaiters are those that wait for room, who do so no more. The caller holds the lock.
+func (c *cell) takeWaiters() (waiters []*bell) {
+	if c.rare != nil {
+		waiters, c.rare.waiters = c.rare.waiters, nil
+	}
+	return waiters
 }
 
 // timer is a message that comes later.
@@ -86,7 +114,7 @@ func newCell(node *Node, ref Ref, f factory, options spawnOptions, parent *cell,
 	path := ref.Path()
 	ref.node = node
 	c := &cell{
-		node: node, path: path, ref: ref, hash: hashOfPath(path), options: options, factory: f, parent: parent,
+		node: node, path: path, ref: ref, options: options, factory: f, parent: parent,
 		home: node.name, pool: machine.NewPool(options.mailbox), phase: phaseRunning, epoch: epoch, endCode: CodeStopped,
 	}
 	return c
@@ -152,7 +180,7 @@ func (c *cell) rouse() {
 
 // offerLocal offers a message of this node; who rings when there may be room.
 func (c *cell) offerLocal(m *Message, who *bell) offer {
-	deadlock := m.waitsFor(c.hash)
+	deadlock := m.waitsFor(c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -174,12 +202,13 @@ func (c *cell) offerLocal(m *Message, who *bell) offer {
 }
 
 func (c *cell) addWaiter(who *bell) {
-	for _, w := range c.waiters {
+	own := c.own()
+	for _, w := range own.waiters {
 		if w == who {
 			return
 		}
 	}
-	c.waiters = append(c.waiters, who)
+	own.waiters = append(own.waiters, who)
 }
 
 // offerForced offers a message that must not be refused for want of room: an answer, a timer, a notice.
@@ -213,7 +242,7 @@ func (c *cell) offerStream(m *Message) Code {
 // arrive takes a message of an incoming stream. The caller holds the lock, and gives the permit back after CodeDeadlock.
 func (c *cell) arrive(m *Message) Code {
 	key := m.stream
-	if h := c.arrival.holds[key]; h != nil {
+	if h := c.seldom().arrival.holds[key]; h != nil {
 		h.queue = append(h.queue, m) // within the initial credit
 		return CodeOK
 	}
@@ -229,7 +258,7 @@ func (c *cell) arrive(m *Message) Code {
 	case machine.NotBound:
 		return CodeStopped
 	}
-	if m.waitsFor(c.hash) {
+	if m.waitsFor(c) {
 		return CodeDeadlock
 	}
 	if m.isLarge() {
@@ -262,8 +291,7 @@ func (c *cell) closeStream(key machine.StreamKey) {
 	c.mu.Lock()
 	c.pool.Close(key)
 	grants := c.pool.Grants(c.mailbox.isEmpty(), nil)
-	waiters := c.waiters
-	c.waiters = nil
+	waiters := c.takeWaiters()
 	c.mu.Unlock()
 	c.node.grant(grants)
 	ringAll(waiters)
@@ -299,7 +327,7 @@ func (c *cell) next(done permits) (next mail, halted bool) {
 	var waiters []*bell
 	if done.count > 0 {
 		c.giveBack(done)
-		waiters, c.waiters = c.waiters, nil
+		waiters = c.takeWaiters()
 	}
 	halted = c.frozen || c.phase != phaseRunning
 	c.attention.Store(halted)
@@ -348,8 +376,7 @@ func (c *cell) releaseAll(done permits, handled uint64) {
 	c.giveBack(done)
 	c.handled -= done.count - handled
 	grants := c.pool.Grants(c.mailbox.isEmpty(), nil)
-	waiters := c.waiters
-	c.waiters = nil
+	waiters := c.takeWaiters()
 	c.mu.Unlock()
 	c.node.grant(grants)
 	ringAll(waiters)
@@ -412,7 +439,7 @@ func (c *cell) cancelAsk(is func(*Message) bool) *Message {
 		return nil
 	}
 	defer c.mu.Unlock()
-	if c.cut > 0 {
+	if c.seldom().cut > 0 {
 		return nil // it may have left already
 	}
 	return c.mailbox.take(is)
@@ -431,7 +458,7 @@ func (c *cell) whyStopped() string {
 	if c.endCode != CodePanicked {
 		return ""
 	}
-	return c.endDetail
+	return c.seldom().endDetail
 }
 
 // isDone says whether it is Done, and out of its node's table.
@@ -450,8 +477,8 @@ func (c *cell) info() *pb.ActorInfo {
 	if c.factory.loop != nil {
 		dispatcher = "loop"
 	}
-	if c.restarts != nil {
-		restarts = c.restarts.Restarts()
+	if supervisor := c.seldom().restarts; supervisor != nil {
+		restarts = supervisor.Restarts()
 	}
 	return &pb.ActorInfo{
 		Path: c.path, Phase: c.phase, Depth: uint32(c.pool.Used()), Mailbox: c.options.mailbox, Handled: c.handled,

@@ -173,7 +173,7 @@ func (t *turn) askPath() []uint64 {
 		m = t.cell.running
 		t.cell.mu.Unlock()
 	}
-	return append(m.askPath(), t.cell.hash)
+	return append(m.askPath(), hashOfPath(t.cell.path))
 }
 
 // Self implements Context.

@@ -120,7 +120,8 @@ func (n *Node) addCell(c *cell) error {
 		if p.phase != phaseRunning {
 			return newError(CodeStopped, p.ref.text, "it takes no more children")
 		}
-		p.children = append(p.children, c)
+		own := p.own()
+		own.children = append(own.children, c)
 	}
 	n.cells[c.path] = c
 	delete(n.fallen, c.path)
@@ -178,7 +179,9 @@ func (c *cell) beginStop(code Code, detail string) bool {
 	}
 	c.phase = phaseStopping
 	c.attention.Store(true)
-	c.endCode, c.endDetail = code, detail
+	if c.endCode = code; detail != "" {
+		c.own().endDetail = detail
+	}
 	c.rouse() // a loop waits for messages
 	return true
 }
@@ -217,8 +220,10 @@ func (n *Node) refuseMove(c *cell) {
 func (n *Node) endCell(ctx context.Context, c *cell, grace time.Duration) bool {
 	c.mu.Lock()
 	mail := c.mailbox.all()
-	children := c.children
-	c.children = nil
+	children := c.seldom().children
+	if children != nil {
+		c.own().children = nil
+	}
 	c.mu.Unlock()
 	for _, m := range mail {
 		n.refuse(m, CodeStopped, EffectNone, stoppedBefore)
@@ -277,9 +282,11 @@ func (n *Node) bury(c *cell) {
 	c.mu.Lock()
 	c.phase = phaseStopped
 	c.stopClocks()
-	waiters, mail, watchers := c.waiters, c.mailbox.all(), c.watchers
-	c.waiters, c.watchers = nil, nil
-	code, detail := c.endCode, c.endDetail
+	waiters, mail, watchers := c.takeWaiters(), c.mailbox.all(), c.seldom().watchers
+	if watchers != nil {
+		c.own().watchers = nil
+	}
+	code, detail := c.endCode, c.seldom().endDetail
 	streams := c.pool.Streams()
 	c.phase = phaseDone
 	c.mu.Unlock()
@@ -322,9 +329,10 @@ func (n *Node) bury(c *cell) {
 func (c *cell) disown(child *cell) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i, other := range c.children {
+	children := c.seldom().children
+	for i, other := range children {
 		if other == child {
-			c.children = append(c.children[:i:i], c.children[i+1:]...)
+			c.own().children = append(children[:i:i], children[i+1:]...)
 			return
 		}
 	}
@@ -379,17 +387,18 @@ func (c *cell) watch(other, watcher Ref, unwatch bool) (<-chan struct{}, error) 
 	case c.frozen:
 		return thawed, nil
 	case unwatch:
-		delete(c.watchers, watcher.text)
+		delete(c.seldom().watchers, watcher.text)
 	case c.phase == phaseDone:
 		c.node.tasks.run(func() { c.node.notify(watcher, terminated(other.text, CodeStopped, "it had stopped before")) })
 	default:
-		if c.watchers == nil {
-			c.watchers = make(map[string]struct{})
+		own := c.own()
+		if own.watchers == nil {
+			own.watchers = make(map[string]struct{})
 		}
-		if _, again := c.watchers[watcher.text]; !again && len(c.watchers) >= maxWatchers {
+		if _, again := own.watchers[watcher.text]; !again && len(own.watchers) >= maxWatchers {
 			return nil, newError(CodeMailboxFull, other.text, "65,536 actors watch it already")
 		}
-		c.watchers[watcher.text] = struct{}{}
+		own.watchers[watcher.text] = struct{}{}
 	}
 	return nil, nil
 }
@@ -398,8 +407,9 @@ func (c *cell) watch(other, watcher Ref, unwatch bool) (<-chan struct{}, error) 
 func (c *cell) startTimer(id string, at time.Time, m *Message) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	old := c.timers[id]
-	if old == nil && len(c.timers) >= maxTimers {
+	timers := c.seldom().timers
+	old := timers[id]
+	if old == nil && len(timers) >= maxTimers {
 		return false
 	}
 	if old != nil {
@@ -411,11 +421,12 @@ func (c *cell) startTimer(id string, at time.Time, m *Message) bool {
 
 // setTimer sets a timer. The caller holds the lock.
 func (c *cell) setTimer(id string, at time.Time, m *Message) {
-	if c.timers == nil {
-		c.timers = make(map[string]*timer)
+	own := c.own()
+	if own.timers == nil {
+		own.timers = make(map[string]*timer)
 	}
 	entry := &timer{at: at, message: m}
-	c.timers[id] = entry
+	own.timers[id] = entry
 	c.armTimer(id, entry)
 }
 
@@ -426,9 +437,10 @@ func (c *cell) armTimer(id string, entry *timer) {
 
 func (c *cell) timerRang(id string, entry *timer) {
 	c.mu.Lock()
-	mine := c.timers[id] == entry && !c.frozen // a frozen actor's timers ring when it is thawed
+	timers := c.seldom().timers
+	mine := timers[id] == entry && !c.frozen // a frozen actor's timers ring when it is thawed
 	if mine {
-		delete(c.timers, id)
+		delete(timers, id)
 	}
 	c.mu.Unlock()
 	if mine {
@@ -439,9 +451,10 @@ func (c *cell) timerRang(id string, entry *timer) {
 func (c *cell) stopTimer(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if entry := c.timers[id]; entry != nil {
+	timers := c.seldom().timers
+	if entry := timers[id]; entry != nil {
 		entry.stop()
-		delete(c.timers, id)
+		delete(timers, id)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"google.golang.org/protobuf/proto"
@@ -360,15 +361,7 @@ func (m *Message) askPath() []uint64 {
 	return wire.AppendAskPath(nil, m.body)
 }
 
-// waitsFor says whether an actor with this hash waits in the chain of asks that led to m.
-func (m *Message) waitsFor(hash uint64) bool {
-	if m.asks == 0 || !m.IsAsk() {
-		return false
-	}
-	for _, h := range m.askPath() {
-		if h == hash {
-			return true
-		}
-	}
-	return false
+// waitsFor says whether an actor waits in the chain of asks that led to m.
+func (m *Message) waitsFor(c *cell) bool {
+	return m.asks != 0 && m.IsAsk() && slices.Contains(m.askPath(), hashOfPath(c.path))
 }

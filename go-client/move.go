@@ -310,24 +310,24 @@ func (n *Node) leave(c *cell, link *linkEnd, f *forwarder) {
 	}
 	n.mu.Unlock()
 	mail := c.mailbox.all()
-	behind := mail[min(c.cut, len(mail)):]
+	behind := mail[min(c.seldom().cut, len(mail)):]
 	n.following.Lock()
 	link = n.linkBehind(f, link)
 	for _, m := range behind {
 		m.ownHead().who = c.whoOf(m)
 		n.passOnInOrder(f, m)
 	}
-	for stream, d := range c.arrival.drained { // those that came after the cut; twice does no harm
+	for stream, d := range c.seldom().arrival.drained { // those that came after the cut; twice does no harm
 		n.drainedInOrder(f, stream, d.binding)
 	}
 	n.following.Unlock()
-	streams, waiters, watchers, actor := c.pool.Streams(), c.waiters, c.watchers, c.actor
-	for key := range c.arrival.holds {
+	streams, waiters, watchers, actor := c.pool.Streams(), c.takeWaiters(), c.seldom().watchers, c.actor
+	for key := range c.seldom().arrival.holds {
 		streams = append(streams, machine.StreamAt{Key: key})
 	}
-	held := c.arrival.local
+	held := c.seldom().arrival.local
 	c.stopClocks()
-	c.waiters, c.watchers, c.actor = nil, nil, nil
+	c.own().watchers, c.actor = nil, nil
 	c.phase = phaseDone
 	c.mu.Unlock()
 	for _, s := range streams {

@@ -43,7 +43,10 @@ func (c *cell) stage(to Ref, out *outgoing) error {
 	if err := to.check(); err != nil {
 		return err
 	}
-	o := &c.outbox
+	if c.outbox() == nil {
+		c.staging.CompareAndSwap(nil, new(outbox))
+	}
+	o := c.outbox()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.staged) >= maxOutbox {
@@ -55,7 +58,16 @@ func (c *cell) stage(to Ref, out *outgoing) error {
 	return nil
 }
 
+// outbox is what it has staged; nil where it never did.
+func (c *cell) outbox() *outbox { return c.staging.Load() }
+
+// isSome says whether something is staged.
+func (o *outbox) isSome() bool { return o != nil && o.some.Load() }
+
 func (o *outbox) size() (messages, bytes int) {
+	if o == nil {
+		return 0, 0
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return len(o.staged), o.bytes
@@ -63,7 +75,7 @@ func (o *outbox) size() (messages, bytes int) {
 
 // isFull says whether what is staged should leave.
 func (o *outbox) isFull() bool {
-	if !o.some.Load() {
+	if !o.isSome() {
 		return false
 	}
 	messages, bytes := o.size()
@@ -119,7 +131,7 @@ func (c *cell) flushModeOf(halted bool) flushMode {
 
 // flushOwn is flush in the context of the actor's handlers.
 func (c *cell) flushOwn(mode flushMode) {
-	if c.outbox.some.Load() {
+	if c.outbox().isSome() {
 		c.flush(c.ctx(), mode)
 	}
 }
@@ -127,7 +139,7 @@ func (c *cell) flushOwn(mode flushMode) {
 // flush sends what is staged, in order for each target. What finds no room in 30 s (1 s for flushLast) becomes a dead
 // letter.
 func (c *cell) flush(ctx context.Context, mode flushMode) {
-	o := &c.outbox
+	o := c.outbox()
 	if n, _ := o.size(); n == 0 {
 		return
 	}
@@ -183,7 +195,7 @@ func (c *cell) pass(ctx context.Context) bool {
 	var rest []staged
 	from := c.sender()
 	blocked := make(map[string]bool)
-	for _, s := range c.outbox.take() {
+	for _, s := range c.outbox().take() {
 		if blocked[s.to.text] {
 			rest = append(rest, s)
 			continue
@@ -201,9 +213,9 @@ func (c *cell) pass(ctx context.Context) bool {
 		}
 	}
 	if len(rest) > 0 {
-		c.outbox.giveBack(rest)
+		c.outbox().giveBack(rest)
 	}
-	n, _ := c.outbox.size()
+	n, _ := c.outbox().size()
 	return n == 0
 }
 

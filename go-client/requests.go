@@ -17,10 +17,11 @@ type request struct {
 
 // noteRequest remembers a request. The caller holds the lock.
 func (c *cell) noteRequest(key requestKey, r *request) {
-	if c.requests == nil {
-		c.requests = make(map[requestKey]*request)
+	own := c.own()
+	if own.requests == nil {
+		own.requests = make(map[requestKey]*request)
 	}
-	c.requests[key] = r
+	own.requests[key] = r
 }
 
 func (c *cell) takeRequest(key requestKey) (note []byte, ok bool) {
@@ -31,11 +32,12 @@ func (c *cell) takeRequest(key requestKey) (note []byte, ok bool) {
 
 // endRequest is takeRequest under the lock.
 func (c *cell) endRequest(key requestKey) (note []byte, ok bool) {
-	r := c.requests[key]
+	requests := c.seldom().requests
+	r := requests[key]
 	if r == nil {
 		return nil, false
 	}
-	delete(c.requests, key)
+	delete(requests, key)
 	if r.stop != nil {
 		r.stop()
 	}
