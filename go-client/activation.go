@@ -359,7 +359,7 @@ func (c *cell) supervise(reason, stack, messageType string) {
 	c.mu.Lock()
 	own := c.own()
 	if own.restarts == nil {
-		own.restarts = machine.OneForOne(uint32(max(c.options.strategy.restarts, 0)), millis(c.options.strategy.window))
+		own.restarts = machine.OneForOne(c.options.strategy.restarts, machine.Millis(c.options.strategy.windowMs))
 	}
 	directive := own.restarts.Panicked(c.node.now())
 	restarts := own.restarts.Restarts()
@@ -379,7 +379,7 @@ func (c *cell) supervise(reason, stack, messageType string) {
 		about = append(about, "stack", stack)
 	}
 	c.node.log.Error("an actor panicked; "+next, about...)
-	why := fmt.Sprintf("it stopped after %d panics in %gs: %s", restarts+1, c.options.strategy.window.Seconds(), reason)
+	why := fmt.Sprintf("it stopped after %d panics in %gs: %s", restarts+1, float64(c.options.strategy.windowMs)/1000, reason)
 	if directive == machine.Stop && c.beginStop(CodePanicked, why) {
 		c.node.tasks.run(func() { c.node.endCell(context.Background(), c, defaultGrace) })
 	}

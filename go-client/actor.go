@@ -2,6 +2,7 @@ package actorbridge
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -47,13 +48,15 @@ type Snapshotter interface {
 
 // A Strategy says what happens after a panic.
 type Strategy struct {
-	restarts int
-	window   time.Duration
+	restarts uint32
+	windowMs uint32
 }
 
 // OneForOne makes the actor that panicked anew, at most restarts times within window; one more panic stops it. Its mailbox
 // and address survive, other actors are not touched. The default is OneForOne(3, time.Minute).
-func OneForOne(restarts int, window time.Duration) Strategy { return Strategy{restarts, window} }
+func OneForOne(restarts int, window time.Duration) Strategy {
+	return Strategy{uint32(min(max(restarts, 0), math.MaxInt32)), uint32(min(millis(window), math.MaxUint32))}
+}
 
 // A SpawnOption changes how an actor is spawned.
 type SpawnOption func(*spawnOptions)

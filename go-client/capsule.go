@@ -177,7 +177,7 @@ func (c *cell) pack(s *Snapshot, move bool) {
 	s.Epoch, s.Seq = c.epoch, c.handled
 	capsule := &pb.Capsule{
 		Version: c.handled, ActorEpoch: c.epoch, Mailbox: c.options.mailbox,
-		MaxRestarts: uint32(max(c.options.strategy.restarts, 0)), RestartWindowMs: uint32(millis(c.options.strategy.window)),
+		MaxRestarts: c.options.strategy.restarts, RestartWindowMs: c.options.strategy.windowMs,
 	}
 	s.capsule = capsule
 	rare := c.seldom()
@@ -202,7 +202,7 @@ func (c *cell) pack(s *Snapshot, move bool) {
 
 // packMail adds what only a move takes along. The caller holds the lock.
 func (c *cell) packMail(capsule *pb.Capsule) {
-	capsule.Home = c.home
+	capsule.Home = c.home()
 	capsule.Watchers = slices.Sorted(maps.Keys(c.seldom().watchers))
 	now := time.Now()
 	drained := c.seldom().arrival.drained
@@ -242,10 +242,10 @@ func (o *spawnOptions) asSpawned(mailbox, restarts, windowMs uint32) {
 		Mailbox(int(mailbox))(o)
 	}
 	if restarts > 0 {
-		o.strategy.restarts = int(restarts)
+		o.strategy.restarts = restarts
 	}
 	if windowMs > 0 {
-		o.strategy.window = time.Duration(windowMs) * time.Millisecond
+		o.strategy.windowMs = windowMs
 	}
 }
 
@@ -268,7 +268,7 @@ func (n *Node) unpack(
 	}
 	c := newCell(n, ref, factory{handler: r.make}, options, nil, epoch)
 	c.prepared, c.handled = actor, s.Seq
-	c.home = cmp.Or(s.capsule.Home, n.name)
+	c.setHome(s.capsule.Home)
 	return c, nil
 }
 
@@ -406,7 +406,7 @@ func (n *Node) Restore(ctx context.Context, s *Snapshot, options ...SpawnOption)
 	if err != nil {
 		return Ref{}, err
 	}
-	c.home = n.name
+	c.setHome(n.name)
 	c.unpackMail(&pb.Capsule{Timers: s.capsule.Timers, Asks: s.capsule.Asks}, 0)
 	if err := n.addCell(c); err != nil {
 		c.discard()

@@ -52,16 +52,14 @@ type cell struct {
 	frozen    bool
 	mailbox   mailbox
 	pool      *machine.Pool
-	// wake has a token when a message came for a goroutine that waits; nil until one does.
-	wake     chan struct{}
-	moved    *forwarder // not nil: the actor has left for another node
-	epoch    uint64
-	home     string   // the node that keeps its owner cell
-	actor    Receiver // nil while it is active
-	prepared Receiver // made with its state, and not started yet
-	handled  uint64
-	running  *Message // the ask that is being handled
-	rare     *seldom
+	moved     *forwarder // not nil: the actor has left for another node
+	epoch     uint64
+	away      *string  // the node that keeps its owner cell, from the beginning; nil = its own
+	actor     Receiver // nil while it is active
+	prepared  Receiver // made with its state, and not started yet
+	handled   uint64
+	running   *Message // the ask that is being handled
+	rare      *seldom
 }
 
 // seldom is what few actors have.
@@ -75,6 +73,8 @@ type seldom struct {
 	restarts *machine.Supervisor // nil until it panics
 	// exclusive has a token while a stop, a snapshot or a move is under way; nil before the first.
 	exclusive chan struct{}
+	// wake has a token when a message came for a goroutine that waits; nil until one does.
+	wake      chan struct{}
 	cut       int // messages of the mailbox that a move has taken with it, while frozen
 	endDetail string
 }
@@ -115,9 +115,24 @@ func newCell(node *Node, ref Ref, f factory, options spawnOptions, parent *cell,
 	ref.node = node
 	c := &cell{
 		node: node, path: path, ref: ref, options: options, factory: f, parent: parent,
-		home: node.name, pool: machine.NewPool(options.mailbox), phase: phaseRunning, epoch: epoch, endCode: CodeStopped,
+		pool: machine.NewPool(options.mailbox), phase: phaseRunning, epoch: epoch, endCode: CodeStopped,
 	}
 	return c
+}
+
+// home is the node that keeps its owner cell.
+func (c *cell) home() string {
+	if c.away == nil {
+		return c.node.name
+	}
+	return *c.away
+}
+
+// setHome says so, before anybody else has the cell; empty = its own.
+func (c *cell) setHome(node string) {
+	if c.away = nil; node != "" && node != c.node.name {
+		c.away = &node
+	}
 }
 
 // sender is who this actor sends as.
@@ -161,19 +176,23 @@ func (c *cell) cancel() {
 func (c *cell) wakes() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.wake == nil {
-		c.wake = make(chan struct{}, 1)
+	own := c.own()
+	if own.wake == nil {
+		own.wake = make(chan struct{}, 1)
 		if !c.mailbox.isEmpty() || c.phase != phaseRunning {
 			c.rouse()
 		}
 	}
-	return c.wake
+	return own.wake
 }
 
 // rouse wakes its goroutine, if it waits or will. The caller holds the lock.
 func (c *cell) rouse() {
+	if c.rare == nil {
+		return
+	}
 	select {
-	case c.wake <- struct{}{}:
+	case c.rare.wake <- struct{}{}:
 	default: // also where it is nil
 	}
 }

@@ -122,7 +122,7 @@ func (n *Node) moveFrom(ctx context.Context, c *cell, o moveOptions) (MoveReport
 		return MoveReport{}, err
 	}
 	v := &leaving{
-		node: n, cell: c, link: link, home: c.home, started: time.Now(), over: make(chan error, 1),
+		node: n, cell: c, link: link, home: c.home(), started: time.Now(), over: make(chan error, 1),
 		report: MoveReport{From: n.name, To: o.to, Epoch: c.epochNow() + 1},
 	}
 	v.source = machine.NewMoveSource(machine.MoveSubject{

@@ -17,7 +17,7 @@ func (n *Node) ownerOf(path string) (owned, bool) {
 	if o, ok := n.owned[path]; ok {
 		return o, true
 	}
-	if c := n.cells[path]; c != nil && c.home == n.name {
+	if c := n.cells[path]; c != nil && c.home() == n.name {
 		return owned{n.name, c.epochNow()}, true
 	}
 	return owned{}, false
@@ -72,13 +72,13 @@ func (n *Node) swapAtHome(ctx context.Context, home, path string, from, to owned
 // disown removes the owner cell of an actor that has stopped here.
 func (n *Node) disown(c *cell) {
 	mine := owned{n.name, c.epochNow()}
-	if c.home == n.name {
+	if c.home() == n.name {
 		n.swapOwner(c.path, mine, owned{})
 		return
 	}
 	n.tasks.run(func() {
-		if _, err := n.swapAtHome(context.Background(), c.home, c.path, mine, owned{}); err != nil {
-			n.log.Warn("the home of an actor that stopped was not told", "actor", c.ref.text, "home", c.home, "err", err)
+		if _, err := n.swapAtHome(context.Background(), c.home(), c.path, mine, owned{}); err != nil {
+			n.log.Warn("the home of an actor that stopped was not told", "actor", c.ref.text, "home", c.home(), "err", err)
 		}
 	})
 }

@@ -18,7 +18,7 @@ const (
 type Ref struct {
 	node *Node
 	text string
-	path int // where the path begins in text; 0 = text is no address
+	path int32 // where the path begins in text; 0 = text is no address
 	// codec is one more than that of what is sent to it; 0 = its node says.
 	codec Codec
 }
@@ -47,7 +47,7 @@ func ParseRef(text string) (Ref, error) {
 			return invalid("a path has parts of letters, digits and -_.~@:+=$, joined by single slashes")
 		}
 	}
-	return Ref{text: text, path: len(text) - len(path)}, nil
+	return Ref{text: text, path: int32(len(text) - len(path))}, nil
 }
 
 func isName(text string) bool {

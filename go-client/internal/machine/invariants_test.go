@@ -79,7 +79,7 @@ func (m *poolModel) step(w *walk, p *Pool) {
 
 // comes makes a message come within the stream's credit, with a gap now and then.
 func (m *poolModel) comes(w *walk, p *Pool, at string, key StreamKey) {
-	s := p.streams[key]
+	s := p.stream(key)
 	if s == nil {
 		w.do("arrive %s seq=1", at)
 		return
@@ -111,7 +111,7 @@ func TestAPoolNeverPromisesMoreThanItCanHold(t *testing.T) {
 		capacity := 1 + int(seed%40)
 		walkPool(seed, 300, capacity, func(p *Pool, m *poolModel) {
 			var promised uint64
-			for _, s := range p.streams {
+			for _, s := range boundTo(p) {
 				promised += s.promised()
 				if s.processed() > s.lastSeq || s.toldCredit > s.credit {
 					t.Fatalf("seed %d: a stream is %+v", seed, s)
@@ -128,7 +128,7 @@ func TestAPoolNeverPromisesMoreThanItCanHold(t *testing.T) {
 				}
 			}
 			// Who has nothing gets one permit of an empty pool: each stream, and those who send here.
-			if most := p.capacity + uint64(len(p.streams)) + 1; held+promised > most {
+			if most := p.capacity() + uint64(len(p.Streams())) + 1; held+promised > most {
 				t.Fatalf("seed %d: %d granted and held, %d promised, but the most is %d", seed, held, promised, most)
 			}
 		})
@@ -143,7 +143,7 @@ func TestADrainedPoolLeavesNoStreamWithoutCreditWhileThereIsRoom(t *testing.T) {
 			p.Refused(StreamKey{Link: 1, Flow: flow}, 1)
 		}
 		p.Grants(true, nil)
-		for key, s := range p.streams {
+		for key, s := range boundTo(p) {
 			if s.credit <= s.lastSeq {
 				t.Errorf("%d streams: %v waits for ever: %+v", streams, key, s)
 			}
@@ -158,7 +158,7 @@ func TestWhoWasPromisedRoomAndIsSilentKeepsNobodyOut(t *testing.T) {
 			p.Open(StreamKey{Link: 1, Flow: flow}, 1, 0)
 			p.Grants(true, nil)
 		}
-		for key, s := range p.streams {
+		for key, s := range boundTo(p) {
 			if s.credit == 0 {
 				t.Errorf("capacity %d: %v waits for ever", 1+capacity, key)
 			}
@@ -284,4 +284,12 @@ func TestAMillionAsksMayWaitAndNoMore(t *testing.T) {
 	if ended := a.Expire(1, nil); len(ended) != MaxAsks || a.Waiting() != 0 {
 		t.Errorf("%d ended, %d wait", len(ended), a.Waiting())
 	}
+}
+
+// boundTo are the streams of a pool.
+func boundTo(p *Pool) map[StreamKey]*stream {
+	if p.bound == nil {
+		return nil
+	}
+	return p.streams
 }

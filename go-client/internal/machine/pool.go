@@ -102,27 +102,44 @@ func (s *stream) promised() uint64 {
 // holds nothing gives one permit to whoever has none. What was sent before the receiver could say that it is full is taken
 // beyond the capacity, up to Most: the initial credit of a new stream, and what is forwarded after a move.
 type Pool struct {
-	capacity uint64
+	// most is the capacity.
+	most   uint32
+	frozen bool
 	// used counts the messages held.
 	used uint64
 	// reserved counts the permits that streams were promised.
 	reserved uint64
-	frozen   bool
-	streams  map[StreamKey]*stream
+	// bound is nil until a stream was bound: there may be a million pools.
+	*bound
+}
+
+// bound is what a pool has of streams.
+type bound struct {
+	streams map[StreamKey]*stream
 	// dirty streams may have something to be told, in no order.
 	dirty []*stream
 	// turn is the stream that was granted something last: where room is short, the others come first.
 	turn StreamKey
 }
 
+func (p *Pool) capacity() uint64 { return uint64(p.most) }
+
+// stream is what there is of a stream, or nil.
+func (p *Pool) stream(key StreamKey) *stream {
+	if p.bound == nil {
+		return nil
+	}
+	return p.streams[key]
+}
+
 // NewPool makes a pool of capacity permits, at least one.
 func NewPool(capacity uint32) *Pool {
-	return &Pool{capacity: uint64(max(capacity, 1))}
+	return &Pool{most: max(capacity, 1)}
 }
 
 // TakeLocal takes a permit for a local message, if there is one.
 func (p *Pool) TakeLocal() bool {
-	if p.frozen || p.used > 0 && p.used+p.reserved >= p.capacity {
+	if p.frozen || p.used > 0 && p.used+p.reserved >= p.capacity() {
 		return false
 	}
 	p.used++
@@ -155,8 +172,8 @@ func (p *Pool) Open(key StreamKey, firstSeq, initialCredit uint64) {
 		sureProcessed: processed, sureCredit: credit,
 		dirty: -1,
 	}
-	if p.streams == nil {
-		p.streams = make(map[StreamKey]*stream)
+	if p.bound == nil {
+		p.bound = &bound{streams: make(map[StreamKey]*stream)}
 	}
 	p.streams[key] = s
 	p.mark(s)
@@ -164,11 +181,13 @@ func (p *Pool) Open(key StreamKey, firstSeq, initialCredit uint64) {
 
 // Close unbinds a stream. What it holds stays until it is released.
 func (p *Pool) Close(key StreamKey) {
-	if s := p.streams[key]; s != nil {
-		delete(p.streams, key)
-		p.reserved -= s.promised()
-		p.unmark(s)
+	s := p.stream(key)
+	if s == nil {
+		return
 	}
+	delete(p.streams, key)
+	p.reserved -= s.promised()
+	p.unmark(s)
 	if len(p.streams) == 0 {
 		p.turn = StreamKey{}
 	}
@@ -201,7 +220,7 @@ func (p *Pool) reached(s *stream, seq uint64) {
 
 // Arrive takes a permit for a message that came within the stream's credit.
 func (p *Pool) Arrive(key StreamKey, seq uint64) Arrival {
-	s := p.streams[key]
+	s := p.stream(key)
 	if s == nil {
 		return NotBound
 	}
@@ -216,7 +235,7 @@ func (p *Pool) Arrive(key StreamKey, seq uint64) Arrival {
 
 // ArriveRun is Arrive for n messages from first on: all of them, or none.
 func (p *Pool) ArriveRun(key StreamKey, first, n uint64) Arrival {
-	s := p.streams[key]
+	s := p.stream(key)
 	if s == nil {
 		return NotBound
 	}
@@ -234,7 +253,7 @@ func (p *Pool) ArriveRun(key StreamKey, first, n uint64) Arrival {
 // ReleaseRun is Release for n messages from first on, of which none has been released.
 func (p *Pool) ReleaseRun(key StreamKey, first, n uint64) {
 	p.used -= n
-	s := p.streams[key]
+	s := p.stream(key)
 	if s == nil {
 		return
 	}
@@ -252,7 +271,7 @@ func (p *Pool) ReleaseRun(key StreamKey, first, n uint64) {
 
 // AwaitProcessed: the sender waits to hear that this message, which has arrived, is processed.
 func (p *Pool) AwaitProcessed(key StreamKey, seq uint64) {
-	if s := p.streams[key]; s != nil {
+	if s := p.stream(key); s != nil {
 		s.lastAwaited = seq
 		if s.awaited == 0 {
 			s.awaited = seq
@@ -272,7 +291,7 @@ func (s *stream) heard(processed uint64) {
 
 // Refused uses up the credit of a seq that came and was refused before it could arrive. It takes no permit.
 func (p *Pool) Refused(key StreamKey, seq uint64) {
-	if s := p.streams[key]; s != nil && seq <= s.credit {
+	if s := p.stream(key); s != nil && seq <= s.credit {
 		p.reached(s, seq)
 	}
 }
@@ -280,7 +299,7 @@ func (p *Pool) Refused(key StreamKey, seq uint64) {
 // Release gives back the permit of a message that had arrived on key, in whatever order: it is terminal.
 func (p *Pool) Release(key StreamKey, seq uint64) {
 	p.used--
-	if s := p.streams[key]; s != nil && s.held.remove(seq) {
+	if s := p.stream(key); s != nil && s.held.remove(seq) {
 		p.mark(s)
 	}
 }
@@ -293,14 +312,14 @@ func (p *Pool) Used() uint64 { return p.used }
 
 // Most is the most messages that it holds, whatever is promised, comes on new streams or is forwarded: twice the capacity,
 // since an old owner of the actor may have promised as much, and 4,096.
-func (p *Pool) Most() uint64 { return 2*p.capacity + beyond }
+func (p *Pool) Most() uint64 { return 2*p.capacity() + beyond }
 
 // Grants says what to tell the senders now. Drained: the mailbox is empty, so say all there is to say.
 func (p *Pool) Grants(drained bool, out []Grant) []Grant {
-	if p.frozen {
+	if p.frozen || p.bound == nil {
 		return out
 	}
-	window := max(p.capacity/(uint64(len(p.streams))+1), 1)
+	window := max(p.capacity()/(uint64(len(p.streams))+1), 1)
 	slices.SortFunc(p.dirty, p.inTurn)
 	waiting := p.dirty[:0]
 	for _, s := range p.dirty {
@@ -355,7 +374,7 @@ func (p *Pool) raise(s *stream, window uint64, drained bool) bool {
 	if ahead > window/2 && (!drained || ahead >= window) {
 		return false
 	}
-	room := p.capacity - min(p.used+p.reserved, p.capacity)
+	room := p.capacity() - min(p.used+p.reserved, p.capacity())
 	if p.used == 0 && ahead == 0 {
 		room = max(room, 1)
 	}
@@ -371,6 +390,9 @@ func (p *Pool) raise(s *stream, window uint64, drained bool) bool {
 
 // Streams lists the streams that are bound, in the order of their keys.
 func (p *Pool) Streams() []StreamAt {
+	if p.bound == nil {
+		return nil
+	}
 	all := make([]StreamAt, 0, len(p.streams))
 	for key, s := range p.streams {
 		all = append(all, StreamAt{key, s.lastSeq})
