@@ -3,6 +3,7 @@ package actorbridge
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -209,6 +210,9 @@ func (n *Node) notePlaced(out *outgoing, where placed) {
 	}
 }
 
+// bodies are memory of raw asks that were copied when they were sent.
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
+
 // asking is how an ask is made.
 type asking struct {
 	within time.Duration
@@ -262,9 +266,11 @@ func (n *Node) askUntil(
 	}
 	fields := wire.BodyFields{Correlation: correlation, AskPath: how.path, Trace: how.trace}
 	var out outgoing
+	var memory *[]byte
 	switch {
 	case how.raw != nil:
-		out = how.raw.outgoing(how.raw.ask, how.payload, fields)
+		memory = bodies.Get().(*[]byte)
+		out = how.raw.outgoingIn(*memory, how.raw.ask, how.payload, fields)
 	case how.encode != nil:
 		out, err = how.encode(fields)
 	default:
@@ -292,6 +298,10 @@ func (n *Node) askUntil(
 			return nil, err
 		}
 		n.notePlaced(&out, where)
+	}
+	if memory != nil && where.copied {
+		*memory = out.body
+		bodies.Put(memory)
 	}
 	return n.awaitAnswer(ctx, until, w, where, from, to, correlation)
 }

@@ -10,20 +10,21 @@ import (
 
 // What leaves by a link: messages of this node, and those that it passes on.
 
-func (l *linkEnd) send(flow uint32, out *outgoing) machine.Sent {
+// send sends a message of a flow; copied: its memory is the caller's again.
+func (l *linkEnd) send(flow uint32, out *outgoing) (sent machine.Sent, copied bool) {
 	out = l.compressed(out)
-	sent := l.sendNow(flow, out)
+	sent, copied = l.sendNow(flow, out)
 	if sent.Result == machine.SendQueued && l.node.taps.any() {
 		l.seeSent(flow, sent.Seq, out)
 	}
-	return sent
+	return sent, copied
 }
 
-func (l *linkEnd) sendNow(flow uint32, out *outgoing) (sent machine.Sent) {
+func (l *linkEnd) sendNow(flow uint32, out *outgoing) (sent machine.Sent, copied bool) {
 	l.mu.Lock()
 	if seq, ok := l.sendAtOnce(flow, out); ok {
 		l.mu.Unlock()
-		return machine.Sent{Seq: seq}
+		return machine.Sent{Seq: seq}, true
 	}
 	sent = l.machine.Send(flow, out.what, out.deadline, out.hops, out.body)
 	if sent.Result == machine.SendNoCredit && l.starves(flow) {
@@ -34,7 +35,7 @@ func (l *linkEnd) sendNow(flow uint32, out *outgoing) (sent machine.Sent) {
 	}
 	l.mu.Unlock()
 	l.ring()
-	return sent
+	return sent, false
 }
 
 // queueRaws queues tells whose payloads are bytes, as far as there is credit and room: the last one's seq, and how many were

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"google.golang.org/protobuf/proto"
@@ -49,6 +50,28 @@ type head struct {
 	body        []byte // nothing: the payload is all there is
 	note        []byte
 	slot        string // of an answer to a request: the node that made it
+}
+
+// spares are messages that are used again: answers whose askers have read them.
+var spares sync.Pool
+
+// reuse is for a message that nobody else has.
+func (m *Message) reuse() {
+	h := m.head
+	*h = head{}
+	m.payload, m.seq, m.turn = nil, 0, turn{}
+	m.owed.Store(false)
+	spares.Put(m)
+}
+
+// newAnswer is newMessage for an answer.
+func newAnswer(h head, payload []byte) *Message {
+	m, ok := spares.Get().(*Message)
+	if !ok {
+		return newMessage(h, payload)
+	}
+	*m.head, m.payload = h, payload
+	return m
 }
 
 // newMessage is a message with a head of its own, made at once.
@@ -105,10 +128,14 @@ func readMessage(node *Node, who *wire.Who, what *wire.What, body []byte) (*Mess
 	if inBody&whatFields != 0 {
 		what = mergedWhat(what, wire.WhatOf(&e, nil))
 	}
-	return newMessage(head{
+	h := head{
 		node: node, who: who, what: what, body: body, correlation: e.Correlation, asks: e.AskPathLen,
 		traced: len(e.Trace) > 0,
-	}, e.Payload), nil
+	}
+	if what.Kind == uint32(pb.Kind_KIND_REPLY) {
+		return newAnswer(h, e.Payload), nil
+	}
+	return newMessage(h, e.Payload), nil
 }
 
 // mergedWhat is what a message is when its body says part of it. The prefix stays as it was: the body is written after it.

@@ -150,6 +150,8 @@ type placed struct {
 	// stream is what the flow's number stood for.
 	stream uint64
 	seq    uint64
+	// copied: nobody has the memory of its body any more.
+	copied bool
 }
 
 // sent is what became of an attempt to send.
@@ -229,6 +231,7 @@ func (o *outlet) awaitCredit() {
 
 func (o *outlet) toLink(out *outgoing) (placed, sent, error) {
 	var result machine.Sent
+	copied := false
 	if o.beyond {
 		result = o.link.sendBeyond(o.flow, out)
 	} else {
@@ -236,12 +239,12 @@ func (o *outlet) toLink(out *outgoing) (placed, sent, error) {
 		if unsupported != nil {
 			return placed{}, 0, unsupported
 		}
-		result = o.link.send(o.flow, readable)
+		result, copied = o.link.send(o.flow, readable)
 	}
 	switch result.Result {
 	case machine.SendQueued:
 		o.nextSeq, o.sentBy = result.Seq+1, o.binding
-		return placed{link: o.link, flow: o.flow, stream: o.stream, seq: result.Seq}, sentDone, nil
+		return placed{link: o.link, flow: o.flow, stream: o.stream, seq: result.Seq, copied: copied}, sentDone, nil
 	case machine.SendNoCredit, machine.SendNoRoom:
 		return placed{}, sentWait, nil
 	}

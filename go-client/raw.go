@@ -29,8 +29,12 @@ func (t *RawType) Name() string { return t.name }
 
 // outgoing is a message of this type; it copies the payload.
 func (t *RawType) outgoing(what *wire.What, payload []byte, fields wire.BodyFields) outgoing {
-	body := make([]byte, 0, len(payload)+40+8*len(fields.AskPath))
-	body = wire.AppendBody(body, fields, payload)
+	return t.outgoingIn(make([]byte, 0, len(payload)+40+8*len(fields.AskPath)), what, payload, fields)
+}
+
+// outgoingIn is outgoing in memory that is given, if it has room.
+func (t *RawType) outgoingIn(memory []byte, what *wire.What, payload []byte, fields wire.BodyFields) outgoing {
+	body := wire.AppendBody(memory[:0], fields, payload)
 	return outgoing{
 		what: what, body: body, payload: body[len(body)-len(payload):], correlation: fields.Correlation,
 		asks: uint32(len(fields.AskPath)), traced: fields.Trace != nil,
@@ -115,7 +119,9 @@ func (n *Node) askRaw(
 	if err != nil {
 		return nil, err
 	}
-	return t.read(to, reply)
+	payload, err = t.read(to, reply)
+	reply.reuse()
+	return payload, err
 }
 
 // read is the payload of a reply.
