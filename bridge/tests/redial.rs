@@ -12,6 +12,7 @@ use actorbridge::proto::v1::{Code, Effect, Frame, Hello, Pong, Welcome};
 use actorbridge::remote::Identity;
 use actorbridge::{LinkState, Node, Ref};
 use common::certs::Folder;
+use common::raw::Raw;
 use common::test::{Add, Count, GetCount};
 use common::{LONG, SECOND, eventually, listening, node, worker};
 
@@ -260,6 +261,51 @@ async fn another_process_of_a_linked_name_must_wait_for_a_sign_of_life() {
     eventually("the end of the first, which is silent", || ends[0].is_down()).await;
     eventually("the new one", || ends[2].peer().is_some()).await;
     assert_eq!(b.peers(), ["a"]);
+    b.shutdown(SECOND).await.expect("everything ends");
+}
+
+/// A door that cannot wait brings them all.
+#[tokio::test]
+async fn hellos_behind_one_that_waits_for_another_links_sign_of_life_cost_their_link() {
+    let b = node("b");
+    let ends = [b.accept(), b.accept()];
+    greet(&ends[0], 7, 1);
+    greet(&ends[1], 8, 1);
+    let tasks = b.tasks();
+    (0..100).for_each(|_| greet(&ends[1], 8, 1));
+    assert_eq!(b.tasks(), tasks, "each is held by a task");
+    let why = ends[1].fate().expect("it is over");
+    assert!(why.contains("a second Hello came on the same link"), "{why}");
+    assert_eq!(b.peers(), ["a"]);
+    b.shutdown(SECOND).await.expect("everything ends");
+}
+
+#[tokio::test]
+async fn what_comes_behind_a_hello_waits_with_it_for_another_links_sign_of_life() {
+    let b = listening("tcp://127.0.0.1:0").await;
+    b.spawn("counter", worker, Default::default()).expect("spawned");
+    let mut first = Raw::link(&b.listening()[0]).await;
+    let mut second = Raw::call(&b.listening()[0]).await;
+    let hello = Hello {
+        incarnation: 8,
+        ..common::raw::hello(1, 1)
+    };
+    second
+        .head(Frame {
+            hello: Some(hello),
+            ..Default::default()
+        })
+        .await;
+    second.open(1, "ab:///counter").await;
+    second.run(1, 1, 0, &[Default::default()]).await;
+    first.until("the question", |p| p.head.ping).await;
+    drop(first);
+    assert_eq!(
+        second.outcome(1).await.seq,
+        1,
+        "it has come, and is nothing that an actor reads"
+    );
+    drop(second);
     b.shutdown(SECOND).await.expect("everything ends");
 }
 

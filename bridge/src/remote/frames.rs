@@ -101,6 +101,7 @@ pub(super) async fn read(end: &LinkEnd, frames: &mut Streaming<Bytes>, gone: Can
             Ok(Some(frame)) => {
                 unhandled += frame.len();
                 end.receive_frame(frame);
+                end.answered().await;
                 woke_actors = true;
                 // Small frames that have come are all read first, so that what their actors answer leaves together.
                 if unhandled >= AT_ONCE {
