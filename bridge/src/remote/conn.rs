@@ -11,6 +11,7 @@ use actorbridge_proto::v1::RefusalReason;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
@@ -24,7 +25,7 @@ use super::paced::Paced;
 use super::refusals::Refusals;
 use super::resets::{MAX_RESETS, Resets};
 use super::tls::TlsFiles;
-use super::unix::roomy;
+use super::unix::{SocketFile, roomy};
 use super::waker::Doorbell;
 
 /// How long to wait after an accept that failed: for lack of descriptors, mostly.
@@ -222,21 +223,25 @@ impl AsyncWrite for Conn {
 pub(super) enum Listener {
     Tcp(TcpListener),
     Tls(TcpListener, TlsFiles),
-    Unix(UnixListener),
+    Unix {
+        /// It goes before the listener does: once nobody listens, another process may put its own in the place.
+        _file: SocketFile,
+        listener: UnixListener,
+    },
 }
 
 impl Listener {
-    /// Connections, each when it can carry requests, until `until` is cancelled.
+    /// Connections, each when it can carry requests, until `until` is cancelled; and what ends when nobody listens any more.
     pub(super) fn incoming(
         self,
         options: &Options,
         refusals: Arc<Refusals>,
         until: CancellationToken,
-    ) -> ReceiverStream<io::Result<Conn>> {
+    ) -> (ReceiverStream<io::Result<Conn>>, JoinHandle<()>) {
         let (ready, incoming) = mpsc::channel(16);
         let (most, time) = (options.max_connections, options.set_up_time);
         let places = Arc::new(Semaphore::new(most));
-        tokio::spawn(async move {
+        let listening = tokio::spawn(async move {
             loop {
                 let accepted = tokio::select! {
                     accepted = self.accept() => accepted,
@@ -267,7 +272,7 @@ impl Listener {
                 });
             }
         });
-        ReceiverStream::new(incoming)
+        (ReceiverStream::new(incoming), listening)
     }
 
     async fn accept(&self) -> io::Result<(Socket, String)> {
@@ -278,7 +283,7 @@ impl Listener {
                 let _ = socket.set_nodelay(true);
                 Ok((Socket::Tcp(socket), from.to_string()))
             }
-            Self::Unix(listener) => {
+            Self::Unix { listener, .. } => {
                 let (socket, _) = listener.accept().await?;
                 Ok((Socket::Unix(Box::pin(roomy(socket))), "a Unix socket".into()))
             }

@@ -23,7 +23,7 @@ use super::frames::{Frames, read};
 use super::refusals::{Refusals, Refused};
 use super::resets::MAX_RESETS;
 use super::subscribe::SubscribeMethod;
-use super::unix::{self, SocketFile};
+use super::unix;
 use super::{ASK_PATH, CONNECTION_WINDOW, HEADER_LIST, LINK_PATH, SERVICE, STREAM_WINDOW, SUBSCRIBE_PATH};
 use crate::door::LinkEnd;
 use actorbridge_proto::packet::MAX_FRAME_BYTES;
@@ -41,7 +41,7 @@ pub struct Bound {
 /// clients that are no nodes. `refused` is told of connections
 /// that become none. Ends when `until` is cancelled.
 ///
-/// A Unix socket that nobody listens on any more is replaced; its file is removed at the end.
+/// A Unix socket that nobody listens on any more is replaced; its file is removed when this one does not any more.
 ///
 /// # Errors
 /// A sentence that names the address: it is not valid, or taken, or the files for TLS are not usable.
@@ -85,23 +85,23 @@ where
             inner: reflection,
             over: over.clone(),
         });
-    let (listener, address, file) = bind(address, options).await.map_err(|e| match e.starts_with(address) {
+    let (listener, address) = bind(address, options).await.map_err(|e| match e.starts_with(address) {
         true => e,
         false => format!("{address}: {e}"),
     })?;
-    let incoming = listener.incoming(options, Arc::new(Refusals::new(refused)), until.clone());
+    let (incoming, listening) = listener.incoming(options, Arc::new(Refusals::new(refused)), until.clone());
     tokio::spawn(tell_health(reporter, SERVICE, until.clone(), over));
     let task = tokio::spawn(async move {
         let _ = router
             .serve_with_incoming_shutdown(incoming, until.cancelled_owned())
             .await;
-        drop(file);
+        let _ = listening.await;
     });
     Ok(Bound { address, task })
 }
 
-/// The listener, where it is, and the file that is to be removed behind it.
-async fn bind(address: &str, options: &Options) -> Result<(Listener, String, Option<SocketFile>), String> {
+/// The listener, and where it is.
+async fn bind(address: &str, options: &Options) -> Result<(Listener, String), String> {
     let tcp = async |host: &str| {
         let listener = TcpListener::bind(host).await.map_err(|e| e.to_string())?;
         let bound = listener.local_addr().map_err(|e| e.to_string())?;
@@ -110,18 +110,18 @@ async fn bind(address: &str, options: &Options) -> Result<(Listener, String, Opt
     match Address::parse(address, options)? {
         Address::Tcp(host) => {
             let (listener, bound) = tcp(&host).await?;
-            Ok((Listener::Tcp(listener), format!("tcp://{bound}"), None))
+            Ok((Listener::Tcp(listener), format!("tcp://{bound}")))
         }
         Address::Tls(host, files) => {
             if files.load().await?.server.is_none() {
                 return Err("who listens with TLS needs a certificate and its key: TlsFiles::new".into());
             }
             let (listener, bound) = tcp(&host).await?;
-            Ok((Listener::Tls(listener, files), format!("grpcs://{bound}"), None))
+            Ok((Listener::Tls(listener, files), format!("grpcs://{bound}")))
         }
         Address::Unix(path) => {
-            let (listener, file) = unix::bind(path).await?;
-            Ok((Listener::Unix(listener), address.to_owned(), Some(file)))
+            let (listener, _file) = unix::bind(path).await?;
+            Ok((Listener::Unix { _file, listener }, address.to_owned()))
         }
     }
 }
