@@ -18,7 +18,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::address::{Address, Options};
 use super::calls::{AskMethod, Asks, Held, HeldService, tell_health};
 use super::codec::RawCodec;
-use super::conn::{Carried, Listener, MAX_LINKS, Peer};
+use super::conn::{Listener, MAX_LINKS, Peer};
 use super::frames::{Frames, read};
 use super::refusals::{Refusals, Refused};
 use super::resets::MAX_RESETS;
@@ -188,24 +188,25 @@ where
     fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
         let end = (self.0)();
         let frames = Frames::of(end.clone());
-        if let Some(peer) = self.1.take() {
-            tokio::spawn(count(end.clone(), peer.carried));
-            if let Some(identity) = peer.identity {
-                end.identify(identity);
-            }
+        let mut peer = self.1.take();
+        if let Some(identity) = peer.as_ref().and_then(|peer| peer.identity.clone()) {
+            end.identify(identity);
         }
         let (gone, mut frames_in) = (frames.gone(), request.into_inner());
-        tokio::spawn(async move { read(&end, &mut frames_in, gone).await });
+        tokio::spawn(async move {
+            let heard = || {
+                if let Some(peer) = peer.take() {
+                    tokio::spawn(hold(Held::new(&peer), end.clone()));
+                }
+            };
+            read(&end, &mut frames_in, gone, heard).await;
+        });
         ready(Ok(Response::new(tokio_stream::StreamExt::map(frames, Ok))))
     }
 }
 
-/// Counts a link of a connection from its handshake to its end.
-async fn count(end: Arc<LinkEnd>, carried: Arc<Carried>) {
-    end.settled.cancelled().await;
-    if end.is_up() {
-        carried.link_begins();
-        end.down.cancelled().await;
-        carried.ends();
-    }
+/// A link counts for its connection from its first frame to its end.
+async fn hold(held: Held, end: Arc<LinkEnd>) {
+    end.down.cancelled().await;
+    drop(held);
 }
