@@ -32,7 +32,7 @@ pub use subscription::Subscription;
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How many milliseconds after its deadline the table of asks drops an ask whose caller did not: the caller's own timer says more of
-/// the end than the table's, which is for a caller that is never run again.
+/// the end than the table's, which is for a caller that nobody runs.
 const LATE_END: Millis = 60_000;
 
 /// Most asks that wait that a status tells of.
