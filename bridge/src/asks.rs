@@ -31,6 +31,10 @@ pub use subscription::Subscription;
 /// The longest that an ask or a timer may wait, so that adding it to the time cannot overflow.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// How many milliseconds after its deadline the table of asks drops an ask whose caller did not: the caller's own timer says more of
+/// the end than the table's, which is for a caller that nobody runs.
+const LATE_END: Millis = 60_000;
+
 /// Most asks that wait that a status tells of.
 const MAX_TOLD: usize = 64;
 
@@ -214,7 +218,7 @@ impl Inner {
             asked: to.clone(),
             since,
         };
-        let correlation = self.begin_ask(deadline, waiter, to)?;
+        let correlation = self.begin_ask(deadline + LATE_END, waiter, to)?;
         let mut pending = Pending {
             node: self.clone(),
             correlation,
@@ -236,16 +240,18 @@ impl Inner {
         pending.placed = Some(placed);
         let token = cancel.cloned().unwrap_or_default();
         let answer = tokio::select! {
-            answer = &mut rx => answer,
-            () = tokio::time::sleep_until(until) => {
-                return Err(match pending.withdraw() {
-                    true => error(Code::Expired, "it was still in the mailbox"),
-                    false => error(Code::OutcomeUnknown, "no answer in time"),
-                });
-            }
+            biased;
+            // Without one, the table has dropped the ask, long after its end.
+            answer = &mut rx => answer.ok(),
+            () = tokio::time::sleep_until(until) => None,
             () = token.cancelled() => return Err(error(Code::OutcomeUnknown, "the asking handler was cancelled")),
         };
-        let answer = answer.map_err(|_| error(Code::OutcomeUnknown, "this node is shutting down"))?;
+        let Some(answer) = answer else {
+            return Err(match pending.withdraw() {
+                true => error(Code::Expired, "it was still in the mailbox"),
+                false => error(Code::OutcomeUnknown, "no answer in time"),
+            });
+        };
         pending.placed = None;
         match answer.failure() {
             Some(failure) => Err(Error::of_failure(to.as_str(), &failure, answer.payload())),
@@ -386,7 +392,7 @@ impl Inner {
         let expired = lock(&self.asks).expire(self.now());
         for (correlation, waiter) in expired {
             match &waiter.to {
-                // The caller's own timer says more of it.
+                // It finds its time over when it is run again.
                 Wanted::Caller(_) | Wanted::Subscriber(_) => {}
                 Wanted::Actor(_) => self.fail_waiter(correlation, waiter, Code::OutcomeUnknown, "no answer in time"),
             }

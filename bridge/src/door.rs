@@ -1,7 +1,7 @@
 //! A node's end of a link: what doors feed with packets and take packets from.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use actorbridge_proto::v1::{self, Code, RefusalReason};
@@ -96,6 +96,8 @@ pub struct LinkEnd {
     pub(crate) address: OnceLock<String>,
     /// What the log has been told of it, a bit for each reason.
     accused: AtomicU32,
+    /// Its Hello waits until another link has shown that it is alive, or has not.
+    waits: AtomicBool,
     /// What goes by it before its handshake is over, and then.
     early: Arc<Meter>,
     meter: OnceLock<Arc<Meter>>,
@@ -172,6 +174,7 @@ impl LinkEnd {
             compression: OnceLock::new(),
             address: OnceLock::new(),
             accused: AtomicU32::new(0),
+            waits: AtomicBool::new(false),
             early: node.counters.early(),
             meter: OnceLock::new(),
             taps: node.taps.clone(),
@@ -309,6 +312,13 @@ impl LinkEnd {
         }
         lock(&self.state).machine.charge(&mut packet, node.now());
         self.receive_head_and_runs(&node, packet);
+    }
+
+    /// Returns when the peer's Hello has its answer: what comes behind it before that, a door that can wait does not bring.
+    pub(crate) async fn answered(&self) {
+        if self.waits.load(Ordering::Relaxed) {
+            self.settled.cancelled().await;
+        }
     }
 
     /// The next packet to carry, if there is one.
@@ -547,6 +557,7 @@ pub(crate) async fn join_in_memory(near: Arc<LinkEnd>, far: Arc<LinkEnd>) {
         loop {
             while let Some(frame) = from.take_frame() {
                 to.receive_frame(frame);
+                to.answered().await;
                 tokio::task::yield_now().await;
             }
             // A node that is gone has nothing more to say, not even Goodbye.

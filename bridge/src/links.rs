@@ -173,13 +173,17 @@ impl Inner {
         if role == Role::Acceptor || kept.is_some_and(|kept| kept.is_ended()) {
             return;
         }
-        if let Some(kept) = kept {
-            lock(&kept.info).peer = peer.to_owned();
-            kept.back();
-        }
         let mut all = lock(&self.kept_links.kept);
         let old = match kept {
-            Some(kept) => all.insert(peer.to_owned(), kept.clone()),
+            Some(kept) => {
+                let before = std::mem::replace(&mut lock(&kept.info).peer, peer.to_owned());
+                // Another node may answer at its address than before.
+                if all.get(&before).is_some_and(|k| Arc::ptr_eq(k, kept)) {
+                    all.remove(&before);
+                }
+                kept.back();
+                all.insert(peer.to_owned(), kept.clone())
+            }
             None => all.remove(peer),
         };
         drop(all);

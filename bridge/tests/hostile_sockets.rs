@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actorbridge::proto::v1::{self, Kind, RefusalReason};
-use actorbridge::proto::writer;
+use actorbridge::proto::{Packet, writer};
 use actorbridge::{Actor, Builder, Cx, Fault, Level, LogLine, Message, Node, Options, TlsFiles};
 use bytes::Bytes;
 use common::certs::{Ca, Folder, params};
@@ -125,6 +125,53 @@ async fn a_connection_that_ends_early_is_told() {
     scene
         .says("it ended before it carried a link", (RefusalReason::NoLink, 2))
         .await;
+}
+
+/// How many connections and links a node has refused, for whatever reason.
+fn all_refusals(node: &Node) -> u64 {
+    node.status(&Default::default()).refusals.iter().map(|r| r.count).sum()
+}
+
+/// What is wrong with it is told by its link, and not once more by its connection, whether the peer stays or goes.
+#[tokio::test]
+async fn a_handshake_that_is_refused_counts_once() {
+    let named = |node: &str, protocol| v1::Hello {
+        node: node.into(),
+        ..hello(protocol, protocol)
+    };
+    let frame = |hello: Option<v1::Hello>, number| v1::Frame {
+        number,
+        hello,
+        ..Default::default()
+    };
+    let bytes = |head| Packet { head, runs: vec![] }.to_bytes();
+    for (first, reason) in [
+        (bytes(frame(Some(named("a", 1)), 1)), RefusalReason::DuplicateName),
+        (bytes(frame(Some(named("raw", 7)), 1)), RefusalReason::Incompatible),
+        (bytes(frame(Some(named("raw", 1)), 9)), RefusalReason::BadFrame),
+        (bytes(frame(None, 1)), RefusalReason::BadFrame),
+        (Bytes::from_static(&[0xff; 8]), RefusalReason::BadFrame),
+        (vec![0; 5 << 20].into(), RefusalReason::OversizedFrame),
+    ] {
+        for stays in [true, false] {
+            let scene = Scene::new(|builder| builder.set_up_time(SOON).max_connections(2)).await;
+            let mut raw = Raw::call(&scene.address()).await;
+            raw.message(&first).await;
+            eventually("the refusal", || refusals(&scene.there, reason) == 1).await;
+            match stays {
+                true => raw.closed().await,
+                false => drop(raw),
+            }
+            scene.has_a_place().await;
+            let beside = refusals(&scene.there, RefusalReason::TooManyConnections);
+            assert_eq!(all_refusals(&scene.there) - beside, 1, "{reason:?}, stays: {stays}");
+            let lines = scene.there.logs(usize::MAX).0;
+            let of_connection = |line: &&LogLine| {
+                line.message.contains("it carried no link") || line.message.contains("it ended before")
+            };
+            assert!(!lines.iter().any(|line| of_connection(&line)), "{lines:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -3,10 +3,13 @@
 use crate::common;
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use actorbridge::proto::v1::{Code, Effect, FindReply, FindRequest, ListReply, ListRequest, SpawnReply, SpawnRequest};
 use actorbridge::{Node, Options, Ref};
+use actorbridge_test::end;
 use common::certs::Folder;
+use common::journal::Witness;
 use common::raw::Raw;
 use common::test::{Add, Count, EchoReply, EchoRequest, GetCount, Hold, PanicNow};
 use common::{LONG, SECOND, digest, eventually, listening, node, pair, worker};
@@ -163,6 +166,28 @@ async fn a_socket_whose_listener_is_there_is_not_removed_and_one_without_any_is_
     drop(listener);
     let b = listening(&format!("unix://{}", path.display())).await;
     b.shutdown(SECOND).await.expect("everything ends");
+}
+
+#[tokio::test]
+async fn a_node_that_shuts_down_slowly_leaves_the_socket_of_its_successor_alone() {
+    let (folder, witness) = (Folder::new(), Witness::default());
+    let path = folder.path("b.sock");
+    let address = format!("unix://{}", path.display());
+    let (a, b) = (node("a"), listening(&address).await);
+    a.dial_once(&address).await.expect("linked");
+    let slow = b.spawn("slow", witness.journals("b"), Options::default());
+    b.tell(&slow.expect("spawned"), &Hold::default()).await.expect("told");
+    eventually("the handler", || witness.holds.load(Ordering::SeqCst)).await;
+    let ending = tokio::spawn(async move { b.shutdown(LONG).await });
+    let is_heard = || std::os::unix::net::UnixStream::connect(&path).is_ok();
+    eventually("the end of listening", || !is_heard()).await;
+    let successor = listening(&address).await;
+    witness.gate.add_permits(1);
+    ending.await.expect("no panic").expect("everything ends");
+    eventually("the end of the link", || a.peers().is_empty()).await;
+    assert_eq!(a.dial(&address).await.expect("the successor listens"), "b");
+    end([a, successor]).await;
+    assert!(!path.exists(), "the socket's file is removed");
 }
 
 #[tokio::test]

@@ -198,6 +198,46 @@ async fn each_way_that_an_ask_fails_has_its_code() {
     a.shutdown(SECOND).await.expect("everything ends");
 }
 
+/// The node's clock and the callers' timers find the end together, by little or by much: a busy machine runs nobody for long.
+#[tokio::test(start_paused = true)]
+async fn asks_whose_time_is_over_say_so_and_nothing_else_whoever_finds_it_first() {
+    for late in [SECOND, LONG * 10] {
+        let a = node("a");
+        let mut probe = Probe::new(&a);
+        let busy = a.spawn("busy", worker, Options::default()).expect("spawned");
+        a.tell(&busy, &Hold::default()).await.expect("told");
+        let ask = |to: &Ref| {
+            let (a, to) = (a.clone(), to.clone());
+            tokio::spawn(async move { a.ask::<Count, _>(&to, &GetCount {}, SECOND / 10).await })
+        };
+        let (mut begun, mut waiting, mut unanswered) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..32 {
+            begun.push(ask(probe.address()));
+            unanswered.push(probe.expect_ask::<GetCount>().await);
+            waiting.push(ask(&busy));
+        }
+        let mut events = a
+            .subscribe(probe.address(), &GetCount {}, SECOND / 10)
+            .await
+            .expect("asked");
+        unanswered.push(probe.expect_ask::<GetCount>().await);
+        tokio::time::advance(late).await;
+        for (asked, code, detail) in [
+            (begun, Code::OutcomeUnknown, "no answer in time"),
+            (waiting, Code::Expired, "it was still in the mailbox"),
+        ] {
+            for asked in asked {
+                let error = asked.await.expect("no panic").expect_err("nobody answers");
+                assert_eq!((error.code(), error.detail()), (code, detail));
+            }
+        }
+        let error = events.next().await.expect_err("nobody answers");
+        assert_eq!(error.detail(), "its time was over before its end");
+        drop((events, unanswered));
+        end([a]).await;
+    }
+}
+
 #[tokio::test]
 async fn an_ask_cycle_is_refused_at_once() {
     let a = node("a");

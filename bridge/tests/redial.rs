@@ -2,6 +2,7 @@
 
 use crate::common;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use actorbridge::proto::Packet;
 use actorbridge::proto::v1::{Code, Effect, Frame, Hello, Pong, Welcome};
 use actorbridge::remote::Identity;
 use actorbridge::{LinkState, Node, Ref};
+use common::certs::Folder;
+use common::raw::Raw;
 use common::test::{Add, Count, GetCount};
 use common::{LONG, SECOND, eventually, listening, node, worker};
 
@@ -259,6 +262,89 @@ async fn another_process_of_a_linked_name_must_wait_for_a_sign_of_life() {
     eventually("the new one", || ends[2].peer().is_some()).await;
     assert_eq!(b.peers(), ["a"]);
     b.shutdown(SECOND).await.expect("everything ends");
+}
+
+/// A door that cannot wait brings them all.
+#[tokio::test]
+async fn hellos_behind_one_that_waits_for_another_links_sign_of_life_cost_their_link() {
+    let b = node("b");
+    let ends = [b.accept(), b.accept()];
+    greet(&ends[0], 7, 1);
+    greet(&ends[1], 8, 1);
+    let tasks = b.tasks();
+    (0..100).for_each(|_| greet(&ends[1], 8, 1));
+    assert_eq!(b.tasks(), tasks, "each is held by a task");
+    let why = ends[1].fate().expect("it is over");
+    assert!(why.contains("a second Hello came on the same link"), "{why}");
+    assert_eq!(b.peers(), ["a"]);
+    b.shutdown(SECOND).await.expect("everything ends");
+}
+
+#[tokio::test]
+async fn what_comes_behind_a_hello_waits_with_it_for_another_links_sign_of_life() {
+    let b = listening("tcp://127.0.0.1:0").await;
+    b.spawn("counter", worker, Default::default()).expect("spawned");
+    let mut first = Raw::link(&b.listening()[0]).await;
+    let mut second = Raw::call(&b.listening()[0]).await;
+    let hello = Hello {
+        incarnation: 8,
+        ..common::raw::hello(1, 1)
+    };
+    second
+        .head(Frame {
+            hello: Some(hello),
+            ..Default::default()
+        })
+        .await;
+    second.open(1, "ab:///counter").await;
+    second.run(1, 1, 0, &[Default::default()]).await;
+    first.until("the question", |p| p.head.ping).await;
+    drop(first);
+    assert_eq!(
+        second.outcome(1).await.seq,
+        1,
+        "it has come, and is nothing that an actor reads"
+    );
+    drop(second);
+    b.shutdown(SECOND).await.expect("everything ends");
+}
+
+/// A node that listens at a socket.
+async fn at_socket(name: &str, socket: &Path) -> Node {
+    let builder = actorbridge_test::builder(name).listen(&format!("unix://{}", socket.display()));
+    let started = tokio::task::spawn_blocking(|| builder.start()).await;
+    started.expect("no panic").expect("it listens")
+}
+
+/// As behind a load balancer.
+#[tokio::test]
+async fn a_link_that_comes_back_to_another_node_is_that_nodes_and_takes_the_place_of_its_other() {
+    let folder = Folder::new();
+    let [door, of_b, of_c] = ["door", "b", "c"].map(|name| folder.path(name));
+    let (a, b, c) = (node("a"), at_socket("b", &of_b).await, at_socket("c", &of_c).await);
+    std::os::unix::fs::symlink(&of_b, &door).expect("made");
+    let address = format!("unix://{}", door.display());
+    let alone = a.tasks();
+    assert_eq!(a.dial(&address).await.expect("linked"), "b");
+    let one = a.tasks();
+    a.dial(&format!("unix://{}", of_c.display())).await.expect("linked");
+    std::fs::remove_file(&door).expect("it is there");
+    std::os::unix::fs::symlink(&of_c, &door).expect("made");
+    b.shutdown(SECOND).await.expect("everything ends");
+    let is_one_to_c = |a: &Node, redials| match &a.links()[..] {
+        [link] => (&*link.peer, &link.address, link.state, link.redials) == ("c", &address, LinkState::Up, redials),
+        _ => false,
+    };
+    eventually("one link", || is_one_to_c(&a, 1)).await;
+    eventually("the end of the other", || a.tasks() == one && a.peers() == ["c"]).await;
+    a.disconnect("b");
+    c.shutdown(SECOND).await.expect("everything ends");
+    let c = at_socket("c", &of_c).await;
+    eventually("the link again", || is_one_to_c(&a, 2)).await;
+    a.disconnect("c");
+    assert_eq!(a.links(), []);
+    eventually("the end of its tasks", || a.tasks() == alone).await;
+    actorbridge_test::end([a, c]).await;
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::emitter::{MAX_EVENT, WINDOW};
-use super::{LONGEST, Pending, Waiter, Wanted};
+use super::{LATE_END, LONGEST, Pending, Waiter, Wanted};
 use crate::address::{Address, SYSTEM};
 use crate::error::Error;
 use crate::message::{Message, Outgoing};
@@ -59,11 +59,13 @@ impl Subscription {
             }
         };
         let error = |code, detail: &str| Error::new(code, self.to.as_str(), detail);
+        let over = || error(Code::OutcomeUnknown, "its time was over before its end");
         let came = tokio::select! {
             biased;
-            came = self.events.recv() => came.ok_or_else(|| error(Code::OutcomeUnknown, "this node is shutting down")),
+            // Without one, the table has dropped the ask, long after its end.
+            came = self.events.recv() => came.ok_or_else(over),
             () = self.pending.node.closing.cancelled() => Err(error(Code::OutcomeUnknown, "this node is shutting down")),
-            () = late => Err(error(Code::OutcomeUnknown, "its time was over before its end")),
+            () = late => Err(over()),
             () = self.token.cancelled() => Err(error(Code::OutcomeUnknown, "the asking handler was cancelled")),
         };
         let (by, message) = came.inspect_err(|error| self.end(error.code()))?;
@@ -160,7 +162,7 @@ impl Inner {
             asked: to.clone(),
             since,
         };
-        let correlation = self.begin_ask(deadline, waiter, to)?;
+        let correlation = self.begin_ask(deadline + LATE_END, waiter, to)?;
         let mut subscription = Subscription {
             pending: Pending {
                 node: self.clone(),

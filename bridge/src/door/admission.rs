@@ -56,6 +56,10 @@ impl LinkEnd {
                 );
                 self.drive(node, |machine, out| machine.refuse(&why, out));
             }
+            // Each would be held meanwhile, and the machine counts frames only behind the first.
+            Verdict::Twin(_) if self.waits.swap(true, Ordering::Relaxed) => {
+                self.bad_frame("a second Hello came on the same link");
+            }
             Verdict::Twin(others) => {
                 drop(admission);
                 let (id, node) = (self.id, node.clone());

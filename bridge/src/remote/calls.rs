@@ -135,12 +135,12 @@ fn time_of(metadata: &MetadataMap) -> Option<Duration> {
     })
 }
 
-/// A connection lives while it carries a call, as while it carries a link.
+/// A call, or a link that has said something: a connection lives while it carries one.
 pub(super) struct Held(Peer);
 
 impl Held {
     pub(super) fn new(peer: &Peer) -> Self {
-        peer.carried.call_begins();
+        peer.carried.begins();
         Self(peer.clone())
     }
 }

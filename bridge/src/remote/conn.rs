@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use actorbridge_proto::v1::RefusalReason;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
@@ -24,7 +25,7 @@ use super::paced::Paced;
 use super::refusals::Refusals;
 use super::resets::{MAX_RESETS, Resets};
 use super::tls::TlsFiles;
-use super::unix::roomy;
+use super::unix::{SocketFile, roomy};
 use super::waker::Doorbell;
 
 /// How long to wait after an accept that failed: for lack of descriptors, mostly.
@@ -39,32 +40,44 @@ trait Io: AsyncRead + AsyncWrite + Send {}
 impl<T: AsyncRead + AsyncWrite + Send> Io for T {}
 
 /// Who is at the other end of a connection. A request's extensions have it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Peer {
     /// As its certificate says; `None` = it showed none.
     pub(super) identity: Option<Identity>,
     pub(super) carried: Arc<Carried>,
 }
 
-/// What a connection carries.
-#[derive(Debug, Default)]
+/// What a connection carries. Whoever reads a link of it holds this, too: what came in time counts, though the connection is gone.
 pub(super) struct Carried {
     /// Links, and calls that are no links, at present.
     now: AtomicUsize,
-    /// Calls that were no links, so far.
-    calls: AtomicUsize,
+    /// The same so far.
+    begun: AtomicUsize,
+    /// It has carried a link or a call, which tell of themselves, or its refusal has been told.
+    accounted_for: AtomicBool,
     /// Wakes the connection when it carries nothing any more: a peer that is silent, and reads nothing, does not.
     idle: Doorbell,
+    from: String,
+    refusals: Arc<Refusals>,
 }
 
 impl Carried {
-    pub(super) fn link_begins(&self) {
-        self.now.fetch_add(1, Ordering::AcqRel);
+    fn new(from: String, refusals: Arc<Refusals>) -> Arc<Self> {
+        Arc::new(Self {
+            now: AtomicUsize::new(0),
+            begun: AtomicUsize::new(0),
+            accounted_for: AtomicBool::new(false),
+            idle: Doorbell::default(),
+            from,
+            refusals,
+        })
     }
 
-    pub(super) fn call_begins(&self) {
-        self.calls.fetch_add(1, Ordering::AcqRel);
-        self.link_begins();
+    /// A link has said something, or a call has come.
+    pub(super) fn begins(&self) {
+        self.accounted_for.store(true, Ordering::Release);
+        self.now.fetch_add(1, Ordering::AcqRel);
+        self.begun.fetch_add(1, Ordering::AcqRel);
     }
 
     /// A link or a call is over.
@@ -78,8 +91,21 @@ impl Carried {
         self.now.load(Ordering::Acquire) == 0
     }
 
-    fn calls(&self) -> usize {
-        self.calls.load(Ordering::Acquire)
+    fn begun(&self) -> usize {
+        self.begun.load(Ordering::Acquire)
+    }
+
+    /// Tells why the connection is of no use, unless what it carried told of itself.
+    fn refuse(&self, reason: RefusalReason, why: &str) {
+        if !self.accounted_for.swap(true, Ordering::AcqRel) {
+            self.refusals.add(&self.from, reason, why);
+        }
+    }
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        self.refuse(RefusalReason::NoLink, "it ended before it carried a link");
     }
 }
 
@@ -87,28 +113,15 @@ impl Carried {
 pub(super) struct Conn {
     io: Paced<Pin<Box<dyn Io>>>,
     peer: Peer,
-    from: String,
-    refusals: Arc<Refusals>,
     /// How long it may carry no link, and when that is over; runs while it carries none.
     set_up_time: Duration,
     patience: Option<Pin<Box<Sleep>>>,
-    /// It has carried a link or a call, or its refusal has been told.
-    accounted_for: bool,
-    /// Calls that it had carried when it was last looked at.
-    calls_seen: usize,
+    /// Links and calls that it had carried when it was last looked at.
+    seen: usize,
     resets: Resets,
     /// Too many of its calls were reset.
     has_flooded: bool,
     _place: OwnedSemaphorePermit,
-}
-
-impl Drop for Conn {
-    fn drop(&mut self) {
-        if !self.accounted_for && self.peer.carried.calls() == 0 {
-            self.refusals
-                .add(&self.from, RefusalReason::NoLink, "it ended before it carried a link");
-        }
-    }
 }
 
 impl Connected for Conn {
@@ -126,9 +139,9 @@ impl Conn {
         if self.has_flooded {
             return Err(io::Error::other("too many of its calls were reset"));
         }
-        let calls = self.peer.carried.calls();
-        if calls != self.calls_seen || !self.peer.carried.is_idle() {
-            (self.patience, self.accounted_for, self.calls_seen) = (None, true, calls);
+        let begun = self.peer.carried.begun();
+        if begun != self.seen || !self.peer.carried.is_idle() {
+            (self.patience, self.seen) = (None, begun);
             // Register, then look again: an end between the two would wake nobody.
             self.peer.carried.idle.register(cx.waker());
         }
@@ -141,10 +154,7 @@ impl Conn {
             return Ok(());
         }
         let why = format!("it carried no link for {} s", time.as_secs_f32());
-        if !self.accounted_for {
-            self.refusals.add(&self.from, RefusalReason::SlowHandshake, &why);
-        }
-        self.accounted_for = true;
+        self.peer.carried.refuse(RefusalReason::SlowHandshake, &why);
         Err(io::Error::new(io::ErrorKind::TimedOut, why))
     }
 
@@ -152,8 +162,9 @@ impl Conn {
     fn floods(&mut self) {
         if !std::mem::replace(&mut self.has_flooded, true) {
             let why = format!("more than {MAX_RESETS} of its calls were reset within a second");
-            self.refusals.add(&self.from, RefusalReason::TooManyResets, &why);
-            self.accounted_for = true;
+            let carried = &self.peer.carried;
+            carried.accounted_for.store(true, Ordering::Release);
+            carried.refusals.add(&carried.from, RefusalReason::TooManyResets, &why);
         }
     }
 }
@@ -222,21 +233,25 @@ impl AsyncWrite for Conn {
 pub(super) enum Listener {
     Tcp(TcpListener),
     Tls(TcpListener, TlsFiles),
-    Unix(UnixListener),
+    Unix {
+        /// It goes before the listener does: once nobody listens, another process may put its own in the place.
+        _file: SocketFile,
+        listener: UnixListener,
+    },
 }
 
 impl Listener {
-    /// Connections, each when it can carry requests, until `until` is cancelled.
+    /// Connections, each when it can carry requests, until `until` is cancelled; and what ends when nobody listens any more.
     pub(super) fn incoming(
         self,
         options: &Options,
         refusals: Arc<Refusals>,
         until: CancellationToken,
-    ) -> ReceiverStream<io::Result<Conn>> {
+    ) -> (ReceiverStream<io::Result<Conn>>, JoinHandle<()>) {
         let (ready, incoming) = mpsc::channel(16);
         let (most, time) = (options.max_connections, options.set_up_time);
         let places = Arc::new(Semaphore::new(most));
-        tokio::spawn(async move {
+        let listening = tokio::spawn(async move {
             loop {
                 let accepted = tokio::select! {
                     accepted = self.accept() => accepted,
@@ -267,7 +282,7 @@ impl Listener {
                 });
             }
         });
-        ReceiverStream::new(incoming)
+        (ReceiverStream::new(incoming), listening)
     }
 
     async fn accept(&self) -> io::Result<(Socket, String)> {
@@ -278,7 +293,7 @@ impl Listener {
                 let _ = socket.set_nodelay(true);
                 Ok((Socket::Tcp(socket), from.to_string()))
             }
-            Self::Unix(listener) => {
+            Self::Unix { listener, .. } => {
                 let (socket, _) = listener.accept().await?;
                 Ok((Socket::Unix(Box::pin(roomy(socket))), "a Unix socket".into()))
             }
@@ -313,14 +328,11 @@ impl Listener {
                     io: Paced::of_client(io),
                     peer: Peer {
                         identity,
-                        carried: Arc::default(),
+                        carried: Carried::new(from, refusals),
                     },
-                    from,
-                    refusals,
                     set_up_time: time,
                     patience: Some(patience),
-                    accounted_for: false,
-                    calls_seen: 0,
+                    seen: 0,
                     resets: Resets::new(),
                     has_flooded: false,
                     _place: place,

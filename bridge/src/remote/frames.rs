@@ -76,8 +76,13 @@ impl Drop for Frames {
 }
 
 /// What comes, until the peer or the transport ends it. When nothing can be written any more, the peer's last words may still
-/// be on their way.
-pub(super) async fn read(end: &LinkEnd, frames: &mut Streaming<Bytes>, gone: CancellationToken) {
+/// be on their way. `heard` is called for each frame, before it is acted on.
+pub(super) async fn read(
+    end: &LinkEnd,
+    frames: &mut Streaming<Bytes>,
+    gone: CancellationToken,
+    mut heard: impl FnMut(),
+) {
     let closed = async {
         gone.cancelled().await;
         tokio::time::sleep(LAST_WORDS).await;
@@ -99,8 +104,10 @@ pub(super) async fn read(end: &LinkEnd, frames: &mut Streaming<Bytes>, gone: Can
         };
         match came {
             Ok(Some(frame)) => {
+                heard();
                 unhandled += frame.len();
                 end.receive_frame(frame);
+                end.answered().await;
                 woke_actors = true;
                 // Small frames that have come are all read first, so that what their actors answer leaves together.
                 if unhandled >= AT_ONCE {
@@ -109,7 +116,10 @@ pub(super) async fn read(end: &LinkEnd, frames: &mut Streaming<Bytes>, gone: Can
                 }
             }
             Ok(None) => return end.lost("the peer closed the link"),
-            Err(status) if is_oversized(&status) => return end.oversized_frame(status.message()),
+            Err(status) if is_oversized(&status) => {
+                heard();
+                return end.oversized_frame(status.message());
+            }
             Err(status) => return end.lost(&format!("the connection was lost: {}", status.message())),
         }
         if end.is_down() {
@@ -138,7 +148,7 @@ fn end_turn(cx: &mut Context<'_>) {
 /// As [`read`], for the side that called. To stop reading would cancel the call, and with it the Goodbye that is on its way: the
 /// peer's answer is the call's end.
 pub(super) async fn read_call(end: Arc<LinkEnd>, mut frames: Streaming<Bytes>, gone: CancellationToken) {
-    read(&end, &mut frames, gone).await;
+    read(&end, &mut frames, gone, || ()).await;
     let end_of_call = async { while let Ok(Some(_)) = frames.message().await {} };
     let _ = tokio::time::timeout(LAST_WORDS, end_of_call).await;
 }

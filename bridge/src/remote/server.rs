@@ -18,12 +18,12 @@ use tonic::{Request, Response, Status, Streaming};
 use super::address::{Address, Options};
 use super::calls::{AskMethod, Asks, Held, HeldService, tell_health};
 use super::codec::RawCodec;
-use super::conn::{Carried, Listener, MAX_LINKS, Peer};
+use super::conn::{Listener, MAX_LINKS, Peer};
 use super::frames::{Frames, read};
 use super::refusals::{Refusals, Refused};
 use super::resets::MAX_RESETS;
 use super::subscribe::SubscribeMethod;
-use super::unix::{self, SocketFile};
+use super::unix;
 use super::{ASK_PATH, CONNECTION_WINDOW, HEADER_LIST, LINK_PATH, SERVICE, STREAM_WINDOW, SUBSCRIBE_PATH};
 use crate::door::LinkEnd;
 use actorbridge_proto::packet::MAX_FRAME_BYTES;
@@ -41,7 +41,7 @@ pub struct Bound {
 /// clients that are no nodes. `refused` is told of connections
 /// that become none. Ends when `until` is cancelled.
 ///
-/// A Unix socket that nobody listens on any more is replaced; its file is removed at the end.
+/// A Unix socket that nobody listens on any more is replaced; its file is removed when this one does not any more.
 ///
 /// # Errors
 /// A sentence that names the address: it is not valid, or taken, or the files for TLS are not usable.
@@ -85,23 +85,23 @@ where
             inner: reflection,
             over: over.clone(),
         });
-    let (listener, address, file) = bind(address, options).await.map_err(|e| match e.starts_with(address) {
+    let (listener, address) = bind(address, options).await.map_err(|e| match e.starts_with(address) {
         true => e,
         false => format!("{address}: {e}"),
     })?;
-    let incoming = listener.incoming(options, Arc::new(Refusals::new(refused)), until.clone());
+    let (incoming, listening) = listener.incoming(options, Arc::new(Refusals::new(refused)), until.clone());
     tokio::spawn(tell_health(reporter, SERVICE, until.clone(), over));
     let task = tokio::spawn(async move {
         let _ = router
             .serve_with_incoming_shutdown(incoming, until.cancelled_owned())
             .await;
-        drop(file);
+        let _ = listening.await;
     });
     Ok(Bound { address, task })
 }
 
-/// The listener, where it is, and the file that is to be removed behind it.
-async fn bind(address: &str, options: &Options) -> Result<(Listener, String, Option<SocketFile>), String> {
+/// The listener, and where it is.
+async fn bind(address: &str, options: &Options) -> Result<(Listener, String), String> {
     let tcp = async |host: &str| {
         let listener = TcpListener::bind(host).await.map_err(|e| e.to_string())?;
         let bound = listener.local_addr().map_err(|e| e.to_string())?;
@@ -110,18 +110,18 @@ async fn bind(address: &str, options: &Options) -> Result<(Listener, String, Opt
     match Address::parse(address, options)? {
         Address::Tcp(host) => {
             let (listener, bound) = tcp(&host).await?;
-            Ok((Listener::Tcp(listener), format!("tcp://{bound}"), None))
+            Ok((Listener::Tcp(listener), format!("tcp://{bound}")))
         }
         Address::Tls(host, files) => {
             if files.load().await?.server.is_none() {
                 return Err("who listens with TLS needs a certificate and its key: TlsFiles::new".into());
             }
             let (listener, bound) = tcp(&host).await?;
-            Ok((Listener::Tls(listener, files), format!("grpcs://{bound}"), None))
+            Ok((Listener::Tls(listener, files), format!("grpcs://{bound}")))
         }
         Address::Unix(path) => {
-            let (listener, file) = unix::bind(path).await?;
-            Ok((Listener::Unix(listener), address.to_owned(), Some(file)))
+            let (listener, _file) = unix::bind(path).await?;
+            Ok((Listener::Unix { _file, listener }, address.to_owned()))
         }
     }
 }
@@ -188,24 +188,25 @@ where
     fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
         let end = (self.0)();
         let frames = Frames::of(end.clone());
-        if let Some(peer) = self.1.take() {
-            tokio::spawn(count(end.clone(), peer.carried));
-            if let Some(identity) = peer.identity {
-                end.identify(identity);
-            }
+        let mut peer = self.1.take();
+        if let Some(identity) = peer.as_ref().and_then(|peer| peer.identity.clone()) {
+            end.identify(identity);
         }
         let (gone, mut frames_in) = (frames.gone(), request.into_inner());
-        tokio::spawn(async move { read(&end, &mut frames_in, gone).await });
+        tokio::spawn(async move {
+            let heard = || {
+                if let Some(peer) = peer.take() {
+                    tokio::spawn(hold(Held::new(&peer), end.clone()));
+                }
+            };
+            read(&end, &mut frames_in, gone, heard).await;
+        });
         ready(Ok(Response::new(tokio_stream::StreamExt::map(frames, Ok))))
     }
 }
 
-/// Counts a link of a connection from its handshake to its end.
-async fn count(end: Arc<LinkEnd>, carried: Arc<Carried>) {
-    end.settled.cancelled().await;
-    if end.is_up() {
-        carried.link_begins();
-        end.down.cancelled().await;
-        carried.ends();
-    }
+/// A link counts for its connection from its first frame to its end.
+async fn hold(held: Held, end: Arc<LinkEnd>) {
+    end.down.cancelled().await;
+    drop(held);
 }

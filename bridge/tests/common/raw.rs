@@ -372,6 +372,12 @@ impl Raw {
         while self.next().await.is_some() {}
     }
 
+    /// Waits until the node closes the connection.
+    pub async fn closed(mut self) {
+        let all = async { while !matches!(self.socket.read(&mut [0; 1024]).await, Ok(0) | Err(_)) {} };
+        tokio::time::timeout(LONG, all).await.expect("it is closed");
+    }
+
     /// Waits for what the node says of a message that it refused.
     pub async fn outcome(&mut self, flow: u32) -> v1::Outcome {
         let of_flow = |p: &Packet| {
