@@ -139,13 +139,6 @@ async fn an_actor_that_stands_still_stops_its_senders_behind_the_relay_which_hol
     busy(&b).await;
     let told = flood(&a, &to).await;
     assert!((16..=64).contains(&told), "{told} messages were taken");
-    let waits = |n: &Node| {
-        n.status(&Default::default())
-            .links
-            .iter()
-            .map(|l| l.queued_bytes)
-            .sum::<u64>()
-    };
     assert_eq!(waits(&r), 0);
     // Who gives up an ask behind a relay is heard too.
     held.abort();
@@ -477,8 +470,27 @@ async fn carry(from: Arc<LinkEnd>, to: Arc<LinkEnd>, mut open: watch::Receiver<b
     }
 }
 
-#[tokio::test]
-async fn a_link_that_carries_nothing_stops_the_senders_behind_the_relay() {
+/// A gate of the way from `r` to `b`, which carries nothing while it is shut.
+pub(crate) struct Gate {
+    open: watch::Sender<bool>,
+    carriers: [tokio::task::JoinHandle<()>; 2],
+}
+
+impl Gate {
+    pub(crate) fn open(&self, open: bool) {
+        self.open.send(open).expect("it is looked at");
+    }
+}
+
+impl Drop for Gate {
+    /// A link whose node is gone says nothing more.
+    fn drop(&mut self) {
+        self.carriers.iter().for_each(|carrier| carrier.abort());
+    }
+}
+
+/// `a`, `r` and `b`, linked in a row in memory.
+pub(crate) async fn gated_row() -> (Node, Node, Node, Gate) {
     let r = start(builder("r").allow_relay());
     let (a, b) = (
         start(builder("a").route("b", "r")),
@@ -486,10 +498,23 @@ async fn a_link_that_carries_nothing_stops_the_senders_behind_the_relay() {
     );
     a.join(&r).await.expect("linked");
     let (near, far) = (r.dialler(), b.accept());
-    let (gate, open) = watch::channel(true);
-    let there = tokio::spawn(carry(near.clone(), far.clone(), open.clone()));
+    let (open, gate) = watch::channel(true);
+    let there = tokio::spawn(carry(near.clone(), far.clone(), gate));
     let back = tokio::spawn(carry(far, near, watch::channel(true).1));
     eventually("the link", || r.peers().contains(&"b".to_owned())).await;
+    let carriers = [there, back];
+    (a, r, b, Gate { open, carriers })
+}
+
+/// Bytes of messages that wait at a node for the writers of its links.
+pub(crate) fn waits(node: &Node) -> u64 {
+    let status = node.status(&Default::default());
+    status.links.iter().map(|link| link.queued_bytes).sum()
+}
+
+#[tokio::test]
+async fn a_link_that_carries_nothing_stops_the_senders_behind_the_relay() {
+    let (a, r, b, gate) = gated_row().await;
     let to = b
         .spawn(
             "counter",
@@ -501,17 +526,14 @@ async fn a_link_that_carries_nothing_stops_the_senders_behind_the_relay() {
         )
         .expect("spawned");
     let _: Count = a.ask(&to, &GetCount {}, LONG).await.expect("answered");
-    gate.send(false).expect("it is looked at");
+    gate.open(false);
     let told = flood(&a, &to).await;
     assert!(
         (450..=650).contains(&told),
         "{told} messages were taken, and the relay keeps 512 of a stream"
     );
-    gate.send(true).expect("it is looked at");
+    gate.open(true);
     let count: Count = a.ask(&to, &GetCount {}, LONG).await.expect("answered");
     assert_eq!((count.handled, count.digest), (told, digest(told)));
     end([a, r, b]).await;
-    // A link whose node is gone says nothing more.
-    there.abort();
-    back.abort();
 }

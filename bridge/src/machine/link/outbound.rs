@@ -79,6 +79,8 @@ impl Link {
             }
         };
         let sent = first_seq - 1;
+        let passed_on = !relayed.origin.is_empty();
+        self.queue.begin(flow, passed_on);
         self.flows[flow as usize - 1] = Some(OutFlow {
             stream,
             who_len: who.len(),
@@ -89,7 +91,7 @@ impl Link {
             closing: false,
             first_untold: first_seq,
             beyond: !relayed.destination.is_empty(),
-            passed_on: !relayed.origin.is_empty(),
+            passed_on,
             confirmed: false,
             at_once: 0,
             frames: VecDeque::new(),
@@ -299,7 +301,7 @@ impl Link {
         self.forward_within(MAX_QUEUED_ANSWERS, what, deadline, (hops, epoch), body)
     }
 
-    /// The same, as long as no more than so many bytes wait.
+    /// The same, as long as no more than so many bytes wait, those that are passed on for others not counted.
     pub(super) fn forward_within(
         &mut self,
         most: usize,
@@ -317,7 +319,7 @@ impl Link {
             transfer.epoch = epoch;
             return self.forward_large(transfer);
         }
-        if self.queue.bytes() + body.len() + ITEM_OVERHEAD > most {
+        if self.queue.own_bytes() + body.len() + ITEM_OVERHEAD > most {
             return Send::NoRoom;
         }
         self.push_item(0, epoch, what, deadline, hops, body);
