@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use actorbridge::door::LinkEnd;
 use actorbridge::proto::v1::{self, Capability, Code, Effect, Kind, ListReply, ListRequest};
-use actorbridge::proto::{Item, Packet, Run, writer};
+use actorbridge::proto::{EnvelopeView, Item, Packet, Run, writer};
 use actorbridge::{Builder, Error, Node, Options, Ref};
 use actorbridge_test::{builder, end, start};
 use bytes::Bytes;
 use common::raw::Raw;
 use common::test::{Add, Count, EchoReply, EchoRequest, GetCount, Hold, PanicNow};
 use common::{LONG, digest, eventually, worker};
+use prost::Name;
 use tokio::sync::{Notify, watch};
 
 /// Nodes that listen and dial block until their sockets are there.
@@ -286,6 +287,52 @@ async fn a_large_message_is_refused_before_it_leaves_and_a_large_answer_comes_wh
     };
     let reply: EchoReply = a.ask(&to, &near, LONG).await.expect("answered");
     assert_eq!(reply.data, near.data);
+    end([a, r, b]).await;
+}
+
+#[tokio::test]
+async fn a_message_that_comes_to_a_relay_in_parts_is_refused_and_those_behind_it_go_on() {
+    let (a, r, b) = row().await;
+    b.spawn("counter", worker, small()).expect("spawned");
+    let mut raw = Raw::link_with(&r.listening()[0], &[Capability::Relay, Capability::Fragments]).await;
+    open(&mut raw, 1, "", "").await;
+    let what = writer::what(Kind::Ask, &EchoRequest::full_name(), 1, 1);
+    let ask = |correlation| {
+        let fields = writer::BodyFields {
+            correlation,
+            ..Default::default()
+        };
+        writer::join(&[], &what.bytes, &writer::body(fields, &[]))
+    };
+    let whole = ask(1);
+    let parts = [0..5, 5..whole.len()].map(|part| v1::Fragment {
+        flow: 1,
+        seq: 1,
+        offset: part.start as u64,
+        total: whole.len() as u64,
+        data: whole.slice(part),
+        ..Default::default()
+    });
+    raw.head(v1::Frame {
+        fragment: parts.into(),
+        ..Default::default()
+    })
+    .await;
+    let outcome = raw.outcome(1).await;
+    assert_eq!(
+        (outcome.seq, outcome.code, outcome.effect),
+        (1, Code::TooLarge as i32, Effect::None as i32)
+    );
+    assert!(
+        outcome.detail.contains("came in parts; through a relay it goes whole"),
+        "{outcome:?}"
+    );
+    eventually("the dead letter", || dead(&r, "ab://b/counter", Code::TooLarge)).await;
+    raw.run(1, 2, 0, &[ask(2)]).await;
+    let answer = raw.answer().await;
+    let answer = EnvelopeView::read(&answer).expect("an envelope");
+    assert_eq!((answer.kind, answer.correlation), (Kind::Reply as u32, 2));
+    drop(raw);
     end([a, r, b]).await;
 }
 

@@ -91,7 +91,6 @@ impl Link {
         let last = run.first_seq.saturating_add(packed.count as u64 - 1);
         let good = is_up
             && inbound.passed_on
-            && !inbound.large.is_assembling()
             && present & inbound.who_present == 0
             && run.hops <= MAX_HOPS
             && inbound.who_len + what_len + longest <= limit
