@@ -11,13 +11,13 @@ use bytes::Bytes;
 const FLOW: i32 = v1::Mode::Flow as i32;
 
 /// An acceptor whose link is up, and the peer that talks to it by hand.
-struct Peer {
-    link: Link,
+pub(crate) struct Peer {
+    pub(crate) link: Link,
     number: u64,
 }
 
 impl Peer {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_limits(v1::Limits::default())
     }
 
