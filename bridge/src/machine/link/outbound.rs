@@ -65,18 +65,11 @@ impl Link {
                 "the addresses of sender and receiver are over 4 KiB together",
             );
         }
-        let flow = match self.free.pop() {
-            Some(flow) => flow,
-            None if self.flows.len() < self.peer_limits.max_flows as usize => {
-                self.flows.push(None);
-                self.flows.len() as u32
-            }
-            None => {
-                return refuse(
-                    Code::Unavailable,
-                    "the link has no free flow; the peer's limit is reached",
-                );
-            }
+        let Some(flow) = self.new_flow() else {
+            return refuse(
+                Code::Unavailable,
+                "the link has no free flow; the peer's limit is reached",
+            );
         };
         let sent = first_seq - 1;
         let passed_on = !relayed.origin.is_empty();
@@ -112,6 +105,17 @@ impl Link {
             ..Default::default()
         }));
         Ok(flow)
+    }
+
+    /// A number that no stream has.
+    fn new_flow(&mut self) -> Option<u32> {
+        let has_more = self.flows.len() < self.peer_limits.max_flows as usize;
+        self.free.pop().or_else(|| {
+            has_more.then(|| {
+                self.flows.push(None);
+                self.flows.len() as u32
+            })
+        })
     }
 
     /// Queues one message of a flow.
