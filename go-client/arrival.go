@@ -23,6 +23,8 @@ type arrival struct {
 	holds map[machine.StreamKey]*hold
 	// bound are the same by their streams, in the order in which they were bound.
 	bound map[uint64][]*hold
+	// kept are the messages of all of them.
+	kept uint64
 	// local are the same of senders of this node: they wait, and nothing is queued.
 	local map[uint64]*hold
 	// drained says of streams up to which of their bindings the old owner has forwarded all.
@@ -43,11 +45,12 @@ type opening struct {
 type hold struct {
 	opening
 	key machine.StreamKey
-	// queue came meanwhile; it is bounded by the initial credit.
-	queue  []*Message
-	closed bool
-	lost   bool // closed, and not by its sender
-	passed bool // it ended because the stream may go on, and not because the actor has gone
+	// queue came meanwhile, and refused is the last seq that was refused.
+	queue   []*Message
+	refused uint64
+	closed  bool
+	lost    bool // closed, and not by its sender
+	passed  bool // it ended because the stream may go on, and not because the actor has gone
 	// after runs when the hold is over: the local sender's bell.
 	after func()
 	stop  func() bool
@@ -111,6 +114,19 @@ func (c *cell) mayBeLate(o *opening) bool {
 	}
 	delete(drained, o.stream) // what else will be said of it is of later bindings
 	return false
+}
+
+// keep keeps a message of a stream that is held, within the initial credit, which the link has checked. All streams of the actor
+// together have as many as its pool ever takes of what comes so. The caller holds the lock.
+func (c *cell) keep(h *hold, m *Message) Code {
+	a := &c.own().arrival
+	if a.kept >= c.pool.Most() {
+		h.refused = max(h.refused, m.seq)
+		return CodeMailboxFull
+	}
+	a.kept++
+	h.queue = append(h.queue, m)
+	return CodeOK
 }
 
 // holdsAny says whether a stream waits here for late messages.
@@ -196,6 +212,7 @@ func (c *cell) endHold(h *hold) {
 			delete(a.bound, h.stream)
 		}
 	}
+	c.own().arrival.kept -= uint64(len(h.queue))
 	moved := c.moved
 	refused := make(map[*Message]Code)
 	var grants []machine.Grant
@@ -206,6 +223,7 @@ func (c *cell) endHold(h *hold) {
 				refused[m] = code
 			}
 		}
+		c.pool.Refused(h.key, h.refused)
 		if h.closed {
 			c.pool.Close(h.key)
 		}

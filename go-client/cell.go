@@ -262,8 +262,7 @@ func (c *cell) offerStream(m *Message) Code {
 func (c *cell) arrive(m *Message) Code {
 	key := m.stream
 	if h := c.seldom().arrival.holds[key]; h != nil {
-		h.queue = append(h.queue, m) // within the initial credit
-		return CodeOK
+		return c.keep(h, m)
 	}
 	if c.moved != nil {
 		return CodeMoved
@@ -319,7 +318,11 @@ func (c *cell) closeStream(key machine.StreamKey) {
 // refusedStream: a seq came that was refused before it could arrive. Its credit is used up.
 func (c *cell) refusedStream(key machine.StreamKey, seq uint64) {
 	c.mu.Lock()
-	c.pool.Refused(key, seq)
+	if h := c.seldom().arrival.holds[key]; h != nil {
+		h.refused = max(h.refused, seq)
+	} else {
+		c.pool.Refused(key, seq)
+	}
 	grants := c.pool.Grants(c.mailbox.isEmpty(), nil)
 	c.mu.Unlock()
 	c.node.grant(grants)

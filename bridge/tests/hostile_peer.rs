@@ -11,13 +11,13 @@ use bytes::Bytes;
 const FLOW: i32 = v1::Mode::Flow as i32;
 
 /// An acceptor whose link is up, and the peer that talks to it by hand.
-struct Peer {
-    link: Link,
+pub(crate) struct Peer {
+    pub(crate) link: Link,
     number: u64,
 }
 
 impl Peer {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with_limits(v1::Limits::default())
     }
 
@@ -342,6 +342,39 @@ fn answers_that_come_in_part_and_never_end_cost_the_link() {
             assert!(peer.ended(&actions).contains("4096 answers are begun, and one more"));
         }
     }
+}
+
+#[test]
+fn parts_of_what_is_for_another_node_are_refused_and_take_no_memory_from_others() {
+    let mut peer = Peer::new();
+    let begins = |flow| v1::Fragment {
+        flow,
+        seq: 1,
+        total: 16 << 20,
+        data: Bytes::from_static(&[1]),
+        ..Default::default()
+    };
+    for flow in 1..=5 {
+        let open = v1::StreamOpen {
+            destination: "there".into(),
+            ..open(flow)
+        };
+        let actions = peer.says(v1::Frame {
+            open: vec![open],
+            fragment: vec![begins(flow)],
+            ..Default::default()
+        });
+        let [Action::Opened { .. }, Action::BadItem { refusal, .. }] = &actions[..] else {
+            panic!("{actions:?}");
+        };
+        assert_eq!(refusal.code, Code::TooLarge, "{refusal}");
+    }
+    peer.open(6);
+    let actions = peer.says(v1::Frame {
+        fragment: vec![begins(6)],
+        ..Default::default()
+    });
+    assert_eq!((actions, peer.link.phase()), (vec![], Phase::Up));
 }
 
 #[test]

@@ -2,38 +2,48 @@
 
 use crate::common;
 
-use actorbridge::proto::v1::{self, Kind, StreamOpen, r#move::Step};
+use std::sync::atomic::Ordering;
+
+use actorbridge::proto::v1::{self, Code, Kind, StreamOpen, r#move::Step};
 use actorbridge::proto::writer::{self, BodyFields};
+use actorbridge::proto::{Item, Packet, Run};
 use actorbridge::{Node, Options, Ref};
 use bytes::Bytes;
 use common::journal::Witness;
 use common::raw::Raw;
-use common::test::{Add, Count, GetCount};
+use common::test::{Add, Count, GetCount, Hold};
 use common::{LONG, SECOND, eventually};
 use prost::Message as _;
 
-const STREAM: u64 = 77;
 const WORKER: &str = "ab:///order/1";
 
 /// A node that an actor has left and come back to: what follows it may come late.
-async fn home(witness: &Witness) -> (Node, Ref) {
+async fn home(witness: &Witness, options: Options) -> (Node, Ref) {
     let builder = witness.builder("b").listen("tcp://127.0.0.1:0");
     let start = tokio::task::spawn_blocking(move || builder.start());
     let home = start.await.expect("no panic").expect("it listens");
     let away = witness.node("away");
     away.join(&home).await.expect("they are linked");
-    let actor = home
-        .spawn("order/1", witness.journals("b"), Options::default())
-        .expect("spawned");
+    let actor = home.spawn("order/1", witness.journals("b"), options).expect("spawned");
     home.move_to(&actor, "away", LONG).await.expect("it goes");
     away.move_to(&actor, "b", LONG).await.expect("it comes back");
     (home, actor)
 }
 
 async fn opens(raw: &mut Raw, number: u32, after: u32, first_seq: u64) {
-    let open = StreamOpen {
-        flow: 1,
-        stream: STREAM,
+    let open = vec![opening(1, (number, after), first_seq)];
+    raw.head(v1::Frame {
+        open,
+        ..Default::default()
+    })
+    .await;
+}
+
+/// Each flow has a stream of its own.
+fn opening(flow: u32, (number, after): (u32, u32), first_seq: u64) -> StreamOpen {
+    StreamOpen {
+        flow,
+        stream: stream_on(flow),
         epoch: 1,
         mode: v1::Mode::Flow as i32,
         prefix: who().bytes,
@@ -41,12 +51,11 @@ async fn opens(raw: &mut Raw, number: u32, after: u32, first_seq: u64) {
         binding: number,
         after,
         ..Default::default()
-    };
-    raw.head(v1::Frame {
-        open: vec![open],
-        ..Default::default()
-    })
-    .await;
+    }
+}
+
+fn stream_on(flow: u32) -> u64 {
+    76 + u64::from(flow)
 }
 
 fn who() -> actorbridge::proto::Who {
@@ -61,11 +70,15 @@ fn add(n: u64) -> Bytes {
 }
 
 async fn drained(raw: &mut Raw, binding: u32) {
+    drained_on(raw, 1, binding).await;
+}
+
+async fn drained_on(raw: &mut Raw, flow: u32, binding: u32) {
     let step = v1::Move {
         actor: WORKER.into(),
         epoch: 3,
         step: Some(Step::Drained(v1::Drained {
-            stream: STREAM,
+            stream: stream_on(flow),
             binding,
         })),
     };
@@ -93,7 +106,7 @@ async fn settled(raw: &mut Raw) {
 #[tokio::test]
 async fn a_stream_waits_for_what_its_last_binding_sent_and_a_loss_of_an_earlier_one_says_nothing_of_that() {
     let witness = Witness::default();
-    let (home, actor) = home(&witness).await;
+    let (home, actor) = home(&witness, Options::default()).await;
     let handled = async || -> Count { home.ask(&actor, &GetCount {}, LONG).await.expect("an answer") };
     let address = home.listening()[0].clone();
     let mut first = Raw::link(&address).await;
@@ -115,5 +128,103 @@ async fn a_stream_waits_for_what_its_last_binding_sent_and_a_loss_of_an_earlier_
     drained(&mut second, 2).await;
     settled(&mut second).await;
     assert_eq!((handled().await.handled, witness.last(1)), (3, 3));
+    home.shutdown(SECOND).await.expect("everything ends");
+}
+
+/// Flows of sixteen messages each. Twice a mailbox of one and 4,096 are kept: those of all but the last, and two of that.
+const LAST: u32 = 257;
+
+fn one() -> Options {
+    Options {
+        mailbox: 1,
+        ..Options::default()
+    }
+}
+
+/// Binds so many streams that have to wait, and sends what their initial credit lets them.
+async fn fill(raw: &mut Raw) {
+    raw.grant(1 << 20).await;
+    let item = |n| Item {
+        body: add(n),
+        ..Item::default()
+    };
+    let flows: Vec<_> = (1..=LAST).collect();
+    for flows in flows.chunks(64) {
+        let run = |flow: &u32| Run {
+            flow: *flow,
+            first_seq: 1,
+            items: (1..=16).map(item).collect(),
+            ..Run::default()
+        };
+        let head = v1::Frame {
+            open: flows.iter().map(|flow| opening(*flow, (2, 1), 1)).collect(),
+            ..Default::default()
+        };
+        raw.frame(head, flows.iter().map(run).collect()).await;
+    }
+}
+
+#[tokio::test]
+async fn streams_that_wait_keep_no_more_in_all_than_a_mailbox_ever_takes() {
+    let witness = Witness::default();
+    let (home, actor) = home(&witness, one()).await;
+    let handled = async || -> Count { home.ask(&actor, &GetCount {}, LONG).await.expect("an answer") };
+    let mut raw = Raw::link(&home.listening()[0]).await;
+    fill(&mut raw).await;
+    let mut refused = Vec::new();
+    let all_refused = |packet: &Packet| {
+        for state in &packet.head.state {
+            refused.extend(state.outcomes.iter().map(|o| (state.flow, o.seq, o.code)));
+        }
+        (refused.len() >= 14).then_some(())
+    };
+    raw.until("the refusals", all_refused).await;
+    settled(&mut raw).await;
+    let beyond = (3..=16).map(|seq| (LAST, seq, Code::MailboxFull as i32));
+    assert_eq!(refused, beyond.collect::<Vec<_>>());
+    assert_eq!(handled().await.handled, 0, "they wait for what comes late");
+
+    for flow in 1..=LAST {
+        drained_on(&mut raw, flow, 1).await;
+    }
+    let goes_on = |state: &v1::StreamState| state.flow == LAST && state.processed == 16 && state.credit > 16;
+    raw.until("more credit", |p| p.head.state.iter().any(goes_on).then_some(()))
+        .await;
+    assert_eq!(handled().await.handled, 4_098);
+    raw.run(LAST, 17, 0, &[add(17)]).await;
+    settled(&mut raw).await;
+    assert_eq!((handled().await.handled, witness.last(1)), (4_099, 17));
+    home.shutdown(SECOND).await.expect("everything ends");
+}
+
+#[tokio::test]
+async fn what_has_waited_of_streams_that_ended_meanwhile_is_no_more_than_a_mailbox_ever_takes() {
+    let witness = Witness::default();
+    let (home, actor) = home(&witness, one()).await;
+    home.tell(&actor, &Hold::default()).await.expect("told");
+    eventually("that it is busy", || witness.holds.load(Ordering::SeqCst)).await;
+    let mut raw = Raw::link(&home.listening()[0]).await;
+    fill(&mut raw).await;
+    for flow in 1..=LAST {
+        let close = StreamOpen {
+            first_seq: 17,
+            close: true,
+            ..opening(flow, (2, 1), 1)
+        };
+        raw.head(v1::Frame {
+            open: vec![close],
+            ..Default::default()
+        })
+        .await;
+        drained_on(&mut raw, flow, 1).await;
+    }
+    settled(&mut raw).await;
+    // What it handles now has its place too: one is beyond for that.
+    let letters = home.dead_letters();
+    assert!(letters.iter().all(|d| d.code == Code::MailboxFull), "{letters:?}");
+    assert_eq!(letters.len(), 14 + 1);
+    witness.gate.add_permits(1);
+    let count: Count = home.ask(&actor, &GetCount {}, LONG).await.expect("an answer");
+    assert_eq!(count.handled, 4_097);
     home.shutdown(SECOND).await.expect("everything ends");
 }

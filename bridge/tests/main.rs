@@ -28,6 +28,8 @@ mod pending_moves;
 mod raw;
 mod redial;
 mod relay;
+mod relay_bytes;
+mod relay_full;
 mod relay_runs;
 mod reused_flows;
 mod small_frames;

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use actorbridge::door::LinkEnd;
 use actorbridge::proto::v1::{self, Capability, Code, Effect, Kind, ListReply, ListRequest};
-use actorbridge::proto::{Item, Packet, Run, writer};
+use actorbridge::proto::{EnvelopeView, Item, Packet, Run, writer};
 use actorbridge::{Builder, Error, Node, Options, Ref};
 use actorbridge_test::{builder, end, start};
 use bytes::Bytes;
 use common::raw::Raw;
 use common::test::{Add, Count, EchoReply, EchoRequest, GetCount, Hold, PanicNow};
 use common::{LONG, digest, eventually, worker};
+use prost::Name;
 use tokio::sync::{Notify, watch};
 
 /// Nodes that listen and dial block until their sockets are there.
@@ -139,13 +140,6 @@ async fn an_actor_that_stands_still_stops_its_senders_behind_the_relay_which_hol
     busy(&b).await;
     let told = flood(&a, &to).await;
     assert!((16..=64).contains(&told), "{told} messages were taken");
-    let waits = |n: &Node| {
-        n.status(&Default::default())
-            .links
-            .iter()
-            .map(|l| l.queued_bytes)
-            .sum::<u64>()
-    };
     assert_eq!(waits(&r), 0);
     // Who gives up an ask behind a relay is heard too.
     held.abort();
@@ -293,6 +287,52 @@ async fn a_large_message_is_refused_before_it_leaves_and_a_large_answer_comes_wh
     };
     let reply: EchoReply = a.ask(&to, &near, LONG).await.expect("answered");
     assert_eq!(reply.data, near.data);
+    end([a, r, b]).await;
+}
+
+#[tokio::test]
+async fn a_message_that_comes_to_a_relay_in_parts_is_refused_and_those_behind_it_go_on() {
+    let (a, r, b) = row().await;
+    b.spawn("counter", worker, small()).expect("spawned");
+    let mut raw = Raw::link_with(&r.listening()[0], &[Capability::Relay, Capability::Fragments]).await;
+    open(&mut raw, 1, "", "").await;
+    let what = writer::what(Kind::Ask, &EchoRequest::full_name(), 1, 1);
+    let ask = |correlation| {
+        let fields = writer::BodyFields {
+            correlation,
+            ..Default::default()
+        };
+        writer::join(&[], &what.bytes, &writer::body(fields, &[]))
+    };
+    let whole = ask(1);
+    let parts = [0..5, 5..whole.len()].map(|part| v1::Fragment {
+        flow: 1,
+        seq: 1,
+        offset: part.start as u64,
+        total: whole.len() as u64,
+        data: whole.slice(part),
+        ..Default::default()
+    });
+    raw.head(v1::Frame {
+        fragment: parts.into(),
+        ..Default::default()
+    })
+    .await;
+    let outcome = raw.outcome(1).await;
+    assert_eq!(
+        (outcome.seq, outcome.code, outcome.effect),
+        (1, Code::TooLarge as i32, Effect::None as i32)
+    );
+    assert!(
+        outcome.detail.contains("came in parts; through a relay it goes whole"),
+        "{outcome:?}"
+    );
+    eventually("the dead letter", || dead(&r, "ab://b/counter", Code::TooLarge)).await;
+    raw.run(1, 2, 0, &[ask(2)]).await;
+    let answer = raw.answer().await;
+    let answer = EnvelopeView::read(&answer).expect("an envelope");
+    assert_eq!((answer.kind, answer.correlation), (Kind::Reply as u32, 2));
+    drop(raw);
     end([a, r, b]).await;
 }
 
@@ -477,8 +517,27 @@ async fn carry(from: Arc<LinkEnd>, to: Arc<LinkEnd>, mut open: watch::Receiver<b
     }
 }
 
-#[tokio::test]
-async fn a_link_that_carries_nothing_stops_the_senders_behind_the_relay() {
+/// A gate of the way from `r` to `b`, which carries nothing while it is shut.
+pub(crate) struct Gate {
+    open: watch::Sender<bool>,
+    carriers: [tokio::task::JoinHandle<()>; 2],
+}
+
+impl Gate {
+    pub(crate) fn open(&self, open: bool) {
+        self.open.send(open).expect("it is looked at");
+    }
+}
+
+impl Drop for Gate {
+    /// A link whose node is gone says nothing more.
+    fn drop(&mut self) {
+        self.carriers.iter().for_each(|carrier| carrier.abort());
+    }
+}
+
+/// `a`, `r` and `b`, linked in a row in memory.
+pub(crate) async fn gated_row() -> (Node, Node, Node, Gate) {
     let r = start(builder("r").allow_relay());
     let (a, b) = (
         start(builder("a").route("b", "r")),
@@ -486,10 +545,23 @@ async fn a_link_that_carries_nothing_stops_the_senders_behind_the_relay() {
     );
     a.join(&r).await.expect("linked");
     let (near, far) = (r.dialler(), b.accept());
-    let (gate, open) = watch::channel(true);
-    let there = tokio::spawn(carry(near.clone(), far.clone(), open.clone()));
+    let (open, gate) = watch::channel(true);
+    let there = tokio::spawn(carry(near.clone(), far.clone(), gate));
     let back = tokio::spawn(carry(far, near, watch::channel(true).1));
     eventually("the link", || r.peers().contains(&"b".to_owned())).await;
+    let carriers = [there, back];
+    (a, r, b, Gate { open, carriers })
+}
+
+/// Bytes of messages that wait at a node for the writers of its links.
+pub(crate) fn waits(node: &Node) -> u64 {
+    let status = node.status(&Default::default());
+    status.links.iter().map(|link| link.queued_bytes).sum()
+}
+
+#[tokio::test]
+async fn a_link_that_carries_nothing_stops_the_senders_behind_the_relay() {
+    let (a, r, b, gate) = gated_row().await;
     let to = b
         .spawn(
             "counter",
@@ -501,17 +573,14 @@ async fn a_link_that_carries_nothing_stops_the_senders_behind_the_relay() {
         )
         .expect("spawned");
     let _: Count = a.ask(&to, &GetCount {}, LONG).await.expect("answered");
-    gate.send(false).expect("it is looked at");
+    gate.open(false);
     let told = flood(&a, &to).await;
     assert!(
         (450..=650).contains(&told),
         "{told} messages were taken, and the relay keeps 512 of a stream"
     );
-    gate.send(true).expect("it is looked at");
+    gate.open(true);
     let count: Count = a.ask(&to, &GetCount {}, LONG).await.expect("answered");
     assert_eq!((count.handled, count.digest), (told, digest(told)));
     end([a, r, b]).await;
-    // A link whose node is gone says nothing more.
-    there.abort();
-    back.abort();
 }

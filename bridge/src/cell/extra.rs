@@ -32,6 +32,8 @@ pub(crate) struct Extra {
     pub(super) holds: BTreeMap<StreamKey, Hold>,
     /// The same by their streams, in the order in which they were bound.
     pub(super) held: BTreeMap<u64, Vec<StreamKey>>,
+    /// Messages of all of them.
+    pub(super) kept: u64,
     pub(super) holds_past: holds::Past,
     pub(super) end: (Code, String),
 }
@@ -51,6 +53,7 @@ impl Extra {
             timers: BTreeMap::new(),
             holds: BTreeMap::new(),
             held: BTreeMap::new(),
+            kept: 0,
             holds_past: holds::Past::new(),
             end: (Code::Stopped, String::new()),
         }

@@ -48,7 +48,9 @@ pub(super) struct Hold {
     after: u32,
     first_seq: u64,
     sender: (String, String),
-    pub(super) messages: Vec<Message>,
+    messages: Vec<Message>,
+    /// The last seq that was refused meanwhile.
+    refused: u64,
     /// It has been closed meanwhile, and whether its link was lost.
     pub(super) closed: Option<Closed>,
 }
@@ -146,6 +148,33 @@ impl CellState {
         self.extra.as_mut()?.holds.get_mut(&key)
     }
 
+    /// Keeps a message of a stream that is held, within the initial credit, which the link has checked. All streams of the actor
+    /// together have as many as its pool ever takes of what comes so.
+    #[allow(clippy::result_large_err)] // The message comes back to be refused, once and at once.
+    pub(super) fn keep(&mut self, key: StreamKey, seq: u64, message: Message) -> Result<(), (Code, Message)> {
+        let most = self.pool.most();
+        let extra = self.extra_mut();
+        match extra.holds.get_mut(&key) {
+            Some(hold) if extra.kept < most => {
+                extra.kept += 1;
+                hold.messages.push(message);
+                Ok(())
+            }
+            _ => {
+                self.refused(key, seq);
+                Err((Code::MailboxFull, message))
+            }
+        }
+    }
+
+    /// A seq of a stream came and was refused before it could arrive: its credit is used up.
+    pub(crate) fn refused(&mut self, key: StreamKey, seq: u64) {
+        match self.hold_of(key) {
+            Some(hold) => hold.refused = hold.refused.max(seq),
+            None => self.pool.refused(key, seq),
+        }
+    }
+
     /// A stream goes on here.
     pub(super) fn bind(&mut self, stream: u64) {
         self.extra.iter_mut().for_each(|extra| extra.holds_past.bind(stream));
@@ -172,6 +201,7 @@ impl Cell {
             first_seq: binding.first_seq,
             sender: binding.sender,
             messages: Vec::new(),
+            refused: 0,
             closed: None,
         };
         let extra = state.extra_mut();
@@ -234,6 +264,7 @@ impl Cell {
         let Some(hold) = extra.holds.remove(&key) else {
             return refused;
         };
+        extra.kept -= hold.messages.len() as u64;
         if let Entry::Occupied(mut keys) = extra.held.entry(hold.stream) {
             keys.get_mut().retain(|other| *other != key);
             if keys.get().is_empty() {
@@ -250,17 +281,20 @@ impl Cell {
                 state.extra_mut().holds_past.drain(hold.stream, hold.number);
                 node.send_drained(&forwarder, self.address.as_str(), hold.stream, hold.number);
             }
-        } else if let Some(closed) = hold.closed {
-            hold.messages.into_iter().for_each(|m| state.push_forced(m));
-            if closed == Closed::Lost {
-                state.extra_mut().holds_past.drain(hold.stream, hold.number);
-            }
-            self.schedule(node, state);
         } else {
-            state.bind(hold.stream);
             state.pool.open(key, hold.first_seq, INITIAL_CREDIT);
             for message in hold.messages {
                 refused.extend(self.accept(node, state, message).err());
+            }
+            state.pool.refused(key, hold.refused);
+            match hold.closed {
+                None => state.bind(hold.stream),
+                Some(closed) => {
+                    state.pool.close(key);
+                    if closed == Closed::Lost {
+                        state.extra_mut().holds_past.drain(hold.stream, hold.number);
+                    }
+                }
             }
         }
         refused

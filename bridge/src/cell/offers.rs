@@ -116,14 +116,12 @@ impl Cell {
     /// A message of an incoming stream.
     #[allow(clippy::result_large_err)] // The message comes back to be refused, once and at once.
     pub(crate) fn offer_stream(self: &Arc<Self>, node: &Arc<Inner>, message: Message) -> Result<(), (Code, Message)> {
-        let Permit::Stream { key, .. } = message.permit else {
+        let Permit::Stream { key, seq } = message.permit else {
             return Err((Code::InvalidArgument, message));
         };
         let mut state = self.lock();
-        if let Some(hold) = state.hold_of(key) {
-            // Within the initial credit of its stream, which the link has checked.
-            hold.messages.push(message);
-            return Ok(());
+        if state.hold_of(key).is_some() {
+            return state.keep(key, seq, message);
         }
         if let Some(forwarder) = state.moved().cloned() {
             drop(state);

@@ -267,7 +267,7 @@ impl LinkEnd {
             ..
         }) = stream
         {
-            cell.lock().pool.refused(*key, seq);
+            cell.lock().refused(*key, seq);
         }
         node.dead().push(DeadLetter {
             target: stream.map(|s| s.who.target.clone()).unwrap_or_default(),
@@ -364,7 +364,7 @@ impl LinkEnd {
                 ..
             }) = stream
             {
-                cell.lock().pool.refused(*key, seq);
+                cell.lock().refused(*key, seq);
             }
             node.counters.refused(reason);
             self.accuse(node, reason, &why);

@@ -211,8 +211,14 @@ impl Raw {
 
     /// The same, of a peer that can do so much.
     pub async fn link_with(address: &str, capabilities: &[v1::Capability]) -> Self {
+        Self::link_as("raw", address, capabilities).await
+    }
+
+    /// The same, of a peer of another name.
+    pub async fn link_as(node: &str, address: &str, capabilities: &[v1::Capability]) -> Self {
         let mut raw = Self::call(address).await;
         let hello = v1::Hello {
+            node: node.into(),
             capabilities: capabilities.iter().map(|c| *c as u32).collect(),
             ..hello(1, 1)
         };

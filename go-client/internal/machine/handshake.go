@@ -16,8 +16,9 @@ const (
 	minFrame = 144 << 10
 	// minInline is the least inline_bytes of a peer: each message beyond them costs more than its bytes.
 	minInline = 1 << 10
-	// frameOverhead is what a frame with one item may hold beside it.
-	frameOverhead = 8 << 10
+	// maxInline is the most bytes of an envelope that goes whole, whatever a peer takes: more would not fit among what may wait for the
+	// writer.
+	maxInline = 64 << 10
 	// readsOverhead is what a message type takes in a Hello beside its name, at most.
 	readsOverhead = 32
 )
@@ -26,7 +27,7 @@ const (
 func withDefaults(limits *pb.Limits) *pb.Limits {
 	return &pb.Limits{
 		MaxFrameBytes:   cmp.Or(limits.GetMaxFrameBytes(), 256<<10),
-		InlineBytes:     cmp.Or(limits.GetInlineBytes(), 64<<10),
+		InlineBytes:     cmp.Or(limits.GetInlineBytes(), maxInline),
 		MaxMessageBytes: cmp.Or(limits.GetMaxMessageBytes(), 16<<20),
 		MaxFlows:        cmp.Or(limits.GetMaxFlows(), 65_536),
 		InitialCredit:   cmp.Or(limits.GetInitialCredit(), 16),
@@ -80,11 +81,11 @@ func (l *Link) ownLimits() *pb.Limits {
 // Limits is what this side accepts, with defaults filled in. Do not change it.
 func (l *Link) Limits() *pb.Limits { return l.limits }
 
-// PeerLimits is what the peer accepts, with defaults filled in; the defaults before the handshake. Do not change it.
+// PeerLimits is what the peer accepts, as far as it is made use of, with defaults filled in; the defaults before the handshake. Do not
+// change it.
 func (l *Link) PeerLimits() *pb.Limits { return l.peerLimits }
 
-// adoptLimits takes over what the peer accepts. An envelope always fits into a frame with 8 KiB to spare. It answers what
-// is wrong with them, or nothing.
+// adoptLimits takes over what the peer accepts, as far as it is made use of. It answers what is wrong with them, or nothing.
 func (l *Link) adoptLimits(limits *pb.Limits) (wrong string) {
 	adopted := withDefaults(limits)
 	if adopted.MaxFrameBytes < minFrame || adopted.MaxFrameBytes > wire.MaxFrameBytes {
@@ -94,7 +95,7 @@ func (l *Link) adoptLimits(limits *pb.Limits) (wrong string) {
 	if adopted.InlineBytes < minInline {
 		return fmt.Sprintf("the peer's inline_bytes is %d; it must be %d at least", adopted.InlineBytes, minInline)
 	}
-	adopted.InlineBytes = min(adopted.InlineBytes, adopted.MaxFrameBytes-frameOverhead)
+	adopted.InlineBytes = min(adopted.InlineBytes, maxInline)
 	l.peerLimits = adopted
 	return ""
 }

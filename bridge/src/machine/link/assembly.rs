@@ -143,6 +143,13 @@ impl Link {
         );
         let (code, detail) = if part.seq > inbound.credit {
             (Code::MailboxFull, inbound.beyond_credit(part.flow, part.seq))
+        } else if inbound.passed_on {
+            // They would be put together here, and nobody says here that they are processed. No sender begins one.
+            let (total, limit) = (part.total, limits.inline_bytes);
+            let detail = format!(
+                "a message of {total} bytes came in parts; through a relay it goes whole, of at most {limit} bytes"
+            );
+            (Code::TooLarge, detail)
         } else if size > limit {
             (
                 Code::TooLarge,

@@ -8,8 +8,8 @@ use super::{Action, GoodbyeCode, Link, MAX_NODE_NAME, MAX_READS, Phase, READS_BY
 const MIN_FRAME: u32 = 144 << 10;
 /// The least `inline_bytes` of a peer: each message beyond them costs more than its bytes.
 const MIN_INLINE: u32 = 1 << 10;
-/// What a frame with one item may hold beside it.
-const FRAME_OVERHEAD: u32 = 8 << 10;
+/// The most bytes of an envelope that goes whole, whatever a peer takes: more would not fit among what may wait for the writer.
+const MAX_INLINE: u32 = 64 << 10;
 /// Both sides put messages together from fragments.
 const FRAGMENTS: u32 = v1::Capability::Fragments as u32;
 /// What a message type takes in a Hello beside its name, at most.
@@ -22,7 +22,7 @@ pub(crate) fn with_defaults(limits: &v1::Limits) -> v1::Limits {
     }
     v1::Limits {
         max_frame_bytes: or(limits.max_frame_bytes, 256 << 10),
-        inline_bytes: or(limits.inline_bytes, 64 << 10),
+        inline_bytes: or(limits.inline_bytes, MAX_INLINE),
         max_message_bytes: or(limits.max_message_bytes, 16 << 20),
         max_flows: or(limits.max_flows, 65_536),
         initial_credit: or(limits.initial_credit, 16),
@@ -78,12 +78,12 @@ impl Link {
         with_defaults(&self.config.limits)
     }
 
-    /// What the peer accepts, with defaults filled in; the defaults before the handshake.
+    /// What the peer accepts, as far as it is made use of, with defaults filled in; the defaults before the handshake.
     pub fn peer_limits(&self) -> v1::Limits {
         self.peer_limits
     }
 
-    /// Takes over what the peer accepts. An envelope always fits into a frame with 8 KiB to spare.
+    /// Takes over what the peer accepts, as far as it is made use of.
     fn adopt_limits(&mut self, limits: Option<v1::Limits>) -> Result<(), String> {
         let mut limits = with_defaults(&limits.unwrap_or_default());
         if !(MIN_FRAME..=MAX_FRAME_BYTES as u32).contains(&limits.max_frame_bytes) {
@@ -98,7 +98,7 @@ impl Link {
                 "the peer's inline_bytes is {inline}; it must be {MIN_INLINE} at least"
             ));
         }
-        limits.inline_bytes = limits.inline_bytes.min(limits.max_frame_bytes - FRAME_OVERHEAD);
+        limits.inline_bytes = limits.inline_bytes.min(MAX_INLINE);
         self.peer_limits = limits;
         Ok(())
     }

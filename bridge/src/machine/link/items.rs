@@ -123,7 +123,7 @@ impl Link {
         limit: u64,
     ) -> Result<Option<Delivery>, Refusal> {
         let refuse = |code, detail: String| Err(Refusal { code, detail });
-        let (mut prefixes, mut size, mut limit, mut passed_on) = (0, item.body.len(), limit, false);
+        let (mut prefixes, mut size, mut passed_on) = (0, item.body.len(), false);
         if let Some(inbound) = self.in_flows.get_mut(&flow) {
             if seq <= inbound.last_seq {
                 return Ok(None);
@@ -164,9 +164,6 @@ impl Link {
                 return refuse(Code::BadOverride, detail.into());
             }
             prefixes |= what.present;
-        }
-        if passed_on {
-            limit = limit.min(u64::from(self.limits().inline_bytes));
         }
         if size as u64 > limit {
             return refuse(

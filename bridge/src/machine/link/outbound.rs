@@ -65,20 +65,15 @@ impl Link {
                 "the addresses of sender and receiver are over 4 KiB together",
             );
         }
-        let flow = match self.free.pop() {
-            Some(flow) => flow,
-            None if self.flows.len() < self.peer_limits.max_flows as usize => {
-                self.flows.push(None);
-                self.flows.len() as u32
-            }
-            None => {
-                return refuse(
-                    Code::Unavailable,
-                    "the link has no free flow; the peer's limit is reached",
-                );
-            }
+        let Some(flow) = self.new_flow() else {
+            return refuse(
+                Code::Unavailable,
+                "the link has no free flow; the peer's limit is reached",
+            );
         };
         let sent = first_seq - 1;
+        let passed_on = !relayed.origin.is_empty();
+        self.queue.begin(flow, passed_on);
         self.flows[flow as usize - 1] = Some(OutFlow {
             stream,
             who_len: who.len(),
@@ -89,7 +84,7 @@ impl Link {
             closing: false,
             first_untold: first_seq,
             beyond: !relayed.destination.is_empty(),
-            passed_on: !relayed.origin.is_empty(),
+            passed_on,
             confirmed: false,
             at_once: 0,
             frames: VecDeque::new(),
@@ -110,6 +105,17 @@ impl Link {
             ..Default::default()
         }));
         Ok(flow)
+    }
+
+    /// A number that no stream has.
+    fn new_flow(&mut self) -> Option<u32> {
+        let has_more = self.flows.len() < self.peer_limits.max_flows as usize;
+        self.free.pop().or_else(|| {
+            has_more.then(|| {
+                self.flows.push(None);
+                self.flows.len() as u32
+            })
+        })
     }
 
     /// Queues one message of a flow.
@@ -299,7 +305,7 @@ impl Link {
         self.forward_within(MAX_QUEUED_ANSWERS, what, deadline, (hops, epoch), body)
     }
 
-    /// The same, as long as no more than so many bytes wait.
+    /// The same, as long as no more than so many bytes wait, those that are passed on for others not counted.
     pub(super) fn forward_within(
         &mut self,
         most: usize,
@@ -317,7 +323,7 @@ impl Link {
             transfer.epoch = epoch;
             return self.forward_large(transfer);
         }
-        if self.queue.bytes() + body.len() + ITEM_OVERHEAD > most {
+        if self.queue.own_bytes() + body.len() + ITEM_OVERHEAD > most {
             return Send::NoRoom;
         }
         self.push_item(0, epoch, what, deadline, hops, body);

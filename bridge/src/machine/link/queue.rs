@@ -176,6 +176,8 @@ struct FlowQueue {
     has_turn: bool,
     /// The last frame that has messages of it.
     frame: u64,
+    /// Its stream came here from another node, and is passed on.
+    passed_on: bool,
 }
 
 /// A control that leaves behind all that was queued before it.
@@ -207,6 +209,8 @@ pub(super) struct Outgoing {
     /// Those that wait; nearly always none.
     barriers: VecDeque<Barrier>,
     bytes: usize,
+    /// Those of streams that are passed on: they have a bound of their own, and what this node says must not wait for them.
+    relayed_bytes: usize,
     heads: usize,
 }
 
@@ -226,6 +230,7 @@ impl Default for Outgoing {
             entries: 0,
             barriers: VecDeque::new(),
             bytes: 0,
+            relayed_bytes: 0,
             heads: 0,
         }
     }
@@ -246,17 +251,27 @@ impl Outgoing {
         self.controls.len() + self.heads
     }
 
-    /// Those of streams.
+    /// Those that are passed on.
+    pub(super) fn relayed_bytes(&self) -> usize {
+        self.relayed_bytes
+    }
+
+    /// Those of this node itself, and what is outside any stream.
+    pub(super) fn own_bytes(&self) -> usize {
+        self.bytes - self.relayed_bytes
+    }
+
+    /// Those of this node's own streams.
     pub(super) fn stream_bytes(&self) -> usize {
-        self.bytes - self.bytes_of(OFF_STREAM)
+        self.own_bytes() - self.bytes_of(OFF_STREAM)
     }
 
     fn bytes_of(&self, at: usize) -> usize {
         self.queues.get(at).map_or(0, |queue| queue.bytes)
     }
 
-    /// For how many bytes more of a stream there is room. Of what is kept for those whose neighbours have filled the queue, one has to
-    /// leave as much as it has.
+    /// For how many bytes more of a stream of this node there is room. Of what is kept for those whose neighbours have filled the
+    /// queue, one has to leave as much as it has.
     pub(super) fn room(&self, flow: u32) -> usize {
         let (all, own) = (self.stream_bytes(), self.bytes_of(OFF_STREAM + flow as usize));
         let kept = (MAX_QUEUED_BYTES + RESERVED_BYTES).saturating_sub(all + own) / 2;
@@ -301,18 +316,27 @@ impl Outgoing {
         self.push_at(OFF_STREAM + flow as usize, entry);
     }
 
-    fn push_at(&mut self, at: usize, entry: Entry) {
+    /// A flow is another stream's from now on: one that is passed on, or not. Nothing of it waits.
+    pub(super) fn begin(&mut self, flow: u32, passed_on: bool) {
+        let at = OFF_STREAM + flow as usize;
+        self.make_queue(at);
+        self.queues[at].passed_on = passed_on;
+    }
+
+    fn make_queue(&mut self, at: usize) {
         if at >= self.queues.len() {
             self.queues.resize_with(at + 1, FlowQueue::new);
         }
+    }
+
+    fn push_at(&mut self, at: usize, entry: Entry) {
+        self.make_queue(at);
         self.entries += 1;
-        self.bytes += entry.bytes();
+        self.count_bytes(at, entry.bytes() as isize);
         self.heads += usize::from(entry.is_counted_head());
         self.forwards_came += u64::from(at == OFF_STREAM && entry.hops() > 0);
-        let bytes = entry.bytes();
         let slot = self.slot(entry);
         let queue = &mut self.queues[at];
-        queue.bytes += bytes;
         match queue.first {
             NONE => queue.first = slot,
             _ => self.slots[queue.last as usize].next = slot,
@@ -342,8 +366,12 @@ impl Outgoing {
 
     /// So many bytes more wait in a queue.
     pub(super) fn count_bytes(&mut self, at: usize, more: isize) {
+        let queue = &mut self.queues[at];
+        queue.bytes = queue.bytes.saturating_add_signed(more);
         self.bytes = self.bytes.saturating_add_signed(more);
-        self.queues[at].bytes = self.queues[at].bytes.saturating_add_signed(more);
+        if queue.passed_on {
+            self.relayed_bytes = self.relayed_bytes.saturating_add_signed(more);
+        }
     }
 
     fn slot(&mut self, entry: Entry) -> u32 {
@@ -493,9 +521,8 @@ impl Outgoing {
         if queue.last == taken {
             queue.last = before;
         }
-        queue.bytes -= entry.bytes();
+        self.count_bytes(at, -(entry.bytes() as isize));
         self.entries -= 1;
-        self.bytes -= entry.bytes();
         self.heads -= usize::from(entry.is_counted_head());
         self.forwards_left += u64::from(at == OFF_STREAM && entry.hops() > 0);
         if self.entries == 0 {
@@ -538,6 +565,7 @@ impl FlowQueue {
             in_ring: false,
             has_turn: false,
             frame: 0,
+            passed_on: false,
         }
     }
 }

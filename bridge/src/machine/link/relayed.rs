@@ -69,7 +69,7 @@ impl Link {
         if self.is_large(size) {
             return self.too_large_for_relay(size);
         }
-        if self.queue.bytes() + body.len() + ITEM_OVERHEAD > MAX_RELAYED_BYTES {
+        if self.queue.relayed_bytes() + body.len() + ITEM_OVERHEAD > MAX_RELAYED_BYTES {
             return refused(
                 Code::MailboxFull,
                 "too much waits at the relay for the link to the receiver",
@@ -91,7 +91,6 @@ impl Link {
         let last = run.first_seq.saturating_add(packed.count as u64 - 1);
         let good = is_up
             && inbound.passed_on
-            && !inbound.large.is_assembling()
             && present & inbound.who_present == 0
             && run.hops <= MAX_HOPS
             && inbound.who_len + what_len + longest <= limit
@@ -118,7 +117,7 @@ impl Link {
         };
         let last = run.first_seq + packed.count as u64 - 1;
         let (next, credit, size) = (out.next_seq, out.credit, out.who_len + what.bytes.len() + longest);
-        let has_room = self.queue.bytes() + all + packed.count * ITEM_OVERHEAD <= MAX_RELAYED_BYTES;
+        let has_room = self.queue.relayed_bytes() + all + packed.count * ITEM_OVERHEAD <= MAX_RELAYED_BYTES;
         let goes = has_room && next <= run.first_seq && last <= credit;
         if !goes || self.is_large(size) || self.refusal(what, size).is_some() {
             return false;

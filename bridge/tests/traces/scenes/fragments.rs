@@ -120,6 +120,18 @@ fn leave() -> Scene {
     s.event("never_left flow=1 seq=2");
     s.event("unknown");
 
+    let much = Limits {
+        max_frame_bytes: 1 << 20,
+        inline_bytes: 1 << 20,
+        ..Limits::default()
+    };
+    s.large_dialer(
+        "One goes in parts also to a peer that would take it whole: what waits for the writer has less room.",
+        much,
+    );
+    s.send(1, 300_000);
+    s.polls(6);
+
     s.large_dialer(
         "Two take turns; however much else there is, they have a part of each packet.",
         Limits::default(),

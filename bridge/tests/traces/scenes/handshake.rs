@@ -92,17 +92,17 @@ fn agrees() -> Scene {
     );
     s.event("poll now=4");
 
-    s.part(
-        "An envelope always fits into the peer's frames: the peer's inline_bytes is lowered to its frames less 8 KiB.",
-    );
     let limits = Limits {
-        max_frame_bytes: 144 << 10,
+        max_frame_bytes: 1 << 20,
         inline_bytes: 1 << 20,
         ..Limits::default()
     };
-    s.dialer("The same, seen by what is too large.", limits);
-    s.event("send_off_stream kind=3 type=\"t\" body=\"\\{61*139259}\"");
-    s.event("send_off_stream kind=3 type=\"t\" body=\"\\{61*139260}\"");
+    s.dialer(
+        "An envelope goes whole up to 64 KiB, however much the peer would take so.",
+        limits,
+    );
+    s.event("send_off_stream kind=3 type=\"t\" body=\"\\{61*65531}\"");
+    s.event("send_off_stream kind=3 type=\"t\" body=\"\\{61*65532}\"");
     s
 }
 
