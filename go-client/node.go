@@ -370,7 +370,7 @@ func (n *Node) stopAll(ctx context.Context, grace time.Duration) []string {
 	return stuck
 }
 
-// now is the milliseconds since the node started.
+// now is the milliseconds since the node started, and one more: a deadline of 0 is none.
 func (n *Node) now() uint64 { return millis(time.Since(n.start)) }
 
 // timeOf is the time of a number that now gave.

@@ -300,5 +300,5 @@ func (n *Node) deadlineIn(ttlMs uint32) uint64 {
 	if ttlMs == 0 {
 		return 0
 	}
-	return max(n.now()+uint64(ttlMs)-1, 1)
+	return n.now() + uint64(ttlMs) - 1
 }

@@ -90,7 +90,7 @@ func Start(ctx context.Context, name string, options ...Option) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		codec: o.codec, compression: o.compression, least: o.least, tracer: o.tracer, name: name, tenant: o.tenant, incarnation: randomID(), log: o.log.With("node", name), start: time.Now(), factories: o.factories, alsoReads: o.reads,
+		codec: o.codec, compression: o.compression, least: o.least, tracer: o.tracer, name: name, tenant: o.tenant, incarnation: randomID(), log: o.log.With("node", name), start: time.Now().Add(-time.Millisecond), factories: o.factories, alsoReads: o.reads,
 		outside: newSender("", "ab://"+name+"/"+systemPath, o.tenant), closing: make(chan struct{}), ended: make(chan struct{}),
 		cells: make(map[string]*cell), links: make(map[uint64]*linkEnd), owners: make(map[string]string),
 		owned: make(map[string]owned), forwards: make(map[string]*cell),
