@@ -193,6 +193,7 @@ impl LinkEnd {
     pub fn end_lane(&self) {
         let lane = {
             let mut state = lock(&self.state);
+            self.last_credit(&mut state); // the end of a drain may be acted on later
             state.unsent = None;
             state.lane.take()
         };
