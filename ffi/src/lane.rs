@@ -142,7 +142,7 @@ impl Lane for Shared {
     }
 
     fn forget_granted(&self, flow: u32) {
-        self.memory.grant(Way::FromNode, flow, 0, 0);
+        lock(&self.writer).forget_granted(flow);
     }
 
     fn grant(&self, flow: u32, processed: u64, credit: u64) -> bool {

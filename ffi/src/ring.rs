@@ -326,6 +326,11 @@ impl Writer {
         self.memory.granted(self.way, flow).map_or((0, 0), Granted::get)
     }
 
+    /// Nothing is granted on a flow that is about to be opened: its number may have been another one's.
+    pub(crate) fn forget_granted(&self, flow: u32) {
+        self.memory.granted(self.way, flow).iter().for_each(|on| on.forget());
+    }
+
     /// How many flows wait for credit: while there are any, the reader tells of what it grants.
     pub(crate) fn want_credit(&self, flows: usize) {
         self.memory.control(self.way).want_credit(flows);

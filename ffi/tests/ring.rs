@@ -256,6 +256,16 @@ fn credit_is_told_by_memory_unless_a_sender_waits_for_it() {
     assert_eq!(writer.granted(9), (4, 50));
     writer.want_credit(0);
     assert!(memory.grant(Way::ToNode, 8, 1, 1));
+    assert!(memory.grant(Way::ToNode, 9, 3, 60) && memory.grant(Way::ToNode, 9, 5, 40));
+    assert_eq!(writer.granted(9), (5, 60), "a grant that comes late takes nothing back");
+    writer.forget_granted(9);
+    assert_eq!(
+        (writer.granted(9), writer.granted(8)),
+        ((0, 0), (1, 1)),
+        "the number is for another stream"
+    );
+    memory.grant(Way::ToNode, 9, 0, 16);
+    assert_eq!(writer.granted(9), (0, 16));
     let beyond = FLOWS as u32;
     assert!(
         !memory.grant(Way::ToNode, beyond, 1, 1),

@@ -17,6 +17,8 @@ pub const HEAD: usize = 128;
 pub const ASLEEP: usize = 256;
 pub const WANTS_ROOM: usize = 384;
 const DATA: usize = 4096;
+/// Flows whose credit is told in memory, with flow 0.
+const FLOWS: usize = 65_537;
 /// The bytes that a record takes beside its own, at most.
 pub const RECORD_OVERHEAD: u64 = 16;
 
@@ -75,6 +77,14 @@ impl Lane {
         let words = self.map.size as usize / size_of::<AtomicU64>();
         // SAFETY: the memory is as long as the library says, and stays until `close`.
         unsafe { std::slice::from_raw_parts(self.map.base.cast(), words) }
+    }
+
+    /// What the caller grants on a flow of the node: processed, and credit.
+    pub fn grants(&self, flow: u32) -> [&AtomicU64; 2] {
+        let granted = (FLOWS * 16).next_multiple_of(4096);
+        let at = DATA + 2 * self.ring_bytes() as usize + granted + 16 * flow as usize;
+        // SAFETY: as above.
+        [at, at + 8].map(|at| unsafe { AtomicU64::from_ptr(self.map.base.add(at).cast()) })
     }
 
     pub fn closed(&self) -> bool {
