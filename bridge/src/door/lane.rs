@@ -69,7 +69,8 @@ pub trait Lane: Send + Sync {
     /// A flow's number is for another stream from now on: nothing is granted on it.
     fn forget_granted(&self, flow: u32);
 
-    /// Grants credit on a flow of the peer in the memory; `true` = the peer need not be told.
+    /// Grants credit on a flow of the peer in the memory; `true` = the peer need not be told. A grant may come behind a newer one: it
+    /// takes nothing back.
     fn grant(&self, flow: u32, processed: u64, credit: u64) -> bool;
 
     /// Writes a packet; `false` = there is no room yet. [`LinkEnd::lane_has_room`] is called when there may be.
