@@ -323,7 +323,7 @@ fn drain_some(shared: &Shared, reader: &mut Reader, end: &LinkEnd) -> usize {
             }
         }
     }
-    if count > 0 && reader.free() {
+    if reader.free() {
         shared.rouse();
     }
     count

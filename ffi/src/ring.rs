@@ -540,8 +540,12 @@ impl Reader {
         }
     }
 
-    /// Gives the room of what was taken back; `true` = the writer waits for it, and has to be told.
+    /// Gives the room of what was taken back, also of padding and of a run's head alone; `true` = the writer waits for it, and has to be
+    /// told.
     pub(crate) fn free(&mut self) -> bool {
+        if self.freed == self.head {
+            return false;
+        }
         if cfg!(feature = "abdebug") {
             self.poison();
         }

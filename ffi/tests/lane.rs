@@ -466,6 +466,30 @@ fn a_writer_that_waits_for_room_is_told_of_it_whether_its_reader_sleeps_or_not()
 }
 
 #[test]
+fn a_writer_is_told_of_the_room_of_what_is_no_message() {
+    let node = open_node();
+    let mut client = Client::open(node);
+    let edges = Edges::of(client.lane.link);
+    let lane = &mut client.lane;
+    lane.show_and_wait();
+    let waits = |lane: &Lane, of: &str| {
+        while edges.wait(Duration::ZERO) {}
+        lane.half(0, WANTS_ROOM).store(1, SeqCst);
+        lane.show();
+        assert!(edges.wait(PATIENCE), "nobody tells of the room of {of}");
+        until("all is taken", || lane.word(0, HEAD).load(SeqCst) == lane.tail);
+    };
+    while lane.left() > 100_000 {
+        lane.record(AB_RECORD_RUN, &run_head(1, 1, 1));
+    }
+    waits(lane, "heads");
+    lane.pad();
+    waits(lane, "padding");
+    client.lane.close();
+    assert_eq!(ab_node_close(node), AB_OK);
+}
+
+#[test]
 fn a_writer_that_waits_for_room_is_told_of_the_end_while_its_reader_is_awake() {
     let node = open_node();
     let client = Client::open(node);

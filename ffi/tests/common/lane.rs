@@ -92,13 +92,23 @@ impl Lane {
         unsafe { AtomicU32::from_ptr(self.map.base.add(CLOSED).cast()) }.load(SeqCst) != 0
     }
 
+    /// The bytes up to the ring's end.
+    pub fn left(&self) -> u64 {
+        self.ring_bytes() - self.tail % self.ring_bytes()
+    }
+
+    /// Fills the ring up to its end.
+    pub fn pad(&mut self) {
+        let left = self.left();
+        self.header((left - 8) as u32, AB_RECORD_PAD);
+        self.tail += left;
+    }
+
     /// Writes a record, or what is none. It is shown to the node by `show`.
     pub fn put(&mut self, len: u32, tag: u32, bytes: &[u8]) {
         let takes = 8 + bytes.len().next_multiple_of(8) as u64;
-        let left = self.ring_bytes() - self.tail % self.ring_bytes();
-        if takes > left {
-            self.header((left - 8) as u32, AB_RECORD_PAD);
-            self.tail += left;
+        if takes > self.left() {
+            self.pad();
         }
         let to = self.header(len, tag);
         // SAFETY: it fits before the ring's end, as just seen.
