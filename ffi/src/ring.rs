@@ -17,7 +17,7 @@ use crate::types::{AB_LANE_LAYOUT, AB_RECORD_FRAME, AB_RECORD_ITEM, AB_RECORD_PA
 const MAGIC: u32 = u32::from_le_bytes(*b"ABL1");
 /// Bytes of one ring; a power of two.
 pub(crate) const RING: usize = 1 << 20;
-/// Most bytes of a record: a frame. With a packet's messages behind it, it finds room in an empty ring, wherever that ends.
+/// Most bytes of a record. A frame of so many, with a packet's messages behind it, finds room in an empty ring, wherever that ends.
 pub(crate) const MAX_RECORD: usize = 256 << 10;
 const HEADER: usize = 4096;
 /// Flows whose credit is told in memory; flow 0 is none.
@@ -449,6 +449,9 @@ impl Reader {
             return Err(format!(
                 "a record of {len} bytes does not fit into the ring where it begins"
             ));
+        }
+        if len > MAX_RECORD {
+            return Err(format!("a record of {len} bytes; one has at most {MAX_RECORD}"));
         }
         // SAFETY: as above; its writer does not touch it before `head` has gone past it.
         Ok(Some((

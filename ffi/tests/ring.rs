@@ -301,6 +301,24 @@ fn what_is_no_record_is_an_error_and_nothing_is_read_beyond_the_ring() {
     }
 }
 
+#[test]
+fn a_record_has_at_most_256_kib() {
+    let longest = (256 << 10) as u64;
+    for tag in [AB_RECORD_FRAME, AB_RECORD_ITEM, AB_RECORD_PAYLOAD] {
+        for (len, tail) in [(longest, longest + 8), (longest + 1, longest + 16)] {
+            let (memory, _writer, mut reader) = pair();
+            word(&memory, DATA).store(len | u64::from(tag) << 32, Ordering::SeqCst);
+            word(&memory, TAIL).store(tail, Ordering::SeqCst);
+            match reader.take() {
+                Taken::Bad(why) => assert_eq!(why, "a record of 262145 bytes; one has at most 262144"),
+                Taken::Frame(frame) => assert_eq!(frame.len() as u64, longest),
+                Taken::Run(_, _, block) => assert_eq!(block.bytes.len() as u64, longest),
+                Taken::Nothing => panic!("a record of {len} bytes is none"),
+            }
+        }
+    }
+}
+
 #[cfg(feature = "abdebug")]
 #[test]
 fn what_was_read_is_poisoned_once_its_room_is_given_back() {
