@@ -105,6 +105,7 @@ func register(of protoreflect.MessageDescriptor, change func(*casts)) {
 	types.Lock()
 	defer types.Unlock()
 	delete(types.known, of)
+	types.last.Store(nil)
 }
 
 func castsOf(of protoreflect.MessageDescriptor) *casts {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -124,6 +125,44 @@ func TestWhatOlderWritersWroteIsUpcastVersionByVersion(t *testing.T) {
 	_, err := ab.Ask[*testpb.EchoReply](t.Context(), to, written(2, "stuck"))
 	if !errors.Is(err, ab.ErrUndecodable) || !strings.Contains(err.Error(), "version 2 does not become version 3: it says stuck") {
 		t.Errorf("an upcast that fails is %v", err)
+	}
+}
+
+// late registers a cast once, however often the tests run.
+var late = sync.OnceFunc(func() {
+	ab.Upcast(3, func(m *testpb.TooNew) error {
+		m.Text = strings.Replace(m.Text, "late", "late+3", 1)
+		return nil
+	})
+})
+
+func TestACastThatIsRegisteredWhenItsTypeWasUsedLastCountsAtOnce(t *testing.T) {
+	node := start(t, "a")
+	read := make(chan string, 1)
+	to := spawnFunc(t, node, "reader", func(_ ab.Context, m *ab.Message) error {
+		message, err := m.Open()
+		if err != nil {
+			return err
+		}
+		read <- message.(*testpb.TooNew).Text
+		return nil
+	})
+	written := anotherSchema(t, "TooNew", descriptorpb.FieldDescriptorProto_TYPE_STRING,
+		&actorbridgev1.MessageOptions{Version: 3, MinReader: 1})
+	if err := proto.Unmarshal(encoded(t, &testpb.TooNew{Text: "late"}), written); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time it is known
+		if err := ab.Encode(&testpb.TooNew{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	late()
+	if err := node.Tell(t.Context(), to, written); err != nil {
+		t.Fatal(err)
+	}
+	if text := receive(t, "what was read", read); text != "late+3+5" {
+		t.Errorf("it is read as %s", text)
 	}
 }
 

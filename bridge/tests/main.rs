@@ -16,6 +16,7 @@ mod fair;
 mod fuzzed;
 mod hostile_peer;
 mod hostile_sockets;
+mod lanes;
 mod large;
 mod late_frames;
 mod late_streams;

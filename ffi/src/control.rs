@@ -78,10 +78,11 @@ impl Control {
         false
     }
 
-    /// Grants credit to the writer; `true` = it looks there by itself, and need not be told.
+    /// Grants credit to the writer; `true` = it looks there by itself, and need not be told. One thread at a time, but a grant may come
+    /// behind a newer one: neither word is lowered, or a writer that was granted more would wait for what nobody grants again.
     pub(crate) fn grant(&self, on: &Granted, processed: u64, credit: u64) -> bool {
-        on.processed.store(processed, Relaxed);
-        on.credit.store(credit, SeqCst);
+        on.processed.store(processed.max(on.processed.load(Relaxed)), Relaxed);
+        on.credit.store(credit.max(on.credit.load(Relaxed)), SeqCst);
         self.want_credit.load(SeqCst) == 0
     }
 }
@@ -98,6 +99,12 @@ impl Granted {
     /// Processed, and credit; 0 = nothing by this way.
     pub(crate) fn get(&self) -> (u64, u64) {
         (self.processed.load(Relaxed), self.credit.load(SeqCst))
+    }
+
+    /// Nothing is granted yet: the writer is about to open a flow of this number, on which nobody grants meanwhile.
+    pub(crate) fn forget(&self) {
+        self.processed.store(0, Relaxed);
+        self.credit.store(0, SeqCst);
     }
 }
 

@@ -142,7 +142,7 @@ impl Lane for Shared {
     }
 
     fn forget_granted(&self, flow: u32) {
-        self.memory.grant(Way::FromNode, flow, 0, 0);
+        lock(&self.writer).forget_granted(flow);
     }
 
     fn grant(&self, flow: u32, processed: u64, credit: u64) -> bool {
@@ -323,7 +323,7 @@ fn drain_some(shared: &Shared, reader: &mut Reader, end: &LinkEnd) -> usize {
             }
         }
     }
-    if count > 0 && reader.free() {
+    if reader.free() {
         shared.rouse();
     }
     count

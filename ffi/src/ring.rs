@@ -17,7 +17,7 @@ use crate::types::{AB_LANE_LAYOUT, AB_RECORD_FRAME, AB_RECORD_ITEM, AB_RECORD_PA
 const MAGIC: u32 = u32::from_le_bytes(*b"ABL1");
 /// Bytes of one ring; a power of two.
 pub(crate) const RING: usize = 1 << 20;
-/// Most bytes of a record: a frame. With a packet's messages behind it, it finds room in an empty ring, wherever that ends.
+/// Most bytes of a record. A frame of so many, with a packet's messages behind it, finds room in an empty ring, wherever that ends.
 pub(crate) const MAX_RECORD: usize = 256 << 10;
 const HEADER: usize = 4096;
 /// Flows whose credit is told in memory; flow 0 is none.
@@ -326,6 +326,11 @@ impl Writer {
         self.memory.granted(self.way, flow).map_or((0, 0), Granted::get)
     }
 
+    /// Nothing is granted on a flow that is about to be opened: its number may have been another one's.
+    pub(crate) fn forget_granted(&self, flow: u32) {
+        self.memory.granted(self.way, flow).iter().for_each(|on| on.forget());
+    }
+
     /// How many flows wait for credit: while there are any, the reader tells of what it grants.
     pub(crate) fn want_credit(&self, flows: usize) {
         self.memory.control(self.way).want_credit(flows);
@@ -445,6 +450,9 @@ impl Reader {
                 "a record of {len} bytes does not fit into the ring where it begins"
             ));
         }
+        if len > MAX_RECORD {
+            return Err(format!("a record of {len} bytes; one has at most {MAX_RECORD}"));
+        }
         // SAFETY: as above; its writer does not touch it before `head` has gone past it.
         Ok(Some((
             unsafe { std::slice::from_raw_parts(data.add(at + 8), len) },
@@ -535,8 +543,12 @@ impl Reader {
         }
     }
 
-    /// Gives the room of what was taken back; `true` = the writer waits for it, and has to be told.
+    /// Gives the room of what was taken back, also of padding and of a run's head alone; `true` = the writer waits for it, and has to be
+    /// told.
     pub(crate) fn free(&mut self) -> bool {
+        if self.freed == self.head {
+            return false;
+        }
         if cfg!(feature = "abdebug") {
             self.poison();
         }

@@ -3,7 +3,8 @@
 //! does), so they are installed again, with it.
 
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use actorbridge::Level;
 
@@ -12,11 +13,12 @@ use crate::logs;
 use crate::pointers::place;
 use crate::status::AB_OK;
 
-/// Signals that were named in the log, a bit each.
-static SAID: AtomicU32 = AtomicU32::new(0);
+/// Signals that were named in the log, as [`bit`]s.
+static SAID: AtomicU64 = AtomicU64::new(0);
 
-/// Adds SA_ONSTACK to every signal handler that lacks it. `fixed`, if it is not null, is set to the signals that it was added
-/// for: bit n is signal n. Open nodes do this by themselves ten times a second; call it after loading other libraries.
+/// Adds SA_ONSTACK to every signal handler that lacks it. `fixed`, if it is not null, is set to the signals up to 31 that it was
+/// added for: bit n is signal n. Real-time signals have higher numbers, and no bit. Open nodes do this by themselves ten times a
+/// second; call it after loading other libraries.
 ///
 /// # Safety
 /// `fixed` is null or valid, and nobody else uses it meanwhile.
@@ -26,7 +28,7 @@ pub unsafe extern "C" fn ab_signal_guard(fixed: *mut u32) -> i32 {
         let signals = guard();
         if !fixed.is_null() {
             // SAFETY: the caller's promise.
-            *unsafe { place(fixed, "fixed")? } = signals;
+            *unsafe { place(fixed, "fixed")? } = (signals << 1) as u32;
         }
         Ok(AB_OK)
     })
@@ -36,7 +38,7 @@ pub unsafe extern "C" fn ab_signal_guard(fixed: *mut u32) -> i32 {
 pub(crate) fn guard_and_say(node: &str) {
     let fixed = guard();
     let news = fixed & !SAID.fetch_or(fixed, Relaxed);
-    for signal in (1..32).filter(|n| news & 1 << n != 0) {
+    for signal in signals().filter(|signal| news & bit(*signal) != 0) {
         let text = format!(
             "a handler of signal {signal} had no SA_ONSTACK, with which a Go program ends; it was installed again with it. \
              Let Go handle signals instead (os/signal)"
@@ -72,10 +74,24 @@ fn block() -> libc::sigset_t {
     }
 }
 
-fn guard() -> u32 {
-    (1..32)
+/// All that a handler can be installed for. Of the real-time ones libc keeps some for itself, and says so when it is asked for them.
+fn signals() -> RangeInclusive<i32> {
+    #[cfg(target_os = "linux")]
+    let last = libc::SIGRTMAX().min(64);
+    #[cfg(not(target_os = "linux"))]
+    let last = 31;
+    1..=last
+}
+
+fn bit(signal: i32) -> u64 {
+    1 << (signal - 1)
+}
+
+/// The signals whose handlers had to be installed again, as [`bit`]s.
+fn guard() -> u64 {
+    signals()
         .filter(|signal| fix(*signal).unwrap_or(false))
-        .fold(0, |all, signal| all | 1 << signal)
+        .fold(0, |all, signal| all | bit(signal))
 }
 
 /// Whether the signal's handler had to be installed again.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use actorbridge::{Actor, Cx, Fault, Message, Protocol};
 use actorbridge_ffi::status::*;
 use actorbridge_ffi::*;
-use actorbridge_proto::v1::{Code, FindReply, FindRequest, Frame, Mode, StreamOpen};
+use actorbridge_proto::v1::{Code, FindReply, FindRequest, Frame, Kind, Mode, StreamOpen, TypeDef};
 use actorbridge_proto::{EnvelopeView, writer};
 use common::*;
 use prost::Message as _;
@@ -58,6 +58,17 @@ impl Actor for Quick {
                 let links = NEST.lock().expect("no panic").clone();
                 let inner: Vec<_> = links.iter().map(|link| name(ask(*link, 77, "", 4096).0)).collect();
                 owner = inner.join(" ");
+            }
+            "later" => tokio::task::yield_now().await,
+            "runtime" => {
+                // Both want to know which runtime they are of.
+                let timer = tokio::time::timeout(Duration::ZERO, std::future::pending::<()>());
+                let (on, comes_on) = channel();
+                tokio::spawn(async move {
+                    let _ = timer.await;
+                    on.send(here())
+                });
+                owner = comes_on.recv_timeout(PATIENCE).expect("the task runs");
             }
             "token" => {
                 let token = cx.token();
@@ -282,10 +293,14 @@ fn while_one_is_handled_others_are_not_taken_and_what_comes_meanwhile_is_handled
 
 /// Asks with so many milliseconds left, has `end` end it once its handler runs, and returns whether that was told.
 fn told_by(node: Node, ttl_ms: u32, end: impl FnOnce(Link)) -> String {
-    let link = flow_to_quick(node);
+    told_on(flow_to_quick(node), move |desc| desc.ttl_ms = ttl_ms, end)
+}
+
+/// The same by this link, with what else the descriptor is to have.
+fn told_on(link: Link, what: impl FnOnce(&mut Desc) + Send + 'static, end: impl FnOnce(Link)) -> String {
     let ((begun, has_begun), (_let_go, go)) = (channel(), channel());
     *GATE.lock().expect("no panic") = Some((begun, go));
-    let asking = std::thread::spawn(move || ask_as(link, 2, "poll", 4096, |desc| desc.ttl_ms = ttl_ms));
+    let asking = std::thread::spawn(move || ask_as(link, 2, "poll", 4096, what));
     has_begun.recv().expect("it begins");
     end(link);
     let (status, answer, _) = asking.join().expect("no panic");
@@ -311,6 +326,61 @@ fn the_handler_is_told_when_its_asker_waits_no_longer() {
         "told",
         "its node stops"
     );
+}
+
+#[test]
+fn the_handler_of_a_streams_first_ask_is_told_of_the_links_end_too() {
+    let _alone = ALONE.lock();
+    let node = open_node();
+    let told = |link, type_id| {
+        let of_type = move |desc: &mut Desc| desc.r#type = type_id;
+        told_on(link, of_type, |link| assert_eq!(ab_link_close(link), AB_OK))
+    };
+    let first = flow_to(node, "ab:///quick");
+    flow_to_quick(node); // by another link, which shows that the actor rests
+    assert_eq!(told(first, 1), "told", "the first one");
+    let retyped = flow_to_quick(node);
+    let frame = Frame {
+        r#type: vec![TypeDef {
+            id: 3,
+            prefix: writer::what(Kind::Ask, FIND, 1, 1).bytes,
+        }],
+        ..Frame::default()
+    };
+    assert_eq!(Batch::default().head(&frame).send(retyped).0, AB_OK);
+    assert_eq!(told(retyped, 3), "told", "one of another type than the last");
+    let again = flow_to_quick(node);
+    assert_eq!(ask(again, 3, "later", 4096).0, AB_PENDING);
+    assert_eq!(answers(again, 1)[0].0, 3);
+    flow_to_quick(node);
+    assert_eq!(told(again, 1), "told", "one after an ask that went on as an activation");
+    assert_eq!(ab_node_close(node), AB_OK);
+}
+
+#[test]
+fn an_ask_that_cannot_be_taken_does_not_keep_the_next_from_being_taken() {
+    let _alone = ALONE.lock();
+    let node = open_node();
+    let untold = |link| ask_as(link, 2, "", 4096, |desc| desc.r#type = 9).0;
+    let first = flow_to(node, "ab:///quick");
+    flow_to_quick(node);
+    assert_eq!(untold(first), AB_NOT_INLINE, "its type was not told");
+    assert_eq!(ask(first, 3, "", 4096).0, AB_OK, "a stream's first one");
+    assert_eq!(untold(first), AB_NOT_INLINE);
+    assert_eq!(ask(first, 4, "", 4096).0, AB_OK);
+    assert_eq!(ab_node_close(node), AB_OK);
+}
+
+#[test]
+fn a_handler_on_its_askers_thread_may_spawn_tasks_and_make_timers() {
+    let _alone = ALONE.lock();
+    let node = open_node();
+    let link = flow_to_quick(node);
+    let (status, answer, _) = ask(link, 2, "runtime", 4096);
+    assert_eq!(status, AB_OK);
+    let thread = owner(answer);
+    assert!(thread.starts_with("actorbridge-"), "the task ran on {thread}");
+    assert_eq!(ab_node_close(node), AB_OK);
 }
 
 #[test]

@@ -13,7 +13,8 @@ use actorbridge::{Actor, Cx, Fault, Message, Ref};
 use actorbridge_ffi::status::*;
 use actorbridge_ffi::*;
 use actorbridge_proto::v1::{
-    Code, Effect, FindReply, FindRequest, Frame, Goodbye, Kind, Outcome, Ping, StreamOpen, StreamState, TypeDef,
+    Code, Effect, FindReply, FindRequest, Frame, Goodbye, Kind, Outcome, Ping, StreamOpen, StreamReset, StreamState,
+    TypeDef,
 };
 use actorbridge_proto::writer::{self, BodyFields};
 use actorbridge_proto::{EnvelopeView, What, Who};
@@ -190,6 +191,24 @@ impl Client {
         }
     }
 
+    /// The node has answered a ping, and nothing before it but heads: nothing more comes by itself.
+    fn is_silent(&mut self) {
+        let ping = Ping {
+            token: 1,
+            ..Ping::default()
+        };
+        self.say(&Frame {
+            ping: Some(ping),
+            ..Frame::default()
+        });
+        let pong = |head: &Frame| head.pong.is_some_and(|pong| pong.token == 1);
+        while !self.heads.iter().any(pong) {
+            let came = self.receive();
+            assert!(came.is_none(), "seq {} comes", came.map_or(0, |came| came.seq));
+        }
+        self.until_head(pong);
+    }
+
     fn next_message(&mut self) -> Came {
         loop {
             if let Some(came) = self.receive() {
@@ -247,16 +266,7 @@ fn the_node_sends_no_more_than_was_granted_and_hears_what_was_refused() {
     for seq in 2..=FIRST_CREDIT {
         assert_eq!(client.next_message().seq, seq);
     }
-    // It has answered a ping behind them: nothing more comes by itself.
-    let ping = |token| Frame {
-        ping: Some(Ping {
-            token,
-            ..Ping::default()
-        }),
-        ..Frame::default()
-    };
-    client.say(&ping(1));
-    client.until_head(|head| head.pong.is_some_and(|pong| pong.token == 1));
+    client.is_silent();
     // Step 7: processed and credit, and what became of those that were not handled.
     let outcome = |seq| Outcome {
         seq,
@@ -282,6 +292,56 @@ fn the_node_sends_no_more_than_was_granted_and_hears_what_was_refused() {
     until("the node has heard what was refused", || {
         status(node).dead_letters == FIRST_CREDIT
     });
+    client.lane.close();
+    assert_eq!(ab_node_close(node), AB_OK);
+}
+
+#[test]
+fn what_was_granted_on_a_flow_is_not_granted_to_the_next_stream_of_its_number() {
+    let node = open_node();
+    let mut client = Client::open(node);
+    client.bind(1, "ab:///flood");
+    client.send(1, 1, 2, 0, &find(""));
+    let flow = client.next_message().flow;
+    for seq in 2..=FIRST_CREDIT {
+        assert_eq!(client.next_message().seq, seq);
+    }
+    let state = StreamState {
+        flow,
+        processed: FIRST_CREDIT,
+        received: FIRST_CREDIT,
+        credit: 10 * FLOOD,
+        ..StreamState::default()
+    };
+    let granted = [state.processed, state.credit];
+    for (word, value) in client.lane.grants(flow).iter().zip(granted) {
+        word.store(value, SeqCst);
+    }
+    client.say(&Frame {
+        state: vec![state],
+        ..Frame::default()
+    });
+    for seq in FIRST_CREDIT + 1..=FLOOD {
+        assert_eq!(client.next_message().seq, seq);
+    }
+    let reset = |code: Code| Frame {
+        reset: vec![StreamReset {
+            flow,
+            code: code as i32,
+            moved: None,
+        }],
+        ..Frame::default()
+    };
+    client.say(&reset(Code::Stopped));
+    client.until_head(|head| head.open.iter().any(|open| open.flow == flow && open.close));
+    client.say(&reset(Code::Ok));
+    client.send(2, 1, 2, 0, &find(""));
+    let first = client.next_message();
+    assert_eq!(first.flow, flow, "the number is given again");
+    for seq in 1..FIRST_CREDIT {
+        assert_eq!(client.next_message().seq, first.seq + seq);
+    }
+    client.is_silent();
     client.lane.close();
     assert_eq!(ab_node_close(node), AB_OK);
 }
@@ -403,6 +463,30 @@ fn waits_for_room(its_reader_sleeps: bool) {
 fn a_writer_that_waits_for_room_is_told_of_it_whether_its_reader_sleeps_or_not() {
     waits_for_room(true);
     waits_for_room(false);
+}
+
+#[test]
+fn a_writer_is_told_of_the_room_of_what_is_no_message() {
+    let node = open_node();
+    let mut client = Client::open(node);
+    let edges = Edges::of(client.lane.link);
+    let lane = &mut client.lane;
+    lane.show_and_wait();
+    let waits = |lane: &Lane, of: &str| {
+        while edges.wait(Duration::ZERO) {}
+        lane.half(0, WANTS_ROOM).store(1, SeqCst);
+        lane.show();
+        assert!(edges.wait(PATIENCE), "nobody tells of the room of {of}");
+        until("all is taken", || lane.word(0, HEAD).load(SeqCst) == lane.tail);
+    };
+    while lane.left() > 100_000 {
+        lane.record(AB_RECORD_RUN, &run_head(1, 1, 1));
+    }
+    waits(lane, "heads");
+    lane.pad();
+    waits(lane, "padding");
+    client.lane.close();
+    assert_eq!(ab_node_close(node), AB_OK);
 }
 
 #[test]

@@ -8,13 +8,14 @@ use loom::sync::atomic::{
     self,
     Ordering::{AcqRel, Acquire},
 };
-use loom::sync::{Arc, Notify};
+use loom::sync::{Arc, Mutex, Notify};
 use loom::thread;
 use std::rc::Rc; // threads of loom take turns on one
 
 use control::{Arming, Control, Granted};
 use sync::{AtomicBool, AtomicU32, Ordering};
 
+#[allow(dead_code)] // no flow's number is given again
 #[path = "../src/control.rs"]
 mod control;
 
@@ -229,6 +230,33 @@ fn a_sender_out_of_credit_finds_it_or_is_told_of_it() {
         }
         assert_eq!(ring.granted.get(), (1, 5));
         receiver.join().unwrap();
+    });
+}
+
+#[test]
+fn a_sender_out_of_credit_finds_it_also_if_an_older_grant_comes_behind() {
+    model(|| {
+        let ring = Ring::new();
+        let lock = Rc::new(Mutex::new(())); // the link's
+        let granter = |processed, credit| {
+            let (ring, lock) = (ring.clone(), lock.clone());
+            thread::spawn(move || {
+                let _link = lock.lock().unwrap();
+                if !ring.control.grant(&ring.granted, processed, credit) {
+                    ring.writer.notify();
+                }
+            })
+        };
+        let granters = [granter(0, 3), granter(1, 5)];
+        let spent = || ring.granted.get().1 < 5;
+        while spent() {
+            ring.control.want_credit(1);
+            if spent() {
+                ring.writer.wait();
+            }
+        }
+        granters.into_iter().for_each(|granter| granter.join().unwrap());
+        assert_eq!(ring.granted.get(), (1, 5));
     });
 }
 

@@ -256,6 +256,16 @@ fn credit_is_told_by_memory_unless_a_sender_waits_for_it() {
     assert_eq!(writer.granted(9), (4, 50));
     writer.want_credit(0);
     assert!(memory.grant(Way::ToNode, 8, 1, 1));
+    assert!(memory.grant(Way::ToNode, 9, 3, 60) && memory.grant(Way::ToNode, 9, 5, 40));
+    assert_eq!(writer.granted(9), (5, 60), "a grant that comes late takes nothing back");
+    writer.forget_granted(9);
+    assert_eq!(
+        (writer.granted(9), writer.granted(8)),
+        ((0, 0), (1, 1)),
+        "the number is for another stream"
+    );
+    memory.grant(Way::ToNode, 9, 0, 16);
+    assert_eq!(writer.granted(9), (0, 16));
     let beyond = FLOWS as u32;
     assert!(
         !memory.grant(Way::ToNode, beyond, 1, 1),
@@ -288,6 +298,24 @@ fn what_is_no_record_is_an_error_and_nothing_is_read_beyond_the_ring() {
         word(&memory, DATA).store(record, Ordering::SeqCst);
         word(&memory, TAIL).store(tail, Ordering::SeqCst);
         assert!(matches!(reader.take(), Taken::Bad(_)), "{what}");
+    }
+}
+
+#[test]
+fn a_record_has_at_most_256_kib() {
+    let longest = (256 << 10) as u64;
+    for tag in [AB_RECORD_FRAME, AB_RECORD_ITEM, AB_RECORD_PAYLOAD] {
+        for (len, tail) in [(longest, longest + 8), (longest + 1, longest + 16)] {
+            let (memory, _writer, mut reader) = pair();
+            word(&memory, DATA).store(len | u64::from(tag) << 32, Ordering::SeqCst);
+            word(&memory, TAIL).store(tail, Ordering::SeqCst);
+            match reader.take() {
+                Taken::Bad(why) => assert_eq!(why, "a record of 262145 bytes; one has at most 262144"),
+                Taken::Frame(frame) => assert_eq!(frame.len() as u64, longest),
+                Taken::Run(_, _, block) => assert_eq!(block.bytes.len() as u64, longest),
+                Taken::Nothing => panic!("a record of {len} bytes is none"),
+            }
+        }
     }
 }
 

@@ -22,7 +22,8 @@ type Lane interface {
 	WantCredit(flows int)
 	// Forget: a flow's number is for another stream from now on, and nothing is granted on it.
 	Forget(flow uint32)
-	// Grant grants credit on one of the peer's flows in the memory; true: the peer looks there, and need not be told.
+	// Grant grants credit on one of the peer's flows in the memory; true: the peer looks there, and need not be told. A grant may come
+	// behind a newer one: it takes nothing back.
 	Grant(flow uint32, processed, credit uint64) (silent bool)
 	// TrySend writes a packet; false: there is no room now, and Room is called when there may be. All but Receive are called by
 	// one goroutine at a time, never block, and are not called once Close has been.

@@ -670,8 +670,9 @@ int32_t ab_log_filter(const char *directive,
                       ab_error *error);
 
 /**
- * Adds SA_ONSTACK to every signal handler that lacks it. fixed, if it is not null, is set to the signals that it was added
- * for: bit n is signal n. Open nodes do this by themselves ten times a second; call it after loading other libraries.
+ * Adds SA_ONSTACK to every signal handler that lacks it. fixed, if it is not null, is set to the signals up to 31 that it was
+ * added for: bit n is signal n. Real-time signals have higher numbers, and no bit. Open nodes do this by themselves ten times a
+ * second; call it after loading other libraries.
  *
  * Pointers: fixed is null or valid, and nobody else uses it meanwhile.
  */

@@ -201,8 +201,8 @@ func (l *link) Grant(flow uint32, processed, credit uint64) bool {
 	if g == nil {
 		return false
 	}
-	atomic.StoreUint64(&g[0], processed)
-	atomic.StoreUint64(&g[1], credit)
+	atomic.StoreUint64(&g[0], max(processed, atomic.LoadUint64(&g[0])))
+	atomic.StoreUint64(&g[1], max(credit, atomic.LoadUint64(&g[1])))
 	return atomic.LoadUint32(l.in.wantCredit) == 0
 }
 

@@ -31,7 +31,7 @@ const (
 	// ringFlows is how many flows' credit is told in memory; ringGrants the bytes for one ring.
 	ringFlows  = 65_537
 	ringGrants = (ringFlows*16 + 4095) / 4096 * 4096
-	// maxRecord is the most bytes of a record: a frame.
+	// maxRecord is the most bytes of a record.
 	maxRecord = 256 << 10
 )
 
@@ -234,6 +234,9 @@ func (r *ringReader) record() (bytes []byte, tag uint32, err error) {
 	n := word & (1<<32 - 1)
 	if takes := 8 + (n+7)&^7; takes > r.mask+1-at || takes > waits {
 		return nil, 0, fmt.Errorf("a record of %d bytes does not fit into the ring where it begins", n)
+	}
+	if n > maxRecord {
+		return nil, 0, fmt.Errorf("a record of %d bytes; one has at most %d", n, maxRecord)
 	}
 	return r.data[at+8:][:n:n], uint32(word >> 32), nil
 }

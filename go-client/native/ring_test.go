@@ -193,6 +193,21 @@ func TestWhatIsNoRecordIsAnErrorAndNothingIsReadBeyondTheRing(t *testing.T) {
 	}
 }
 
+func TestARecordHasAtMost256KiB(t *testing.T) {
+	for _, tag := range []uint64{tagFrame, tagItem, tagPayload} {
+		for n, want := range map[uint64]string{256 << 10: "", 256<<10 + 1: "a record of 262145 bytes; one has at most 262144"} {
+			w, r := pair(t, 1<<20)
+			binary.LittleEndian.PutUint64(w.data, n|tag<<32)
+			w.tail = 8 + (n+7)&^7
+			w.publish()
+			frame, run, err := r.take()
+			if err == nil && want != "" || err != nil && err.Error() != want {
+				t.Errorf("a record of %d bytes with the tag %d: %d, %v, %v", n, tag, len(frame), run, err)
+			}
+		}
+	}
+}
+
 func TestRingsOfAnotherLayoutAreRefusedWithAdvice(t *testing.T) {
 	m := memory(4096)
 	m[4] = 2

@@ -189,24 +189,26 @@ impl LinkEnd {
             Asked::Before(ready) => Some(ready), // of another type
             Asked::Never => None,
         };
-        stream.asked = Asked::Never;
-        let (cell, who, key) = (cell.clone(), stream.who.clone(), stream.key);
-        drop(inbound);
+        // `Now` stays, so that the link's end tells the handler. Where nothing is handled after all, it is put back under this lock.
         let what = Self::what_in(&mut lock(&self.state), type_id);
         if type_id != 0 && what.present == 0 {
-            return None; // it has not been told yet
+            stream.asked = before.map_or(Asked::Never, Asked::Before); // it has not been told yet
+            return None;
         }
         if let Some(mut ready) = before {
             (ready.type_id, ready.what) = (type_id, what);
             return Some(ready);
         }
-        let node = self.node.upgrade()?;
-        let work = Some(Box::new(Work::new(cell, node.clone())));
+        let Some(node) = self.node.upgrade() else {
+            stream.asked = Asked::Never;
+            return None;
+        };
+        let work = Some(Box::new(Work::new(cell.clone(), node.clone())));
         Some(Box::new(Ready {
-            key,
+            key: stream.key,
             type_id,
             what,
-            who,
+            who: stream.who.clone(),
             waiter: None,
             node,
             work,

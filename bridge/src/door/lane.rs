@@ -69,7 +69,8 @@ pub trait Lane: Send + Sync {
     /// A flow's number is for another stream from now on: nothing is granted on it.
     fn forget_granted(&self, flow: u32);
 
-    /// Grants credit on a flow of the peer in the memory; `true` = the peer need not be told.
+    /// Grants credit on a flow of the peer in the memory; `true` = the peer need not be told. A grant may come behind a newer one: it
+    /// takes nothing back.
     fn grant(&self, flow: u32, processed: u64, credit: u64) -> bool;
 
     /// Writes a packet; `false` = there is no room yet. [`LinkEnd::lane_has_room`] is called when there may be.
@@ -193,6 +194,7 @@ impl LinkEnd {
     pub fn end_lane(&self) {
         let lane = {
             let mut state = lock(&self.state);
+            self.last_credit(&mut state); // the end of a drain may be acted on later
             state.unsent = None;
             state.lane.take()
         };

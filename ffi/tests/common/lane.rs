@@ -17,6 +17,8 @@ pub const HEAD: usize = 128;
 pub const ASLEEP: usize = 256;
 pub const WANTS_ROOM: usize = 384;
 const DATA: usize = 4096;
+/// Flows whose credit is told in memory, with flow 0.
+const FLOWS: usize = 65_537;
 /// The bytes that a record takes beside its own, at most.
 pub const RECORD_OVERHEAD: u64 = 16;
 
@@ -77,18 +79,36 @@ impl Lane {
         unsafe { std::slice::from_raw_parts(self.map.base.cast(), words) }
     }
 
+    /// What the caller grants on a flow of the node: processed, and credit.
+    pub fn grants(&self, flow: u32) -> [&AtomicU64; 2] {
+        let granted = (FLOWS * 16).next_multiple_of(4096);
+        let at = DATA + 2 * self.ring_bytes() as usize + granted + 16 * flow as usize;
+        // SAFETY: as above.
+        [at, at + 8].map(|at| unsafe { AtomicU64::from_ptr(self.map.base.add(at).cast()) })
+    }
+
     pub fn closed(&self) -> bool {
         // SAFETY: as above.
         unsafe { AtomicU32::from_ptr(self.map.base.add(CLOSED).cast()) }.load(SeqCst) != 0
     }
 
+    /// The bytes up to the ring's end.
+    pub fn left(&self) -> u64 {
+        self.ring_bytes() - self.tail % self.ring_bytes()
+    }
+
+    /// Fills the ring up to its end.
+    pub fn pad(&mut self) {
+        let left = self.left();
+        self.header((left - 8) as u32, AB_RECORD_PAD);
+        self.tail += left;
+    }
+
     /// Writes a record, or what is none. It is shown to the node by `show`.
     pub fn put(&mut self, len: u32, tag: u32, bytes: &[u8]) {
         let takes = 8 + bytes.len().next_multiple_of(8) as u64;
-        let left = self.ring_bytes() - self.tail % self.ring_bytes();
-        if takes > left {
-            self.header((left - 8) as u32, AB_RECORD_PAD);
-            self.tail += left;
+        if takes > self.left() {
+            self.pad();
         }
         let to = self.header(len, tag);
         // SAFETY: it fits before the ring's end, as just seen.
