@@ -163,6 +163,31 @@ func TestConnectionsBeyondTheBoundAreClosedAtOnceAndAPlaceIsFreeAgain(t *testing
 	})
 }
 
+func TestAFirstFrameThatIsRefusedIsCountedOnce(t *testing.T) {
+	for name, bytes := range map[string]int{"over this node's limit": 300 << 10, "over that of the protocol": 5 << 20} {
+		t.Run(name, func(t *testing.T) {
+			s := besiege(t, "tcp://127.0.0.1:0", remote.MaxConnections(2))
+			first := strange(t, s.address)
+			first.says(padded(bytes))
+			for receive(t, "the end of the stream", first.came) != nil {
+			}
+			first.link.Close()
+			late := start(t, "late")
+			eventually(t, "its place", func() bool {
+				_, err := late.Dial(t.Context(), remote.Door(s.address))
+				return err == nil
+			})
+			counted := make(map[string]uint64)
+			for _, r := range s.there.Status(nil).Refusals {
+				counted[strings.TrimPrefix(r.Reason.String(), "REFUSAL_REASON_")] = r.Count
+			}
+			if counted["OVERSIZED_FRAME"] != 1 || counted["NO_LINK"] != 0 || counted["SLOW_HANDSHAKE"] != 0 {
+				t.Errorf("it is counted as %v", counted)
+			}
+		})
+	}
+}
+
 func TestAFloodOfStreamsCostsItsLink(t *testing.T) {
 	s := besiege(t, "tcp://127.0.0.1:0")
 	link := s.silent(t)

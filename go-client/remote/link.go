@@ -59,12 +59,13 @@ func (l *link) read() {
 		var next received
 		if err == nil {
 			next.packet, next.err = in.packet()
-			if l.began != nil && next.err == nil {
-				l.began()
-				l.began = nil
-			}
 		} else {
 			next.err = readError(err)
+		}
+		// Also where the packet is none: then it is the link that is refused.
+		if _, refused := next.err.(*wire.Refusal); l.began != nil && (err == nil || refused) {
+			l.began()
+			l.began = nil
 		}
 		select {
 		case l.packets <- next:
