@@ -43,7 +43,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let handle = node.handle().clone();
     let (grpc, tcp) =
         handle.block_on(async { Ok::<_, Box<dyn Error>>((bare::listen_grpc().await?, bare::listen_tcp().await?)) })?;
-    until_stdin_closes(&node, json!({ "node": node.listening(), "grpc": grpc, "tcp": tcp, "mailbox": MAILBOX }))
+    until_stdin_closes(
+        &node,
+        json!({ "node": node.listening(), "grpc": grpc, "tcp": tcp, "mailbox": MAILBOX }),
+    )
 }
 
 /// Says where it listens, and goes on until nobody is there.
