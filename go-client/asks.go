@@ -228,8 +228,9 @@ type asking struct {
 	encode  func(wire.BodyFields) (outgoing, error)
 }
 
-// earlyEnd is how long before its asker's time is over the handler's may be: whole milliseconds are told.
-const earlyEnd = 2 * time.Millisecond
+// earlyEnd is how long before its asker's time is over the handler's may be. Whole milliseconds are told, so up to one is lost there, the
+// receiver takes one off, since none would be no deadline, and counts whole ones of its own clock.
+const earlyEnd = 3 * time.Millisecond
 
 // ask asks and waits for the answer, the deadline, the link's end or ctx.
 func (n *Node) ask(ctx context.Context, from *sender, to Ref, message proto.Message, how asking) (*Message, error) {

@@ -2,6 +2,7 @@ package actorbridge_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"runtime"
@@ -182,4 +183,23 @@ func TestAShutdownNamesWhatItHadToAbandon(t *testing.T) {
 	if err := node.Shutdown(ctx); !errors.Is(err, ab.ErrHandlerTimeout) || !bytes.Contains([]byte(err.Error()), []byte("deaf")) {
 		t.Errorf("it says %v", err)
 	}
+}
+
+// Whole milliseconds are told, and each side has a clock of its own.
+func TestAnAskWhoseHandlersTimeEndsFirstEndsAsItsAskersWould(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, "b")
+		time.Sleep(time.Millisecond - time.Microsecond)
+		a := start(t, "a", ab.WithLink(abtest.Door(b)))
+		busy := spawnFunc(t, b, "busy", func(_ ab.Context, m *ab.Message) error {
+			time.Sleep(2 * time.Microsecond) // over the next millisecond of its node
+			return nil
+		})
+		to := refOf(t, a, busy.String())
+		must(t, a.Tell(t.Context(), to, &testpb.Add{}))
+		_, err := ab.Ask[*testpb.EchoReply](t.Context(), to, &testpb.EchoRequest{}, ab.Timeout(2900*time.Microsecond))
+		if !errors.Is(err, ab.ErrExpired) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("it ends with %v", err)
+		}
+	})
 }
