@@ -16,7 +16,7 @@ const (
 	// noticeTime is how long a notice to another node waits for room.
 	noticeTime = 5 * time.Second
 	// maxOwners is the most resolved addresses that a node remembers.
-	maxOwners = 16_384
+	maxOwners = 131_072
 	// maxSearches is how often the other nodes are asked for an actor that they say is here, and that has gone on when it
 	// is looked for.
 	maxSearches = 16

@@ -43,7 +43,7 @@ const FIND: Duration = Duration::from_secs(2);
 /// How often the other nodes are asked for an actor that they say is here, and that has gone on when it is looked for.
 const SEARCHES: usize = 16;
 /// Most resolved addresses that a node remembers.
-const MAX_OWNERS: usize = 16_384;
+const MAX_OWNERS: usize = 131_072;
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|e| e.into_inner())

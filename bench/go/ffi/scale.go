@@ -32,6 +32,8 @@ func scale(node *ab.Node) []meter.Case {
 type many struct {
 	node   *ab.Node
 	source benchv1ab.SourceRef
+	// to goes on from one measurement to the next: a short one is of other targets than the last, too.
+	to     place
 	inRust []ab.Ref
 	inGo   int
 	taken  atomic.Uint64 // by those in Go
@@ -67,7 +69,7 @@ func (s *sink) Receive(_ ab.Context, message *ab.Message) error {
 	return err
 }
 
-// place is numbers that look random, and are the same each time; Rust has the same.
+// place is numbers that look random, and are the same in each process; Rust has the same.
 type place uint64
 
 func (p *place) next(below int) int {
@@ -87,10 +89,10 @@ func (m *many) toRust(ctx context.Context, n, of int) error {
 	if err != nil {
 		return err
 	}
-	message, to := make([]byte, size), place(1)
+	message := make([]byte, size)
 	message[0] = 1
 	for range n {
-		if err := m.node.TellRaw(ctx, m.inRust[to.next(of)], rawNote, message); err != nil {
+		if err := m.node.TellRaw(ctx, m.inRust[m.to.next(of)], rawNote, message); err != nil {
 			return err
 		}
 	}

@@ -85,6 +85,8 @@ impl Actor for Raw {
 #[derive(Default)]
 pub struct Source {
     many: Vec<Ref>,
+    /// It goes on from one order to the next: a short one is of other targets than the last, too.
+    place: Place,
 }
 
 impl Source {
@@ -94,16 +96,16 @@ impl Source {
             self.many.push(Ref::from_str(&format!("ab:///sinks/{i}"))?);
         }
         let (sender, data) = (cx.node(), vec![1; order.bytes as usize]);
-        let mut place = Place(1);
         for _ in 0..order.notes {
-            let to = &self.many[place.next(u64::from(order.targets))];
+            let to = &self.many[self.place.next(u64::from(order.targets))];
             sender.tell_raw(to, &NOTE, &data).await?;
         }
         Ok(())
     }
 }
 
-/// Numbers that look random, and are the same each time; Go has the same.
+/// Numbers that look random, and are the same in each process; Go has the same.
+#[derive(Default)]
 struct Place(u64);
 
 impl Place {
