@@ -28,10 +28,7 @@ func (b *bell) ring() {
 }
 
 // A latch opens once, for everyone who waits for it. An unused one has no channel.
-type latch struct {
-	mu sync.Mutex
-	ch chan struct{}
-}
+type latch struct{ bell bell }
 
 // opened is the channel of latches that nobody waited for before they opened.
 var opened = func() chan struct{} {
@@ -41,34 +38,22 @@ var opened = func() chan struct{} {
 }()
 
 // wait gives the channel that open closes.
-func (l *latch) wait() <-chan struct{} {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ch == nil {
-		l.ch = make(chan struct{})
-	}
-	return l.ch
-}
+func (l *latch) wait() <-chan struct{} { return l.bell.wait() }
 
 // open is called once.
 func (l *latch) open() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ch == nil {
-		l.ch = opened
+	l.bell.mu.Lock()
+	defer l.bell.mu.Unlock()
+	if l.bell.ch == nil {
+		l.bell.ch = opened
 		return
 	}
-	close(l.ch)
+	close(l.bell.ch)
 }
 
 func (l *latch) isOpen() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ch == nil {
-		return false
-	}
 	select {
-	case <-l.ch:
+	case <-l.wait():
 		return true
 	default:
 		return false

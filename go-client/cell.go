@@ -87,7 +87,15 @@ func (c *cell) seldom() seldom {
 	return *c.rare
 }
 
-// own is the same, to be changed. The caller holds the lock.
+// holdBy is what holds a stream of a peer, or nil. The caller holds the lock.
+func (c *cell) holdBy(key machine.StreamKey) *hold {
+	if c.rare == nil { // nearly always, and it is asked for each message
+		return nil
+	}
+	return c.rare.arrival.holds[key]
+}
+
+// own is the same as seldom, to be changed. The caller holds the lock.
 func (c *cell) own() *seldom {
 	if c.rare == nil {
 		c.rare = new(seldom)
@@ -261,7 +269,7 @@ func (c *cell) offerStream(m *Message) Code {
 // arrive takes a message of an incoming stream. The caller holds the lock, and gives the permit back after CodeDeadlock.
 func (c *cell) arrive(m *Message) Code {
 	key := m.stream
-	if h := c.seldom().arrival.holds[key]; h != nil {
+	if h := c.holdBy(key); h != nil {
 		return c.keep(h, m)
 	}
 	if c.moved != nil {
@@ -318,7 +326,7 @@ func (c *cell) closeStream(key machine.StreamKey) {
 // refusedStream: a seq came that was refused before it could arrive. Its credit is used up.
 func (c *cell) refusedStream(key machine.StreamKey, seq uint64) {
 	c.mu.Lock()
-	if h := c.seldom().arrival.holds[key]; h != nil {
+	if h := c.holdBy(key); h != nil {
 		h.refused = max(h.refused, seq)
 	} else {
 		c.pool.Refused(key, seq)

@@ -150,7 +150,7 @@ func (c *cell) streamClosed(stream *inbound, lost bool) {
 	key := stream.key
 	c.closeStream(key)
 	c.mu.Lock()
-	h, gone := c.seldom().arrival.holds[key], c.moved != nil
+	h, gone := c.holdBy(key), c.moved != nil
 	if h != nil {
 		h.closed, h.lost = true, lost
 	}

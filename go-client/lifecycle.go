@@ -179,7 +179,8 @@ func (c *cell) beginStop(code Code, detail string) bool {
 	}
 	c.phase = phaseStopping
 	c.attention.Store(true)
-	if c.endCode = code; detail != "" {
+	c.endCode = code
+	if detail != "" {
 		c.own().endDetail = detail
 	}
 	c.rouse() // a loop waits for messages

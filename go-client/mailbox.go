@@ -177,7 +177,7 @@ type permits struct {
 func (c *cell) offerRun(r *mailRun) (rest []Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	special := c.factory.loop != nil || c.frozen || c.moved != nil || c.phase != phaseRunning || len(c.seldom().arrival.holds) > 0
+	special := c.factory.loop != nil || c.frozen || c.moved != nil || c.phase != phaseRunning || c.rare != nil && len(c.rare.arrival.holds) > 0
 	if special || c.pool.ArriveRun(r.stream, r.seq, uint64(r.left)) != machine.Accepted {
 		return r.all()
 	}

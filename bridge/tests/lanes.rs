@@ -7,6 +7,7 @@ use actorbridge::door::{Lane, LaneItem};
 use actorbridge::proto::{Packet, v1};
 use actorbridge_test::node;
 
+use crate::common::raw::hello;
 use crate::common::test::GetCount;
 use crate::common::{SECOND, eventually};
 
@@ -59,13 +60,8 @@ async fn what_a_peer_has_handled_is_known_when_its_link_is_drained() {
     let (end, lane) = (node.accept(), Arc::new(Silent::default()));
     assert!(end.set_lane(lane.clone()));
     let hello = v1::Hello {
-        min_protocol: 1,
-        max_protocol: 1,
         node: "c".into(),
-        incarnation: 1,
-        link_epoch: 1,
-        lanes: 1,
-        ..Default::default()
+        ..hello(1, 1)
     };
     let head = v1::Frame {
         number: 1,

@@ -102,9 +102,8 @@ func (s *stream) promised() uint64 {
 // holds nothing gives one permit to whoever has none. What was sent before the receiver could say that it is full is taken
 // beyond the capacity, up to Most: the initial credit of a new stream, and what is forwarded after a move.
 type Pool struct {
-	// most is the capacity.
-	most   uint32
-	frozen bool
+	capacity uint32
+	frozen   bool
 	// used counts the messages held.
 	used uint64
 	// reserved counts the permits that streams were promised.
@@ -122,8 +121,6 @@ type bound struct {
 	turn StreamKey
 }
 
-func (p *Pool) capacity() uint64 { return uint64(p.most) }
-
 // stream is what there is of a stream, or nil.
 func (p *Pool) stream(key StreamKey) *stream {
 	if p.bound == nil {
@@ -134,12 +131,12 @@ func (p *Pool) stream(key StreamKey) *stream {
 
 // NewPool makes a pool of capacity permits, at least one.
 func NewPool(capacity uint32) *Pool {
-	return &Pool{most: max(capacity, 1)}
+	return &Pool{capacity: max(capacity, 1)}
 }
 
 // TakeLocal takes a permit for a local message, if there is one.
 func (p *Pool) TakeLocal() bool {
-	if p.frozen || p.used > 0 && p.used+p.reserved >= p.capacity() {
+	if p.frozen || p.used > 0 && p.used+p.reserved >= uint64(p.capacity) {
 		return false
 	}
 	p.used++
@@ -312,14 +309,14 @@ func (p *Pool) Used() uint64 { return p.used }
 
 // Most is the most messages that it holds, whatever is promised, comes on new streams or is forwarded: twice the capacity,
 // since an old owner of the actor may have promised as much, and 4,096.
-func (p *Pool) Most() uint64 { return 2*p.capacity() + beyond }
+func (p *Pool) Most() uint64 { return 2*uint64(p.capacity) + beyond }
 
 // Grants says what to tell the senders now. Drained: the mailbox is empty, so say all there is to say.
 func (p *Pool) Grants(drained bool, out []Grant) []Grant {
 	if p.frozen || p.bound == nil {
 		return out
 	}
-	window := max(p.capacity()/(uint64(len(p.streams))+1), 1)
+	window := max(uint64(p.capacity)/(uint64(len(p.streams))+1), 1)
 	slices.SortFunc(p.dirty, p.inTurn)
 	waiting := p.dirty[:0]
 	for _, s := range p.dirty {
@@ -374,7 +371,8 @@ func (p *Pool) raise(s *stream, window uint64, drained bool) bool {
 	if ahead > window/2 && (!drained || ahead >= window) {
 		return false
 	}
-	room := p.capacity() - min(p.used+p.reserved, p.capacity())
+	capacity := uint64(p.capacity)
+	room := capacity - min(p.used+p.reserved, capacity)
 	if p.used == 0 && ahead == 0 {
 		room = max(room, 1)
 	}
